@@ -1,0 +1,53 @@
+import type { GuestMemory } from './guest-memory.ts';
+import type { Width } from './register-map.ts';
+
+/** A function's place: bus << 8 | device << 3 | function. */
+export type FunctionAddress = number;
+
+/** `bus` 0..255, `device` 0..31, `fn` 0..7. */
+export function functionAddress(bus: number, device: number, fn = 0): FunctionAddress {
+  return (bus << 8) | (device << 3) | fn;
+}
+
+/** The usual notation, as in `00:04.0`. */
+export function formatFunctionAddress(address: FunctionAddress): string {
+  const hex = (value: number) => value.toString(16).padStart(2, '0');
+  return `${hex(address >> 8)}:${hex((address >> 3) & 31)}.${address & 7}`;
+}
+
+/** A message that a device writes in order to interrupt. */
+export interface MessageTarget {
+  readonly addressLow: number;
+  readonly addressHigh: number;
+  readonly data: number;
+  /** Gives the vector back. */
+  release(): void;
+}
+
+/** How interrupts reach software. */
+export interface Interrupts {
+  /**
+   * Level-triggered line, shared: while it is asserted every handler is asked in turn; each says whether its own
+   * function had raised it. @returns a function that disconnects the handler.
+   */
+  connectLine(line: number, handler: () => boolean): () => void;
+  /** A vector of its own for a message-signalled interrupt. */
+  allocateMessage(handler: () => void): MessageTarget;
+}
+
+/**
+ * What a CPU can do, and all that software has: drivers, firmware, the translator and the conformance suite reach
+ * devices through nothing else. Values are unsigned; a value's bits above the width are cut off. No access throws.
+ */
+export interface Bus {
+  /** Configuration space. `offset` in bytes, aligned to `width`; up to 4095 where the function is PCI Express. */
+  configRead(fn: FunctionAddress, offset: number, width: Width): number;
+  configWrite(fn: FunctionAddress, offset: number, width: Width, value: number): void;
+  ioRead(port: number, width: Width): number;
+  ioWrite(port: number, width: Width, value: number): void;
+  memoryRead(address: number, width: Width): number;
+  memoryWrite(address: number, width: Width, value: number): void;
+  /** RAM as the CPU sees it. */
+  readonly ram: GuestMemory;
+  readonly interrupts: Interrupts;
+}

@@ -1,0 +1,245 @@
+import { AddressRangeError } from './errors.ts';
+import type { GuestMemory, Ram } from './guest-memory.ts';
+
+/** What a function may reach: bytes [start, start + length) of guest-physical memory. */
+export interface DmaWindow {
+  readonly start: number;
+  readonly length: number;
+  readonly write: boolean;
+}
+
+/** Told of every write that a device makes, before the bytes change. */
+export type WriteObserver = (address: number, length: number) => void;
+
+const VIEW_SLOTS = 1024;
+
+/**
+ * Views of one array, remembered by place: the typed arrays that `set` wants as its source. Buffers recur, so in
+ * steady state nothing is allocated (a fresh view for each 512-byte copy costs more than the copy).
+ */
+export class ViewCache {
+  readonly #views: (Uint8Array | undefined)[] = new Array(VIEW_SLOTS).fill(undefined);
+
+  readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  /** The `length` bytes from `offset`; the caller has checked both. */
+  view(offset: number, length: number): Uint8Array {
+    const index = (Math.imul(offset ^ (length << 20), 0x9e3779b1) >>> 22) & (VIEW_SLOTS - 1);
+    const known = this.#views[index];
+    if (known !== undefined && known.byteOffset - this.bytes.byteOffset === offset && known.length === length)
+      return known;
+    return (this.#views[index] = this.bytes.subarray(offset, offset + length));
+  }
+}
+
+/** A piece of RAM that a function reaches: where a window and a memory range meet. */
+export class DmaRegion {
+  readonly start: number;
+  readonly end: number;
+  readonly writable: boolean;
+  /** Guest-physical address of `bytes[0]`. */
+  readonly base: number;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  readonly views: ViewCache;
+
+  constructor(
+    start: number,
+    end: number,
+    writable: boolean,
+    base: number,
+    bytes: Uint8Array,
+    view: DataView,
+    views: ViewCache,
+  ) {
+    this.start = start;
+    this.end = end;
+    this.writable = writable;
+    this.base = base;
+    this.bytes = bytes;
+    this.view = view;
+    this.views = views;
+  }
+}
+
+const SMALL = 24;
+
+/**
+ * The memory that one function may reach, as an IOMMU would grant it, with an optional observer of its writes.
+ * `generation` changes whenever an address may resolve to other bytes than before.
+ */
+export class DmaDomain {
+  generation = 1;
+  observer: WriteObserver | null = null;
+  #windows: readonly DmaWindow[];
+  #regions: DmaRegion[] = [];
+  #last: DmaRegion | null = null;
+  readonly #views = new WeakMap<Uint8Array, ViewCache>();
+
+  readonly memory: GuestMemory;
+
+  /** Without `windows` the whole memory is reachable, for reading and writing. */
+  constructor(
+    memory: GuestMemory,
+    windows: readonly DmaWindow[] = [{ start: 0, length: Number.MAX_SAFE_INTEGER, write: true }],
+  ) {
+    this.memory = memory;
+    this.#windows = windows;
+    this.setWindows(windows);
+    memory.watch(() => this.#rebuild());
+  }
+
+  get windows(): readonly DmaWindow[] {
+    return this.#windows;
+  }
+
+  /** @throws AddressRangeError when two windows overlap. */
+  setWindows(windows: readonly DmaWindow[]): void {
+    const sorted = [...windows].sort((a, b) => a.start - b.start);
+    for (const [index, window] of sorted.entries()) {
+      const next = sorted[index + 1];
+      if (next !== undefined && window.start + window.length > next.start)
+        throw new AddressRangeError(window.start, window.length, 'overlaps the next DMA window');
+    }
+    this.#windows = sorted;
+    this.#rebuild();
+  }
+
+  #rebuild(): void {
+    const regions: DmaRegion[] = [];
+    for (const range of this.memory.ranges)
+      for (const { start, length, write } of this.#windows) {
+        const low = Math.max(start, range.start);
+        const high = Math.min(start + length, range.end);
+        if (low >= high) continue;
+        const before = regions.at(-1);
+        const joins = before?.end === low && before.writable === write && before.bytes === range.bytes;
+        if (joins) regions.pop();
+        regions.push(this.#region(joins ? before.start : low, high, write, range));
+      }
+    this.#regions = regions;
+    this.#last = null;
+    this.generation++;
+  }
+
+  #region(start: number, end: number, write: boolean, range: Ram): DmaRegion {
+    let views = this.#views.get(range.bytes);
+    if (views === undefined) this.#views.set(range.bytes, (views = new ViewCache(range.bytes)));
+    return new DmaRegion(start, end, write, range.start, range.bytes, range.view, views);
+  }
+
+  /** The region that holds an address, or null. */
+  #at(address: number): DmaRegion | null {
+    const last = this.#last;
+    if (last !== null && address >= last.start && address < last.end) return last;
+    for (const region of this.#regions)
+      if (address >= region.start && address < region.end) return (this.#last = region);
+    return null;
+  }
+
+  /** The region that holds all `length` bytes with the permission asked for, or null. */
+  find(address: number, length: number, write: boolean): DmaRegion | null {
+    const region = this.#at(address);
+    return region !== null && address + length <= region.end && (region.writable || !write) ? region : null;
+  }
+
+  /** True when every byte may be reached, in however many regions. */
+  reaches(address: number, length: number, write: boolean): boolean {
+    for (let at = address; at < address + length; ) {
+      const region = this.#at(at);
+      if (region === null || (write && !region.writable)) return false;
+      at = region.end;
+    }
+    return true;
+  }
+
+  /** Copies guest memory into `target` at `offset`. Copies nothing and answers false if a byte is out of reach. */
+  read(address: number, target: Uint8Array, offset: number, length: number): boolean {
+    if (length === 0) return true;
+    const region = this.find(address, length, false);
+    if (region === null) return this.#readPieces(address, target, offset, length);
+    const from = address - region.base;
+    if (length <= SMALL) for (let i = 0; i < length; i++) target[offset + i] = region.bytes[from + i]!;
+    else target.set(region.views.view(from, length), offset);
+    return true;
+  }
+
+  /**
+   * Copies `length` bytes of `source` from `offset` into guest memory. All or nothing, as {@link read}.
+   * @param views remembers views of `source`, where the caller copies from it again and again.
+   */
+  write(
+    address: number,
+    source: Uint8Array,
+    offset: number,
+    length: number,
+    views: ViewCache | null = null,
+  ): boolean {
+    if (length === 0) return true;
+    const region = this.find(address, length, true);
+    if (region === null) return this.#writePieces(address, source, offset, length);
+    if (this.observer !== null) this.observer(address, length);
+    const to = address - region.base;
+    if (length <= SMALL) for (let i = 0; i < length; i++) region.bytes[to + i] = source[offset + i]!;
+    else if (views !== null) region.bytes.set(views.view(offset, length), to);
+    else
+      region.bytes.set(
+        offset === 0 && source.length === length ? source : source.subarray(offset, offset + length),
+        to,
+      );
+    return true;
+  }
+
+  #readPieces(address: number, target: Uint8Array, offset: number, length: number): boolean {
+    if (!this.reaches(address, length, false)) return false;
+    for (let done = 0; done < length; ) {
+      const region = this.#at(address + done)!;
+      const piece = Math.min(length - done, region.end - address - done);
+      this.read(address + done, target, offset + done, piece);
+      done += piece;
+    }
+    return true;
+  }
+
+  #writePieces(address: number, source: Uint8Array, offset: number, length: number): boolean {
+    if (!this.reaches(address, length, true)) return false;
+    for (let done = 0; done < length; ) {
+      const region = this.#at(address + done)!;
+      const piece = Math.min(length - done, region.end - address - done);
+      this.write(address + done, source, offset + done, piece);
+      done += piece;
+    }
+    return true;
+  }
+}
+
+/** Pages that a function wrote to, for migration: one bit a page, over the RAM that the log was made for. */
+export class DirtyLog {
+  readonly #pages = new Set<number>();
+
+  readonly domain: DmaDomain;
+  readonly pageBytes: number;
+
+  /** Starts logging. `pageBytes` is a power of two. An observer that was there before keeps being told. */
+  constructor(domain: DmaDomain, pageBytes: number = 4096) {
+    this.domain = domain;
+    this.pageBytes = pageBytes;
+    const before = domain.observer;
+    domain.observer = (address, length) => {
+      const last = Math.floor((address + length - 1) / pageBytes);
+      for (let page = Math.floor(address / pageBytes); page <= last; page++) this.#pages.add(page);
+      before?.(address, length);
+    };
+  }
+
+  /** Guest-physical addresses of the pages written since the last call, ascending; the log starts anew. */
+  take(): number[] {
+    const pages = [...this.#pages].sort((a, b) => a - b).map((page) => page * this.pageBytes);
+    this.#pages.clear();
+    return pages;
+  }
+}

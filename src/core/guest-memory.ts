@@ -1,0 +1,104 @@
+import { AddressRangeError } from './errors.ts';
+
+/** One stretch of RAM: guest-physical bytes [start, end), kept in `bytes`. */
+export interface MemoryRange {
+  readonly start: number;
+  readonly bytes: Uint8Array;
+}
+
+/** A range with the views through which it is read. */
+export interface Ram {
+  readonly start: number;
+  readonly end: number;
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
+const ram = ({ start, bytes }: MemoryRange): Ram => ({
+  start,
+  end: start + bytes.length,
+  bytes,
+  view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+});
+
+/** First address above the space that 32-bit addressing reaches. */
+export const FOUR_GIB = 0x1_0000_0000;
+
+/**
+ * Guest-physical RAM: any number of ranges, below and above 4 GiB, each an array of bytes of ours or of somebody
+ * else's (the memory of an emulator). Addresses are Numbers.
+ */
+export class GuestMemory {
+  #ranges: readonly Ram[] = [];
+  readonly #watchers = new Set<() => void>();
+
+  /** @throws AddressRangeError when ranges overlap, are empty, or leave 2^53. */
+  constructor(ranges: readonly MemoryRange[]) {
+    this.replace(ranges);
+  }
+
+  /** Fresh zeroed RAM. `ranges` in bytes. */
+  static allocate(...ranges: readonly { start: number; length: number }[]): GuestMemory {
+    return new GuestMemory(ranges.map(({ start, length }) => ({ start, bytes: new Uint8Array(length) })));
+  }
+
+  get ranges(): readonly Ram[] {
+    return this.#ranges;
+  }
+
+  /** Puts other ranges in place, as when an emulator's memory moved; domains over this memory follow. */
+  replace(ranges: readonly MemoryRange[]): void {
+    const sorted = [...ranges].sort((a, b) => a.start - b.start).map(ram);
+    let end = 0;
+    for (const range of sorted) {
+      const { start, bytes } = range;
+      if (!Number.isSafeInteger(start) || !Number.isSafeInteger(range.end) || bytes.length === 0)
+        throw new AddressRangeError(
+          start,
+          bytes.length,
+          'RAM wants a whole address below 2^53 and some bytes',
+        );
+      if (start < end) throw new AddressRangeError(start, bytes.length, 'overlaps the RAM before it');
+      end = range.end;
+    }
+    this.#ranges = sorted;
+    for (const watcher of this.#watchers) watcher();
+  }
+
+  /** Calls `watcher` whenever ranges are replaced. @returns a function that ends it. */
+  watch(watcher: () => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /** The range that holds all of [address, address + length), if one does. */
+  find(address: number, length: number): Ram | undefined {
+    for (const range of this.#ranges)
+      if (address >= range.start && address + length <= range.end) return range;
+    return undefined;
+  }
+
+  /** A copy of `length` bytes. @throws AddressRangeError when they are not RAM of one range. */
+  read(address: number, length: number): Uint8Array {
+    const range = this.#need(address, length);
+    return range.bytes.slice(address - range.start, address - range.start + length);
+  }
+
+  /** @throws AddressRangeError when the bytes would not land in RAM of one range. */
+  write(address: number, bytes: Uint8Array): void {
+    const range = this.#need(address, bytes.length);
+    range.bytes.set(bytes, address - range.start);
+  }
+
+  /** @throws AddressRangeError outside RAM. */
+  fill(address: number, length: number, value: number): void {
+    const range = this.#need(address, length);
+    range.bytes.fill(value, address - range.start, address - range.start + length);
+  }
+
+  #need(address: number, length: number): Ram {
+    const range = this.find(address, length);
+    if (range === undefined) throw new AddressRangeError(address, length, 'is not RAM');
+    return range;
+  }
+}

@@ -1,0 +1,71 @@
+import { entropyQueue } from '../../virtio/layout/index.ts';
+import { DeviceFailedError } from '../errors.ts';
+import type { DmaMemory } from '../memory.ts';
+import type { Transport } from '../transport/transport.ts';
+import { VirtioDriver } from '../virtio-driver.ts';
+
+const BUFFER_BYTES = 4096;
+
+/** A driver for the entropy device, on any transport: one buffer in flight at a time. */
+export class EntropyDriver {
+  readonly driver: VirtioDriver;
+  readonly #buffer: number;
+  #pending: { resolve(length: number): void; reject(error: Error): void } | null = null;
+
+  /** Brings the device up. @throws NoDeviceError, DeviceFailedError */
+  constructor(transport: Transport, memory: DmaMemory) {
+    this.driver = new VirtioDriver(transport, memory);
+    this.driver.bringUp(
+      { features: [], queues: [entropyQueue.request] },
+      { queue: () => this.poll(), config: () => this.#onConfig() },
+    );
+    this.#buffer = memory.allocate(BUFFER_BYTES);
+  }
+
+  /** `length` random bytes; only what the device says that it wrote is taken (RNG-02). */
+  async read(length: number): Promise<Uint8Array> {
+    const whole = new Uint8Array(length);
+    for (let at = 0; at < length; ) {
+      const got = await this.#request(Math.min(BUFFER_BYTES, length - at));
+      if (got === 0) throw new DeviceFailedError('the device returned no bytes (RNG-03)');
+      whole.set(this.driver.memory.ram.read(this.#buffer, got), at);
+      at += got;
+    }
+    return whole;
+  }
+
+  #request(length: number): Promise<number> {
+    if (this.#pending !== null) throw new DeviceFailedError('a read is in flight already');
+    const ring = this.driver.rings.get(entropyQueue.request)!;
+    const done = new Promise<number>((resolve, reject) => {
+      this.#pending = { resolve: (got) => resolve(Math.min(got, length)), reject };
+    });
+    ring.add([{ address: this.#buffer, length, writable: true }]);
+    this.driver.kick(entropyQueue.request);
+    return done;
+  }
+
+  /** Takes what the device handed back; the interrupt handler. */
+  poll(): void {
+    const used = this.driver.rings.get(entropyQueue.request)?.take() ?? null;
+    if (used === null || this.#pending === null) return;
+    const { resolve } = this.#pending;
+    this.#pending = null;
+    resolve(used.length);
+  }
+
+  #onConfig(): void {
+    if (this.driver.needsReset) this.#fail(new DeviceFailedError('the device asks to be reset'));
+  }
+
+  #fail(error: Error): void {
+    this.#pending?.reject(error);
+    this.#pending = null;
+  }
+
+  /** Resets the device; a read in flight fails. */
+  close(): void {
+    this.driver.close();
+    this.#fail(new DeviceFailedError('the driver was closed'));
+  }
+}

@@ -1,0 +1,196 @@
+import { FOUR_GIB, type GuestMemory, type Ram } from '../core/index.ts';
+import {
+  AVAILABLE_ELEMENT_BYTES,
+  availableRing,
+  availEventOffset,
+  DESCRIPTOR_BYTES,
+  descriptor,
+  descriptorFlag,
+  RING_SUPPRESS,
+  USED_ELEMENT_BYTES,
+  usedElement,
+  usedEventOffset,
+  usedRing,
+} from '../virtio/layout/index.ts';
+import { ResourceError } from './errors.ts';
+
+/** One buffer of a chain: guest-physical address and length in bytes. */
+export interface ChainBuffer {
+  readonly address: number;
+  readonly length: number;
+  /** The device writes it. */
+  readonly writable: boolean;
+}
+
+/** A chain that the device has handed back; `length` bytes were written. */
+export interface UsedChain {
+  readonly head: number;
+  readonly length: number;
+}
+
+export interface DriverRingMode {
+  readonly littleEndian: boolean;
+  readonly eventIndex: boolean;
+  readonly indirect: boolean;
+}
+
+/** Guest-physical addresses of the three parts. */
+export interface RingPlace {
+  readonly descriptor: number;
+  readonly driver: number;
+  readonly device: number;
+}
+
+/** The split virtqueue, driver side, in RAM as the CPU sees it. */
+export class DriverSplitRing {
+  readonly size: number;
+  readonly place: RingPlace;
+  readonly #mode: DriverRingMode;
+  readonly #ram: Ram;
+  readonly #free: number[];
+  readonly #chains = new Map<number, number[]>();
+  readonly #indirectTables: number[];
+  #available = 0;
+  #kicked = 0;
+  #used = 0;
+
+  /**
+   * @param indirect allocates `length` bytes for an indirect table; only called when the feature is in use.
+   * @throws ResourceError when the ring is not in RAM of one range.
+   */
+  constructor(
+    memory: GuestMemory,
+    size: number,
+    place: RingPlace,
+    mode: DriverRingMode,
+    indirect: (length: number) => number = () => 0,
+  ) {
+    const ram = memory.find(place.descriptor, 1);
+    if (ram === undefined) throw new ResourceError(`ring at 0x${place.descriptor.toString(16)} is not RAM`);
+    this.size = size;
+    this.place = place;
+    this.#mode = mode;
+    this.#ram = ram;
+    this.#free = Array.from({ length: size }, (_, i) => size - 1 - i);
+    this.#indirectTables = mode.indirect
+      ? Array.from({ length: size }, () => indirect(DESCRIPTOR_BYTES * INDIRECT_ENTRIES))
+      : [];
+    this.setInterrupts(true);
+  }
+
+  /** Descriptors that are not in use. */
+  get free(): number {
+    return this.#free.length;
+  }
+
+  /** Chains that the device has not handed back. */
+  get outstanding(): number {
+    return this.#chains.size;
+  }
+
+  #writeDescriptor(table: number, index: number, buffer: ChainBuffer, flags: number, next: number): void {
+    const { view, start } = this.#ram;
+    const little = this.#mode.littleEndian;
+    const at = table - start + DESCRIPTOR_BYTES * index;
+    const [low, high] = [buffer.address % FOUR_GIB, Math.floor(buffer.address / FOUR_GIB)];
+    view.setUint32(at + descriptor.addressLow.offset, little ? low : high, little);
+    view.setUint32(at + descriptor.addressHigh.offset, little ? high : low, little);
+    view.setUint32(at + descriptor.length.offset, buffer.length, little);
+    view.setUint16(
+      at + descriptor.flags.offset,
+      flags | (buffer.writable ? descriptorFlag.write : 0),
+      little,
+    );
+    view.setUint16(at + descriptor.next.offset, next, little);
+  }
+
+  /**
+   * Exposes a chain: readable buffers first (SPL-FRM-03).
+   * @returns its head, or -1 when too few descriptors are free.
+   */
+  add(buffers: readonly ChainBuffer[]): number {
+    const indirect = this.#mode.indirect && buffers.length > 1 && buffers.length <= INDIRECT_ENTRIES;
+    const needed = indirect ? 1 : buffers.length;
+    if (needed === 0 || this.#free.length < needed) return -1;
+    const taken = this.#free.splice(this.#free.length - needed).reverse();
+    const head = taken[0]!;
+    if (indirect) {
+      const table = this.#indirectTables[head]!;
+      for (const [i, buffer] of buffers.entries()) {
+        const last = i === buffers.length - 1;
+        this.#writeDescriptor(table, i, buffer, last ? 0 : descriptorFlag.next, last ? 0 : i + 1);
+      }
+      const whole = { address: table, length: DESCRIPTOR_BYTES * buffers.length, writable: false };
+      this.#writeDescriptor(this.place.descriptor, head, whole, descriptorFlag.indirect, 0);
+    } else
+      for (const [i, buffer] of buffers.entries()) {
+        const next = taken[i + 1];
+        const flags = next === undefined ? 0 : descriptorFlag.next;
+        this.#writeDescriptor(this.place.descriptor, taken[i]!, buffer, flags, next ?? 0);
+      }
+    this.#chains.set(head, taken);
+    const slot = this.#available & (this.size - 1);
+    const ring = this.place.driver - this.#ram.start + availableRing.ring.offset;
+    this.#ram.view.setUint16(ring + AVAILABLE_ELEMENT_BYTES * slot, head, this.#mode.littleEndian);
+    this.#available = (this.#available + 1) & 0xffff;
+    return head;
+  }
+
+  /** Makes added chains visible. @returns whether the device wants a kick (SPL-ANS-03..06). */
+  publish(): boolean {
+    const { view, start } = this.#ram;
+    const little = this.#mode.littleEndian;
+    const before = this.#kicked;
+    if (before === this.#available) return false;
+    view.setUint16(this.place.driver - start + availableRing.index.offset, this.#available, little);
+    this.#kicked = this.#available;
+    if (!this.#mode.eventIndex)
+      return (
+        (view.getUint16(this.place.device - start + usedRing.flags.offset, little) & RING_SUPPRESS) === 0
+      );
+    const event = view.getUint16(this.place.device - start + availEventOffset(this.size), little);
+    return ((this.#available - event - 1) & 0xffff) < ((this.#available - before) & 0xffff);
+  }
+
+  /** The next chain that the device handed back, or null. An id that is not outstanding is passed over. */
+  take(): UsedChain | null {
+    const { view, start } = this.#ram;
+    const little = this.#mode.littleEndian;
+    const used = this.place.device - start;
+    const index = () => view.getUint16(used + usedRing.index.offset, little);
+    for (;;) {
+      if (index() === this.#used) {
+        if (!this.#mode.eventIndex) return null;
+        view.setUint16(this.place.driver - start + usedEventOffset(this.size), this.#used, little);
+        // The device may have gone on between the look and the request to be told (SPL-SUP-07).
+        if (index() === this.#used) return null;
+      }
+      const at = used + usedRing.ring.offset + USED_ELEMENT_BYTES * (this.#used & (this.size - 1));
+      const head = view.getUint32(at + usedElement.id.offset, little);
+      const length = view.getUint32(at + usedElement.length.offset, little);
+      this.#used = (this.#used + 1) & 0xffff;
+      const taken = this.#chains.get(head);
+      if (taken === undefined) continue;
+      this.#chains.delete(head);
+      this.#free.push(...taken);
+      return { head, length };
+    }
+  }
+
+  /** Asks for interrupts, or for none (SPL-UNS-01..04). */
+  setInterrupts(on: boolean): void {
+    const { view, start } = this.#ram;
+    const driver = this.place.driver - start;
+    const little = this.#mode.littleEndian;
+    if (this.#mode.eventIndex)
+      view.setUint16(
+        driver + usedEventOffset(this.size),
+        on ? this.#used : (this.#used - 1) & 0xffff,
+        little,
+      );
+    else view.setUint16(driver + availableRing.flags.offset, on ? 0 : RING_SUPPRESS, little);
+  }
+}
+
+/** Descriptors of each indirect table. */
+export const INDIRECT_ENTRIES = 16;

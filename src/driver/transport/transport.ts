@@ -1,0 +1,50 @@
+import type { Width } from '../../core/index.ts';
+import type { RingPlace } from '../split-ring.ts';
+
+/** What a driver does when its device interrupts. */
+export interface InterruptHandlers {
+  queue(): void;
+  config(): void;
+}
+
+/** How a ring is to be laid out: in one piece with 4096-byte pages, or in three parts anywhere. */
+export type RingLayout = 'legacy' | 'separate';
+
+/** Byte order of the integers that driver and device share in memory. */
+export interface TransportOptions {
+  /** Legacy guests only: a big-endian guest's rings and configuration are big-endian (LEG-CFG-01, LEG-VEND-01). */
+  readonly bigEndian?: boolean;
+  /** INTx even where the function has MSI-X. */
+  readonly intx?: boolean;
+}
+
+/** A driver's way to a virtio device: legacy ports, the MMR block, or the modern structures. */
+export interface Transport {
+  readonly name: 'legacy' | 'native-mmr' | 'modern';
+  readonly ringLayout: RingLayout;
+  readonly littleEndian: boolean;
+  /** Feature handshake with FEATURES_OK, and VERSION_1 (INIT-05, RF-01). */
+  readonly modern: boolean;
+  readonly status: number;
+  setStatus(value: number): void;
+  /** Returns when the device shows status 0 (BF-RST-03). @throws DeviceFailedError when it never does. */
+  reset(): void;
+  readFeatures(): Uint32Array;
+  writeFeatures(words: Uint32Array): void;
+  /** Size that the device offers, 0 for no such queue. */
+  queueSize(index: number): number;
+  /** Tells the device where a ring is and what interrupts for it. */
+  setUpQueue(index: number, size: number, place: RingPlace): void;
+  notify(index: number): void;
+  /** Device configuration, in the device's byte order, at the field's own width. */
+  readConfig(offset: number, width: Width): number;
+  writeConfig(offset: number, width: Width, value: number): void;
+  /** Changes whenever configuration did; null where the interface has no such counter. */
+  configGeneration(): number | null;
+  /** Connects interrupts; to be called before queues are set up. */
+  connect(handlers: InterruptHandlers): void;
+  disconnect(): void;
+}
+
+/** Reads of status before a reset is given up. */
+export const MAX_RESET_READS = 100_000;

@@ -1,0 +1,3 @@
+export * from './alternatives.ts';
+export * from './capability.ts';
+export * from './draft.ts';

@@ -1,0 +1,111 @@
+import { type Bus, type FunctionAddress, VirtiolabError } from '../core/index.ts';
+import { PciFunction, type0Header } from '../pci/index.ts';
+import {
+  conventionalBars,
+  type DeviceTypeName,
+  deviceTypeNames,
+  deviceTypes,
+  LEGACY_CONFIG_OFFSET_MSIX,
+  VIRTIO_VENDOR_ID,
+} from '../virtio/index.ts';
+import type { LegacyBackend } from './access/backend.ts';
+import { HostFunction } from './access/host-function.ts';
+import { IoBarBackend } from './access/io-bar.ts';
+import { MmrBackend } from './access/mmr.ts';
+import { type Draft, draft2023 } from './layout/index.ts';
+import { TranslatorWindow } from './translator.ts';
+
+/** A function that no legacy driver could be given: not virtio, or of no type with a transitional id. */
+export class NotPresentableError extends VirtiolabError {}
+
+export interface PresentOptions {
+  readonly draft?: Draft;
+}
+
+/** What a guest's machine is given in the place of a host's function. */
+export interface PresentedFunction {
+  readonly type: DeviceTypeName;
+  readonly pci: PciFunction;
+  readonly backend: LegacyBackend;
+}
+
+/** Device type by the ids of a host's function. */
+function typeOf(host: HostFunction, draft: Draft): { type: DeviceTypeName; mmr: boolean } {
+  const vendor = host.read(type0Header.vendorId);
+  const device = host.read(type0Header.deviceId);
+  for (const type of deviceTypeNames) {
+    if (vendor === draft.vendorId && device === draft.deviceIds[type]) return { type, mmr: true };
+    if (vendor === VIRTIO_VENDOR_ID && device === deviceTypes[type].transitionalId)
+      return { type, mmr: false };
+  }
+  const ids = [vendor, device].map((id) => id.toString(16).padStart(4, '0')).join(':');
+  throw new NotPresentableError(`function ${ids} is neither transitional nor of the ${draft.name} draft`);
+}
+
+/**
+ * Presents a function of the host to a guest as an ordinary legacy function: transitional ids, revision 0, an I/O BAR0.
+ * The host's firmware must have given the function its addresses, and its DMA must reach the guest's memory.
+ * @throws NotPresentableError, TranslatorError
+ */
+export function presentLegacy(
+  bus: Bus,
+  address: FunctionAddress,
+  options: PresentOptions = {},
+): PresentedFunction {
+  const draft = options.draft ?? draft2023;
+  const host = new HostFunction(bus, address);
+  const { type, mmr } = typeOf(host, draft);
+  const backend: LegacyBackend = mmr
+    ? new MmrBackend(bus, address, draft)
+    : new IoBarBackend(bus, address, configBytesOfIoBar(host));
+  return { type, pci: virtualFunction(type, backend), backend };
+}
+
+/** An I/O BAR's size is all that it tells of its configuration: the rest reads all ones in either place. */
+function configBytesOfIoBar(host: HostFunction): number {
+  const before = host.bus.configRead(host.address, type0Header.bar.offset, 4);
+  host.bus.configWrite(host.address, type0Header.bar.offset, 4, 0xffffffff);
+  const mask = host.bus.configRead(host.address, type0Header.bar.offset, 4) & ~3;
+  host.bus.configWrite(host.address, type0Header.bar.offset, 4, before);
+  return -mask - LEGACY_CONFIG_OFFSET_MSIX;
+}
+
+/** The function that the guest sees, in front of a back end. */
+export function virtualFunction(type: DeviceTypeName, backend: LegacyBackend): PciFunction {
+  const { name, transitionalId, classCode, type: subsystemId } = deviceTypes[type];
+  const pci = new PciFunction({
+    name,
+    vendorId: VIRTIO_VENDOR_ID,
+    deviceId: transitionalId,
+    classCode,
+    subsystemVendorId: VIRTIO_VENDOR_ID,
+    subsystemId,
+    interruptPin: 1,
+  });
+  const lengthBytes = Math.max(
+    32,
+    2 ** Math.ceil(Math.log2(LEGACY_CONFIG_OFFSET_MSIX + backend.configBytes)),
+  );
+  const target = new TranslatorWindow(backend, () => pci.msixEnabled);
+  pci.addBar({
+    index: conventionalBars.legacy,
+    kind: 'io',
+    lengthBytes,
+    regions: [{ name: 'legacy', offset: 0, length: lengthBytes, target }],
+  });
+  if (backend.vectors > 0) pci.addMsix(conventionalBars.msix, backend.vectors);
+  backend.attach({
+    setLine: (level) => pci.setInterrupt(level),
+    trigger: (vector) => pci.msix?.trigger(vector),
+    report: (clause, message, value) => {
+      if (pci.plugged)
+        pci.slot.report({ kind: 'finding', clause, party: 'device', subject: name, message, value });
+    },
+  });
+  pci.onMsixEnable.push(() => backend.setMsix(pci.msixEnabled));
+  pci.onBusMaster.push(() => backend.setBusMaster(pci.busMaster));
+  pci.onReset.push(() => backend.reset());
+  pci.onUnplug.push(() => backend.reset());
+  pci.parts.set('backend', backend);
+  return pci;
+}

@@ -1,0 +1,131 @@
+import { type AddressSpace, type BusTarget, FOUR_GIB, VirtiolabError } from '../core/index.ts';
+import type { ConfigSpace } from './config-space.ts';
+import { barBits, type0Header } from './layout/index.ts';
+
+export type BarKind = 'io' | 'memory32' | 'memory64';
+export type BarIndex = 0 | 1 | 2 | 3 | 4 | 5;
+
+/** What stands in a BAR: `offset` and `length` in bytes from its start. */
+export interface BarRegion {
+  readonly name: string;
+  readonly offset: number;
+  readonly length: number;
+  readonly target: BusTarget;
+}
+
+/** One base address register. `lengthBytes` is a power of two, at least 4 (I/O) or 16 (memory). */
+export interface BarOptions {
+  readonly index: BarIndex;
+  readonly kind: BarKind;
+  readonly lengthBytes: number;
+  readonly prefetchable?: boolean;
+  readonly regions: readonly BarRegion[];
+}
+
+/** A BAR of impossible size or place. */
+export class BarError extends VirtiolabError {
+  readonly index: number;
+  readonly reason: string;
+
+  constructor(index: number, reason: string) {
+    super(`BAR${index}: ${reason}`);
+    this.index = index;
+    this.reason = reason;
+  }
+}
+
+/** Bytes of a memory BAR in which nothing stands read 0. */
+const reserved: BusTarget = { read: () => 0, write: () => {} };
+
+/** Largest I/O BAR, in bytes (PCI Local Bus 3.0, section 6.2.5.1). */
+const MAX_IO_BYTES = 256;
+
+/** A base address register and what stands behind it. */
+export class Bar {
+  readonly index: BarIndex;
+  readonly kind: BarKind;
+  readonly lengthBytes: number;
+  readonly prefetchable: boolean;
+  readonly regions: readonly BarRegion[];
+  readonly offset: number;
+  #unmap: (() => void)[] = [];
+  #mappedAt: number | null = null;
+
+  readonly space: ConfigSpace;
+
+  /** @throws BarError */
+  constructor(space: ConfigSpace, options: BarOptions) {
+    this.space = space;
+    const { index, kind, lengthBytes } = options;
+    if (kind === 'memory64' && index === 5)
+      throw new BarError(index, 'a 64-bit BAR needs the next register too');
+    if (!Number.isInteger(Math.log2(lengthBytes)) || lengthBytes < (kind === 'io' ? 4 : 16))
+      throw new BarError(
+        index,
+        `${lengthBytes} bytes; wants a power of two, at least 4 (I/O) or 16 (memory)`,
+      );
+    if (kind === 'io' && lengthBytes > MAX_IO_BYTES)
+      throw new BarError(index, `${lengthBytes} bytes of I/O; at most ${MAX_IO_BYTES}`);
+    for (const region of options.regions)
+      if (region.offset + region.length > lengthBytes)
+        throw new BarError(index, `${region.name} ends outside its ${lengthBytes} bytes`);
+    this.index = index;
+    this.kind = kind;
+    this.lengthBytes = lengthBytes;
+    this.prefetchable = options.prefetchable ?? false;
+    this.regions = options.regions;
+    this.offset = type0Header.bar.offset + 4 * index;
+    const flags = kind === 'io' ? barBits.io : kind === 'memory64' ? barBits.memory64 : 0;
+    space.set(this.offset, 4, flags | (this.prefetchable ? barBits.prefetchable : 0));
+    const addressMask = kind === 'io' ? barBits.ioAddressMask : barBits.memoryAddressMask;
+    space.setMasks(this.offset, 4, (-lengthBytes & addressMask) >>> 0);
+    if (kind === 'memory64')
+      space.setMasks(this.offset + 4, 4, (FOUR_GIB - Math.max(1, lengthBytes / FOUR_GIB)) >>> 0);
+  }
+
+  /** Address that software programmed, whether or not it is decoded. */
+  get address(): number {
+    const low = this.space.get(this.offset, 4);
+    if (this.kind === 'io') return (low & barBits.ioAddressMask) >>> 0;
+    const high = this.kind === 'memory64' ? this.space.get(this.offset + 4, 4) : 0;
+    return high * FOUR_GIB + ((low & barBits.memoryAddressMask) >>> 0);
+  }
+
+  /** Where the BAR is decoded now, or null. */
+  get mappedAt(): number | null {
+    return this.#mappedAt;
+  }
+
+  /**
+   * Follows the registers: moves, appears or disappears in `space`. Address 0 and addresses that end at the top of
+   * what the register can express count as unassigned: software writes them while it measures the BAR.
+   */
+  decode(space: AddressSpace, on: boolean, owner: object, name: string, rank: number): void {
+    const at = this.address;
+    const end = at + this.lengthBytes;
+    const top = this.kind === 'memory64' ? Number.MAX_SAFE_INTEGER : FOUR_GIB;
+    const wanted = on && at !== 0 && end < top && end <= space.size ? at : null;
+    if (wanted === this.#mappedAt) return;
+    this.release();
+    if (wanted === null) return;
+    this.#mappedAt = wanted;
+    // Where BARs overlap, the lower function and the lower BAR answer; a region goes before its BAR's reserved rest.
+    for (const region of this.regions) {
+      const start = wanted + region.offset;
+      const label = `${name} BAR${this.index} ${region.name}`;
+      const priority = -2 * rank;
+      this.#unmap.push(
+        space.map({ name: label, start, length: region.length, target: region.target, owner, priority }),
+      );
+    }
+    const rest = { name: `${name} BAR${this.index} reserved`, start: wanted, length: this.lengthBytes };
+    this.#unmap.push(space.map({ ...rest, target: reserved, owner, priority: -2 * rank - 1 }));
+  }
+
+  /** Takes the BAR out of its space. */
+  release(): void {
+    for (const unmap of this.#unmap) unmap();
+    this.#unmap = [];
+    this.#mappedAt = null;
+  }
+}

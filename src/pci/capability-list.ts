@@ -1,0 +1,117 @@
+import { lengthOf, type RegisterMap, VirtiolabError } from '../core/index.ts';
+import type { ConfigSpace, FieldValues } from './config-space.ts';
+import {
+  CAPABILITIES_START,
+  CONVENTIONAL_BYTES,
+  capabilityHeader,
+  EXTENDED_START,
+  packExtendedHeader,
+  status,
+  type0Header,
+  unpackExtendedHeader,
+} from './layout/index.ts';
+
+/** More capabilities than configuration space holds, or an extended one on a function that is not PCI Express. */
+export class CapabilitySpaceError extends VirtiolabError {
+  readonly capability: number;
+  readonly lengthBytes: number;
+
+  constructor(capability: number, lengthBytes: number, reason: string) {
+    super(`capability 0x${capability.toString(16)} of ${lengthBytes} bytes: ${reason}`);
+    this.capability = capability;
+    this.lengthBytes = lengthBytes;
+  }
+}
+
+/** What a capability's table must begin with. */
+export type CapabilityMap = RegisterMap & typeof capabilityHeader;
+
+const align4 = (value: number) => (value + 3) & ~3;
+
+/** The ordinary capability list: one-byte pointers from 0x34 on, in the order of adding. */
+export class CapabilityList {
+  #free = CAPABILITIES_START;
+  #tail: number = type0Header.capabilitiesPointer.offset;
+  readonly offsets: number[] = [];
+
+  readonly space: ConfigSpace;
+
+  constructor(space: ConfigSpace) {
+    this.space = space;
+  }
+
+  /**
+   * Appends a capability. `lengthBytes` may exceed the table's, for padding (PCI-CAP-16).
+   * @returns its offset in configuration space.
+   * @throws CapabilitySpaceError when there is no room.
+   */
+  add<M extends CapabilityMap>(
+    id: number,
+    map: M,
+    values: FieldValues<M>,
+    lengthBytes = lengthOf(map),
+  ): number {
+    const at = this.#free;
+    if (at + lengthBytes > CONVENTIONAL_BYTES)
+      throw new CapabilitySpaceError(id, lengthBytes, `only ${CONVENTIONAL_BYTES - at} bytes are free`);
+    this.space.place(map, at, { ...values, capabilityId: id });
+    this.link(this.#tail, at);
+    this.space.set(
+      type0Header.status.offset,
+      2,
+      this.space.get(type0Header.status.offset, 2) | status.capabilities,
+    );
+    this.#tail = at + capabilityHeader.nextPointer.offset;
+    this.#free = align4(at + lengthBytes);
+    this.offsets.push(at);
+    return at;
+  }
+
+  /** Writes any pointer anywhere: `pointer` is the byte that holds it. For malformed lists in tests. */
+  link(pointer: number, next: number): void {
+    this.space.set(pointer, 1, next);
+  }
+}
+
+/** The extended capability list, from 0x100 on. */
+export class ExtendedCapabilityList {
+  #free = EXTENDED_START;
+  readonly offsets: number[] = [];
+
+  readonly space: ConfigSpace;
+
+  constructor(space: ConfigSpace) {
+    this.space = space;
+  }
+
+  /**
+   * Appends an extended capability; the header dword is filled in here.
+   * @returns its offset in configuration space.
+   * @throws CapabilitySpaceError when there is no room, or no extended space at all.
+   */
+  add<M extends RegisterMap>(id: number, version: number, map: M, values: FieldValues<M>): number {
+    const at = this.#free;
+    const lengthBytes = lengthOf(map);
+    if (at + lengthBytes > this.space.length)
+      throw new CapabilitySpaceError(
+        id,
+        lengthBytes,
+        this.space.length === CONVENTIONAL_BYTES
+          ? 'extended capabilities want a PCI Express function'
+          : 'no room is left',
+      );
+    this.space.place(map, at, values);
+    this.space.set(at, 4, packExtendedHeader(id, version, 0));
+    const tail = this.offsets.at(-1);
+    if (tail !== undefined) this.link(tail, at);
+    this.#free = align4(at + lengthBytes);
+    this.offsets.push(at);
+    return at;
+  }
+
+  /** Makes the capability at `from` point to `next`, whatever stands there. For malformed lists in tests. */
+  link(from: number, next: number): void {
+    const { id, version } = unpackExtendedHeader(this.space.get(from, 4));
+    this.space.set(from, 4, packExtendedHeader(id, version, next));
+  }
+}

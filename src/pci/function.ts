@@ -1,0 +1,341 @@
+import {
+  type AddressSpace,
+  type DmaDomain,
+  expectSame,
+  type FunctionAddress,
+  formatFunctionAddress,
+  type Report,
+  type Scheduler,
+  type State,
+  type Stateful,
+  VirtiolabError,
+  type Width,
+} from '../core/index.ts';
+import { Bar, BarError, type BarOptions } from './bar.ts';
+import { CapabilityList, ExtendedCapabilityList } from './capability-list.ts';
+import { ConfigSpace } from './config-space.ts';
+import {
+  CONVENTIONAL_BYTES,
+  capabilityId,
+  command,
+  EXTENDED_BYTES,
+  express,
+  INITIATE_FUNCTION_RESET,
+  messageControl,
+  msixCapability,
+  powerManagement,
+  powerState,
+  status,
+  type0Header,
+} from './layout/index.ts';
+import { Msix } from './msix.ts';
+
+/** What a machine gives to the function in one of its slots. */
+export interface Slot {
+  readonly address: FunctionAddress;
+  readonly io: AddressSpace;
+  readonly memory: AddressSpace;
+  readonly dma: DmaDomain;
+  readonly scheduler: Scheduler;
+  readonly report: Report;
+  /** Level of the interrupt pin. */
+  setLine(asserted: boolean): void;
+  sendMessage(addressLow: number, addressHigh: number, data: number): void;
+}
+
+/** Ids and shape of a function. `classCode` is base class, subclass and interface, 24 bits. */
+export interface PciFunctionOptions {
+  readonly name: string;
+  readonly vendorId: number;
+  readonly deviceId: number;
+  readonly revisionId?: number;
+  readonly classCode: number;
+  readonly subsystemVendorId?: number;
+  readonly subsystemId?: number;
+  /** 0 for none, 1 for INTA#. */
+  readonly interruptPin?: 0 | 1 | 2 | 3 | 4;
+  /** PCI Express: extended configuration space, Express capability, function-level reset. */
+  readonly express?: boolean;
+}
+
+/** A function that is used before it sits in a slot, or put into a second one. */
+export class SlotError extends VirtiolabError {}
+
+type Listener = () => void;
+
+/**
+ * A type 0 PCI function: configuration space, capability lists, BARs, MSI-X, an interrupt pin. It knows nothing of what
+ * stands behind its BARs. It is assembled before it is plugged; listeners tell the device behind it of what the
+ * configuration software does.
+ */
+export class PciFunction implements Stateful {
+  readonly name: string;
+  readonly config: ConfigSpace;
+  readonly capabilities: CapabilityList;
+  readonly extendedCapabilities: ExtendedCapabilityList;
+  readonly bars: Bar[] = [];
+  /** State behind the BARs that is saved and loaded with the function. */
+  readonly parts = new Map<string, Stateful>();
+  readonly onReset: Listener[] = [];
+  readonly onBusMaster: Listener[] = [];
+  readonly onMsixEnable: Listener[] = [];
+  readonly onUnplug: Listener[] = [];
+  readonly onPlug: Listener[] = [];
+  #slot: Slot | null = null;
+  #msix: Msix | null = null;
+  #msixAt = 0;
+  #powerAt = 0;
+  #expressAt = 0;
+  #pinLevel = false;
+  #lineAsserted = false;
+  #busMaster = false;
+  #msixEnabled = false;
+
+  constructor(options: PciFunctionOptions) {
+    this.name = options.name;
+    this.config = new ConfigSpace(options.express === true ? EXTENDED_BYTES : CONVENTIONAL_BYTES);
+    this.config.place(type0Header, 0, {
+      vendorId: options.vendorId,
+      deviceId: options.deviceId,
+      revisionId: options.revisionId ?? 0,
+      programmingInterface: options.classCode & 0xff,
+      subClass: (options.classCode >> 8) & 0xff,
+      baseClass: options.classCode >> 16,
+      subsystemVendorId: options.subsystemVendorId ?? 0,
+      subsystemId: options.subsystemId ?? 0,
+      interruptPin: options.interruptPin ?? 0,
+    });
+    this.capabilities = new CapabilityList(this.config);
+    this.extendedCapabilities = new ExtendedCapabilityList(this.config);
+    this.config.onWrite(type0Header.command.offset, 2, () => this.#onCommand());
+    this.config.onWrite(type0Header.bar.offset, 24, () => this.#decode());
+    if (options.express === true) this.#addExpress();
+  }
+
+  /** @throws BarError when the register is taken or the BAR is impossible. */
+  addBar(options: BarOptions): Bar {
+    const taken = (index: number) =>
+      this.bars.some((bar) => bar.index === index || (bar.kind === 'memory64' && bar.index + 1 === index));
+    if (taken(options.index) || (options.kind === 'memory64' && taken(options.index + 1)))
+      throw new BarError(options.index, 'the register is taken already');
+    const bar = new Bar(this.config, options);
+    this.bars.push(bar);
+    return bar;
+  }
+
+  /** MSI-X with table and pending bits in one memory BAR of its own, as `bar`; 2 KiB each or as many as needed. */
+  addMsix(index: BarOptions['index'], vectors: number): Msix {
+    const msix = new Msix(vectors, {
+      enabled: () => this.#msixEnabled,
+      masked: () =>
+        (this.config.get(this.#msixAt + msixCapability.messageControl.offset, 2) &
+          messageControl.functionMask) !==
+        0,
+      busMaster: () => this.#busMaster,
+      send: (low, high, data) => this.#slot?.sendMessage(low, high, data),
+    });
+    const half = Math.max(2048, 2 ** Math.ceil(Math.log2(msix.tableBytes)));
+    this.addBar({
+      index,
+      kind: 'memory32',
+      lengthBytes: 2 * half,
+      regions: [
+        { name: 'msix-table', offset: 0, length: msix.tableBytes, target: msix.table },
+        { name: 'msix-pba', offset: half, length: msix.pendingBytes, target: msix.pendingBits },
+      ],
+    });
+    this.#msixAt = this.capabilities.add(capabilityId.msix, msixCapability, {
+      messageControl: vectors - 1,
+      table: index,
+      pendingBits: half | index,
+    });
+    this.config.onWrite(this.#msixAt + msixCapability.messageControl.offset, 2, () => this.#onMsixControl());
+    this.#msix = msix;
+    return msix;
+  }
+
+  /** Power management with D0 and D3hot. Below D0 the function decodes nothing and masters nothing. */
+  addPowerManagement(): void {
+    this.#powerAt = this.capabilities.add(capabilityId.powerManagement, powerManagement, {});
+    const control = this.#powerAt + powerManagement.controlStatus.offset;
+    let before = powerState.d0 as number;
+    this.config.onWrite(control, 2, () => {
+      const wanted = this.config.get(control, 2) & powerState.mask;
+      // D1 and D2 are not supported: the write is taken as if it had not been made (PCI PM 1.2, section 5.6.1).
+      if (wanted === powerState.d0 || wanted === powerState.d3hot) before = wanted;
+      else this.config.set(control, 2, (this.config.get(control, 2) & ~powerState.mask) | before);
+      this.#onCommand();
+    });
+  }
+
+  #addExpress(): void {
+    this.#expressAt = this.capabilities.add(capabilityId.express, express, {});
+    const control = this.#expressAt + express.deviceControl.offset;
+    this.config.setMasks(control, 2, express.deviceControl.writable | INITIATE_FUNCTION_RESET);
+    this.config.onWrite(control, 2, () => {
+      if ((this.config.get(control, 2) & INITIATE_FUNCTION_RESET) !== 0) this.reset();
+    });
+  }
+
+  get slot(): Slot {
+    if (this.#slot === null) throw new SlotError(`${this.name} is not plugged into a machine`);
+    return this.#slot;
+  }
+
+  get plugged(): boolean {
+    return this.#slot !== null;
+  }
+
+  /** Bus mastering is on: DMA and messages may leave the function. */
+  get busMaster(): boolean {
+    return this.#busMaster;
+  }
+
+  get msix(): Msix | null {
+    return this.#msix;
+  }
+
+  /** The enable bit of message control. */
+  get msixEnabled(): boolean {
+    return this.#msixEnabled;
+  }
+
+  #readMsixEnable(): boolean {
+    if (this.#msix === null) return false;
+    const control = this.config.get(this.#msixAt + msixCapability.messageControl.offset, 2);
+    return (control & messageControl.enable) !== 0;
+  }
+
+  #onMsixControl(): void {
+    const was = this.#msixEnabled;
+    this.#msixEnabled = this.#readMsixEnable();
+    this.#updateLine();
+    if (was !== this.#msixEnabled) for (const listener of this.onMsixEnable) listener();
+    this.#msix?.flush();
+  }
+
+  /** Called by the machine. @throws SlotError when the function sits in a slot already. */
+  plug(slot: Slot): void {
+    if (this.#slot !== null)
+      throw new SlotError(`${this.name} sits in slot ${formatFunctionAddress(this.#slot.address)} already`);
+    this.#slot = slot;
+    this.config.seal();
+    for (const listener of this.onPlug) listener();
+    this.#onCommand();
+  }
+
+  unplug(): void {
+    for (const listener of this.onUnplug) listener();
+    for (const bar of this.bars) bar.release();
+    this.#lower();
+    this.#slot = null;
+  }
+
+  configRead(offset: number, width: Width): number {
+    return this.config.read(offset, width);
+  }
+
+  configWrite(offset: number, width: Width, value: number): void {
+    this.config.write(offset, width, value);
+  }
+
+  /** Level that the device wants on its pin; the command register, MSI-X and the power state have their say. */
+  setInterrupt(level: boolean): void {
+    if (level === this.#pinLevel) return;
+    this.#pinLevel = level;
+    this.#updateLine();
+  }
+
+  /** Function-level or bus reset: the device first, then configuration space as after power-on. */
+  reset(): void {
+    for (const listener of this.onReset) listener();
+    this.#msix?.reset();
+    this.config.reset();
+    this.#onCommand();
+    this.#onMsixControl();
+  }
+
+  get #powered(): boolean {
+    if (this.#powerAt === 0) return true;
+    const control = this.config.get(this.#powerAt + powerManagement.controlStatus.offset, 2);
+    return (control & powerState.mask) === powerState.d0;
+  }
+
+  #onCommand(): void {
+    this.#decode();
+    const was = this.#busMaster;
+    this.#busMaster =
+      this.#powered && (this.config.get(type0Header.command.offset, 2) & command.busMaster) !== 0;
+    this.#updateLine();
+    if (was !== this.#busMaster) for (const listener of this.onBusMaster) listener();
+    if (this.#busMaster && !was) this.#msix?.flush();
+  }
+
+  #decode(): void {
+    const slot = this.#slot;
+    if (slot === null) return;
+    const bits = this.#powered ? this.config.get(type0Header.command.offset, 2) : 0;
+    for (const bar of this.bars) {
+      const io = bar.kind === 'io';
+      const on = (bits & (io ? command.io : command.memory)) !== 0;
+      bar.decode(
+        io ? slot.io : slot.memory,
+        on,
+        this,
+        formatFunctionAddress(slot.address),
+        slot.address * 8 + bar.index,
+      );
+    }
+  }
+
+  #updateLine(): void {
+    const pending = this.#pinLevel && !this.#msixEnabled;
+    const at = type0Header.status.offset;
+    const bits = this.config.get(at, 2) & ~status.interrupt;
+    this.config.set(at, 2, pending ? bits | status.interrupt : bits);
+    const disabled = (this.config.get(type0Header.command.offset, 2) & command.interruptDisable) !== 0;
+    const asserted = pending && !disabled && this.#powered;
+    if (asserted === this.#lineAsserted) return;
+    this.#lineAsserted = asserted;
+    this.#slot?.setLine(asserted);
+  }
+
+  #lower(): void {
+    this.#pinLevel = false;
+    this.#updateLine();
+  }
+
+  save() {
+    const parts: Record<string, State> = {};
+    for (const [name, part] of this.parts) parts[name] = part.save();
+    return {
+      name: this.name,
+      config: this.config.save(),
+      msix: this.#msix?.save() ?? null,
+      pinLevel: this.#pinLevel,
+      parts,
+    };
+  }
+
+  load(state: State): void {
+    const saved = state as unknown as ReturnType<PciFunction['save']>;
+    expectSame('function', saved.name, this.name);
+    this.config.load(saved.config);
+    if (this.#msix !== null && saved.msix !== null) this.#msix.load(saved.msix);
+    this.#pinLevel = saved.pinLevel;
+    this.#busMaster =
+      (this.config.get(type0Header.command.offset, 2) & command.busMaster) !== 0 && this.#powered;
+    this.#msixEnabled = this.#readMsixEnable();
+    this.#decode();
+    this.#updateLine();
+    for (const [name, part] of this.parts) {
+      const found = saved.parts[name];
+      expectSame(`${this.name}, part ${name}`, found !== undefined, true);
+      part.load(found!);
+    }
+  }
+
+  resume(): void {
+    for (const part of this.parts.values()) part.resume?.();
+  }
+}

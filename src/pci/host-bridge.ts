@@ -1,0 +1,74 @@
+import { type BusTarget, type FunctionAddress, maskOf, type Width } from '../core/index.ts';
+import { PciFunction } from './function.ts';
+import { configPorts } from './layout/index.ts';
+
+/** Configuration accesses by function, as a bus offers them. Offsets are aligned to the width. */
+export interface ConfigAccess {
+  configRead(fn: FunctionAddress, offset: number, width: Width): number;
+  configWrite(fn: FunctionAddress, offset: number, width: Width, value: number): void;
+}
+
+const PORTS = 8;
+
+/**
+ * Ports 0xCF8 and 0xCFC (PCI Local Bus 3.0, section 3.2.2.3.2): a four-byte write to 0xCF8 takes the address, other
+ * widths there belong to other devices; 0xCFC..0xCFF pass accesses of any width to the addressed register's bytes.
+ */
+export class ConfigPorts implements BusTarget {
+  static readonly start = configPorts.address;
+  static readonly length = PORTS;
+  address = 0;
+
+  readonly config: ConfigAccess;
+
+  constructor(config: ConfigAccess) {
+    this.config = config;
+  }
+
+  #target(offset: number): { fn: FunctionAddress; register: number } | null {
+    if ((this.address & configPorts.enable) === 0) return null;
+    const register = (this.address & 0xfc) + (offset - (configPorts.data - configPorts.address));
+    return { fn: (this.address >>> 8) & 0xffff, register };
+  }
+
+  read(offset: number, width: Width): number {
+    if (offset === 0 && width === 4) return this.address;
+    const target = offset >= configPorts.data - configPorts.address ? this.#target(offset) : null;
+    return target === null ? maskOf(width) : this.config.configRead(target.fn, target.register, width);
+  }
+
+  write(offset: number, width: Width, value: number): void {
+    if (offset === 0 && width === 4) {
+      this.address = (value & 0x80fffffc) >>> 0;
+      return;
+    }
+    const target = offset >= configPorts.data - configPorts.address ? this.#target(offset) : null;
+    if (target !== null) this.config.configWrite(target.fn, target.register, width, value);
+  }
+}
+
+/** Bytes of memory-mapped configuration space that one function and one bus take. */
+const FUNCTION_BYTES = 4096;
+export const ECAM_BUS_BYTES = 256 * FUNCTION_BYTES;
+
+/** Memory-mapped configuration (PCI Express 5.0, section 7.2.2), for the buses it is mapped over. */
+export class Ecam implements BusTarget {
+  readonly config: ConfigAccess;
+
+  constructor(config: ConfigAccess) {
+    this.config = config;
+  }
+
+  read(offset: number, width: Width): number {
+    return this.config.configRead(Math.floor(offset / FUNCTION_BYTES), offset % FUNCTION_BYTES, width);
+  }
+
+  write(offset: number, width: Width, value: number): void {
+    this.config.configWrite(Math.floor(offset / FUNCTION_BYTES), offset % FUNCTION_BYTES, width, value);
+  }
+}
+
+/** The host bridge's own function at 00:00.0, with the ids that QEMU uses for a generic PCI Express host bridge. */
+export function hostBridgeFunction(): PciFunction {
+  return new PciFunction({ name: 'host-bridge', vendorId: 0x1b36, deviceId: 0x0008, classCode: 0x060000 });
+}

@@ -1,0 +1,87 @@
+import { registers, ro, rw } from '../../core/index.ts';
+
+/** Capability ids (PCI Code and ID Assignment). */
+export const capabilityId = {
+  powerManagement: 0x01,
+  vendorSpecific: 0x09,
+  express: 0x10,
+  msix: 0x11,
+} as const;
+
+/** What every capability begins with. */
+export const capabilityHeader = registers({
+  capabilityId: ro(0, 1),
+  nextPointer: ro(1, 1),
+});
+
+/** PCI Power Management 1.2, section 3.2. Only D0 and D3hot. */
+export const powerManagement = registers({
+  ...capabilityHeader,
+  capabilities: ro(2, 2, '', { reset: 0x0003 }),
+  controlStatus: rw(4, 2, '', { writable: 0x0003, reset: 0x0008 }),
+  bridgeExtensions: ro(6, 1),
+  data: ro(7, 1),
+});
+
+export const powerState = { mask: 0x3, d0: 0, d3hot: 3 } as const;
+
+/** PCI Express capability, version 2, root complex integrated endpoint: no link, no slot, no root registers. */
+export const express = registers({
+  ...capabilityHeader,
+  capabilities: ro(0x02, 2, '', { reset: 0x0092 }),
+  deviceCapabilities: ro(0x04, 4, '', { reset: 0x10008000 }),
+  deviceControl: rw(0x08, 2, '', { writable: 0x081f }),
+  deviceStatus: ro(0x0a, 2, '', { writeOneToClear: 0x000f }),
+  linkCapabilities: ro(0x0c, 4),
+  linkControl: ro(0x10, 2),
+  linkStatus: ro(0x12, 2),
+  slotCapabilities: ro(0x14, 4),
+  slotControl: ro(0x18, 2),
+  slotStatus: ro(0x1a, 2),
+  rootControl: ro(0x1c, 2),
+  rootCapabilities: ro(0x1e, 2),
+  rootStatus: ro(0x20, 4),
+  deviceCapabilities2: ro(0x24, 4),
+  deviceControl2: ro(0x28, 2),
+  deviceStatus2: ro(0x2a, 2),
+  linkCapabilities2: ro(0x2c, 4),
+  linkControl2: ro(0x30, 2),
+  linkStatus2: ro(0x32, 2),
+  slotCapabilities2: ro(0x34, 4),
+  slotControl2: ro(0x38, 2),
+  slotStatus2: ro(0x3a, 2),
+});
+
+/** Device control bit that starts a function-level reset; it always reads 0. */
+export const INITIATE_FUNCTION_RESET = 0x8000;
+
+/** Header of an extended capability (PCI Express 5.0, section 7.6.3): id, version and next pointer in one dword. */
+export const extendedHeader = registers({ header: ro(0, 4) });
+
+export const extendedCapabilityId = { vendorSpecific: 0x000b } as const;
+
+/** Vendor-specific extended capability (section 7.9.5): the dword after the header says whose and how long. */
+export const vendorSpecificExtended = registers({
+  ...extendedHeader,
+  vendorHeader: ro(4, 4),
+});
+
+/** `next` in bytes from the start of configuration space, 0 at the end of the list. */
+export const packExtendedHeader = (id: number, version: number, next: number) =>
+  (id | (version << 16) | (next << 20)) >>> 0;
+
+export const unpackExtendedHeader = (header: number) => ({
+  id: header & 0xffff,
+  version: (header >>> 16) & 0xf,
+  next: header >>> 20,
+});
+
+/** `length` in bytes, header and vendor header included. */
+export const packVendorHeader = (vsecId: number, revision: number, length: number) =>
+  (vsecId | (revision << 16) | (length << 20)) >>> 0;
+
+export const unpackVendorHeader = (header: number) => ({
+  vsecId: header & 0xffff,
+  revision: (header >>> 16) & 0xf,
+  length: header >>> 20,
+});

@@ -1,0 +1,52 @@
+import { registers, ro, rw } from '../../core/index.ts';
+
+/** Type 0 configuration header (PCI Local Bus 3.0, section 6.1). */
+export const type0Header = registers({
+  vendorId: ro(0x00, 2, 'PCI-ID-02'),
+  deviceId: ro(0x02, 2, 'PCI-ID-03'),
+  command: rw(0x04, 2, 'PCI-BUS-01', { writable: 0x0547 }),
+  status: ro(0x06, 2, 'PCI-ISR-04', { writeOneToClear: 0xf900 }),
+  revisionId: ro(0x08, 1, 'LEG-ID-01 PCI-ID-06'),
+  programmingInterface: ro(0x09, 1),
+  subClass: ro(0x0a, 1),
+  baseClass: ro(0x0b, 1),
+  cacheLineSize: rw(0x0c, 1),
+  latencyTimer: rw(0x0d, 1),
+  headerType: ro(0x0e, 1),
+  builtInSelfTest: ro(0x0f, 1),
+  bar: ro(0x10, 4, '', { count: 6 }),
+  cardbusCisPointer: ro(0x28, 4),
+  subsystemVendorId: ro(0x2c, 2, 'PCI-ID-04'),
+  subsystemId: ro(0x2e, 2, 'LEG-ID-02 PCI-ID-07'),
+  expansionRom: ro(0x30, 4),
+  capabilitiesPointer: ro(0x34, 1),
+  interruptLine: rw(0x3c, 1),
+  interruptPin: ro(0x3d, 1),
+  minimumGrant: ro(0x3e, 1),
+  maximumLatency: ro(0x3f, 1),
+});
+
+/** Bits of the command register. */
+export const command = { io: 0x0001, memory: 0x0002, busMaster: 0x0004, interruptDisable: 0x0400 } as const;
+
+/** Bits of the status register. */
+export const status = { interrupt: 0x0008, capabilities: 0x0010 } as const;
+
+/** Low bits of a base address register, and the bits of it that are address. */
+export const barBits = {
+  io: 0x1,
+  memory64: 0x4,
+  prefetchable: 0x8,
+  typeMask: 0x6,
+  ioAddressMask: 0xfffffffc,
+  memoryAddressMask: 0xfffffff0,
+} as const;
+
+/** First byte where capabilities may stand, and sizes of the two kinds of configuration space, in bytes. */
+export const CAPABILITIES_START = 0x40;
+export const EXTENDED_START = 0x100;
+export const CONVENTIONAL_BYTES = 0x100;
+export const EXTENDED_BYTES = 0x1000;
+
+/** Configuration mechanism #1 (PCI Local Bus 3.0, section 3.2.2.3.2). */
+export const configPorts = { address: 0xcf8, data: 0xcfc, enable: 0x80000000 } as const;

@@ -1,0 +1,3 @@
+export * from './capabilities.ts';
+export * from './header.ts';
+export * from './msix.ts';

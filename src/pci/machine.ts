@@ -1,0 +1,321 @@
+import {
+  AddressSpace,
+  alignedPiece,
+  type Bus,
+  type BusTarget,
+  DmaDomain,
+  type EventSink,
+  expectSame,
+  type Finding,
+  type FunctionAddress,
+  formatFunctionAddress,
+  GuestMemory,
+  immediate,
+  maskOf,
+  type Ram,
+  type Scheduler,
+  type State,
+  type Stateful,
+  VirtiolabError,
+  type Width,
+} from '../core/index.ts';
+import { readConfigPieces } from './config-space.ts';
+import type { PciFunction, Slot } from './function.ts';
+import { ConfigPorts, ECAM_BUS_BYTES, Ecam, hostBridgeFunction } from './host-bridge.ts';
+import { InterruptSink, MESSAGE_WINDOW } from './interrupts.ts';
+import { type0Header } from './layout/index.ts';
+import { PostedWrites } from './posted-writes.ts';
+
+export interface MachineOptions {
+  /** RAM; by default 64 MiB at 0 and 64 MiB at 4 GiB. */
+  readonly ram?: GuestMemory;
+  readonly scheduler?: Scheduler;
+  /** Keeps memory writes in flight until a read of the same function, or a release. */
+  readonly holdPostedWrites?: boolean;
+  /** Address of memory-mapped configuration of bus 0. */
+  readonly ecamBase?: number;
+}
+
+/** Bytes of I/O space. */
+export const IO_BYTES = 0x10000;
+const LINES = 16;
+const DEFAULT_RAM_BYTES = 64 << 20;
+const RAM_PRIORITY = 1;
+
+/** Board wiring: the line that pin 1..4 of a device on the root bus reaches. */
+export function routePin(device: number, pin: number): number {
+  return [11, 10, 9, 5][(device + pin - 1) & 3]!;
+}
+
+class RamTarget implements BusTarget {
+  readonly ram: Ram;
+
+  constructor(ram: Ram) {
+    this.ram = ram;
+  }
+
+  read(offset: number, width: Width): number {
+    const { view } = this.ram;
+    return width === 4
+      ? view.getUint32(offset, true)
+      : width === 2
+        ? view.getUint16(offset, true)
+        : view.getUint8(offset);
+  }
+
+  write(offset: number, width: Width, value: number): void {
+    const { view } = this.ram;
+    if (width === 4) view.setUint32(offset, value, true);
+    else if (width === 2) view.setUint16(offset, value, true);
+    else view.setUint8(offset, value);
+  }
+}
+
+/**
+ * A computer in the process: RAM, I/O and memory space, one root bus behind a host bridge, an interrupt sink. To
+ * software it is a {@link Bus}; to functions it gives a {@link Slot}.
+ */
+export class Machine implements Bus, Stateful {
+  readonly ram: GuestMemory;
+  readonly io = new AddressSpace('I/O', IO_BYTES);
+  readonly memory = new AddressSpace('memory', Number.MAX_SAFE_INTEGER);
+  readonly interrupts: InterruptSink;
+  readonly posted: PostedWrites | null;
+  readonly scheduler: Scheduler;
+  readonly #functions = new Map<FunctionAddress, PciFunction>();
+  readonly #configPorts = new ConfigPorts(this);
+  #sink: EventSink | null = null;
+  /** No sink and nothing held: accesses take the shortest way. */
+  #plain: boolean;
+
+  constructor(options: MachineOptions = {}) {
+    this.ram =
+      options.ram ??
+      GuestMemory.allocate(
+        { start: 0, length: DEFAULT_RAM_BYTES },
+        { start: 2 ** 32, length: DEFAULT_RAM_BYTES },
+      );
+    this.scheduler = options.scheduler ?? immediate;
+    this.interrupts = new InterruptSink(LINES, this.scheduler);
+    this.posted = options.holdPostedWrites === true ? new PostedWrites(this.memory) : null;
+    this.#plain = this.posted === null;
+    for (const range of this.ram.ranges)
+      this.memory.map({
+        name: 'RAM',
+        start: range.start,
+        length: range.end - range.start,
+        target: new RamTarget(range),
+        priority: RAM_PRIORITY,
+      });
+    this.io.map({
+      name: 'configuration ports',
+      start: ConfigPorts.start,
+      length: ConfigPorts.length,
+      target: this.#configPorts,
+      priority: RAM_PRIORITY,
+    });
+    const start = options.ecamBase ?? 0xe0000000;
+    this.memory.map({
+      name: 'ECAM',
+      start,
+      length: ECAM_BUS_BYTES,
+      target: new Ecam(this),
+      priority: RAM_PRIORITY,
+    });
+    this.plug(hostBridgeFunction(), 0);
+  }
+
+  get functions(): ReadonlyMap<FunctionAddress, PciFunction> {
+    return this.#functions;
+  }
+
+  /** Receives every access, interrupt and finding from now on; null ends it. */
+  set events(sink: EventSink | null) {
+    this.#sink = sink;
+    this.interrupts.sink = sink;
+    this.#plain = sink === null && this.posted === null;
+  }
+
+  /**
+   * Puts a function on the root bus. `dma` is what it may reach: by default all RAM.
+   * @throws SlotError, VirtiolabError when the place is taken.
+   */
+  plug(fn: PciFunction, address: FunctionAddress, dma: DmaDomain = new DmaDomain(this.ram)): void {
+    if (this.#functions.has(address))
+      throw new VirtiolabError(
+        `slot ${formatFunctionAddress(address)} is taken by ${this.#functions.get(address)!.name}`,
+      );
+    const pin = fn.config.get(type0Header.interruptPin.offset, 1);
+    const line = routePin((address >> 3) & 31, pin);
+    // What board firmware would fill in: it alone knows the wiring.
+    if (pin !== 0) fn.config.set(type0Header.interruptLine.offset, 1, line);
+    const slot: Slot = {
+      address,
+      io: this.io,
+      memory: this.memory,
+      dma,
+      scheduler: this.scheduler,
+      report: (finding: Finding) => this.#sink?.(finding),
+      setLine: (asserted) => this.interrupts.setLine(line, address, asserted),
+      sendMessage: (low, high, data) => this.#message(address, dma, low, high, data),
+    };
+    fn.plug(slot);
+    this.#functions.set(address, fn);
+  }
+
+  /** Takes a function away. @returns it, or undefined where there is none. */
+  unplug(address: FunctionAddress): PciFunction | undefined {
+    const fn = this.#functions.get(address);
+    if (fn !== undefined) this.posted?.flush(fn);
+    fn?.unplug();
+    this.#functions.delete(address);
+    return fn;
+  }
+
+  /** A message is a memory write of the function: to the interrupt controller, or to whatever RAM it was aimed at. */
+  #message(source: FunctionAddress, dma: DmaDomain, low: number, high: number, data: number): void {
+    if (high === 0 && low >= MESSAGE_WINDOW.start && low < MESSAGE_WINDOW.end) {
+      this.interrupts.message(source, data);
+      return;
+    }
+    const bytes = Uint8Array.of(data, data >>> 8, data >>> 16, data >>> 24);
+    dma.write(high * 2 ** 32 + low, bytes, 0, 4);
+  }
+
+  configRead(fn: FunctionAddress, offset: number, width: Width): number {
+    const found = this.#functions.get(fn);
+    if (found === undefined) return maskOf(width);
+    if (this.posted !== null) this.posted.flush(found);
+    const value =
+      offset % width === 0
+        ? found.configRead(offset, width)
+        : readConfigPieces((at, piece) => found.configRead(at, piece), offset, width);
+    if (this.#sink !== null) this.#emit('config', 'read', offset, width, value, found.name, offset, false);
+    return value;
+  }
+
+  configWrite(fn: FunctionAddress, offset: number, width: Width, value: number): void {
+    const found = this.#functions.get(fn);
+    if (found === undefined) return;
+    if (this.posted !== null) this.posted.flush(found);
+    if (this.#sink !== null)
+      this.#emit('config', 'write', offset, width, (value & maskOf(width)) >>> 0, found.name, offset, false);
+    for (let done = 0; done < width; ) {
+      const piece = alignedPiece(offset + done, width - done);
+      found.configWrite(offset + done, piece, ((value >>> (8 * done)) & maskOf(piece)) >>> 0);
+      done += piece;
+    }
+  }
+
+  ioRead(port: number, width: Width): number {
+    return this.#plain ? this.io.read(port, width) : this.#observedRead('io', this.io, port, width);
+  }
+
+  ioWrite(port: number, width: Width, value: number): void {
+    const cut = width === 4 ? value >>> 0 : value & (width === 2 ? 0xffff : 0xff);
+    if (this.#plain) this.io.write(port, width, cut);
+    else this.#observedWrite('io', this.io, port, width, cut);
+  }
+
+  memoryRead(address: number, width: Width): number {
+    return this.#plain
+      ? this.memory.read(address, width)
+      : this.#observedRead('memory', this.memory, address, width);
+  }
+
+  memoryWrite(address: number, width: Width, value: number): void {
+    const cut = width === 4 ? value >>> 0 : value & (width === 2 ? 0xffff : 0xff);
+    if (this.#plain) this.memory.write(address, width, cut);
+    else this.#observedWrite('memory', this.memory, address, width, cut);
+  }
+
+  #observedRead(space: 'io' | 'memory', from: AddressSpace, address: number, width: Width): number {
+    const span = from.find(address);
+    const owner = span?.mapping.owner ?? null;
+    if (owner !== null) this.posted?.flush(owner);
+    const value = from.read(address, width);
+    if (this.#sink !== null)
+      this.#emit(
+        space,
+        'read',
+        address,
+        width,
+        value,
+        span?.mapping.name ?? '',
+        address - (span?.base ?? address),
+        false,
+      );
+    return value;
+  }
+
+  #observedWrite(
+    space: 'io' | 'memory',
+    to: AddressSpace,
+    address: number,
+    width: Width,
+    value: number,
+  ): void {
+    const span = to.find(address);
+    const owner = span?.mapping.owner ?? null;
+    const held = this.posted !== null && owner !== null && space === 'memory';
+    if (this.#sink !== null)
+      this.#emit(
+        space,
+        'write',
+        address,
+        width,
+        value,
+        span?.mapping.name ?? '',
+        address - (span?.base ?? address),
+        held,
+      );
+    if (this.posted !== null && owner !== null) {
+      if (held) {
+        this.posted.push(owner, address, width, value);
+        return;
+      }
+      this.posted.flush(owner);
+    }
+    to.write(address, width, value);
+  }
+
+  #emit(
+    space: 'config' | 'io' | 'memory',
+    operation: 'read' | 'write',
+    address: number,
+    width: Width,
+    value: number,
+    target: string,
+    offset: number,
+    posted: boolean,
+  ): void {
+    this.#sink!({ kind: 'access', space, operation, address, width, value, target, offset, posted });
+  }
+
+  save() {
+    const nameOf = (owner: object) => [...this.#functions].find(([, fn]) => fn === owner)?.[0] ?? -1;
+    return {
+      ram: this.ram.ranges.map(({ start, bytes }) => ({ start, bytes: bytes.slice() })),
+      configAddress: this.#configPorts.address,
+      functions: [...this.#functions].map(([address, fn]) => ({ address, state: fn.save() })),
+      posted: this.posted?.save(nameOf) ?? [],
+      vectors: this.interrupts.pendingVectors,
+    };
+  }
+
+  /** Loads into a machine with the same RAM and the same functions in the same slots. */
+  load(state: State): void {
+    const saved = state as unknown as ReturnType<Machine['save']>;
+    expectSame('RAM ranges', saved.ram.length, this.ram.ranges.length);
+    for (const { start, bytes } of saved.ram) this.ram.write(start, bytes);
+    this.#configPorts.address = saved.configAddress;
+    expectSame('functions', saved.functions.length, this.#functions.size);
+    for (const { address, state: fn } of saved.functions) {
+      expectSame(`function at ${formatFunctionAddress(address)}`, this.#functions.has(address), true);
+      this.#functions.get(address)!.load(fn);
+    }
+    this.posted?.load(saved.posted, (name) => this.#functions.get(name));
+    for (const fn of this.#functions.values()) fn.resume();
+    for (const vector of saved.vectors) this.interrupts.message(null, vector);
+  }
+}

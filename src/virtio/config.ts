@@ -1,0 +1,146 @@
+import {
+  type BusTarget,
+  expectSame,
+  inOrder,
+  lengthOf,
+  maskOf,
+  type RegisterMap,
+  readPieces,
+  type Stateful,
+  type Width,
+  writePieces,
+} from '../core/index.ts';
+
+/** Byte order of a guest's own integers. */
+export type ByteOrder = 'little' | 'big';
+
+/** Where byte `i` of the structure lies in a little-endian image, for a big-endian reader. */
+function bigEndianOrder(map: RegisterMap, length: number): Uint16Array {
+  const order = Uint16Array.from({ length }, (_, i) => i);
+  for (const [, { offset, width, count }] of inOrder(map))
+    for (let i = 0; i < width * count && offset + i < length; i++)
+      order[offset + i] = offset + i - (i % width) + (width - 1 - (i % width));
+  return order;
+}
+
+/**
+ * Device-specific configuration: a structure kept little-endian and shown in either byte order. Any width reads the same
+ * bytes (LEG-LAY-04); unaligned accesses are carried out as aligned pieces; a piece that leaves the structure reads all
+ * ones and writes nothing (observed).
+ */
+export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Stateful<Uint8Array> {
+  readonly map: M;
+  readonly length: number;
+  /** The structure in the byte order of a modern driver. */
+  readonly little: BusTarget;
+  /** The same for a big-endian legacy guest. */
+  readonly big: BusTarget;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #writable: Uint8Array;
+  readonly #writeHooks = new Map<keyof M, () => void>();
+  #generation = 0;
+  #changed = false;
+
+  /** `length` in bytes, where the device offers fewer fields than the table has. */
+  constructor(map: M, length: number = lengthOf(map)) {
+    this.map = map;
+    this.length = length;
+    this.#bytes = new Uint8Array(length);
+    this.#view = new DataView(this.#bytes.buffer);
+    this.#writable = new Uint8Array(length);
+    for (const register of Object.values(map))
+      for (let i = 0; i < register.width * register.count; i++) {
+        const shift = 8 * (i % register.width);
+        if (register.offset + i < length) this.#writable[register.offset + i] = register.writable >>> shift;
+      }
+    const straight = Uint16Array.from({ length }, (_, i) => i);
+    this.little = this.#target(straight);
+    this.big = this.#target(bigEndianOrder(map, length));
+  }
+
+  #target(order: Uint16Array): BusTarget {
+    const target: BusTarget = {
+      read: (offset, width) => {
+        if (offset % width !== 0) return readPieces(target, offset, width);
+        if (offset + width > this.length) return maskOf(width);
+        let value = 0;
+        for (let i = width - 1; i >= 0; i--) value = value * 256 + this.#bytes[order[offset + i]!]!;
+        return value;
+      },
+      write: (offset, width, value) => {
+        if (offset % width !== 0) {
+          writePieces(target, offset, width, value);
+          return;
+        }
+        if (offset + width > this.length) return;
+        for (let i = 0; i < width; i++) {
+          const at = order[offset + i]!;
+          const mask = this.#writable[at]!;
+          this.#bytes[at] = (this.#bytes[at]! & ~mask) | ((value >>> (8 * i)) & mask);
+        }
+        this.#runHooks(offset, width);
+      },
+    };
+    return target;
+  }
+
+  #runHooks(offset: number, width: Width): void {
+    for (const [name, hook] of this.#writeHooks) {
+      const register = this.map[name]!;
+      if (offset < register.offset + register.width * register.count && offset + width > register.offset)
+        hook();
+    }
+  }
+
+  /** Calls `hook` after the driver wrote into a field. */
+  onWrite(name: keyof M, hook: () => void): void {
+    this.#writeHooks.set(name, hook);
+  }
+
+  /** A field of at most eight bytes, as a Number. */
+  get(name: keyof M): number {
+    const { offset, width } = this.map[name]!;
+    if (width === 8)
+      return this.#view.getUint32(offset + 4, true) * 2 ** 32 + this.#view.getUint32(offset, true);
+    return width === 4
+      ? this.#view.getUint32(offset, true)
+      : width === 2
+        ? this.#view.getUint16(offset, true)
+        : this.#bytes[offset]!;
+  }
+
+  /** The device changes a field. Readers see another generation afterwards (PCI-COM-06). */
+  set(name: keyof M, value: number): void {
+    const { offset, width } = this.map[name]!;
+    if (width === 8) this.#view.setUint32(offset + 4, Math.floor(value / 2 ** 32), true);
+    if (width >= 4) this.#view.setUint32(offset, value >>> 0, true);
+    else if (width === 2) this.#view.setUint16(offset, value, true);
+    else this.#bytes[offset] = value;
+    this.#changed = true;
+  }
+
+  /** Bytes of an array field, for the device to read or change. */
+  setBytes(name: keyof M, bytes: Uint8Array): void {
+    this.#bytes.set(bytes, this.map[name]!.offset);
+    this.#changed = true;
+  }
+
+  /** Generation for a driver that reads it now: another one than before if anything changed since it was last read. */
+  readGeneration(): number {
+    if (this.#changed) this.#generation = (this.#generation + 1) & 0xff;
+    this.#changed = false;
+    return this.#generation;
+  }
+
+  save(): Uint8Array {
+    return Uint8Array.of(this.#generation, this.#changed ? 1 : 0, ...this.#bytes);
+  }
+
+  load(state: Uint8Array): void {
+    expectSame('device configuration', state.length, this.length + 2);
+    this.#generation = state[0]!;
+    this.#changed = state[1] === 1;
+    this.#bytes.set(state.subarray(2));
+  }
+}

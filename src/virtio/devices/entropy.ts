@@ -1,0 +1,101 @@
+import { expectSame, type State, ViewCache } from '../../core/index.ts';
+import { DeviceConfig } from '../config.ts';
+import type { DeviceBehaviour, VirtioDevice } from '../device.ts';
+import type { Chain } from '../queue/chain.ts';
+
+/** Where random bytes come from. */
+export interface EntropySource {
+  /** Fills `target`, of at most 64 KiB. */
+  fill(target: Uint8Array): void;
+  /** State to go on from; null for a source that has none. */
+  save(): State;
+  load(state: State): void;
+}
+
+/** The platform's own generator. */
+export const systemEntropy: EntropySource = {
+  fill: (target) => {
+    globalThis.crypto.getRandomValues(target as Uint8Array<ArrayBuffer>);
+  },
+  save: () => null,
+  load: () => {},
+};
+
+/** A repeatable source for tests: a 32-bit xorshift (Marsaglia, 2003), not fit for secrets. `seed` is not 0. */
+export class SeededEntropy implements EntropySource {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0 || 1;
+  }
+
+  fill(target: Uint8Array): void {
+    let x = this.#state;
+    for (let i = 0; i < target.length; i++) {
+      x ^= x << 13;
+      x ^= x >>> 17;
+      x ^= x << 5;
+      target[i] = x;
+    }
+    this.#state = x >>> 0;
+  }
+
+  save(): State {
+    return this.#state;
+  }
+
+  load(state: State): void {
+    this.#state = state as number;
+  }
+}
+
+export interface EntropyOptions {
+  readonly source?: EntropySource;
+  /** Descriptors of the queue. */
+  readonly queueSize?: number;
+}
+
+/** A device may return less than was asked for (RNG-04): a guest must not choose how long one request takes. */
+const MAX_BYTES = 0x10000;
+
+/** The entropy device (chapter Entropy Device): one queue, no configuration, no features. */
+export class EntropyDevice implements DeviceBehaviour {
+  readonly type = 'entropy';
+  readonly features: readonly number[] = [];
+  readonly config = new DeviceConfig({});
+  readonly queueSizes: readonly number[];
+  readonly #source: EntropySource;
+  readonly #buffer = new ViewCache(new Uint8Array(MAX_BYTES));
+  #device!: VirtioDevice;
+
+  constructor(options: EntropyOptions = {}) {
+    this.#source = options.source ?? systemEntropy;
+    this.queueSizes = [options.queueSize ?? 8];
+  }
+
+  attach(device: VirtioDevice): void {
+    this.#device = device;
+  }
+
+  handle(chain: Chain): void {
+    const device = this.#device;
+    if (chain.readableBytes > 0)
+      device.report('driver', 'RNG-01', 'a buffer that the device cannot write', chain.readableBytes);
+    const length = Math.min(chain.writableBytes, MAX_BYTES);
+    const bytes = this.#buffer.view(0, length);
+    this.#source.fill(bytes);
+    device.complete(chain, chain.write(0, bytes, 0, length) ? length : 0);
+  }
+
+  reset(): void {}
+
+  save() {
+    return { type: this.type, source: this.#source.save() };
+  }
+
+  load(state: State): void {
+    const saved = state as ReturnType<EntropyDevice['save']>;
+    expectSame('entropy device', saved.type, this.type);
+    this.#source.load(saved.source);
+  }
+}

@@ -1,0 +1,46 @@
+/** Feature bits that belong to no device type (chapter Reserved Feature Bits). */
+export const feature = {
+  /** Legacy: interrupt when a queue runs dry, suppressed or not (LEG-RF-01). */
+  notifyOnEmpty: 24,
+  /** Legacy: no assumption on framing (LEG-RF-03). */
+  anyLayout: 27,
+  ringIndirectDescriptors: 28,
+  ringEventIndex: 29,
+  /** Legacy: never to be accepted; an acknowledgement betrays a broken driver (LEG-RF-05, LEG-RF-06). */
+  unused: 30,
+  version1: 32,
+  accessPlatform: 33,
+  ringPacked: 34,
+  inOrder: 35,
+  orderPlatform: 36,
+  singleRootIov: 37,
+  notificationData: 38,
+  notificationConfigData: 39,
+  ringReset: 40,
+  adminQueue: 41,
+} as const;
+
+/** Bits 0..31 are all that the legacy interface can show (LEG-LAY-10). */
+export const LEGACY_FEATURE_BITS = 32;
+
+/** 32-bit words of a feature set, as the common configuration's selectors count them. */
+export const FEATURE_WORDS = 4;
+
+/** A set of bit numbers as words of 32 bits. */
+export function featureWords(bits: Iterable<number>): Uint32Array {
+  const words = new Uint32Array(FEATURE_WORDS);
+  for (const bit of bits) words[bit >> 5]! |= 1 << (bit & 31);
+  return words;
+}
+
+/** True when `bit` is in the set. */
+export function hasFeature(words: Uint32Array, bit: number): boolean {
+  return ((words[bit >> 5]! >>> (bit & 31)) & 1) !== 0;
+}
+
+/** Bit numbers of a set, ascending. */
+export function featureBits(words: Uint32Array): number[] {
+  const bits: number[] = [];
+  for (let bit = 0; bit < words.length * 32; bit++) if (hasFeature(words, bit)) bits.push(bit);
+  return bits;
+}

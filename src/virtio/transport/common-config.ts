@@ -1,0 +1,148 @@
+import {
+  type BusTarget,
+  type Handlers,
+  RegisterBlock,
+  type State,
+  type Stateful,
+  type Width,
+} from '../../core/index.ts';
+import type { VirtioDevice } from '../device.ts';
+import { commonConfig, NO_VECTOR } from '../layout/index.ts';
+import type { QueueArea } from '../queue/virtqueue.ts';
+import type { VirtioInterrupts } from './interrupts.ts';
+
+/** Bytes of the common configuration's place in its BAR; past the structure it reads 0. */
+export const COMMON_BYTES = 0x1000;
+
+/** The common configuration structure: the modern window on a device. */
+export class CommonConfigWindow implements BusTarget, Stateful {
+  #deviceFeatureSelect = 0;
+  #driverFeatureSelect = 0;
+  #queueSelect = 0;
+  readonly #device: VirtioDevice;
+  readonly #interrupts: VirtioInterrupts;
+  readonly #block: RegisterBlock<typeof commonConfig>;
+
+  constructor(device: VirtioDevice, interrupts: VirtioInterrupts) {
+    this.#device = device;
+    this.#interrupts = interrupts;
+    this.#block = new RegisterBlock(commonConfig, this.#handlers(), COMMON_BYTES, 'zeros');
+    device.onReset.push(() => this.load({ deviceFeatureSelect: 0, driverFeatureSelect: 0, queueSelect: 0 }));
+  }
+
+  get #queue() {
+    return this.#device.queue(this.#queueSelect);
+  }
+
+  #handlers(): Handlers<typeof commonConfig> {
+    const device = this.#device;
+    const interrupts = this.#interrupts;
+    return {
+      deviceFeatureSelect: {
+        read: () => this.#deviceFeatureSelect,
+        write: (value) => {
+          this.#deviceFeatureSelect = value;
+        },
+      },
+      deviceFeature: { read: () => device.offered[this.#deviceFeatureSelect] ?? 0 },
+      driverFeatureSelect: {
+        read: () => this.#driverFeatureSelect,
+        write: (value) => {
+          this.#driverFeatureSelect = value;
+        },
+      },
+      driverFeature: {
+        read: () => device.accepted[this.#driverFeatureSelect] ?? 0,
+        write: (value) => device.acceptFeatures(this.#driverFeatureSelect, value),
+      },
+      configMsixVector: {
+        read: () => interrupts.configVector,
+        write: (value) => {
+          interrupts.configVector = value;
+        },
+      },
+      numQueues: { read: () => device.queueCount },
+      deviceStatus: { read: () => device.status, write: (value) => device.writeStatus(value) },
+      configGeneration: { read: () => device.config.readGeneration() },
+      queueSelect: {
+        read: () => this.#queueSelect,
+        write: (value) => {
+          this.#queueSelect = value;
+        },
+      },
+      queueSize: { read: () => this.#queue?.size ?? 0, write: (value) => this.#setSize(value) },
+      queueMsixVector: {
+        read: () => interrupts.queueVector(this.#queueSelect),
+        write: (value) => interrupts.setQueueVector(this.#queueSelect, value),
+      },
+      queueEnable: {
+        read: () => (this.#queue?.ready === true ? 1 : 0),
+        write: (value) => this.#enable(value),
+      },
+      queueNotifyOffset: { read: () => (this.#queue === null ? NO_VECTOR : this.#queueSelect) },
+      queueDescriptorLow: this.#area('descriptor', 0),
+      queueDescriptorHigh: this.#area('descriptor', 1),
+      queueDriverLow: this.#area('driver', 0),
+      queueDriverHigh: this.#area('driver', 1),
+      queueDeviceLow: this.#area('device', 0),
+      queueDeviceHigh: this.#area('device', 1),
+    };
+  }
+
+  /** One half of a queue address (PCI-LAY-03). */
+  #area(area: QueueArea, half: 0 | 1) {
+    return {
+      read: () => this.#queue?.addresses.half(area, half) ?? 0,
+      write: (value: number) => {
+        const queue = this.#queue;
+        if (queue === null) return;
+        if (queue.ready)
+          return this.#device.report('driver', 'PCI-COM-21', 'an enabled queue was moved', value);
+        queue.addresses.setHalf(area, half, value);
+        queue.relocate();
+      },
+    };
+  }
+
+  /** PCI-COM-15, PCI-COM-20: only powers of two up to the size offered are taken. */
+  #setSize(value: number): void {
+    const queue = this.#queue;
+    if (queue === null) return;
+    if (value === 0 || (value & (value - 1)) !== 0 || value > queue.maxSize || queue.ready) {
+      this.#device.report('driver', 'PCI-COM-20', 'a queue size that cannot be taken', value);
+      return;
+    }
+    queue.size = value;
+    queue.relocate();
+  }
+
+  #enable(value: number): void {
+    const queue = this.#queue;
+    if (value !== 1)
+      this.#device.report('driver', 'PCI-COM-23', 'queue_enable was written with other than 1', value);
+    else if (queue !== null) queue.ready = true;
+  }
+
+  read(offset: number, width: Width): number {
+    return this.#block.read(offset, width);
+  }
+
+  write(offset: number, width: Width, value: number): void {
+    this.#block.write(offset, width, value);
+  }
+
+  save() {
+    return {
+      deviceFeatureSelect: this.#deviceFeatureSelect,
+      driverFeatureSelect: this.#driverFeatureSelect,
+      queueSelect: this.#queueSelect,
+    };
+  }
+
+  load(state: State): void {
+    const saved = state as ReturnType<CommonConfigWindow['save']>;
+    this.#deviceFeatureSelect = saved.deviceFeatureSelect;
+    this.#driverFeatureSelect = saved.driverFeatureSelect;
+    this.#queueSelect = saved.queueSelect;
+  }
+}

@@ -1,0 +1,81 @@
+import { expectSame, type State, type Stateful } from '../../core/index.ts';
+import type { PciFunction } from '../../pci/index.ts';
+import type { InterruptPort } from '../device.ts';
+import { isrStatus, NO_VECTOR } from '../layout/index.ts';
+
+/** ISR status and vector registers of a virtio function: one state, whichever window shows it. */
+export class VirtioInterrupts implements InterruptPort, Stateful {
+  readonly function: PciFunction;
+  #isr = 0;
+  #configVector = NO_VECTOR;
+  readonly #queueVectors: Uint16Array;
+
+  constructor(fn: PciFunction, queues: number) {
+    this.function = fn;
+    this.#queueVectors = new Uint16Array(queues).fill(NO_VECTOR);
+  }
+
+  queue(index: number): void {
+    this.#raise(isrStatus.queue, this.#queueVectors[index]!);
+  }
+
+  config(): void {
+    this.#raise(isrStatus.configuration, this.#configVector);
+  }
+
+  /** ISR is kept with MSI-X too (PCI-ISR-02, observed); without a vector nothing interrupts (PCI-USED-01, PCI-CHG-02). */
+  #raise(bit: number, vector: number): void {
+    this.#isr |= bit;
+    this.function.setInterrupt(true);
+    if (vector !== NO_VECTOR) this.function.msix?.trigger(vector);
+  }
+
+  /** Reading clears and drops the line (PCI-ISR-05). */
+  readIsr(): number {
+    const isr = this.#isr;
+    this.#isr = 0;
+    this.function.setInterrupt(false);
+    return isr;
+  }
+
+  get configVector(): number {
+    return this.#configVector;
+  }
+
+  set configVector(value: number) {
+    this.#configVector = this.#mapped(value);
+  }
+
+  /** NO_VECTOR for a queue that does not exist: an event that cannot occur cannot be mapped (PCI-MSIX-09). */
+  queueVector(index: number): number {
+    return this.#queueVectors[index] ?? NO_VECTOR;
+  }
+
+  setQueueVector(index: number, value: number): void {
+    if (index < this.#queueVectors.length) this.#queueVectors[index] = this.#mapped(value);
+  }
+
+  /** What a vector register reads back: the vector, or NO_VECTOR where the table has no such entry (PCI-MSIX-06). */
+  #mapped(value: number): number {
+    return value < (this.function.msix?.vectors ?? 0) ? value : NO_VECTOR;
+  }
+
+  /** PCI-MSIX-07 */
+  reset(): void {
+    this.#configVector = NO_VECTOR;
+    this.#queueVectors.fill(NO_VECTOR);
+    this.readIsr();
+  }
+
+  save() {
+    return { isr: this.#isr, configVector: this.#configVector, queueVectors: [...this.#queueVectors] };
+  }
+
+  load(state: State): void {
+    const saved = state as ReturnType<VirtioInterrupts['save']>;
+    expectSame('queue vectors', saved.queueVectors.length, this.#queueVectors.length);
+    this.#isr = saved.isr;
+    this.#configVector = saved.configVector;
+    this.#queueVectors.set(saved.queueVectors);
+  }
+}

@@ -1,0 +1,122 @@
+import {
+  type BusTarget,
+  type Handlers,
+  RegisterBlock,
+  type State,
+  type Stateful,
+  type Width,
+} from '../../core/index.ts';
+import type { VirtioDevice } from '../device.ts';
+import {
+  LEGACY_CONFIG_OFFSET,
+  LEGACY_CONFIG_OFFSET_MSIX,
+  legacyHeader,
+  legacyHeaderWithVectors,
+  NOTIFY_READS,
+  QUEUE_ADDRESS_UNIT,
+} from '../layout/index.ts';
+import type { VirtioInterrupts } from './interrupts.ts';
+
+/** When the two vector registers stand in the block: while MSI-X is enabled (LEG-LAY-07), or always. */
+export type MsixShift = 'as-legacy' | 'fixed';
+
+/**
+ * The legacy register block, to be put into an I/O BAR or anywhere else. Header registers are little-endian; device
+ * configuration, right after the header in force (LEG-LAY-09), is in the guest's order.
+ */
+export class LegacyWindow implements BusTarget, Stateful {
+  #queueSelect = 0;
+  readonly #device: VirtioDevice;
+  readonly #interrupts: VirtioInterrupts;
+  readonly #shift: MsixShift;
+  readonly #plain: RegisterBlock<typeof legacyHeader>;
+  readonly #withVectors: RegisterBlock<typeof legacyHeaderWithVectors>;
+  readonly #config: BusTarget;
+
+  constructor(device: VirtioDevice, interrupts: VirtioInterrupts, shift: MsixShift = 'as-legacy') {
+    this.#device = device;
+    this.#interrupts = interrupts;
+    this.#shift = shift;
+    this.#config = device.config[device.options.guestEndian];
+    const handlers = this.#handlers();
+    this.#plain = new RegisterBlock(legacyHeader, handlers, LEGACY_CONFIG_OFFSET, 'ones');
+    this.#withVectors = new RegisterBlock(
+      legacyHeaderWithVectors,
+      handlers,
+      LEGACY_CONFIG_OFFSET_MSIX,
+      'ones',
+    );
+    device.onReset.push(() => {
+      this.#queueSelect = 0;
+    });
+  }
+
+  #handlers(): Handlers<typeof legacyHeaderWithVectors> {
+    const device = this.#device;
+    const interrupts = this.#interrupts;
+    return {
+      deviceFeatures: { read: () => device.offeredLegacy },
+      driverFeatures: {
+        read: () => device.accepted[0]!,
+        write: (value) => device.acceptLegacyFeatures(value),
+      },
+      queueAddress: {
+        read: () => {
+          const base = device.queue(this.#queueSelect)?.addresses.get('descriptor') ?? 0;
+          return Math.floor(base / QUEUE_ADDRESS_UNIT) % 2 ** 32;
+        },
+        write: (value) => device.setQueuePage(this.#queueSelect, value),
+      },
+      queueSize: { read: () => device.queue(this.#queueSelect)?.size ?? 0 },
+      queueSelect: {
+        read: () => this.#queueSelect,
+        write: (value) => {
+          this.#queueSelect = value;
+        },
+      },
+      queueNotify: { read: () => NOTIFY_READS, write: (value) => device.notify(value) },
+      deviceStatus: { read: () => device.status, write: (value) => device.writeStatus(value) },
+      isrStatus: { read: () => interrupts.readIsr() },
+      configMsixVector: {
+        read: () => interrupts.configVector,
+        write: (value) => {
+          interrupts.configVector = value;
+        },
+      },
+      queueMsixVector: {
+        read: () => interrupts.queueVector(this.#queueSelect),
+        write: (value) => interrupts.setQueueVector(this.#queueSelect, value),
+      },
+    };
+  }
+
+  get #vectorsShown(): boolean {
+    return this.#shift === 'fixed' || this.#interrupts.function.msixEnabled;
+  }
+
+  read(offset: number, width: Width): number {
+    if (this.#vectorsShown)
+      return offset < LEGACY_CONFIG_OFFSET_MSIX
+        ? this.#withVectors.read(offset, width)
+        : this.#config.read(offset - LEGACY_CONFIG_OFFSET_MSIX, width);
+    return offset < LEGACY_CONFIG_OFFSET
+      ? this.#plain.read(offset, width)
+      : this.#config.read(offset - LEGACY_CONFIG_OFFSET, width);
+  }
+
+  write(offset: number, width: Width, value: number): void {
+    if (this.#vectorsShown) {
+      if (offset < LEGACY_CONFIG_OFFSET_MSIX) this.#withVectors.write(offset, width, value);
+      else this.#config.write(offset - LEGACY_CONFIG_OFFSET_MSIX, width, value);
+    } else if (offset < LEGACY_CONFIG_OFFSET) this.#plain.write(offset, width, value);
+    else this.#config.write(offset - LEGACY_CONFIG_OFFSET, width, value);
+  }
+
+  save() {
+    return { queueSelect: this.#queueSelect };
+  }
+
+  load(state: State): void {
+    this.#queueSelect = (state as ReturnType<LegacyWindow['save']>).queueSelect;
+  }
+}

@@ -1,0 +1,172 @@
+import { lengthOf } from '../../core/index.ts';
+import { type BarIndex, type BarRegion, capabilityId, PciFunction } from '../../pci/index.ts';
+import type { ByteOrder } from '../config.ts';
+import { type DeviceBehaviour, VirtioDevice } from '../device.ts';
+import {
+  deviceTypes,
+  LEGACY_CONFIG_OFFSET_MSIX,
+  MODERN_DEVICE_ID_BASE,
+  MODERN_REVISION,
+  MODERN_SUBSYSTEM_ID,
+  notifyCapability,
+  structureCapability,
+  structureType,
+  VIRTIO_VENDOR_ID,
+} from '../layout/index.ts';
+import { COMMON_BYTES, CommonConfigWindow } from './common-config.ts';
+import { VirtioInterrupts } from './interrupts.ts';
+import { isrWindow } from './isr.ts';
+import { LegacyWindow } from './legacy.ts';
+import { NOTIFY_MULTIPLIER, notifyWindow } from './notify.ts';
+import { addPciConfigWindow } from './pci-config-window.ts';
+
+export type FunctionKind = 'legacy' | 'transitional' | 'modern';
+
+export interface VirtioFunctionOptions {
+  readonly kind: FunctionKind;
+  readonly guestEndian?: ByteOrder;
+  /** MSI-X vectors; 0 for none; by default one a queue and one for configuration changes. */
+  readonly vectors?: number;
+  readonly powerManagement?: boolean;
+  /** PCI Express instead of conventional PCI: extended configuration space, function-level reset. */
+  readonly express?: boolean;
+}
+
+/** Ids by which a function is known. */
+export interface Identity {
+  readonly deviceId: number;
+  readonly revisionId: number;
+  readonly subsystemId: number;
+}
+
+/** Ids of a function of each kind (PCI-ID-03, PCI-ID-06, PCI-ID-07, LEG-ID-01..03). */
+export function identityOf(behaviour: DeviceBehaviour, kind: FunctionKind): Identity {
+  const { type, transitionalId } = deviceTypes[behaviour.type];
+  return kind === 'modern'
+    ? {
+        deviceId: MODERN_DEVICE_ID_BASE + type,
+        revisionId: MODERN_REVISION,
+        subsystemId: MODERN_SUBSYSTEM_ID,
+      }
+    : { deviceId: transitionalId, revisionId: 0, subsystemId: type };
+}
+
+/** BARs as the field's software expects them: legacy block, MSI-X, modern structures. */
+export const conventionalBars = { legacy: 0, msix: 1, modern: 4 } as const;
+
+/** Bytes from one modern structure to the next in their BAR: one page each, so that each can be mapped alone. */
+const STRUCTURE_BYTES = 0x1000;
+
+/** A virtio device on a PCI function: the parts from which a function of any kind is composed. */
+export class VirtioFunction {
+  readonly pci: PciFunction;
+  readonly device: VirtioDevice;
+  readonly interrupts: VirtioInterrupts;
+
+  /** An empty function: no window yet. `legacy` tells whether one for legacy drivers will stand on it. */
+  constructor(
+    behaviour: DeviceBehaviour,
+    identity: Identity,
+    legacy: boolean,
+    options: Omit<VirtioFunctionOptions, 'kind'>,
+  ) {
+    const { name, classCode } = deviceTypes[behaviour.type];
+    this.pci = new PciFunction({
+      name,
+      vendorId: VIRTIO_VENDOR_ID,
+      subsystemVendorId: VIRTIO_VENDOR_ID,
+      classCode,
+      interruptPin: 1,
+      express: options.express ?? false,
+      ...identity,
+    });
+    this.device = new VirtioDevice(behaviour, { legacy, guestEndian: options.guestEndian ?? 'little' });
+    this.interrupts = new VirtioInterrupts(this.pci, this.device.queueCount);
+    this.device.interrupts = this.interrupts;
+    const vectors = options.vectors ?? this.device.queueCount + 1;
+    if (vectors > 0) this.pci.addMsix(conventionalBars.msix, vectors);
+    if (options.powerManagement === true) this.pci.addPowerManagement();
+    this.#wire();
+  }
+
+  #wire(): void {
+    const { pci, device, interrupts } = this;
+    pci.parts.set('interrupts', interrupts);
+    pci.parts.set('device', device);
+    pci.onPlug.push(() => device.connect({ ...pci.slot, subject: pci.name }));
+    pci.onUnplug.push(() => device.disconnect());
+    pci.onReset.push(() => device.reset());
+    pci.onBusMaster.push(() => device.setDmaEnabled(pci.busMaster));
+  }
+
+  /** Bytes of the legacy block: header with vectors and device configuration. */
+  get legacyBytes(): number {
+    return LEGACY_CONFIG_OFFSET_MSIX + this.device.config.length;
+  }
+
+  /** The legacy block in an I/O BAR (LEG-LAY-01). */
+  addLegacyIoBar(): void {
+    const window = new LegacyWindow(this.device, this.interrupts);
+    this.pci.parts.set('legacy', window);
+    const lengthBytes = Math.max(32, 2 ** Math.ceil(Math.log2(this.legacyBytes)));
+    this.pci.addBar({
+      index: conventionalBars.legacy,
+      kind: 'io',
+      lengthBytes,
+      regions: [{ name: 'legacy', offset: 0, length: lengthBytes, target: window }],
+    });
+  }
+
+  /** The modern structures, to be put into a BAR `index` by the caller, with their capabilities. */
+  modernRegions(index: BarIndex): BarRegion[] {
+    const { device, interrupts, pci } = this;
+    const common = new CommonConfigWindow(device, interrupts);
+    pci.parts.set('common', common);
+    const notifyBytes = Math.max(STRUCTURE_BYTES, device.queueCount * NOTIFY_MULTIPLIER);
+    const regions: BarRegion[] = [
+      { name: 'common', offset: 0, length: COMMON_BYTES, target: common },
+      { name: 'isr', offset: STRUCTURE_BYTES, length: STRUCTURE_BYTES, target: isrWindow(interrupts) },
+      { name: 'device', offset: 2 * STRUCTURE_BYTES, length: STRUCTURE_BYTES, target: device.config.little },
+      { name: 'notify', offset: 3 * STRUCTURE_BYTES, length: notifyBytes, target: notifyWindow(device) },
+    ];
+    const capability = (region: BarRegion, type: number) => ({
+      structureType: type,
+      bar: index,
+      offset: region.offset,
+      length: region.length,
+    });
+    const [commonRegion, isr, deviceRegion, notify] = regions as [BarRegion, BarRegion, BarRegion, BarRegion];
+    const place = (region: BarRegion, type: number) =>
+      pci.capabilities.add(capabilityId.vendorSpecific, structureCapability, {
+        ...capability(region, type),
+        capabilityLength: lengthOf(structureCapability),
+      });
+    place(commonRegion, structureType.common);
+    place(isr, structureType.isr);
+    place(deviceRegion, structureType.device);
+    pci.capabilities.add(capabilityId.vendorSpecific, notifyCapability, {
+      ...capability(notify, structureType.notify),
+      capabilityLength: lengthOf(notifyCapability),
+      notifyOffMultiplier: NOTIFY_MULTIPLIER,
+    });
+    addPciConfigWindow(pci);
+    return regions;
+  }
+
+  /** The modern structures in a 64-bit memory BAR of their own. */
+  addModernBar(index: BarIndex = conventionalBars.modern): void {
+    const regions = this.modernRegions(index);
+    const end = Math.max(...regions.map((region) => region.offset + region.length));
+    const lengthBytes = 2 ** Math.ceil(Math.log2(end));
+    this.pci.addBar({ index, kind: 'memory64', prefetchable: true, lengthBytes, regions });
+  }
+}
+
+/** A legacy, transitional or modern-only function around a device type. */
+export function virtioFunction(behaviour: DeviceBehaviour, options: VirtioFunctionOptions): VirtioFunction {
+  const { kind } = options;
+  const fn = new VirtioFunction(behaviour, identityOf(behaviour, kind), kind !== 'modern', options);
+  if (kind !== 'modern') fn.addLegacyIoBar();
+  if (kind !== 'legacy') fn.addModernBar();
+  return fn;
+}

@@ -1,0 +1,39 @@
+import type { Reporter, SerializedError, TestModule, TestRunEndReason } from 'vitest/node';
+
+interface Tally {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+function tallyModule(module: TestModule, tally: Tally): void {
+  let failedHere = 0;
+  for (const test of module.children.allTests()) {
+    const { state } = test.result();
+    if (state === 'passed') tally.passed++;
+    else if (state === 'failed') failedHere++;
+    else tally.skipped++;
+  }
+  // A file that does not load, or a hook that throws, has no failed test to show for it: it still failed.
+  if (failedHere === 0 && module.state() === 'failed') failedHere = 1;
+  tally.failed += failedHere;
+}
+
+/** Ends the run with one line of the runner's own counts: `N passed, N failed` and `, N skipped` where there are any. */
+export default class CountReporter implements Reporter {
+  onTestRunEnd(
+    modules: ReadonlyArray<TestModule>,
+    unhandled: ReadonlyArray<SerializedError>,
+    reason: TestRunEndReason,
+  ): void {
+    const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
+    for (const module of modules) tallyModule(module, tally);
+    // The runner also fails a run for an error outside any test, or for finding none: "0 failed" would then be a lie.
+    tally.failed += unhandled.length;
+    if (tally.failed === 0 && reason !== 'passed') tally.failed = 1;
+    const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : '';
+    const line = `${tally.passed} passed, ${tally.failed} failed${skipped}\n`;
+    // On exit, because other reporters still have their summaries to write and this must be the last line.
+    process.once('exit', () => process.stdout.write(line));
+  }
+}
