@@ -1,4 +1,73 @@
-import type { Case } from './frame.ts';
+import { prepareCQueue } from './baselines/c-queue.ts';
+import { prepareV86Registers } from './baselines/v86-registers.ts';
+import { prepareV86Queue } from './baselines/v86-virtqueue.ts';
+import { atLeast, atMost, type Case } from './frame.ts';
+import { prepareSplitQueue } from './queue.ts';
+import { prepareLegacyRegisters, prepareTranslatedRegisters } from './registers.ts';
+
+/**
+ * Bytes of heap per operation that count as none: what the measuring itself leaves behind, and the compiler's own
+ * allocations, come to some hundredths of a byte; the smallest object is 16.
+ */
+const NO_ALLOCATION = 0.5;
+
+const queue = (build: 'published' | 'unlogged', name: string): Case =>
+  atLeast(4, {
+    name,
+    unit: 'million chains/s',
+    prepare: async () => {
+      const ours = prepareSplitQueue();
+      const v86 = await prepareV86Queue(build);
+      return { ours: () => ours.run(), baseline: () => v86.run(), release: v86.release };
+    },
+  });
 
 /** Every benchmark, in the order it is run and printed. */
-export const CASES: readonly Case[] = [];
+export const CASES: readonly Case[] = [
+  queue('published', 'split queue, device side, against v86'),
+  queue('unlogged', 'split queue, device side, against v86 without its log strings'),
+  atLeast(0.3, {
+    name: 'split queue, device side, against C -O2',
+    unit: 'million chains/s',
+    prepare: () => {
+      const ours = prepareSplitQueue();
+      const c = prepareCQueue();
+      return 'skip' in c ? c : { ours: () => ours.run(), baseline: () => c.run() };
+    },
+  }),
+  atMost(1, {
+    name: 'split queue, heap per chain',
+    unit: 'bytes',
+    prepare: () => {
+      const ours = prepareSplitQueue();
+      ours.run();
+      return { ours: () => ours.heap(), baseline: () => NO_ALLOCATION };
+    },
+  }),
+  atLeast(0.3, {
+    name: 'legacy register read, against v86 port dispatch',
+    unit: 'million accesses/s',
+    prepare: async () => {
+      const ours = prepareLegacyRegisters();
+      const v86 = await prepareV86Registers();
+      return { ours: () => ours.run(), baseline: () => v86.run(), release: v86.release };
+    },
+  }),
+  atMost(2, {
+    name: 'translated register read, mmr against io-bar',
+    unit: 'ns/access',
+    prepare: () => {
+      const [mmr, ioBar] = [prepareTranslatedRegisters('mmr'), prepareTranslatedRegisters('io-bar')];
+      return { ours: () => mmr.cost(), baseline: () => ioBar.cost() };
+    },
+  }),
+  atMost(1, {
+    name: 'translated register read, heap per access',
+    unit: 'bytes',
+    prepare: () => {
+      const ours = prepareTranslatedRegisters('mmr');
+      ours.run();
+      return { ours: () => ours.heap(), baseline: () => NO_ALLOCATION };
+    },
+  }),
+];

@@ -12,31 +12,52 @@ export interface DmaWindow {
 export type WriteObserver = (address: number, length: number) => void;
 
 const VIEW_SLOTS = 1024;
+/** Multiplicative hashing: neighbouring buffers of any spacing spread over the slots. */
+const HASH_MULTIPLIER = 0x9e3779b1;
+const HASH_SHIFT = 32 - Math.log2(VIEW_SLOTS);
+
+/** A view with its place beside it: asking the array itself costs more than the copy of a header. */
+class KnownView {
+  readonly view: Uint8Array;
+  readonly offset: number;
+  readonly length: number;
+
+  constructor(view: Uint8Array, offset: number, length: number) {
+    this.view = view;
+    this.offset = offset;
+    this.length = length;
+  }
+}
 
 /**
  * Views of one array, remembered by place: the typed arrays that `set` wants as its source. Buffers recur, so in
  * steady state nothing is allocated (a fresh view for each 512-byte copy costs more than the copy).
  */
 export class ViewCache {
-  readonly #views: (Uint8Array | undefined)[] = new Array(VIEW_SLOTS).fill(undefined);
-
   readonly bytes: Uint8Array;
+  readonly #known: KnownView[];
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
+    const none = new KnownView(bytes, -1, 0);
+    this.#known = new Array(VIEW_SLOTS).fill(none);
   }
 
   /** The `length` bytes from `offset`; the caller has checked both. */
   view(offset: number, length: number): Uint8Array {
-    const index = (Math.imul(offset ^ (length << 20), 0x9e3779b1) >>> 22) & (VIEW_SLOTS - 1);
-    const known = this.#views[index];
-    if (known !== undefined && known.byteOffset - this.bytes.byteOffset === offset && known.length === length)
-      return known;
-    return (this.#views[index] = this.bytes.subarray(offset, offset + length));
+    const slot = Math.imul(offset, HASH_MULTIPLIER) >>> HASH_SHIFT;
+    const known = this.#known[slot]!;
+    if (known.offset === offset && known.length === length) return known.view;
+    const view = this.bytes.subarray(offset, offset + length);
+    this.#known[slot] = new KnownView(view, offset, length);
+    return view;
   }
 }
 
-/** A piece of RAM that a function reaches: where a window and a memory range meet. */
+/** Copies of at most so many bytes are made byte by byte: the call of a built-in copy costs as much. */
+const SMALL = 16;
+
+/** A piece of RAM that a function reaches: where a window and a memory range meet. `at` counts from `bytes[0]`. */
 export class DmaRegion {
   readonly start: number;
   readonly end: number;
@@ -53,7 +74,6 @@ export class DmaRegion {
     writable: boolean,
     base: number,
     bytes: Uint8Array,
-    view: DataView,
     views: ViewCache,
   ) {
     this.start = start;
@@ -61,12 +81,28 @@ export class DmaRegion {
     this.writable = writable;
     this.base = base;
     this.bytes = bytes;
-    this.view = view;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.views = views;
+  }
+
+  /** Copies bytes of this region, which the caller has checked, to `target`. */
+  copyOut(at: number, target: Uint8Array, offset: number, length: number): void {
+    if (length > SMALL) target.set(this.views.view(at, length), offset);
+    else for (let i = 0; i < length; i++) target[offset + i] = this.bytes[at + i]!;
+  }
+
+  /** Copies bytes of `source` to this region, which the caller has checked. */
+  copyIn(at: number, source: Uint8Array, offset: number, length: number, views: ViewCache | null): void {
+    if (length <= SMALL) for (let i = 0; i < length; i++) this.bytes[at + i] = source[offset + i]!;
+    else if (views !== null) this.bytes.set(views.view(offset, length), at);
+    else if (source.length === length) this.bytes.set(source, at);
+    else this.bytes.set(source.subarray(offset, offset + length), at);
   }
 }
 
-const SMALL = 24;
+/** Holds no address. */
+const NOTHING = new Uint8Array(0);
+const NO_REGION = new DmaRegion(0, -1, false, 0, NOTHING, new ViewCache(NOTHING));
 
 /**
  * The memory that one function may reach, as an IOMMU would grant it, with an optional observer of its writes.
@@ -77,7 +113,7 @@ export class DmaDomain {
   observer: WriteObserver | null = null;
   #windows: readonly DmaWindow[];
   #regions: DmaRegion[] = [];
-  #last: DmaRegion | null = null;
+  #last = NO_REGION;
   readonly #views = new WeakMap<Uint8Array, ViewCache>();
 
   readonly memory: GuestMemory;
@@ -122,33 +158,37 @@ export class DmaDomain {
         regions.push(this.#region(joins ? before.start : low, high, write, range));
       }
     this.#regions = regions;
-    this.#last = null;
+    this.#last = NO_REGION;
     this.generation++;
   }
 
   #region(start: number, end: number, write: boolean, range: Ram): DmaRegion {
     let views = this.#views.get(range.bytes);
     if (views === undefined) this.#views.set(range.bytes, (views = new ViewCache(range.bytes)));
-    return new DmaRegion(start, end, write, range.start, range.bytes, range.view, views);
+    return new DmaRegion(start, end, write, range.start, range.bytes, views);
   }
 
   /** The region that holds an address, or null. */
   #at(address: number): DmaRegion | null {
-    const last = this.#last;
-    if (last !== null && address >= last.start && address < last.end) return last;
     for (const region of this.#regions)
-      if (address >= region.start && address < region.end) return (this.#last = region);
+      if (address >= region.start && address < region.end) {
+        this.#last = region;
+        return region;
+      }
     return null;
   }
 
   /** The region that holds all `length` bytes with the permission asked for, or null. */
   find(address: number, length: number, write: boolean): DmaRegion | null {
-    const region = this.#at(address);
+    const last = this.#last;
+    const region = address >= last.start && address < last.end ? last : this.#at(address);
     return region !== null && address + length <= region.end && (region.writable || !write) ? region : null;
   }
 
   /** True when every byte may be reached, in however many regions. */
   reaches(address: number, length: number, write: boolean): boolean {
+    // Beyond 2^53 an address plus one may be the same number, and nothing is RAM there.
+    if (!Number.isSafeInteger(address + length)) return false;
     for (let at = address; at < address + length; ) {
       const region = this.#at(at);
       if (region === null || (write && !region.writable)) return false;
@@ -162,9 +202,7 @@ export class DmaDomain {
     if (length === 0) return true;
     const region = this.find(address, length, false);
     if (region === null) return this.#readPieces(address, target, offset, length);
-    const from = address - region.base;
-    if (length <= SMALL) for (let i = 0; i < length; i++) target[offset + i] = region.bytes[from + i]!;
-    else target.set(region.views.view(from, length), offset);
+    region.copyOut((address - region.base) >>> 0, target, offset, length);
     return true;
   }
 
@@ -183,14 +221,16 @@ export class DmaDomain {
     const region = this.find(address, length, true);
     if (region === null) return this.#writePieces(address, source, offset, length);
     if (this.observer !== null) this.observer(address, length);
-    const to = address - region.base;
-    if (length <= SMALL) for (let i = 0; i < length; i++) region.bytes[to + i] = source[offset + i]!;
-    else if (views !== null) region.bytes.set(views.view(offset, length), to);
-    else
-      region.bytes.set(
-        offset === 0 && source.length === length ? source : source.subarray(offset, offset + length),
-        to,
-      );
+    region.copyIn((address - region.base) >>> 0, source, offset, length, views);
+    return true;
+  }
+
+  /** Writes one byte. @returns false when it is out of reach. */
+  writeByte(address: number, value: number): boolean {
+    const region = this.find(address, 1, true);
+    if (region === null) return false;
+    if (this.observer !== null) this.observer(address, 1);
+    region.bytes[(address - region.base) >>> 0] = value;
     return true;
   }
 

@@ -10,7 +10,7 @@ export interface AccessEvent {
   readonly address: number;
   readonly width: Width;
   readonly value: number;
-  /** Name of the mapping that answered, e.g. `00:04.0 BAR0 legacy`, or the function for configuration. */
+  /** Name of the mapping that answered, e.g. `00:04.0 BAR0 legacy`; for configuration the function, `00:04.0 virtio-blk`. */
   readonly target: string;
   /** Bytes from the start of that mapping. */
   readonly offset: number;
@@ -42,7 +42,14 @@ export interface Finding {
   readonly value: number | null;
 }
 
-export type LabEvent = AccessEvent | InterruptEvent | Finding;
+/**
+ * The bounds of one access: whatever happens on any bus between `enter` and `leave` happens because of it, as when a
+ * translator turns a port access into memory accesses. A write's own event comes right after `enter`, a read's right
+ * before `leave`.
+ */
+export type BoundEvent = { readonly kind: 'enter' } | { readonly kind: 'leave' };
+
+export type LabEvent = AccessEvent | InterruptEvent | Finding | BoundEvent;
 
 /** Receives events. Where none is installed an event is not even made. */
 export type EventSink = (event: LabEvent) => void;

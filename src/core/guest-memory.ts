@@ -58,6 +58,8 @@ export class GuestMemory {
           bytes.length,
           'RAM wants a whole address below 2^53 and some bytes',
         );
+      if (bytes.length > FOUR_GIB)
+        throw new AddressRangeError(start, bytes.length, 'one range holds 4 GiB at most: use several');
       if (start < end) throw new AddressRangeError(start, bytes.length, 'overlaps the RAM before it');
       end = range.end;
     }

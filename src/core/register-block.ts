@@ -5,6 +5,11 @@ import { type Access, inOrder, maskOf, type Register, type RegisterMap, type Wid
 export interface BusTarget {
   read(offset: number, width: Width): number;
   write(offset: number, width: Width, value: number): void;
+  /**
+   * Width of the register that begins at `offset`; 1 where none does. For machines that split accesses: what has to be
+   * read whole can be put together again. A target without it answers byte by byte as well as whole.
+   */
+  widthAt?(offset: number): Width;
 }
 
 /** What serves one register: a reader, and a writer exactly when the table says that it can be written. */
@@ -98,6 +103,7 @@ export class RegisterBlock<M extends RegisterMap> implements BusTarget {
   readonly #reads: (() => number)[];
   readonly #writes: (((value: number) => void) | null)[];
   readonly #masks: number[];
+  readonly #widths: Width[];
   readonly #hole: number;
 
   readonly map: M;
@@ -111,7 +117,13 @@ export class RegisterBlock<M extends RegisterMap> implements BusTarget {
     this.#reads = table.names.map((name) => bound[name]!.read);
     this.#writes = table.names.map((name) => bound[name]!.write ?? null);
     this.#masks = table.registers.map((register) => maskOf(register.width));
+    this.#widths = table.registers.map((register) => register.width as Width);
     this.#hole = hole === 'ones' ? 0xffffffff : 0;
+  }
+
+  widthAt(offset: number): Width {
+    const index = offset < this.length ? this.#slots[slot(offset, 1)]! : HOLE;
+    return this.#widths[index] ?? 1;
   }
 
   read(offset: number, width: Width): number {

@@ -20,6 +20,8 @@ export class NotPresentableError extends VirtiolabError {}
 
 export interface PresentOptions {
   readonly draft?: Draft;
+  /** Offers MSI-X to the guest where the host's function has it. False for a machine without a place for messages. */
+  readonly messages?: boolean;
 }
 
 /** What a guest's machine is given in the place of a host's function. */
@@ -58,7 +60,7 @@ export function presentLegacy(
   const backend: LegacyBackend = mmr
     ? new MmrBackend(bus, address, draft)
     : new IoBarBackend(bus, address, configBytesOfIoBar(host));
-  return { type, pci: virtualFunction(type, backend), backend };
+  return { type, pci: virtualFunction(type, backend, options.messages), backend };
 }
 
 /** An I/O BAR's size is all that it tells of its configuration: the rest reads all ones in either place. */
@@ -70,8 +72,8 @@ function configBytesOfIoBar(host: HostFunction): number {
   return -mask - LEGACY_CONFIG_OFFSET_MSIX;
 }
 
-/** The function that the guest sees, in front of a back end. */
-export function virtualFunction(type: DeviceTypeName, backend: LegacyBackend): PciFunction {
+/** The function that the guest sees, in front of a back end. `messages` as in {@link PresentOptions}. */
+export function virtualFunction(type: DeviceTypeName, backend: LegacyBackend, messages = true): PciFunction {
   const { name, transitionalId, classCode, type: subsystemId } = deviceTypes[type];
   const pci = new PciFunction({
     name,
@@ -93,7 +95,7 @@ export function virtualFunction(type: DeviceTypeName, backend: LegacyBackend): P
     lengthBytes,
     regions: [{ name: 'legacy', offset: 0, length: lengthBytes, target }],
   });
-  if (backend.vectors > 0) pci.addMsix(conventionalBars.msix, backend.vectors);
+  if (messages && backend.vectors > 0) pci.addMsix(conventionalBars.msix, backend.vectors);
   backend.attach({
     setLine: (level) => pci.setInterrupt(level),
     trigger: (vector) => pci.msix?.trigger(vector),

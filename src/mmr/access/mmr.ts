@@ -143,7 +143,8 @@ export class MmrBackend implements LegacyBackend {
     }
     if (offset === queueAddress.offset) this.#beforeQueueAddress();
     this.#store(at, width, value);
-    if (offset === deviceStatus.offset) this.#afterStatus(value);
+    // However wide the write, status takes its low byte.
+    if (offset === deviceStatus.offset) this.#afterStatus(value & 0xff);
     else if (offset === queueSelect.offset) this.#queueSelect = this.#get(queueSelect);
     else if (this.#msix) this.#afterVector(offset);
   }

@@ -72,6 +72,11 @@ class Request implements Task, Transfer {
     const { storage } = this.#owner;
     const chain = this.chain!;
     if (!chain.live) return;
+    // Bus mastering may have gone off since the chain was taken.
+    if (!this.#owner.device.dmaEnabled) {
+      this.#owner.device.whenDma(this);
+      return;
+    }
     if (this.refused !== null) this.#owner.finish(this, this.refused);
     else if (this.type === blockRequestType.in) storage.read(this);
     else if (this.type === blockRequestType.out) {
@@ -123,9 +128,6 @@ export class BlockDevice implements DeviceBehaviour {
   readonly storage: Storage;
   device!: VirtioDevice;
   readonly #id = new Uint8Array(BLOCK_ID_BYTES);
-  readonly #header = new Uint8Array(BLOCK_REQUEST_BYTES);
-  readonly #headerView = new DataView(this.#header.buffer);
-  readonly #statusByte = new Uint8Array(1);
   readonly #free: Request[] = [];
 
   /** @throws StorageSizeError, VirtiolabError for a serial that is too long. */
@@ -198,21 +200,22 @@ export class BlockDevice implements DeviceBehaviour {
   #parse(request: Request, chain: Chain): number | null {
     request.offset = request.length = 0;
     request.type = -1;
-    if (!chain.read(0, this.#header, 0, BLOCK_REQUEST_BYTES))
+    const view = chain.header(BLOCK_REQUEST_BYTES);
+    if (view === null)
       return this.#refuse(
         'LEG-BLK-15',
         `a header of ${chain.readableBytes} bytes, or out of reach`,
         chain.readableBytes,
       );
+    const at = chain.headerAt;
     const little = this.device.littleEndian;
-    const view = this.#headerView;
-    let type = view.getUint32(blockRequest.type.offset, little);
+    let type = view.getUint32(at + blockRequest.type.offset, little);
     // LEG-BLK-11: requests end in the order asked for without help; the bit is no part of the type.
     if (this.device.legacyDriver) type &= ~BLOCK_BARRIER;
     if (this.device.legacyDriver && type === blockRequestType.flushOut) type = blockRequestType.flush;
     request.type = type;
-    const word0 = view.getUint32(blockRequest.sectorLow.offset, little);
-    const word1 = view.getUint32(blockRequest.sectorHigh.offset, little);
+    const word0 = view.getUint32(at + blockRequest.sectorLow.offset, little);
+    const word1 = view.getUint32(at + blockRequest.sectorHigh.offset, little);
     const sector = little ? word1 * FOUR_GIB + word0 : word0 * FOUR_GIB + word1;
     if (type === blockRequestType.in) return this.#range(request, sector, chain.writableBytes - 1);
     if (type === blockRequestType.out) {
@@ -267,8 +270,7 @@ export class BlockDevice implements DeviceBehaviour {
     this.#free.push(request);
     if (!chain.live) return;
     const last = chain.writableBytes - 1;
-    this.#statusByte[0] = status;
-    if (last < 0 || !chain.write(last, this.#statusByte, 0, 1)) {
+    if (!chain.writeLast(status)) {
       this.device.report('driver', 'LEG-BLK-15', 'no status byte that can be written', chain.head);
       this.device.complete(chain, 0);
       return;

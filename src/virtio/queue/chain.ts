@@ -12,59 +12,88 @@ export class Chain {
   /** Descriptors, and how many of them are readable; those come first. */
   count = 0;
   readableCount = 0;
-  readableBytes = 0;
-  writableBytes = 0;
   /** False once the queue was reset. */
   live = false;
   /** Number of the queue, for the device. */
   queue = 0;
+  /** Where {@link header} begins in its view. */
+  headerAt = 0;
   /** The device's bookkeeping: place in its list of chains in flight, and order of being taken. */
   slot = 0;
   ticket = 0;
-  #addresses = new Float64Array(FIRST_CAPACITY);
-  #lengths = new Float64Array(FIRST_CAPACITY);
+  /** Guest-physical address and length in bytes of each descriptor; the ring fills them in. */
+  addresses = new Float64Array(FIRST_CAPACITY);
+  lengths = new Uint32Array(FIRST_CAPACITY);
   #dma: DmaDomain | null = null;
+  #scratch = new DataView(new ArrayBuffer(0));
 
   /** Starts anew, for the ring that fills it. */
   begin(head: number, dma: DmaDomain): void {
     this.head = head;
     this.count = 0;
     this.readableCount = 0;
-    this.readableBytes = 0;
-    this.writableBytes = 0;
     this.live = true;
     this.#dma = dma;
   }
 
-  /** Adds a segment. The ring has checked the order and the number. */
-  append(address: number, length: number, writable: boolean): void {
-    if (this.count === this.#addresses.length) this.#grow();
-    this.#addresses[this.count] = address;
-    this.#lengths[this.count] = length;
-    this.count++;
-    if (writable) this.writableBytes += length;
-    else {
-      this.readableBytes += length;
-      this.readableCount++;
-    }
+  /** Bytes that the driver gave the device to read. */
+  get readableBytes(): number {
+    return this.#sum(0, this.readableCount);
   }
 
-  /** Once per high-water mark; the ring bounds the number of segments. */
-  #grow(): void {
-    const [addresses, lengths] = [this.#addresses, this.#lengths];
-    this.#addresses = new Float64Array(addresses.length * 2);
-    this.#lengths = new Float64Array(addresses.length * 2);
-    this.#addresses.set(addresses);
-    this.#lengths.set(lengths);
+  /** Bytes that the device may write. */
+  get writableBytes(): number {
+    return this.#sum(this.readableCount, this.count);
+  }
+
+  #sum(from: number, to: number): number {
+    let sum = 0;
+    for (let i = from; i < to; i++) sum += this.lengths[i]!;
+    return sum;
+  }
+
+  /** Room for twice the descriptors: once per high-water mark, and the ring bounds their number. */
+  grow(): void {
+    const { addresses, lengths } = this;
+    this.addresses = new Float64Array(addresses.length * 2);
+    this.lengths = new Uint32Array(addresses.length * 2);
+    this.addresses.set(addresses);
+    this.lengths.set(lengths);
   }
 
   /** Guest-physical address and length in bytes of a segment, for framing checks. */
   segment(index: number): { address: number; length: number; writable: boolean } {
     return {
-      address: this.#addresses[index]!,
-      length: this.#lengths[index]!,
+      address: this.addresses[index]!,
+      length: this.lengths[index]!,
       writable: index >= this.readableCount,
     };
+  }
+
+  /**
+   * The first `length` bytes of the readable stream, for a look at a header: they begin at byte {@link headerAt} of the
+   * view that is returned, which is guest memory itself where one descriptor holds them all.
+   * @returns null when the stream is shorter or out of reach.
+   */
+  header(length: number): DataView | null {
+    const address = this.addresses[0]!;
+    const inFirst = this.readableCount > 0 && length <= this.lengths[0]! && this.live;
+    const region = inFirst ? this.#dma!.find(address, length, false) : null;
+    if (region !== null) {
+      this.headerAt = (address - region.base) >>> 0;
+      return region.view;
+    }
+    this.headerAt = 0;
+    if (this.#scratch.byteLength < length) this.#scratch = new DataView(new ArrayBuffer(length));
+    return this.read(0, new Uint8Array(this.#scratch.buffer), 0, length) ? this.#scratch : null;
+  }
+
+  /** Writes the last byte of the writable stream: where a status goes. @returns false when there is none in reach. */
+  writeLast(value: number): boolean {
+    let last = this.count - 1;
+    while (last >= this.readableCount && this.lengths[last] === 0) last--;
+    if (last < this.readableCount || !this.live) return false;
+    return this.#dma!.writeByte(this.addresses[last]! + this.lengths[last]! - 1, value);
   }
 
   /**
@@ -72,7 +101,21 @@ export class Chain {
    * @returns false when the stream is shorter or a byte is out of reach; some bytes may have been copied.
    */
   read(offset: number, target: Uint8Array, targetOffset: number, length: number): boolean {
-    return this.live && this.#copy(0, this.readableCount, offset, target, targetOffset, length, false, null);
+    if (!this.live) return false;
+    const { lengths, readableCount } = this;
+    for (let i = 0; i < readableCount && length > 0; i++) {
+      const segment = lengths[i]!;
+      if (offset >= segment) {
+        offset -= segment;
+        continue;
+      }
+      const piece = segment - offset < length ? segment - offset : length;
+      if (!this.#dma!.read(this.addresses[i]! + offset, target, targetOffset, piece)) return false;
+      targetOffset += piece;
+      length -= piece;
+      offset = 0;
+    }
+    return length === 0;
   }
 
   /**
@@ -87,34 +130,17 @@ export class Chain {
     length: number,
     views: ViewCache | null = null,
   ): boolean {
-    return (
-      this.live &&
-      this.#copy(this.readableCount, this.count, offset, source, sourceOffset, length, true, views)
-    );
-  }
-
-  #copy(
-    from: number,
-    to: number,
-    offset: number,
-    bytes: Uint8Array,
-    at: number,
-    length: number,
-    write: boolean,
-    views: ViewCache | null,
-  ): boolean {
-    const dma = this.#dma!;
-    for (let i = from; i < to && length > 0; i++) {
-      const segment = this.#lengths[i]!;
+    if (!this.live) return false;
+    const { lengths, count } = this;
+    for (let i = this.readableCount; i < count && length > 0; i++) {
+      const segment = lengths[i]!;
       if (offset >= segment) {
         offset -= segment;
         continue;
       }
       const piece = segment - offset < length ? segment - offset : length;
-      const address = this.#addresses[i]! + offset;
-      if (!(write ? dma.write(address, bytes, at, piece, views) : dma.read(address, bytes, at, piece)))
-        return false;
-      at += piece;
+      if (!this.#dma!.write(this.addresses[i]! + offset, source, sourceOffset, piece, views)) return false;
+      sourceOffset += piece;
       length -= piece;
       offset = 0;
     }

@@ -24,6 +24,35 @@ import { type Pop, pop, QueueAddresses, type RingFault, type RingMode, type Virt
  */
 const MAX_INDIRECT = 1024;
 
+/** Ends of a walk through one table, beside the index of an indirect descriptor. */
+const CHAIN_ENDS = -1;
+const CHAIN_BROKEN = -2;
+const CHAIN_FULL = -3;
+
+/*
+ * The tables' numbers as constants of this module: the compiler folds those into the code, while a look-up in an imported
+ * table costs as much as the memory access that it is for (measured: a third of a pop).
+ */
+const AVAILABLE_FLAGS = availableRing.flags.offset;
+const AVAILABLE_INDEX = availableRing.index.offset;
+const AVAILABLE_HEADS = availableRing.ring.offset;
+const USED_INDEX = usedRing.index.offset;
+const USED_ELEMENTS = usedRing.ring.offset;
+const ELEMENT_ID = usedElement.id.offset;
+const ELEMENT_LENGTH = usedElement.length.offset;
+const FLAGS = descriptor.flags.offset;
+const LENGTH = descriptor.length.offset;
+const ADDRESS_LOW = descriptor.addressLow.offset;
+const ADDRESS_HIGH = descriptor.addressHigh.offset;
+const NEXT = descriptorFlag.next;
+const WRITE = descriptorFlag.write;
+const INDIRECT = descriptorFlag.indirect;
+const ENTRY_BYTES = DESCRIPTOR_BYTES;
+const ELEMENT_BYTES = USED_ELEMENT_BYTES;
+const HEAD_BYTES = AVAILABLE_ELEMENT_BYTES;
+const HIGH_HALF = FOUR_GIB;
+const { empty: EMPTY, chain: CHAIN, fault: FAULT } = pop;
+
 /** The split virtqueue, device side. Every number the guest wrote is checked where it enters; nothing is allocated. */
 export class SplitQueue implements Virtqueue {
   readonly maxSize: number;
@@ -73,36 +102,36 @@ export class SplitQueue implements Virtqueue {
     this.#signalledValid = false;
   }
 
+  /** The areas are where they were looked up last, or are found now. */
+  #ready(): boolean {
+    return this.#generation === this.#dma!.generation || this.#resolve();
+  }
+
   /** Finds the three areas in the DMA domain, once per change of either. */
   #resolve(): boolean {
-    const dma = this.#dma;
-    if (dma === null) return false;
-    if (this.#generation === dma.generation && this.#table !== null) return true;
+    const dma = this.#dma!;
     const table = this.addresses.get('descriptor');
     const driver = this.addresses.get('driver');
     const device = this.addresses.get('device');
     this.#table = dma.find(table, descriptorTableBytes(this.size), false);
     this.#available = dma.find(driver, availableRingBytes(this.size), false);
     this.#used = dma.find(device, usedRingBytes(this.size), true);
-    if (this.#table === null || this.#available === null || this.#used === null) {
-      this.#table = null;
-      return false;
-    }
-    this.#tableAt = table - this.#table.base;
-    this.#availableAt = driver - this.#available.base;
-    this.#usedAt = device - this.#used.base;
+    if (this.#table === null || this.#available === null || this.#used === null) return false;
+    // Whole 32-bit numbers from here on: as doubles, what address arithmetic leaves, they cost a conversion an access.
+    this.#tableAt = (table - this.#table.base) >>> 0;
+    this.#availableAt = (driver - this.#available.base) >>> 0;
+    this.#usedAt = (device - this.#used.base) >>> 0;
     this.#generation = dma.generation;
     return true;
   }
 
   relocate(): void {
     this.#generation = 0;
-    this.#table = null;
   }
 
   #fail(clause: string, message: string, value: number): Pop {
     this.fault = { clause, message, value };
-    return pop.fault;
+    return FAULT;
   }
 
   #unreachable(): Pop {
@@ -114,105 +143,145 @@ export class SplitQueue implements Virtqueue {
   }
 
   pop(chain: Chain): Pop {
-    if (!this.ready || this.fault !== null) return pop.empty;
-    if (!this.#resolve()) return this.#unreachable();
+    if (!this.ready || this.fault !== null) return EMPTY;
+    if (!this.#ready()) return this.#unreachable();
     const { view } = this.#available!;
     const little = this.#mode.littleEndian;
-    const index = view.getUint16(this.#availableAt + availableRing.index.offset, little);
+    const index = view.getUint16(this.#availableAt + AVAILABLE_INDEX, little);
     const waiting = (index - this.#nextAvailable) & 0xffff;
-    if (waiting === 0) return pop.empty;
-    if (waiting > this.size)
-      return this.#fail(
-        'SPL-AVL-01',
-        `available index ${index} is ${waiting} ahead of a queue of ${this.size}`,
-        index,
-      );
+    if (waiting === 0) return EMPTY;
+    if (waiting > this.size) return this.#tooFarAhead(index);
     const slot = this.#nextAvailable & (this.size - 1);
-    const head = view.getUint16(
-      this.#availableAt + availableRing.ring.offset + AVAILABLE_ELEMENT_BYTES * slot,
-      little,
-    );
+    const head = view.getUint16(this.#availableAt + AVAILABLE_HEADS + HEAD_BYTES * slot, little);
     this.#nextAvailable = (this.#nextAvailable + 1) & 0xffff;
-    return this.#walk(head, chain);
+    chain.begin(head, this.#dma!);
+    const end = this.#collect(this.#table!.view, this.#tableAt, this.size, head, chain);
+    return end === CHAIN_ENDS ? CHAIN : this.#goOn(end, head, chain);
   }
 
   repop(head: number, chain: Chain): Pop {
-    return this.#resolve() ? this.#walk(head, chain) : this.#unreachable();
+    if (!this.#ready()) return this.#unreachable();
+    chain.begin(head, this.#dma!);
+    return this.#goOn(
+      this.#collectAll(this.#table!.view, this.#tableAt, this.size, head, chain),
+      head,
+      chain,
+    );
   }
 
-  /** Follows a chain through the table, and through one indirect table at its end (SPL-IND-07). */
-  #walk(head: number, chain: Chain): Pop {
-    const dma = this.#dma!;
-    const little = this.#mode.littleEndian;
-    let view = this.#table!.view;
-    let base = this.#tableAt;
-    let entries = this.size;
-    let inside = false;
-    let index = head;
-    let seen = 0;
-    let total = 0;
-    chain.begin(head, dma);
+  /** A walk that did not simply end: once more in larger arrays, or through an indirect table at its end (SPL-IND-07). */
+  #goOn(before: number, head: number, chain: Chain): Pop {
+    const { view } = this.#table!;
+    let end = before === CHAIN_FULL ? this.#collectAll(view, this.#tableAt, this.size, head, chain) : before;
+    if (end >= 0) end = this.#enter(view, this.#tableAt + ENTRY_BYTES * end, chain);
+    return end === CHAIN_ENDS ? CHAIN : FAULT;
+  }
+
+  /** Goes through one table; a chain that outgrows its arrays is gone through again, in larger ones. */
+  #collectAll(view: DataView, base: number, entries: number, head: number, chain: Chain): number {
     for (;;) {
-      if (index >= entries)
-        return this.#fail('SPL-DESC-05', `descriptor ${index} of a table of ${entries}`, index);
-      if (++seen > entries)
-        return this.#fail(
-          'SPL-DESC-05',
-          `chain from ${head} has a loop: more than ${entries} descriptors`,
-          head,
-        );
-      const at = base + DESCRIPTOR_BYTES * index;
-      const flags = view.getUint16(at + descriptor.flags.offset, little);
-      const length = view.getUint32(at + descriptor.length.offset, little);
-      const word0 = view.getUint32(at + descriptor.addressLow.offset, little);
-      const word1 = view.getUint32(at + descriptor.addressHigh.offset, little);
-      const address = little ? word1 * FOUR_GIB + word0 : word0 * FOUR_GIB + word1;
-      if ((flags & descriptorFlag.indirect) !== 0) {
-        if (!this.#mode.indirect)
-          return this.#fail('SPL-IND-01', 'indirect descriptor without the feature', flags);
-        if (inside) return this.#fail('SPL-IND-02', 'indirect descriptor inside an indirect table', flags);
-        if ((flags & descriptorFlag.next) !== 0)
-          return this.#fail('SPL-IND-04', 'both indirect and next are set', flags);
-        entries = length / DESCRIPTOR_BYTES;
-        if (length === 0 || !Number.isInteger(entries) || entries > MAX_INDIRECT)
-          return this.#fail('SPL-IND-03', `indirect table of ${length} bytes`, length);
-        const region = dma.find(address, length, false);
-        if (region === null)
-          return this.#fail('SPL-IND-03', 'indirect table outside reachable memory', address);
-        view = region.view;
-        base = address - region.base;
-        inside = true;
-        index = seen = 0;
-        continue;
-      }
-      const writable = (flags & descriptorFlag.write) !== 0;
-      if (!writable && chain.count > chain.readableCount)
-        return this.#fail('SPL-FRM-03', 'a readable descriptor after a writable one', index);
-      total += length;
-      if (total > FOUR_GIB) return this.#fail('SPL-DESC-05', 'chain of more than 2^32 bytes', total);
-      chain.append(address, length, writable);
-      if ((flags & descriptorFlag.next) === 0) return pop.chain;
-      index = view.getUint16(at + descriptor.next.offset, little);
+      const end = this.#collect(view, base, entries, head, chain);
+      if (end !== CHAIN_FULL) return end;
+      chain.grow();
     }
   }
 
+  /** Goes through the indirect table that the descriptor at `at` points at. */
+  #enter(view: DataView, at: number, chain: Chain): number {
+    const little = this.#mode.littleEndian;
+    const flags = view.getUint16(at + FLAGS, little);
+    const length = view.getUint32(at + LENGTH, little);
+    const word0 = view.getUint32(at + ADDRESS_LOW, little);
+    const word1 = view.getUint32(at + ADDRESS_HIGH, little);
+    const address = little ? word1 * HIGH_HALF + word0 : word0 * HIGH_HALF + word1;
+    if (!this.#mode.indirect)
+      return this.#broken('SPL-IND-01', 'indirect descriptor without the feature', flags);
+    if ((flags & NEXT) !== 0) return this.#broken('SPL-IND-04', 'both indirect and next are set', flags);
+    const entries = length / DESCRIPTOR_BYTES;
+    if (length === 0 || !Number.isInteger(entries) || entries > MAX_INDIRECT)
+      return this.#broken('SPL-IND-03', `indirect table of ${length} bytes`, length);
+    const region = this.#dma!.find(address, length, false);
+    if (region === null)
+      return this.#broken('SPL-IND-03', 'indirect table outside reachable memory', address);
+    const end = this.#collectAll(region.view, (address - region.base) >>> 0, entries, 0, chain);
+    if (end >= 0) return this.#broken('SPL-IND-02', 'indirect descriptor inside an indirect table', end);
+    return end;
+  }
+
+  /**
+   * The inner loop. It calls nothing but to leave, and changes only locals and the chain's arrays: a call in it would make
+   * the compiler check the view and load the arrays anew at each descriptor, twice the work (measured).
+   * @returns CHAIN_ENDS, CHAIN_BROKEN, CHAIN_FULL (the chain is as before), or the index of an indirect descriptor.
+   */
+  #collect(view: DataView, base: number, entries: number, head: number, chain: Chain): number {
+    const little = this.#mode.littleEndian;
+    const { addresses, lengths } = chain;
+    const room = Math.min(lengths.length, chain.count + entries);
+    let count = chain.count;
+    let readable = chain.readableCount;
+    let index = head;
+    for (;;) {
+      if (index >= entries || count === room) return this.#stopped(index, entries, count - chain.count);
+      const at = base + ENTRY_BYTES * index;
+      const tail = view.getUint32(at + FLAGS, little);
+      const flags = little ? tail & 0xffff : tail >>> 16;
+      if ((flags & INDIRECT) !== 0) break;
+      lengths[count] = view.getUint32(at + LENGTH, little);
+      const word0 = view.getUint32(at + ADDRESS_LOW, little);
+      const word1 = view.getUint32(at + ADDRESS_HIGH, little);
+      addresses[count] = little ? word1 * HIGH_HALF + word0 : word0 * HIGH_HALF + word1;
+      if ((flags & WRITE) === 0 && readable++ !== count) return this.#misordered(index);
+      count++;
+      if ((flags & NEXT) === 0) {
+        index = CHAIN_ENDS;
+        break;
+      }
+      index = little ? tail >>> 16 : tail & 0xffff;
+    }
+    chain.count = count;
+    chain.readableCount = readable;
+    return index;
+  }
+
+  // What a guest gets wrong, out of the way of the hot path: the compiler inlines short methods only.
+
+  #tooFarAhead(index: number): Pop {
+    return this.#fail('SPL-AVL-01', `available index ${index} is more than ${this.size} ahead`, index);
+  }
+
+  /** Why a walk stopped in the middle of a chain: no room in the chain's arrays, or no such descriptor, or a loop. */
+  #stopped(index: number, entries: number, steps: number): number {
+    if (index < entries && steps < entries) return CHAIN_FULL;
+    const what = index < entries ? 'a chain has a loop' : `descriptor ${index}`;
+    return this.#broken('SPL-DESC-05', `${what}: the table has ${entries} descriptors`, index);
+  }
+
+  #misordered(index: number): number {
+    return this.#broken('SPL-FRM-03', 'a readable descriptor after a writable one', index);
+  }
+
+  #broken(clause: string, message: string, value: number): number {
+    this.#fail(clause, message, value);
+    return CHAIN_BROKEN;
+  }
+
   push(head: number, length: number): boolean {
-    if (!this.#resolve()) return false;
+    if (!this.#ready()) return false;
     const { view, base } = this.#used!;
     const little = this.#mode.littleEndian;
-    const at = this.#usedAt + usedRing.ring.offset + USED_ELEMENT_BYTES * (this.#nextUsed & (this.size - 1));
+    const at = this.#usedAt + USED_ELEMENTS + ELEMENT_BYTES * (this.#nextUsed & (this.size - 1));
     const { observer } = this.#dma!;
     if (observer !== null) observer(base + at, USED_ELEMENT_BYTES);
-    view.setUint32(at + usedElement.id.offset, head, little);
-    view.setUint32(at + usedElement.length.offset, length, little);
+    view.setUint32(at + ELEMENT_ID, head, little);
+    view.setUint32(at + ELEMENT_LENGTH, length, little);
     this.#nextUsed = (this.#nextUsed + 1) & 0xffff;
     return true;
   }
 
   publish(): boolean {
-    if (this.#published === this.#nextUsed || !this.#resolve()) return false;
+    if (this.#published === this.#nextUsed || !this.#ready()) return false;
     const used = this.#used!;
-    const at = this.#usedAt + usedRing.index.offset;
+    const at = this.#usedAt + USED_INDEX;
     const { observer } = this.#dma!;
     if (observer !== null) observer(used.base + at, 2);
     used.view.setUint16(at, this.#nextUsed, this.#mode.littleEndian);
@@ -224,8 +293,7 @@ export class SplitQueue implements Virtqueue {
     const { littleEndian: little, eventIndex, notifyOnEmpty } = this.#mode;
     const { view } = this.#available!;
     const empty =
-      notifyOnEmpty &&
-      view.getUint16(this.#availableAt + availableRing.index.offset, little) === this.#nextAvailable;
+      notifyOnEmpty && view.getUint16(this.#availableAt + AVAILABLE_INDEX, little) === this.#nextAvailable;
     const before = this.#signalled;
     const valid = this.#signalledValid;
     this.#signalled = this.#nextUsed;
@@ -233,13 +301,13 @@ export class SplitQueue implements Virtqueue {
     // LEG-RF-02: a queue that ran dry interrupts in spite of suppression.
     if (empty) return true;
     if (!eventIndex)
-      return (view.getUint16(this.#availableAt + availableRing.flags.offset, little) & RING_SUPPRESS) === 0;
+      return (view.getUint16(this.#availableAt + AVAILABLE_FLAGS, little) & RING_SUPPRESS) === 0;
     const event = view.getUint16(this.#availableAt + usedEventOffset(this.size), little);
     return !valid || ((this.#nextUsed - event - 1) & 0xffff) < ((this.#nextUsed - before) & 0xffff);
   }
 
   rearm(): boolean {
-    if (!this.ready || this.fault !== null || !this.#resolve()) return false;
+    if (!this.ready || this.fault !== null || !this.#ready()) return false;
     const little = this.#mode.littleEndian;
     if (this.#mode.eventIndex) {
       const used = this.#used!;
@@ -248,7 +316,7 @@ export class SplitQueue implements Virtqueue {
       if (observer !== null) observer(used.base + at, 2);
       used.view.setUint16(at, this.#nextAvailable, little);
     }
-    const index = this.#available!.view.getUint16(this.#availableAt + availableRing.index.offset, little);
+    const index = this.#available!.view.getUint16(this.#availableAt + AVAILABLE_INDEX, little);
     return index !== this.#nextAvailable;
   }
 

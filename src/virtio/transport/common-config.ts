@@ -131,6 +131,10 @@ export class CommonConfigWindow implements BusTarget, Stateful {
     this.#block.write(offset, width, value);
   }
 
+  widthAt(offset: number): Width {
+    return this.#block.widthAt(offset);
+  }
+
   save() {
     return {
       deviceFeatureSelect: this.#deviceFeatureSelect,

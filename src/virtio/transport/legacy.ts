@@ -2,9 +2,11 @@ import {
   type BusTarget,
   type Handlers,
   RegisterBlock,
+  readPieces,
   type State,
   type Stateful,
   type Width,
+  writePieces,
 } from '../../core/index.ts';
 import type { VirtioDevice } from '../device.ts';
 import {
@@ -22,7 +24,8 @@ export type MsixShift = 'as-legacy' | 'fixed';
 
 /**
  * The legacy register block, to be put into an I/O BAR or anywhere else. Header registers are little-endian; device
- * configuration, right after the header in force (LEG-LAY-09), is in the guest's order.
+ * configuration, right after the header in force (LEG-LAY-09), is in the guest's order. An unaligned access is carried out
+ * as aligned pieces, so that one across the end of the header reaches both sides (LEG-LAY-03).
  */
 export class LegacyWindow implements BusTarget, Stateful {
   #queueSelect = 0;
@@ -95,6 +98,7 @@ export class LegacyWindow implements BusTarget, Stateful {
   }
 
   read(offset: number, width: Width): number {
+    if ((offset & (width - 1)) !== 0) return readPieces(this, offset, width);
     if (this.#vectorsShown)
       return offset < LEGACY_CONFIG_OFFSET_MSIX
         ? this.#withVectors.read(offset, width)
@@ -105,11 +109,16 @@ export class LegacyWindow implements BusTarget, Stateful {
   }
 
   write(offset: number, width: Width, value: number): void {
-    if (this.#vectorsShown) {
+    if ((offset & (width - 1)) !== 0) writePieces(this, offset, width, value);
+    else if (this.#vectorsShown) {
       if (offset < LEGACY_CONFIG_OFFSET_MSIX) this.#withVectors.write(offset, width, value);
       else this.#config.write(offset - LEGACY_CONFIG_OFFSET_MSIX, width, value);
     } else if (offset < LEGACY_CONFIG_OFFSET) this.#plain.write(offset, width, value);
     else this.#config.write(offset - LEGACY_CONFIG_OFFSET, width, value);
+  }
+
+  widthAt(offset: number): Width {
+    return (this.#vectorsShown ? this.#withVectors : this.#plain).widthAt(offset);
   }
 
   save() {
