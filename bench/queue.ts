@@ -27,7 +27,6 @@ export function prepareSplitQueue() {
   const queue = new SplitQueue(QUEUE_SIZE);
   queue.attach(domain);
   const chain = new Chain();
-  const header = new Uint32Array(HEADER_BYTES / 4);
   const data = new Uint8Array(DATA_BYTES);
   let available = 0;
 
@@ -36,11 +35,12 @@ export function prepareSplitQueue() {
     while (queue.pop(chain) === pop.chain) {
       const view = chain.header(HEADER_BYTES)!;
       const at = chain.headerAt;
-      for (let i = 0; i < HEADER_BYTES / 4; i++) header[i] = view.getUint32(at + 4 * i, true);
+      const type = view.getUint32(at, true);
+      const sector = view.getUint32(at + 12, true) * 2 ** 32 + view.getUint32(at + 8, true);
       chain.read(HEADER_BYTES, data, 0, DATA_BYTES);
       chain.writeLast(0);
       queue.push(chain.head, STATUS_BYTES);
-      sum += (header[0]! & 0xff) + data[DATA_BYTES - 1]!;
+      sum += (type & 0xff) + sector + data[DATA_BYTES - 1]!;
     }
     queue.publish();
     return sum;

@@ -199,10 +199,10 @@ export class DmaDomain {
 
   /** Copies guest memory into `target` at `offset`. Copies nothing and answers false if a byte is out of reach. */
   read(address: number, target: Uint8Array, offset: number, length: number): boolean {
-    if (length === 0) return true;
-    const region = this.find(address, length, false);
-    if (region === null) return this.#readPieces(address, target, offset, length);
-    region.copyOut((address - region.base) >>> 0, target, offset, length);
+    const last = this.#last;
+    if (address < last.start || address + length > last.end)
+      return this.#readPieces(address, target, offset, length);
+    last.copyOut((address - last.base) >>> 0, target, offset, length);
     return true;
   }
 
@@ -217,11 +217,11 @@ export class DmaDomain {
     length: number,
     views: ViewCache | null = null,
   ): boolean {
-    if (length === 0) return true;
-    const region = this.find(address, length, true);
-    if (region === null) return this.#writePieces(address, source, offset, length);
+    const last = this.#last;
+    if (!last.writable || address < last.start || address + length > last.end)
+      return this.#writePieces(address, source, offset, length, views);
     if (this.observer !== null) this.observer(address, length);
-    region.copyIn((address - region.base) >>> 0, source, offset, length, views);
+    last.copyIn((address - last.base) >>> 0, source, offset, length, views);
     return true;
   }
 
@@ -234,6 +234,7 @@ export class DmaDomain {
     return true;
   }
 
+  /** Across regions, or in another one than the last. */
   #readPieces(address: number, target: Uint8Array, offset: number, length: number): boolean {
     if (!this.reaches(address, length, false)) return false;
     for (let done = 0; done < length; ) {
@@ -245,12 +246,18 @@ export class DmaDomain {
     return true;
   }
 
-  #writePieces(address: number, source: Uint8Array, offset: number, length: number): boolean {
+  #writePieces(
+    address: number,
+    source: Uint8Array,
+    offset: number,
+    length: number,
+    views: ViewCache | null,
+  ): boolean {
     if (!this.reaches(address, length, true)) return false;
     for (let done = 0; done < length; ) {
       const region = this.#at(address + done)!;
       const piece = Math.min(length - done, region.end - address - done);
-      this.write(address + done, source, offset + done, piece);
+      this.write(address + done, source, offset + done, piece, views);
       done += piece;
     }
     return true;

@@ -17,6 +17,7 @@ import {
   blockRequest,
   blockRequestType,
   blockStatus,
+  feature,
   SECTOR_BYTES,
 } from '../layout/index.ts';
 import type { Chain } from '../queue/chain.ts';
@@ -190,10 +191,23 @@ export class BlockDevice implements DeviceBehaviour {
   }
 
   handle(chain: Chain): void {
+    if (this.device.legacyDriver && !this.device.has(feature.anyLayout)) this.#checkFraming(chain);
     const request = this.#free.pop() ?? new Request(this);
     request.chain = chain;
     request.refused = this.#parse(request, chain);
     this.device.scheduler.submit(request);
+  }
+
+  /** LEG-BLK-15: without ANY_LAYOUT the header and the status are descriptors of their own. Served all the same. */
+  #checkFraming(chain: Chain): void {
+    const { count, lengths } = chain;
+    if (lengths[0] !== BLOCK_REQUEST_BYTES || lengths[count - 1] !== 1)
+      this.device.report(
+        'driver',
+        'LEG-BLK-15',
+        'framing that wants ANY_LAYOUT, which was not accepted',
+        chain.head,
+      );
   }
 
   /** Fills the request in. @returns null, or the status with which it is refused. */

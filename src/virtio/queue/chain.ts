@@ -90,10 +90,12 @@ export class Chain {
 
   /** Writes the last byte of the writable stream: where a status goes. @returns false when there is none in reach. */
   writeLast(value: number): boolean {
-    let last = this.count - 1;
-    while (last >= this.readableCount && this.lengths[last] === 0) last--;
-    if (last < this.readableCount || !this.live) return false;
-    return this.#dma!.writeByte(this.addresses[last]! + this.lengths[last]! - 1, value);
+    const last = this.count - 1;
+    const length = this.lengths[last]!;
+    if (last >= this.readableCount && length > 0 && this.live)
+      return this.#dma!.writeByte(this.addresses[last]! + length - 1, value);
+    const end = this.writableBytes;
+    return end > 0 && this.write(end - 1, Uint8Array.of(value), 0, 1);
   }
 
   /**
@@ -101,21 +103,14 @@ export class Chain {
    * @returns false when the stream is shorter or a byte is out of reach; some bytes may have been copied.
    */
   read(offset: number, target: Uint8Array, targetOffset: number, length: number): boolean {
-    if (!this.live) return false;
     const { lengths, readableCount } = this;
-    for (let i = 0; i < readableCount && length > 0; i++) {
-      const segment = lengths[i]!;
-      if (offset >= segment) {
-        offset -= segment;
-        continue;
-      }
-      const piece = segment - offset < length ? segment - offset : length;
-      if (!this.#dma!.read(this.addresses[i]! + offset, target, targetOffset, piece)) return false;
-      targetOffset += piece;
-      length -= piece;
-      offset = 0;
-    }
-    return length === 0;
+    let i = 0;
+    for (; i < readableCount && offset >= lengths[i]!; i++) offset -= lengths[i]!;
+    if (i < readableCount && offset + length <= lengths[i]! && this.live)
+      return this.#dma!.read(this.addresses[i]! + offset, target, targetOffset, length);
+    return this.#scatter(i, readableCount, offset, length, (address, done, piece) =>
+      this.#dma!.read(address, target, targetOffset + done, piece),
+    );
   }
 
   /**
@@ -130,20 +125,31 @@ export class Chain {
     length: number,
     views: ViewCache | null = null,
   ): boolean {
-    if (!this.live) return false;
     const { lengths, count } = this;
-    for (let i = this.readableCount; i < count && length > 0; i++) {
-      const segment = lengths[i]!;
-      if (offset >= segment) {
-        offset -= segment;
-        continue;
-      }
-      const piece = segment - offset < length ? segment - offset : length;
-      if (!this.#dma!.write(this.addresses[i]! + offset, source, sourceOffset, piece, views)) return false;
-      sourceOffset += piece;
-      length -= piece;
+    let i = this.readableCount;
+    for (; i < count && offset >= lengths[i]!; i++) offset -= lengths[i]!;
+    if (i < count && offset + length <= lengths[i]! && this.live)
+      return this.#dma!.write(this.addresses[i]! + offset, source, sourceOffset, length, views);
+    return this.#scatter(i, count, offset, length, (address, done, piece) =>
+      this.#dma!.write(address, source, sourceOffset + done, piece, views),
+    );
+  }
+
+  /** Copies piece by piece, from byte `offset` of segment `from` on. */
+  #scatter(
+    from: number,
+    to: number,
+    offset: number,
+    length: number,
+    copy: (address: number, done: number, length: number) => boolean,
+  ): boolean {
+    let done = 0;
+    for (let i = from; i < to && done < length && this.live; i++) {
+      const piece = Math.min(this.lengths[i]! - offset, length - done);
+      if (!copy(this.addresses[i]! + offset, done, piece)) return false;
+      done += piece;
       offset = 0;
     }
-    return length === 0;
+    return done === length && this.live;
   }
 }
