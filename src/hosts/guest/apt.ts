@@ -1,0 +1,157 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import {
+  type AptSource,
+  formatSources,
+  parseDistribution,
+  readMachineSources,
+  sourcesForSuite,
+} from './apt-sources.ts';
+import { GuestPiecesUnavailableError, PackageToolError } from './errors.ts';
+
+const execute = promisify(execFile);
+/** Lines of a failed tool's complaint that are worth repeating. */
+const DETAIL_LINES = 4;
+const MAX_OUTPUT_BYTES = 64 << 20;
+const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
+
+/** Runs a tool in the C locale. @throws PackageToolError with the end of its complaint. */
+export async function runTool(tool: string, args: readonly string[], folder?: string): Promise<string> {
+  try {
+    const { stdout } = await execute(tool, [...args], {
+      ...(folder === undefined ? {} : { cwd: folder }),
+      maxBuffer: MAX_OUTPUT_BYTES,
+      env: { ...process.env, LC_ALL: 'C' },
+    });
+    return stdout;
+  } catch (error) {
+    const { stderr, message } = error as { stderr?: string; message: string };
+    const lines = (stderr || message).trim().split('\n');
+    throw new PackageToolError(`${tool} ${args.at(-1) ?? ''}`.trim(), lines.slice(-DETAIL_LINES).join(' / '));
+  }
+}
+
+/** Whether a program can be started at all. */
+export async function hasTool(tool: string): Promise<boolean> {
+  return execute(tool, ['--version']).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** A configuration value as a file or folder name (`apt-config shell`); undefined where apt has none. */
+async function machinePath(key: string): Promise<string | undefined> {
+  const line = await runTool('apt-config', ['shell', 'VALUE', key]);
+  return /^VALUE='(.*)'$/m.exec(line)?.[1];
+}
+
+async function findSources(suite: string): Promise<AptSource[]> {
+  const named = process.env['VIRTIOLAB_DEBIAN_MIRROR'];
+  if (named !== undefined && named !== '') {
+    const signedBy = existsSync(DEBIAN_KEYRING) ? { signedBy: DEBIAN_KEYRING } : {};
+    return [{ types: ['deb'], uris: [named], suites: [suite], components: ['main'], ...signedBy }];
+  }
+  const list = (await machinePath('Dir::Etc::sourcelist/f')) ?? '/etc/apt/sources.list';
+  const parts = (await machinePath('Dir::Etc::sourceparts/d')) ?? '/etc/apt/sources.list.d';
+  const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
+  return sourcesForSuite(readMachineSources(list, parts), parseDistribution(release), suite);
+}
+
+/**
+ * apt with lists, cache and package database of its own in one folder, for a foreign architecture. It wants no root,
+ * changes nothing on the machine, and takes mirrors, keys and proxies from the machine's own configuration.
+ */
+export class PrivateApt {
+  readonly folder: string;
+  readonly #configuration: string;
+
+  private constructor(folder: string, configuration: string) {
+    this.folder = folder;
+    this.#configuration = configuration;
+  }
+
+  /**
+   * Prepares `folder` for packages of a Debian release.
+   * @throws GuestPiecesUnavailableError where apt or a mirror of that release is missing.
+   */
+  static async open(folder: string, architecture: string, suite: string): Promise<PrivateApt> {
+    const missing: string[] = [];
+    for (const tool of ['apt-get', 'apt-cache', 'apt-config', 'dpkg-deb'])
+      if (!(await hasTool(tool))) missing.push(tool);
+    if (missing.length > 0)
+      throw new GuestPiecesUnavailableError(
+        `no ${missing.join(', ')} on this machine`,
+        'a Debian or Ubuntu machine, or a cache filled on one',
+      );
+    const sources = await findSources(suite);
+    if (sources.length === 0)
+      throw new GuestPiecesUnavailableError(
+        `apt on this machine knows no mirror of Debian ${suite}`,
+        `a Debian source in its configuration, or $VIRTIOLAB_DEBIAN_MIRROR`,
+      );
+    const path = (name: string) => join(folder, name);
+    for (const name of ['state/lists/partial', 'cache/archives/partial', 'parts'])
+      await mkdir(path(name), { recursive: true });
+    await writeFile(path('status'), '');
+    await writeFile(path('parts/debian.sources'), formatSources(sources));
+    const settings: readonly (readonly [string, string])[] = [
+      ['Dir::State', path('state')],
+      ['Dir::State::lists', path('state/lists')],
+      ['Dir::State::status', path('status')],
+      ['Dir::Cache', path('cache')],
+      ['Dir::Etc::sourcelist', '/dev/null'],
+      ['Dir::Etc::sourceparts', path('parts')],
+      ['APT::Architecture', architecture],
+      ['Acquire::Languages', 'none'],
+      // As root, apt would drop to a user that cannot write here.
+      ['APT::Sandbox::User', userInfo().username],
+    ];
+    const text = settings.map(([key, value]) => `${key} "${value}";\n`).join('');
+    await writeFile(
+      path('apt.conf'),
+      `#clear APT::Architectures;\n${text}APT::Architectures { "${architecture}"; };\n`,
+    );
+    return new PrivateApt(folder, path('apt.conf'));
+  }
+
+  /** Fetches the package lists. @throws PackageToolError */
+  async update(): Promise<void> {
+    await runTool('apt-get', ['-c', this.#configuration, '-q', 'update']);
+  }
+
+  /** Control fields of a package's candidate version. @throws PackageToolError where there is no such package. */
+  async show(name: string): Promise<ReadonlyMap<string, string>> {
+    const text = await runTool('apt-cache', ['-c', this.#configuration, 'show', '--no-all-versions', name]);
+    const fields = new Map<string, string>();
+    for (const line of text.split('\n')) {
+      const match = /^([\w-]+): (.*)$/.exec(line);
+      if (match !== null) fields.set(match[1]!, match[2]!);
+    }
+    return fields;
+  }
+
+  /** Downloads packages, verified against the signed lists. @returns their files by name. @throws PackageToolError */
+  async download(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const into = join(this.folder, 'packages');
+    await mkdir(into, { recursive: true });
+    await runTool('apt-get', ['-c', this.#configuration, '-q', 'download', ...names], into);
+    const files = (await readdir(into)).filter((file) => file.endsWith('.deb'));
+    const found = new Map<string, string>();
+    for (const name of names) {
+      const file = files.find((candidate) => candidate.startsWith(`${name}_`));
+      if (file === undefined) throw new PackageToolError('apt-get download', `no file for ${name}`);
+      found.set(name, join(into, file));
+    }
+    return found;
+  }
+}
+
+/** Unpacks a package's files below a folder. @throws PackageToolError */
+export async function unpackPackage(file: string, into: string): Promise<void> {
+  await mkdir(into, { recursive: true });
+  await runTool('dpkg-deb', ['-x', file, into]);
+}

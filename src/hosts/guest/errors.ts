@@ -1,0 +1,66 @@
+import { VirtiolabError } from '../../core/index.ts';
+
+/** The pieces of a Linux guest cannot be had on this machine. Tests skip with this message as their reason. */
+export class GuestPiecesUnavailableError extends VirtiolabError {
+  readonly what: string;
+  /** What would make them available. */
+  readonly needs: string;
+
+  constructor(what: string, needs: string, cause?: unknown) {
+    super(`${what}; needs ${needs}`);
+    this.cause = cause;
+    this.what = what;
+    this.needs = needs;
+  }
+}
+
+/** A program that fetches or unpacks packages failed. */
+export class PackageToolError extends VirtiolabError {
+  readonly tool: string;
+  /** The last lines that the tool wrote to its standard error. */
+  readonly detail: string;
+
+  constructor(tool: string, detail: string) {
+    super(`${tool} failed: ${detail === '' ? 'it said nothing' : detail}`);
+    this.tool = tool;
+    this.detail = detail;
+  }
+}
+
+/** A file that should be a kernel, firmware or program for a 32-bit x86 PC and is something else. */
+export class GuestImageError extends VirtiolabError {
+  readonly path: string;
+  readonly found: string;
+  readonly wanted: string;
+
+  constructor(path: string, found: string, wanted: string) {
+    super(`${path} is ${found}; wants ${wanted}`);
+    this.path = path;
+    this.found = found;
+    this.wanted = wanted;
+  }
+}
+
+/** A kernel module that is neither among the package's modules nor built into the kernel. */
+export class ModuleMissingError extends VirtiolabError {
+  readonly module: string;
+  readonly neededBy: string;
+
+  constructor(module: string, neededBy: string) {
+    super(`kernel module ${module} (for ${neededBy}) is neither a file of the kernel package nor built in`);
+    this.module = module;
+    this.neededBy = neededBy;
+  }
+}
+
+/** An archive member that the newc format cannot hold. */
+export class ArchiveMemberError extends VirtiolabError {
+  readonly path: string;
+  readonly reason: string;
+
+  constructor(path: string, reason: string) {
+    super(`archive member ${JSON.stringify(path)}: ${reason}`);
+    this.path = path;
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,68 @@
+import { VirtiolabError } from '../../core/index.ts';
+import { SECTOR_BYTES } from '../../virtio/index.ts';
+
+/** What an image has to be, in the words that every rejection ends with. */
+const WANTED = `wants a regular file of whole ${SECTOR_BYTES}-byte sectors, at least one`;
+
+/** A file that cannot be the storage of a device. The message is one line: path, what was found, what would be right. */
+export class FileStorageError extends VirtiolabError {
+  readonly path: string;
+  readonly reason: string;
+
+  constructor(path: string, reason: string, wanted: string = WANTED) {
+    // Quoted as JSON, so that a name with line breaks or control characters stays on one line.
+    super(`image ${JSON.stringify(path)}: ${reason}; ${wanted}`);
+    this.path = path;
+    this.reason = reason;
+  }
+}
+
+/** Nothing has that name. */
+export class FileMissingError extends FileStorageError {
+  constructor(path: string) {
+    super(path, 'no such file');
+  }
+}
+
+/** A directory, a pipe, a socket or a device: something that is no regular file. */
+export class NotAFileError extends FileStorageError {
+  readonly found: string;
+
+  constructor(path: string, found: string) {
+    super(path, `is a ${found}`);
+    this.found = found;
+  }
+}
+
+/** The file is there and cannot be read. `code` is the system's, e.g. `EACCES`. */
+export class FileUnreadableError extends FileStorageError {
+  readonly code: string;
+
+  constructor(path: string, code: string) {
+    super(path, `cannot be read (${code})`, 'wants a file that you may read');
+    this.code = code;
+  }
+}
+
+/** Empty, or no whole number of sectors. */
+export class FileSizeError extends FileStorageError {
+  readonly lengthBytes: number;
+
+  constructor(path: string, lengthBytes: number) {
+    super(
+      path,
+      lengthBytes === 0 ? 'is empty' : `is ${lengthBytes} bytes long, not a multiple of ${SECTOR_BYTES}`,
+    );
+    this.lengthBytes = lengthBytes;
+  }
+}
+
+/** The file is to be written and may not be. `code` is the system's, e.g. `EROFS`. */
+export class FileNotWritableError extends FileStorageError {
+  readonly code: string;
+
+  constructor(path: string, code: string) {
+    super(path, `is read-only (${code})`, 'wants a file that you may write, or to be opened read-only');
+    this.code = code;
+  }
+}

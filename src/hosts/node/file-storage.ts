@@ -1,0 +1,206 @@
+import { read, type Stats, write } from 'node:fs';
+import { access, constants, type FileHandle, open, stat } from 'node:fs/promises';
+import type { ViewCache } from '../../core/index.ts';
+import { SECTOR_BYTES, type Storage, type Transfer } from '../../virtio/index.ts';
+import { BounceBuffers } from './bounce-buffers.ts';
+import {
+  FileMissingError,
+  FileNotWritableError,
+  FileSizeError,
+  FileUnreadableError,
+  NotAFileError,
+} from './errors.ts';
+
+export interface FileStorageOptions {
+  /** Never write to the file; the device then offers its read-only feature. */
+  readonly readOnly?: boolean;
+  /** Bytes that one system call moves at most. */
+  readonly chunkBytes?: number;
+  /** Transfers that run at a time; further ones wait. Together with `chunkBytes` this bounds the memory in use. */
+  readonly concurrency?: number;
+}
+
+const CHUNK_BYTES = 1 << 18;
+/** More than the four threads with which Node reads files, so that none of them waits for us. */
+const CONCURRENCY = 16;
+/** Write permission of owner, group or others. */
+const ANY_WRITE = 0o222;
+
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code ?? 'unknown error';
+
+function kindOf(found: Stats): string {
+  if (found.isDirectory()) return 'directory';
+  if (found.isFIFO()) return 'pipe';
+  if (found.isSocket()) return 'socket';
+  return 'device';
+}
+
+/** Looks at a file before it is opened: opening a pipe would wait for its other end. */
+async function inspect(path: string, readOnly: boolean): Promise<number> {
+  const found = await stat(path).catch((error: unknown) => {
+    const code = codeOf(error);
+    throw code === 'ENOENT' || code === 'ENOTDIR'
+      ? new FileMissingError(path)
+      : new FileUnreadableError(path, code);
+  });
+  if (!found.isFile()) throw new NotAFileError(path, kindOf(found));
+  if (found.size === 0 || found.size % SECTOR_BYTES !== 0) throw new FileSizeError(path, found.size);
+  // The system lets root write to a file that nobody may write to; whoever took the permission away meant it.
+  if (!readOnly && (found.mode & ANY_WRITE) === 0) throw new FileNotWritableError(path, 'EACCES');
+  return found.size;
+}
+
+/**
+ * Storage in a file. Bytes pass through buffers of our own and never straight between file and guest memory: a system
+ * call cannot be called back, and after a reset nothing may reach the guest any more.
+ */
+export class FileStorage implements Storage {
+  readonly path: string;
+  readonly length: number;
+  readonly readOnly: boolean;
+  readonly #handle: FileHandle;
+  readonly #buffers: BounceBuffers;
+  #inFlight = 0;
+  /** A transfer's end is being told: what it starts in turn, such as making a write stable, belongs to it. */
+  #ending = false;
+  #closing: Promise<void> | null = null;
+  #idle: (() => void) | null = null;
+
+  private constructor(path: string, length: number, handle: FileHandle, options: FileStorageOptions) {
+    this.path = path;
+    this.length = length;
+    this.readOnly = options.readOnly ?? false;
+    this.#handle = handle;
+    this.#buffers = new BounceBuffers(
+      options.concurrency ?? CONCURRENCY,
+      Math.min(options.chunkBytes ?? CHUNK_BYTES, length),
+    );
+  }
+
+  /**
+   * Opens an image; its length stays what it is now.
+   * @throws FileMissingError, NotAFileError, FileUnreadableError, FileSizeError, FileNotWritableError
+   */
+  static async open(path: string, options: FileStorageOptions = {}): Promise<FileStorage> {
+    const readOnly = options.readOnly ?? false;
+    const length = await inspect(path, readOnly);
+    const handle = await open(path, readOnly ? 'r' : 'r+').catch(async (error: unknown) => {
+      const readable = await access(path, constants.R_OK).then(
+        () => true,
+        () => false,
+      );
+      throw readable && !readOnly
+        ? new FileNotWritableError(path, codeOf(error))
+        : new FileUnreadableError(path, codeOf(error));
+    });
+    return new FileStorage(path, length, handle, options);
+  }
+
+  read(transfer: Transfer): void {
+    this.#run(transfer, () => this.#read(transfer));
+  }
+
+  write(transfer: Transfer): void {
+    this.#run(transfer, () => (this.readOnly ? Promise.resolve(false) : this.#write(transfer)));
+  }
+
+  /** Writes that ended before this was called have reached the disk when it ends. */
+  flush(transfer: Transfer): void {
+    this.#run(transfer, async () => {
+      await this.#handle.sync();
+      return true;
+    });
+  }
+
+  /** Waits for the transfers in flight, then closes the file. Transfers that come later fail. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    await this.#handle.close();
+  }
+
+  /** Runs one transfer and ends it exactly once; an error of the system ends it as failed. */
+  #run(transfer: Transfer, work: () => Promise<boolean>): void {
+    if (this.#closing !== null && !this.#ending) {
+      transfer.done(false);
+      return;
+    }
+    this.#inFlight++;
+    void work()
+      .catch(() => false)
+      .then((ok) => {
+        this.#inFlight--;
+        this.#ending = true;
+        try {
+          transfer.done(ok);
+        } finally {
+          this.#ending = false;
+        }
+        if (this.#inFlight === 0) this.#idle?.();
+      });
+  }
+
+  async #read(transfer: Transfer): Promise<boolean> {
+    return this.#pieces(transfer, async (buffer, at, length) => {
+      await this.#whole('read', buffer, transfer.offset + at, length);
+      return transfer.give(at, buffer.bytes, 0, length, buffer);
+    });
+  }
+
+  async #write(transfer: Transfer): Promise<boolean> {
+    return this.#pieces(transfer, async (buffer, at, length) => {
+      if (!transfer.take(at, buffer.bytes, 0, length)) return false;
+      await this.#whole('write', buffer, transfer.offset + at, length);
+      return true;
+    });
+  }
+
+  /** Carries a transfer out in pieces of one buffer; ends at the first that fails. */
+  async #pieces(
+    { length }: Transfer,
+    piece: (buffer: ViewCache, at: number, length: number) => Promise<boolean>,
+  ): Promise<boolean> {
+    const buffer = await this.#buffers.take();
+    try {
+      for (let at = 0; at < length; at += buffer.bytes.length)
+        if (!(await piece(buffer, at, Math.min(buffer.bytes.length, length - at)))) return false;
+      return true;
+    } finally {
+      this.#buffers.giveBack(buffer);
+    }
+  }
+
+  /** Moves all of a piece, in as many system calls as the system wants. */
+  async #whole(
+    operation: 'read' | 'write',
+    buffer: ViewCache,
+    offset: number,
+    length: number,
+  ): Promise<void> {
+    for (let done = 0; done < length; ) {
+      const moved = await this.#call(operation, buffer, done, length - done, offset + done);
+      if (moved === 0) throw new FileUnreadableError(this.path, 'it has become shorter');
+      done += moved;
+    }
+  }
+
+  /** One system call. The callback form takes half the time of the file handle's own for requests of one sector. */
+  #call(
+    operation: 'read' | 'write',
+    { bytes }: ViewCache,
+    at: number,
+    length: number,
+    position: number,
+  ): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const settle = (error: Error | null, moved: number) =>
+        error === null ? resolve(moved) : reject(error);
+      if (operation === 'read') read(this.#handle.fd, bytes, at, length, position, settle);
+      else write(this.#handle.fd, bytes, at, length, position, settle);
+    });
+  }
+}

@@ -1,0 +1,99 @@
+import { checkBios, checkVgaBios, readImage } from '../guest/images.ts';
+import type { GuestPieces } from '../guest/pieces.ts';
+import { V86Bus } from './bus.ts';
+import { V86Machine } from './machine.ts';
+import { SerialConsole } from './serial-console.ts';
+
+const DEFAULT_MEMORY_BYTES = 32 << 20;
+const DEFAULT_TIMEOUT_MS = 30_000;
+/** SeaBIOS writes its own log here where a read answers with this byte. */
+const DEBUG_PORT = 0x402;
+const DEBUG_PRESENT = 0xe9;
+const NEWLINE = 0x0a;
+
+export interface BootSectorOptions {
+  readonly pieces: GuestPieces;
+  /** The line on the serial port that ends the run, or what tells it. */
+  readonly until: string | ((line: string) => boolean);
+  /** Puts functions on the bus before power-on. */
+  readonly plug?: (bus: V86Bus) => void;
+  /** A floppy disk to boot from instead of a function. */
+  readonly floppy?: Uint8Array;
+  /** RAM, by default 32 MiB. */
+  readonly memoryBytes?: number;
+  /** Called with every line on the serial port. */
+  readonly progress?: (line: string) => void;
+  /** Default 30 s. */
+  readonly timeoutMs?: number;
+}
+
+export interface BootSectorResult {
+  /** Lines that the boot sector sent over the serial port, the last one included. */
+  readonly output: readonly string[];
+  /** Lines of the firmware's own log. */
+  readonly firmwareLog: readonly string[];
+}
+
+/** Collects the firmware's log. */
+function watchFirmware(bus: V86Bus): string[] {
+  const log: string[] = [];
+  let line = '';
+  bus.claimPorts(DEBUG_PORT, 1, {
+    read: () => DEBUG_PRESENT,
+    write: (_offset, _width, value) => {
+      if (value !== NEWLINE) line += String.fromCharCode(value);
+      else {
+        log.push(line);
+        line = '';
+      }
+    },
+  });
+  return log;
+}
+
+/**
+ * Lets SeaBIOS boot a disk without any operating system and collects what its boot sector says over the serial port
+ * (COM1, 0x3f8). The machine is gone when this returns.
+ * @throws GuestTimeoutError, with the firmware's last lines where the boot sector said nothing; GuestImageError,
+ * MachineOptionsError, V86NotInstalledError, V86InternalMissingError
+ */
+export async function bootSector(options: BootSectorOptions): Promise<BootSectorResult> {
+  const { pieces, until } = options;
+  const [bios, vgaBios] = await Promise.all([
+    readImage(pieces.bios, 'a PC BIOS'),
+    readImage(pieces.vgaBios, 'a VGA BIOS'),
+  ]);
+  checkBios(pieces.bios, bios);
+  checkVgaBios(pieces.vgaBios, vgaBios);
+  const machine = await V86Machine.create({
+    bios,
+    vgaBios,
+    memoryBytes: options.memoryBytes ?? DEFAULT_MEMORY_BYTES,
+    ...(options.floppy === undefined ? {} : { floppy: options.floppy }),
+  });
+  try {
+    const bus = new V86Bus(machine);
+    const firmwareLog = watchFirmware(bus);
+    const serial = new SerialConsole((text) => machine.sendSerial(text));
+    const output: string[] = [];
+    serial.onLine = (line) => {
+      output.push(line);
+      options.progress?.(line);
+    };
+    serial.context = () => firmwareLog;
+    machine.onSerialByte((byte) => serial.receive(byte));
+    bus.onFault((fault) => serial.abort(fault));
+    options.plug?.(bus);
+    const ended = serial.waitForLine(
+      typeof until === 'string' ? (line) => line === until : until,
+      options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      typeof until === 'string'
+        ? `line ${JSON.stringify(until)} from the boot sector`
+        : 'last line from the boot sector',
+    );
+    await Promise.all([ended, machine.start()]);
+    return { output, firmwareLog };
+  } finally {
+    await machine.destroy();
+  }
+}

@@ -1,0 +1,14 @@
+export * from './board.ts';
+export * from './boot-sector.ts';
+export * from './bus.ts';
+export type { FaultSink } from './claims.ts';
+export type { ConfigTarget } from './config-ports.ts';
+export { loadV86, type V86Cpu, type V86Module } from './emulator.ts';
+export * from './errors.ts';
+export type { GuestRam } from './guest-ram.ts';
+export type { InterruptLines, InterruptPin } from './interrupts.ts';
+export * from './linux-guest.ts';
+export * from './machine.ts';
+export * from './present.ts';
+export type { CommandOptions, CommandResult } from './shell.ts';
+export * from './snapshot.ts';

@@ -1,0 +1,104 @@
+import {
+  DmaDomain,
+  type FunctionAddress,
+  formatFunctionAddress,
+  GuestMemory,
+  immediate,
+} from '../../core/index.ts';
+import { runFirmware } from '../../driver/index.ts';
+import { type Draft, mmrFunction, type PresentedFunction, presentLegacy } from '../../mmr/index.ts';
+import { Machine, type PciFunction } from '../../pci/index.ts';
+import { type DeviceBehaviour, type VirtioFunction, virtioFunction } from '../../virtio/index.ts';
+import type { V86Board } from './board.ts';
+
+/**
+ * Where the guest's driver finds a device: in the legacy block of an I/O BAR, which stands in front of a host's
+ * transitional function (`io-bar`, the reference) or of its MMR function (`mmr`, through the translator); or in the
+ * modern structures of a function of its own.
+ */
+export const guestWindows = ['io-bar', 'mmr', 'modern'] as const;
+export type GuestWindow = (typeof guestWindows)[number];
+
+export interface PresentOptions {
+  readonly window: GuestWindow;
+  /** The MMR function's draft, and where it puts its legacy block. */
+  readonly draft?: Draft;
+  readonly placement?: 'own' | 'shared';
+  /** Changes the function that the guest sees before it is plugged, as by one capability more. */
+  readonly prepare?: (pci: PciFunction) => void;
+}
+
+export interface GuestDevice {
+  /** What the guest sees. */
+  readonly pci: PciFunction;
+  /** The device's own function: the host's, or for `modern` the same as the guest's. */
+  readonly fn: VirtioFunction;
+  /** The machine of the host that the function is plugged into; null for `modern`, which has none. */
+  readonly host: Machine | null;
+  /** Takes the device out of the guest's machine. */
+  unplug(): void;
+}
+
+/** A host's own RAM is never used: its functions reach the guest's. */
+const HOST_RAM_BYTES = 4096;
+
+/** The host's machine with the function in it, and what presents it. */
+function hostFor(
+  board: V86Board,
+  fn: VirtioFunction,
+  address: FunctionAddress,
+  draft: Draft | undefined,
+): { host: Machine; presented: PresentedFunction } {
+  const host = new Machine({
+    ram: GuestMemory.allocate({ start: 0, length: HOST_RAM_BYTES }),
+    scheduler: board.scheduler,
+    interruptScheduler: immediate,
+  });
+  const dma = new DmaDomain(board.ram);
+  board.watchWrites(dma);
+  host.plug(fn.pci, address, dma);
+  runFirmware(host);
+  const options = { ...(draft === undefined ? {} : { draft }), messages: board.takesMessages };
+  return { host, presented: presentLegacy(host, address, options) };
+}
+
+/**
+ * Gives the guest of a v86 machine a device through the window of one's choice: the whole assembly of a host that
+ * presents its function, where the window needs one. The host's state is saved and loaded with the board's.
+ * @throws SlotUnavailableError
+ */
+export function presentDevice(
+  board: V86Board,
+  behaviour: DeviceBehaviour,
+  address: FunctionAddress,
+  options: PresentOptions,
+): GuestDevice {
+  const { window, draft, placement, prepare } = options;
+  if (window === 'modern') {
+    const fn = virtioFunction(behaviour, { kind: 'modern', ...(board.takesMessages ? {} : { vectors: 0 }) });
+    prepare?.(fn.pci);
+    return { pci: fn.pci, fn, host: null, unplug: board.plug(fn.pci, address) };
+  }
+  const fn =
+    window === 'mmr'
+      ? mmrFunction(behaviour, {
+          ...(draft === undefined ? {} : { draft }),
+          ...(placement === undefined ? {} : { placement }),
+        })
+      : virtioFunction(behaviour, { kind: 'transitional' });
+  const { host, presented } = hostFor(board, fn, address, draft);
+  prepare?.(presented.pci);
+  const takeOut = board.plug(presented.pci, address);
+  const part = `host of ${formatFunctionAddress(address)}`;
+  board.parts.set(part, host);
+  return {
+    pci: presented.pci,
+    fn,
+    host,
+    unplug: () => {
+      board.parts.delete(part);
+      takeOut();
+      host.unplug(address);
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import type { Bus } from '../../core/index.ts';
+import { findFunction } from '../../driver/index.ts';
+import type { Draft } from '../../mmr/index.ts';
+import { type DecodedAccess, Decoder, Recorder, walk } from '../../trace/index.ts';
+import type { V86Board } from './board.ts';
+import type { GuestDevice } from './present.ts';
+
+/** Whose bus an access crossed: the guest's machine, or that of the host behind it. */
+export type TracedMachine = 'guest' | 'host';
+
+/** An access in the specification's words, and how it was made. */
+export interface TracedAccess extends DecodedAccess {
+  readonly machine: TracedMachine;
+  readonly space: 'config' | 'io' | 'memory';
+  readonly operation: 'read' | 'write';
+}
+
+/** Configuration space of a board's functions, unseen by whoever listens to the board. */
+function configOf(board: V86Board): Bus {
+  const bus: Pick<Bus, 'configRead' | 'configWrite'> = {
+    configRead: (address, offset, width) =>
+      board.functions.get(address)?.configRead(offset, width) ?? 0xffffffff,
+    configWrite: (address, offset, width, value) =>
+      board.functions.get(address)?.configWrite(offset, width, value),
+  };
+  // Finding a function and decoding its accesses take no more of a bus than this.
+  return bus as Bus;
+}
+
+/**
+ * What a guest does with devices and what their hosts do because of it, from now on. To be made while no driver is at
+ * work: finding out how a function is laid out switches its decoding off for a moment.
+ */
+export class GuestTrace {
+  readonly recorder: Recorder;
+  readonly #decoders: Readonly<Record<TracedMachine, Decoder>> = {
+    guest: new Decoder(),
+    host: new Decoder(),
+  };
+  readonly #board: V86Board;
+  readonly #devices: readonly GuestDevice[];
+
+  /** @param limit of events that are kept; more are counted. @param draft by which MMR functions were made. */
+  constructor(board: V86Board, devices: readonly GuestDevice[], limit?: number, draft?: Draft) {
+    this.recorder = new Recorder(limit);
+    this.#board = board;
+    this.#devices = devices;
+    for (const { pci, host } of devices) {
+      const { address } = pci.slot;
+      const guest = configOf(board);
+      this.#decoders.guest.add(guest, findFunction(guest, address)!, draft);
+      if (host === null) continue;
+      this.#decoders.host.add(host, findFunction(host, address)!, draft);
+      host.events = this.recorder.sink('host');
+    }
+    board.events = this.recorder.sink('guest');
+  }
+
+  /** Accesses so far, whether or not they were kept. */
+  get count(): number {
+    const machines = [this.recorder.counts('guest'), this.recorder.counts('host')];
+    return machines.reduce((sum, { config, io, memory }) => sum + config + io + memory, 0);
+  }
+
+  /** Listens no more. */
+  end(): void {
+    this.#board.events = null;
+    for (const { host } of this.#devices) if (host !== null) host.events = null;
+  }
+
+  /** Every access that was kept, in the order in which they began. To be read once: decoding follows the accesses. */
+  *accesses(): Generator<TracedAccess, void> {
+    for (const { node } of walk(this.recorder.roots)) {
+      if (node.event?.kind !== 'access') continue;
+      const machine = node.machine as TracedMachine;
+      const { space, operation } = node.event;
+      yield { machine, space, operation, ...this.#decoders[machine].decode(node.event) };
+    }
+  }
+}

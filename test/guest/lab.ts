@@ -1,0 +1,84 @@
+import { functionAddress, type LabEvent, type Scheduler, type Task } from '../../src/core/index.ts';
+import { V86Board } from '../../src/hosts/v86/board.ts';
+import type { LinuxGuest } from '../../src/hosts/v86/linux-guest.ts';
+import { type GuestDevice, type GuestWindow, presentDevice } from '../../src/hosts/v86/present.ts';
+import type { PciFunction } from '../../src/pci/index.ts';
+import type { DeviceBehaviour } from '../../src/virtio/index.ts';
+import { startGuest } from './support.ts';
+
+const RESCAN = 'echo 1 > /sys/bus/pci/rescan';
+
+/** The folder of a function in the guest's sysfs. */
+export const pciFolder = (device: number) =>
+  `/sys/bus/pci/devices/0000:00:${device.toString(16).padStart(2, '0')}.0`;
+
+/** Runs tasks at once, but for those that a test wants to keep for later. */
+export class Gate implements Scheduler {
+  holds: (task: Task) => boolean = () => false;
+  readonly #held: Task[] = [];
+
+  get held(): readonly Task[] {
+    return this.#held;
+  }
+
+  submit(task: Task): void {
+    if (this.holds(task)) this.#held.push(task);
+    else task.run();
+  }
+
+  /** Runs what was kept, and keeps nothing from now on. */
+  open(): void {
+    this.holds = () => false;
+    for (const task of this.#held.splice(0)) task.run();
+  }
+}
+
+/** A guest with a board, and short words for what the tests do with them. */
+export class Lab {
+  readonly guest: LinuxGuest;
+  readonly board: V86Board;
+  readonly gate: Gate;
+  readonly events: LabEvent[] = [];
+
+  constructor(guest: LinuxGuest) {
+    this.guest = guest;
+    this.gate = new Gate();
+    this.board = new V86Board(guest.bus, { scheduler: this.gate });
+    this.board.events = (event) => this.events.push(event);
+  }
+
+  /** Continues the run's snapshot. */
+  static async start(): Promise<Lab> {
+    return new Lab(await startGuest());
+  }
+
+  /** Gives the guest a device, without telling it. */
+  present(
+    behaviour: DeviceBehaviour,
+    device: number,
+    window: GuestWindow,
+    prepare?: (pci: PciFunction) => void,
+  ): GuestDevice {
+    return presentDevice(this.board, behaviour, functionAddress(0, device), {
+      window,
+      ...(prepare === undefined ? {} : { prepare }),
+    });
+  }
+
+  async rescan(): Promise<void> {
+    await this.guest.runOk(RESCAN);
+  }
+
+  /** Runs a command that must succeed. @returns its output without the last line's end. */
+  async sh(command: string, timeoutMs = 60_000): Promise<string> {
+    return (await this.guest.runOk(command, { timeoutMs })).replace(/\n$/, '');
+  }
+
+  get findings(): LabEvent[] {
+    return this.events.filter(({ kind }) => kind === 'finding');
+  }
+
+  destroy(): Promise<void> {
+    return this.guest.destroy();
+  }
+}
