@@ -86,6 +86,8 @@ export class PciFunction implements Stateful {
   #msixAt = 0;
   #powerAt = 0;
   #expressAt = 0;
+  /** Power state in force; D1 and D2 never are. */
+  #power: number = powerState.d0;
   #pinLevel = false;
   #lineAsserted = false;
   #busMaster = false;
@@ -158,14 +160,18 @@ export class PciFunction implements Stateful {
   addPowerManagement(): void {
     this.#powerAt = this.capabilities.add(capabilityId.powerManagement, powerManagement, {});
     const control = this.#powerAt + powerManagement.controlStatus.offset;
-    let before = powerState.d0 as number;
     this.config.onWrite(control, 2, () => {
-      const wanted = this.config.get(control, 2) & powerState.mask;
+      const wanted = this.#readPower();
       // D1 and D2 are not supported: the write is taken as if it had not been made (PCI PM 1.2, section 5.6.1).
-      if (wanted === powerState.d0 || wanted === powerState.d3hot) before = wanted;
-      else this.config.set(control, 2, (this.config.get(control, 2) & ~powerState.mask) | before);
+      if (wanted === powerState.d0 || wanted === powerState.d3hot) this.#power = wanted;
+      else this.config.set(control, 2, (this.config.get(control, 2) & ~powerState.mask) | this.#power);
       this.#onCommand();
     });
+  }
+
+  #readPower(): number {
+    if (this.#powerAt === 0) return powerState.d0;
+    return this.config.get(this.#powerAt + powerManagement.controlStatus.offset, 2) & powerState.mask;
   }
 
   #addExpress(): void {
@@ -224,9 +230,10 @@ export class PciFunction implements Stateful {
     this.#onCommand();
   }
 
+  /** A function without power forgets what software programmed: in its next slot it starts anew. */
   unplug(): void {
     for (const listener of this.onUnplug) listener();
-    for (const bar of this.bars) bar.release();
+    this.reset();
     this.#lower();
     this.#slot = null;
   }
@@ -251,14 +258,13 @@ export class PciFunction implements Stateful {
     for (const listener of this.onReset) listener();
     this.#msix?.reset();
     this.config.reset();
+    this.#power = this.#readPower();
     this.#onCommand();
     this.#onMsixControl();
   }
 
   get #powered(): boolean {
-    if (this.#powerAt === 0) return true;
-    const control = this.config.get(this.#powerAt + powerManagement.controlStatus.offset, 2);
-    return (control & powerState.mask) === powerState.d0;
+    return this.#power === powerState.d0;
   }
 
   #onCommand(): void {
@@ -323,6 +329,7 @@ export class PciFunction implements Stateful {
     this.config.load(saved.config);
     if (this.#msix !== null && saved.msix !== null) this.#msix.load(saved.msix);
     this.#pinLevel = saved.pinLevel;
+    this.#power = this.#readPower();
     this.#busMaster =
       (this.config.get(type0Header.command.offset, 2) & command.busMaster) !== 0 && this.#powered;
     this.#msixEnabled = this.#readMsixEnable();

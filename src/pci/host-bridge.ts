@@ -1,4 +1,11 @@
-import { type BusTarget, type FunctionAddress, maskOf, type Width } from '../core/index.ts';
+import {
+  type BusTarget,
+  type FunctionAddress,
+  maskOf,
+  readPieces,
+  type Width,
+  writePieces,
+} from '../core/index.ts';
 import { PciFunction } from './function.ts';
 import { configPorts } from './layout/index.ts';
 
@@ -9,6 +16,11 @@ export interface ConfigAccess {
 }
 
 const PORTS = 8;
+/** Where the data register stands behind the address register. */
+const DATA = configPorts.data - configPorts.address;
+
+/** An access of both registers. */
+const straddles = (offset: number, width: Width) => offset < DATA && offset + width > DATA;
 
 /**
  * Ports 0xCF8 and 0xCFC (PCI Local Bus 3.0, section 3.2.2.3.2): a four-byte write to 0xCF8 takes the address, other
@@ -27,13 +39,14 @@ export class ConfigPorts implements BusTarget {
 
   #target(offset: number): { fn: FunctionAddress; register: number } | null {
     if ((this.address & configPorts.enable) === 0) return null;
-    const register = (this.address & 0xfc) + (offset - (configPorts.data - configPorts.address));
+    const register = (this.address & 0xfc) + offset - DATA;
     return { fn: (this.address >>> 8) & 0xffff, register };
   }
 
   read(offset: number, width: Width): number {
     if (offset === 0 && width === 4) return this.address;
-    const target = offset >= configPorts.data - configPorts.address ? this.#target(offset) : null;
+    if (straddles(offset, width)) return readPieces(this, offset, width);
+    const target = offset >= DATA ? this.#target(offset) : null;
     return target === null ? maskOf(width) : this.config.configRead(target.fn, target.register, width);
   }
 
@@ -42,7 +55,11 @@ export class ConfigPorts implements BusTarget {
       this.address = (value & 0x80fffffc) >>> 0;
       return;
     }
-    const target = offset >= configPorts.data - configPorts.address ? this.#target(offset) : null;
+    if (straddles(offset, width)) {
+      writePieces(this, offset, width, value);
+      return;
+    }
+    const target = offset >= DATA ? this.#target(offset) : null;
     if (target !== null) this.config.configWrite(target.fn, target.register, width, value);
   }
 }

@@ -1,6 +1,7 @@
 import {
   AddressSpace,
   alignedPiece,
+  type BoundEvent,
   type Bus,
   type BusTarget,
   DmaDomain,
@@ -14,6 +15,7 @@ import {
   maskOf,
   type Ram,
   type Scheduler,
+  type Span,
   type State,
   type Stateful,
   VirtiolabError,
@@ -29,7 +31,10 @@ import { PostedWrites } from './posted-writes.ts';
 export interface MachineOptions {
   /** RAM; by default 64 MiB at 0 and 64 MiB at 4 GiB. */
   readonly ram?: GuestMemory;
+  /** When devices do their work. */
   readonly scheduler?: Scheduler;
+  /** When interrupts reach their handlers; by default as the devices' work. */
+  readonly interruptScheduler?: Scheduler;
   /** Keeps memory writes in flight until a read of the same function, or a release. */
   readonly holdPostedWrites?: boolean;
   /** Address of memory-mapped configuration of bus 0. */
@@ -41,6 +46,8 @@ export const IO_BYTES = 0x10000;
 const LINES = 16;
 const DEFAULT_RAM_BYTES = 64 << 20;
 const RAM_PRIORITY = 1;
+const ENTER: BoundEvent = { kind: 'enter' };
+const LEAVE: BoundEvent = { kind: 'leave' };
 
 /** Board wiring: the line that pin 1..4 of a device on the root bus reaches. */
 export function routePin(device: number, pin: number): number {
@@ -96,7 +103,7 @@ export class Machine implements Bus, Stateful {
         { start: 2 ** 32, length: DEFAULT_RAM_BYTES },
       );
     this.scheduler = options.scheduler ?? immediate;
-    this.interrupts = new InterruptSink(LINES, this.scheduler);
+    this.interrupts = new InterruptSink(LINES, options.interruptScheduler ?? this.scheduler);
     this.posted = options.holdPostedWrites === true ? new PostedWrites(this.memory) : null;
     this.#plain = this.posted === null;
     for (const range of this.ram.ranges)
@@ -129,7 +136,7 @@ export class Machine implements Bus, Stateful {
     return this.#functions;
   }
 
-  /** Receives every access, interrupt and finding from now on; null ends it. */
+  /** Receives every access with its bounds, interrupt and finding from now on; null ends it. */
   set events(sink: EventSink | null) {
     this.#sink = sink;
     this.interrupts.sink = sink;
@@ -185,21 +192,35 @@ export class Machine implements Bus, Stateful {
   configRead(fn: FunctionAddress, offset: number, width: Width): number {
     const found = this.#functions.get(fn);
     if (found === undefined) return maskOf(width);
+    return this.#sink === null
+      ? this.#configRead(found, offset, width)
+      : this.#bounded(() => {
+          const value = this.#configRead(found, offset, width);
+          this.#emitConfig('read', fn, found.name, offset, width, value);
+          return value;
+        });
+  }
+
+  #configRead(found: PciFunction, offset: number, width: Width): number {
     if (this.posted !== null) this.posted.flush(found);
-    const value =
-      offset % width === 0
-        ? found.configRead(offset, width)
-        : readConfigPieces((at, piece) => found.configRead(at, piece), offset, width);
-    if (this.#sink !== null) this.#emit('config', 'read', offset, width, value, found.name, offset, false);
-    return value;
+    return offset % width === 0
+      ? found.configRead(offset, width)
+      : readConfigPieces((at, piece) => found.configRead(at, piece), offset, width);
   }
 
   configWrite(fn: FunctionAddress, offset: number, width: Width, value: number): void {
     const found = this.#functions.get(fn);
     if (found === undefined) return;
+    if (this.#sink === null) this.#configWrite(found, offset, width, value);
+    else
+      this.#bounded(() => {
+        this.#emitConfig('write', fn, found.name, offset, width, (value & maskOf(width)) >>> 0);
+        this.#configWrite(found, offset, width, value);
+      });
+  }
+
+  #configWrite(found: PciFunction, offset: number, width: Width, value: number): void {
     if (this.posted !== null) this.posted.flush(found);
-    if (this.#sink !== null)
-      this.#emit('config', 'write', offset, width, (value & maskOf(width)) >>> 0, found.name, offset, false);
     for (let done = 0; done < width; ) {
       const piece = alignedPiece(offset + done, width - done);
       found.configWrite(offset + done, piece, ((value >>> (8 * done)) & maskOf(piece)) >>> 0);
@@ -208,25 +229,39 @@ export class Machine implements Bus, Stateful {
   }
 
   ioRead(port: number, width: Width): number {
-    return this.#plain ? this.io.read(port, width) : this.#observedRead('io', this.io, port, width);
+    return this.#plain
+      ? this.io.read(port, width)
+      : this.#bounded(() => this.#observedRead('io', this.io, port, width));
   }
 
   ioWrite(port: number, width: Width, value: number): void {
     const cut = width === 4 ? value >>> 0 : value & (width === 2 ? 0xffff : 0xff);
     if (this.#plain) this.io.write(port, width, cut);
-    else this.#observedWrite('io', this.io, port, width, cut);
+    else this.#bounded(() => this.#observedWrite('io', this.io, port, width, cut));
   }
 
   memoryRead(address: number, width: Width): number {
     return this.#plain
       ? this.memory.read(address, width)
-      : this.#observedRead('memory', this.memory, address, width);
+      : this.#bounded(() => this.#observedRead('memory', this.memory, address, width));
   }
 
   memoryWrite(address: number, width: Width, value: number): void {
     const cut = width === 4 ? value >>> 0 : value & (width === 2 ? 0xffff : 0xff);
     if (this.#plain) this.memory.write(address, width, cut);
-    else this.#observedWrite('memory', this.memory, address, width, cut);
+    else this.#bounded(() => this.#observedWrite('memory', this.memory, address, width, cut));
+  }
+
+  /** Carries out an access between its bounds, where somebody watches. */
+  #bounded<T>(access: () => T): T {
+    const sink = this.#sink;
+    if (sink === null) return access();
+    sink(ENTER);
+    try {
+      return access();
+    } finally {
+      sink(LEAVE);
+    }
   }
 
   #observedRead(space: 'io' | 'memory', from: AddressSpace, address: number, width: Width): number {
@@ -234,17 +269,7 @@ export class Machine implements Bus, Stateful {
     const owner = span?.mapping.owner ?? null;
     if (owner !== null) this.posted?.flush(owner);
     const value = from.read(address, width);
-    if (this.#sink !== null)
-      this.#emit(
-        space,
-        'read',
-        address,
-        width,
-        value,
-        span?.mapping.name ?? '',
-        address - (span?.base ?? address),
-        false,
-      );
+    if (this.#sink !== null) this.#emit(space, 'read', address, width, value, span, false);
     return value;
   }
 
@@ -258,17 +283,7 @@ export class Machine implements Bus, Stateful {
     const span = to.find(address);
     const owner = span?.mapping.owner ?? null;
     const held = this.posted !== null && owner !== null && space === 'memory';
-    if (this.#sink !== null)
-      this.#emit(
-        space,
-        'write',
-        address,
-        width,
-        value,
-        span?.mapping.name ?? '',
-        address - (span?.base ?? address),
-        held,
-      );
+    if (this.#sink !== null) this.#emit(space, 'write', address, width, value, span, held);
     if (this.posted !== null && owner !== null) {
       if (held) {
         this.posted.push(owner, address, width, value);
@@ -279,17 +294,31 @@ export class Machine implements Bus, Stateful {
     to.write(address, width, value);
   }
 
+  #emitConfig(
+    operation: 'read' | 'write',
+    fn: FunctionAddress,
+    name: string,
+    offset: number,
+    width: Width,
+    value: number,
+  ): void {
+    const target = `${formatFunctionAddress(fn)} ${name}`;
+    const place = { space: 'config', address: offset, target, offset } as const;
+    this.#sink?.({ kind: 'access', operation, width, value, posted: false, ...place });
+  }
+
   #emit(
-    space: 'config' | 'io' | 'memory',
+    space: 'io' | 'memory',
     operation: 'read' | 'write',
     address: number,
     width: Width,
     value: number,
-    target: string,
-    offset: number,
+    span: Span | undefined,
     posted: boolean,
   ): void {
-    this.#sink!({ kind: 'access', space, operation, address, width, value, target, offset, posted });
+    const target = span?.mapping.name ?? '';
+    const offset = address - (span?.base ?? address);
+    this.#sink?.({ kind: 'access', space, operation, address, width, value, target, offset, posted });
   }
 
   save() {

@@ -41,6 +41,8 @@ export interface DeviceBehaviour extends Stateful {
   attach(device: VirtioDevice): void;
   /** Takes a chain of queue `chain.queue`; the behaviour calls {@link VirtioDevice.complete} once, now or later. */
   handle(chain: Chain): void;
+  /** The features of a driver that is no legacy one stand: it set FEATURES_OK, and the device kept it. */
+  negotiated?(): void;
   /** The driver set DRIVER_OK. */
   started?(): void;
   reset(): void;
@@ -188,8 +190,10 @@ export class VirtioDevice implements QueueOwner, Stateful {
     const before = this.#status;
     this.#status = value | (this.#broken ? deviceStatus.needsReset : 0);
     const rose = value & ~before;
-    if ((rose & deviceStatus.featuresOk) !== 0 && !this.#featuresAcceptable())
-      this.#status &= ~deviceStatus.featuresOk;
+    if ((rose & deviceStatus.featuresOk) !== 0) {
+      if (!this.#featuresAcceptable()) this.#status &= ~deviceStatus.featuresOk;
+      else if (!this.legacyDriver) this.behaviour.negotiated?.();
+    }
     if ((rose & deviceStatus.driverOk) !== 0) {
       this.behaviour.started?.();
       for (const queue of this.#queues) if (queue.ring.ready) queue.kick();

@@ -7,9 +7,10 @@ import {
   blockRequest,
   blockRequestType,
   blockStatus,
+  feature,
   SECTOR_BYTES,
 } from '../../virtio/layout/index.ts';
-import { DeviceFailedError, RequestFailedError } from '../errors.ts';
+import { DeviceFailedError, NoDeviceError, RequestFailedError, ResourceError } from '../errors.ts';
 import type { DmaMemory } from '../memory.ts';
 import type { Transport } from '../transport/transport.ts';
 import { type BringUpOptions, VirtioDriver } from '../virtio-driver.ts';
@@ -56,12 +57,14 @@ export class BlockDriver {
   readonly capacity: number;
   readonly readOnly: boolean;
   readonly #requestBytes: number;
+  /** Descriptors of the ring that a request takes. */
+  readonly #chainDescriptors: number;
   readonly #free: Slot[] = [];
   readonly #pending = new Map<number, Pending>();
   readonly #waiting: (() => void)[] = [];
   #failed: Error | null = null;
 
-  /** Brings the device up. @throws NoDeviceError, DeviceFailedError */
+  /** Brings the device up. @throws NoDeviceError, also for a queue too short for a request; DeviceFailedError */
   constructor(transport: Transport, memory: DmaMemory, options: BlockDriverOptions = {}) {
     const { requestBytes = 65536, depth = 16, ringFeatures } = options;
     this.driver = new VirtioDriver(transport, memory);
@@ -70,6 +73,10 @@ export class BlockDriver {
       { features: FEATURES, queues: [0], ...(ringFeatures === undefined ? {} : { ringFeatures }) },
       { queue: () => this.poll(), config: () => this.#onConfig() },
     );
+    this.#chainDescriptors = this.driver.has(feature.ringIndirectDescriptors) ? 1 : MAX_CHAIN;
+    const { size } = this.driver.rings.get(0)!;
+    if (size < this.#chainDescriptors)
+      throw new NoDeviceError(`a queue of ${size} descriptors; a request takes ${this.#chainDescriptors}`);
     for (let i = 0; i < depth; i++)
       this.#free.push({
         header: memory.allocate(BLOCK_REQUEST_BYTES),
@@ -108,8 +115,14 @@ export class BlockDriver {
     return String.fromCharCode(...id.subarray(0, end < 0 ? id.length : end));
   }
 
-  /** Sends one request as it is, for tests: any type, any sector. @returns the data that came back. */
-  request(type: number, sector: number, out: Uint8Array | null, inBytes: number): Promise<Uint8Array> {
+  /**
+   * Sends one request as it is, for tests: any type, any sector. @returns the data that came back.
+   * @throws ResourceError for more data than a request has room for.
+   */
+  async request(type: number, sector: number, out: Uint8Array | null, inBytes: number): Promise<Uint8Array> {
+    const length = out?.length ?? inBytes;
+    if (length > this.#requestBytes)
+      throw new ResourceError(`a request of ${length} bytes; the driver has room for ${this.#requestBytes}`);
     return this.#request(type, sector, out, inBytes);
   }
 
@@ -134,7 +147,7 @@ export class BlockDriver {
 
   async #request(type: number, sector: number, out: Uint8Array | null, inBytes: number): Promise<Uint8Array> {
     const ring = this.driver.rings.get(0);
-    while (this.#failed === null && (this.#free.length === 0 || ring!.free < MAX_CHAIN))
+    while (this.#failed === null && (this.#free.length === 0 || ring!.free < this.#chainDescriptors))
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     if (this.#failed !== null) throw this.#failed;
     const slot = this.#free.pop()!;

@@ -63,6 +63,8 @@ class Request implements Task, Transfer {
   /** A write in writethrough mode that still has to be made stable. */
   #stabilise = false;
   #ok = false;
+  /** What the storage gave while bus mastering was off: it waits for that as the completion does. */
+  #late: { readonly at: number; readonly bytes: Uint8Array }[] = [];
   readonly #owner: BlockDevice;
 
   constructor(owner: BlockDevice) {
@@ -78,12 +80,11 @@ class Request implements Task, Transfer {
       this.#owner.device.whenDma(this);
       return;
     }
+    this.#stabilise = this.type === blockRequestType.out && !this.#owner.writeback;
     if (this.refused !== null) this.#owner.finish(this, this.refused);
     else if (this.type === blockRequestType.in) storage.read(this);
-    else if (this.type === blockRequestType.out) {
-      this.#stabilise = !this.#owner.writeback;
-      storage.write(this);
-    } else if (this.type === blockRequestType.getId) this.done(this.#owner.giveId(this));
+    else if (this.type === blockRequestType.out) storage.write(this);
+    else if (this.type === blockRequestType.getId) this.done(this.#owner.giveId(this));
     else storage.flush(this);
   }
 
@@ -94,11 +95,20 @@ class Request implements Task, Transfer {
     length: number,
     views?: ViewCache | null,
   ): boolean {
-    return this.chain!.write(at, source, sourceOffset, length, views ?? null);
+    const chain = this.chain!;
+    if (this.#owner.device.dmaEnabled || !chain.live)
+      return chain.write(at, source, sourceOffset, length, views ?? null);
+    if (at + length > chain.writableBytes) return false;
+    this.#late.push({ at, bytes: source.slice(sourceOffset, sourceOffset + length) });
+    return true;
   }
 
+  /** Fails while bus mastering is off: a storage takes what it needs at once, when it is told to write. */
   take(at: number, target: Uint8Array, targetOffset: number, length: number): boolean {
-    return this.chain!.read(BLOCK_REQUEST_BYTES + at, target, targetOffset, length);
+    return (
+      this.#owner.device.dmaEnabled &&
+      this.chain!.read(BLOCK_REQUEST_BYTES + at, target, targetOffset, length)
+    );
   }
 
   done(ok: boolean): void {
@@ -113,8 +123,18 @@ class Request implements Task, Transfer {
 
   readonly #finish: Task = {
     label: 'block completion',
-    run: () => this.#owner.finish(this, this.#ok ? blockStatus.ok : blockStatus.ioError),
+    run: () => {
+      const ok = this.#giveLate() && this.#ok;
+      this.#owner.finish(this, ok ? blockStatus.ok : blockStatus.ioError);
+    },
   };
+
+  #giveLate(): boolean {
+    if (this.#late.length === 0) return true;
+    const late = this.#late;
+    this.#late = [];
+    return late.every(({ at, bytes }) => this.chain!.write(at, bytes, 0, bytes.length));
+  }
 }
 
 /**
@@ -175,19 +195,27 @@ export class BlockDevice implements DeviceBehaviour {
 
   /** Power-on and reset state: writeback, to be switched by the driver. */
   reset(): void {
-    if (!this.writeback) this.config.set('writeback', 1);
+    this.#setWriteback(1);
+  }
+
+  /** BLK-INIT-10: CONFIG_WCE without FLUSH starts as writethrough; the driver may switch it from here on. */
+  negotiated(): void {
+    const { device } = this;
+    if (device.has(blockFeature.configWriteCache) && !device.has(blockFeature.flush)) this.#setWriteback(0);
   }
 
   /**
    * LEG-BLK-05: without CONFIG_WCE, DRIVER_OK settles the cache mode by what the driver knows: one that cannot flush gets
-   * writethrough. BLK-INIT-10: CONFIG_WCE without FLUSH starts as writethrough, for a driver that has FEATURES_OK.
+   * writethrough.
    */
   started(): void {
     const { device } = this;
-    const keeps =
-      device.has(blockFeature.configWriteCache) && (device.has(blockFeature.flush) || device.legacyDriver);
-    const wanted = device.has(blockFeature.flush) ? 1 : 0;
-    if (!keeps && this.config.get('writeback') !== wanted) this.config.set('writeback', wanted);
+    if (!device.has(blockFeature.configWriteCache))
+      this.#setWriteback(device.has(blockFeature.flush) ? 1 : 0);
+  }
+
+  #setWriteback(value: 0 | 1): void {
+    if (this.config.get('writeback') !== value) this.config.set('writeback', value);
   }
 
   handle(chain: Chain): void {

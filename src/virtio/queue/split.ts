@@ -51,6 +51,8 @@ const ENTRY_BYTES = DESCRIPTOR_BYTES;
 const ELEMENT_BYTES = USED_ELEMENT_BYTES;
 const HEAD_BYTES = AVAILABLE_ELEMENT_BYTES;
 const HIGH_HALF = FOUR_GIB;
+/** A queue's descriptors and an indirect table's, each shorter than 2^16 bytes, stay below 2^32 together. */
+const SHORT_BITS = 16;
 const { empty: EMPTY, chain: CHAIN, fault: FAULT } = pop;
 
 /** The split virtqueue, device side. Every number the guest wrote is checked where it enters; nothing is allocated. */
@@ -75,7 +77,6 @@ export class SplitQueue implements Virtqueue {
   #published = 0;
   /** Used index at the last interrupt decision; the crossing test of EVENT_IDX needs it. */
   #signalled = 0;
-  #signalledValid = false;
 
   /** `maxSize` is a power of two, at most 32768; 0 for an absent queue. */
   constructor(maxSize: number) {
@@ -99,7 +100,6 @@ export class SplitQueue implements Virtqueue {
     this.fault = null;
     this.#generation = 0;
     this.#nextAvailable = this.#nextUsed = this.#published = this.#signalled = 0;
-    this.#signalledValid = false;
   }
 
   /** The areas are where they were looked up last, or are found now. */
@@ -220,13 +220,16 @@ export class SplitQueue implements Virtqueue {
     let count = chain.count;
     let readable = chain.readableCount;
     let index = head;
+    let bits = chain.count === 0 ? 0 : 1 << SHORT_BITS;
     for (;;) {
       if (index >= entries || count === room) return this.#stopped(index, entries, count - chain.count);
       const at = base + ENTRY_BYTES * index;
       const tail = view.getUint32(at + FLAGS, little);
       const flags = little ? tail & 0xffff : tail >>> 16;
       if ((flags & INDIRECT) !== 0) break;
-      lengths[count] = view.getUint32(at + LENGTH, little);
+      const length = view.getUint32(at + LENGTH, little);
+      bits |= length;
+      lengths[count] = length;
       const word0 = view.getUint32(at + ADDRESS_LOW, little);
       const word1 = view.getUint32(at + ADDRESS_HIGH, little);
       addresses[count] = little ? word1 * HIGH_HALF + word0 : word0 * HIGH_HALF + word1;
@@ -240,7 +243,8 @@ export class SplitQueue implements Virtqueue {
     }
     chain.count = count;
     chain.readableCount = readable;
-    return index;
+    // Only descriptors of some length can come to 2^32 bytes, however many a chain has.
+    return bits >>> SHORT_BITS === 0 ? index : this.#long(index, chain);
   }
 
   // What a guest gets wrong, out of the way of the hot path: the compiler inlines short methods only.
@@ -254,6 +258,13 @@ export class SplitQueue implements Virtqueue {
     if (index < entries && steps < entries) return CHAIN_FULL;
     const what = index < entries ? 'a chain has a loop' : `descriptor ${index}`;
     return this.#broken('SPL-DESC-05', `${what}: the table has ${entries} descriptors`, index);
+  }
+
+  /** SPL-DESC-05: a chain has 2^32 bytes at most. */
+  #long(index: number, chain: Chain): number {
+    return chain.readableBytes + chain.writableBytes <= HIGH_HALF
+      ? index
+      : this.#broken('SPL-DESC-05', 'a chain of more than 2^32 bytes', chain.head);
   }
 
   #misordered(index: number): number {
@@ -295,15 +306,13 @@ export class SplitQueue implements Virtqueue {
     const empty =
       notifyOnEmpty && view.getUint16(this.#availableAt + AVAILABLE_INDEX, little) === this.#nextAvailable;
     const before = this.#signalled;
-    const valid = this.#signalledValid;
     this.#signalled = this.#nextUsed;
-    this.#signalledValid = true;
     // LEG-RF-02: a queue that ran dry interrupts in spite of suppression.
     if (empty) return true;
     if (!eventIndex)
       return (view.getUint16(this.#availableAt + AVAILABLE_FLAGS, little) & RING_SUPPRESS) === 0;
     const event = view.getUint16(this.#availableAt + usedEventOffset(this.size), little);
-    return !valid || ((this.#nextUsed - event - 1) & 0xffff) < ((this.#nextUsed - before) & 0xffff);
+    return ((this.#nextUsed - event - 1) & 0xffff) < ((this.#nextUsed - before) & 0xffff);
   }
 
   rearm(): boolean {
@@ -329,7 +338,6 @@ export class SplitQueue implements Virtqueue {
       nextUsed: this.#nextUsed,
       published: this.#published,
       signalled: this.#signalled,
-      signalledValid: this.#signalledValid,
       fault: this.fault === null ? null : { ...this.fault },
     };
   }
@@ -343,7 +351,6 @@ export class SplitQueue implements Virtqueue {
     this.#nextUsed = saved.nextUsed;
     this.#published = saved.published;
     this.#signalled = saved.signalled;
-    this.#signalledValid = saved.signalledValid;
     this.fault = saved.fault;
     this.relocate();
   }

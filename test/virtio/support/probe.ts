@@ -1,0 +1,76 @@
+import {
+  type Chain,
+  type DeviceBehaviour,
+  DeviceConfig,
+  type DeviceTypeName,
+  type VirtioDevice,
+} from '../../../src/virtio/index.ts';
+
+export interface ProbeOptions {
+  readonly type?: DeviceTypeName;
+  readonly features?: readonly number[];
+  readonly brokenDriverFeatures?: readonly number[];
+  readonly queueSizes?: readonly number[];
+  readonly config?: DeviceBehaviour['config'];
+  /** Completes every chain at once with that many bytes written; without it chains wait in `taken`. */
+  readonly complete?: number;
+}
+
+/** A device of no real type: it keeps the chains that it is given and says what it was told. */
+export class Probe implements DeviceBehaviour {
+  readonly type: DeviceTypeName;
+  readonly features: readonly number[];
+  readonly brokenDriverFeatures: readonly number[];
+  readonly queueSizes: readonly number[];
+  readonly config: DeviceBehaviour['config'];
+  /** Chains that were handed over and not completed. */
+  readonly taken: Chain[] = [];
+  /** `queue:head` of every chain that was handed over. */
+  readonly handled: string[] = [];
+  readonly told: string[] = [];
+  /** Runs at each chain, before it is completed. */
+  onChain: (chain: Chain) => void = () => {};
+  device!: VirtioDevice;
+  readonly #complete: number | undefined;
+
+  constructor(options: ProbeOptions = {}) {
+    this.type = options.type ?? 'entropy';
+    this.features = options.features ?? [];
+    this.brokenDriverFeatures = options.brokenDriverFeatures ?? [];
+    this.queueSizes = options.queueSizes ?? [8];
+    this.config = options.config ?? new DeviceConfig({});
+    this.#complete = options.complete;
+  }
+
+  attach(device: VirtioDevice): void {
+    this.device = device;
+  }
+
+  handle(chain: Chain): void {
+    this.handled.push(`${chain.queue}:${chain.head}`);
+    this.onChain(chain);
+    if (this.#complete === undefined) this.taken.push(chain);
+    else this.device.complete(chain, this.#complete);
+  }
+
+  /** Completes the oldest chain in hand. */
+  finish(length = 0): void {
+    this.device.complete(this.taken.shift()!, length);
+  }
+
+  started(): void {
+    this.told.push('started');
+  }
+
+  reset(): void {
+    this.told.push('reset');
+  }
+
+  save() {
+    return { type: this.type };
+  }
+
+  load(): void {
+    this.told.push('load');
+  }
+}
