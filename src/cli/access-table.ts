@@ -1,0 +1,133 @@
+import type { AccessEvent, InterruptEvent } from '../core/index.ts';
+import type { DecodedAccess, Decoder, RecordedEvent, TraceNode } from '../trace/index.ts';
+import { legacyHeader } from '../virtio/index.ts';
+import { columns, hexText, wrap } from './output.ts';
+
+/** What happened on one machine, decoded, with what it led to. */
+export interface Step {
+  readonly machine: string;
+  readonly event: RecordedEvent;
+  /** Null for interrupts and findings. */
+  readonly access: DecodedAccess | null;
+  readonly children: readonly Step[];
+}
+
+/** Decodes a trace in its own order, since decoding follows what was written before. */
+export function decodeTrace(nodes: readonly TraceNode[], decoders: ReadonlyMap<string, Decoder>): Step[] {
+  return nodes.flatMap(({ machine, event, children }) => {
+    // An access that an exception cut short has no event; what it led to is shown all the same.
+    if (event === null) return decodeTrace(children, decoders);
+    const access = event.kind === 'access' ? (decoders.get(machine)?.decode(event) ?? null) : null;
+    return [{ machine, event, access, children: decodeTrace(children, decoders) }];
+  });
+}
+
+/** A step as it is shown: `pushed` for a write to the block with the read of status that pushes it. */
+interface Shown {
+  readonly step: Step;
+  readonly pushed: boolean;
+}
+
+const isMemory = ({ event }: Step, operation: AccessEvent['operation']) =>
+  event.kind === 'access' && event.space === 'memory' && event.operation === operation;
+
+const isStatus = ({ event, access }: Step) =>
+  access?.place === 'legacy' && event.kind === 'access' && event.offset === legacyHeader.deviceStatus.offset;
+
+/** Joins each memory write to the legacy block with the read of status that follows it. */
+function joinPushes(steps: readonly Step[]): Shown[] {
+  const shown: Shown[] = [];
+  for (const step of steps) {
+    const before = shown.at(-1);
+    const pushes = isMemory(step, 'read') && isStatus(step) && before?.pushed === false;
+    if (pushes && isMemory(before.step, 'write') && before.step.access?.place === 'legacy')
+      shown[shown.length - 1] = { step: before.step, pushed: true };
+    else shown.push({ step, pushed: false });
+  }
+  return shown;
+}
+
+function interruptText({ signal, vector, asserted }: InterruptEvent): string {
+  return signal === 'message' ? `message, vector ${vector}` : `line ${vector} ${asserted ? 'up' : 'down'}`;
+}
+
+const digits = (text: string) => text.replace(/^0x/, '');
+
+/** A step of the driver's machine: operation, address, register, value, meaning where it is short enough. */
+function leftCells({ step: { event, access }, pushed }: Shown, width: number): string[] {
+  if (event.kind === 'interrupt') return ['irq', '', interruptText(event), '', ''];
+  if (event.kind !== 'access' || access === null) return ['', '', '', '', ''];
+  const names = { io: { read: 'in', write: 'out' }, memory: { read: 'r', write: pushed ? 'W' : 'w' } };
+  const operation =
+    event.space === 'config' ? `cfg ${event.operation[0]}` : names[event.space][event.operation];
+  const meaning = access.meaning.length > width ? '' : access.meaning;
+  return [operation, hexText(event.address, 2), access.register, digits(access.value), meaning];
+}
+
+/** A step of the machine behind: the register only where it is another one than the driver's. */
+function rightText({ step: { event, access }, pushed }: Shown, register: string): string {
+  if (event.kind === 'interrupt') return interruptText(event);
+  if (event.kind !== 'access' || access === null) return '';
+  const space = event.space === 'memory' ? '' : `${event.space === 'io' ? 'port' : 'cfg'} `;
+  const name = access.register === register ? '' : ` ${access.register}`;
+  return `${space}${pushed ? 'W' : event.operation[0]} ${hexText(event.address, 2)} ${digits(access.value)}${name}`;
+}
+
+/** Parts what a step led to: what other machines did because of it, and the driver's machine in turn. */
+function split(step: Step): { behind: Step[]; own: Step[] } {
+  const behind: Step[] = [];
+  const own: Step[] = [];
+  for (const child of step.children)
+    if (child.machine === step.machine) own.push(child);
+    else {
+      behind.push(child);
+      own.push(...child.children.filter(({ machine }) => machine === step.machine));
+    }
+  return { behind, own };
+}
+
+/** Configuration accesses, and those to the MSI-X table, are shown where they lead to something. */
+const isRoutine = ({ event, access }: Step) =>
+  event.kind === 'finding' ||
+  (event.kind === 'access' && (event.space === 'config' || access?.place === 'msix-table'));
+
+type Row = { readonly cells: string[]; readonly below: string };
+
+function rowsOf(steps: readonly Step[], driver: string, width: number): Row[] {
+  return joinPushes(steps).flatMap((shown) => {
+    const { step } = shown;
+    if (step.machine !== driver) return [{ cells: ['', '', '', '', '', rightText(shown, '')], below: '' }];
+    const { behind, own } = split(step);
+    const register = step.access?.register ?? '';
+    const right = joinPushes(behind).map((each) => rightText(each, register));
+    const long = (step.access?.meaning.length ?? 0) > width;
+    const rows = isRoutine(step) && right.length === 0 ? [] : [leftCells(shown, width)];
+    return [
+      ...rows.map((cells) => ({
+        cells: [...cells, right[0] ?? ''],
+        below: long ? step.access!.meaning : '',
+      })),
+      ...right.slice(1).map((text) => ({ cells: ['', '', '', '', '', text], below: '' })),
+      ...rowsOf(own, driver, width),
+    ];
+  });
+}
+
+/** Room for a meaning beside its value: less where the other machine's accesses stand beside it. */
+const MEANING_WIDTH = { alone: 48, beside: 28 } as const;
+const BELOW_WIDTH = 88;
+const BELOW_INDENT = ' '.repeat(8);
+
+/**
+ * A table of accesses: the driver's on the left, what each became on the machine behind on the right. Values are
+ * hexadecimal.
+ */
+export function accessTable(steps: readonly Step[], driver: string): string[] {
+  const alone = steps.every(({ machine, children }) => machine === driver && children.length === 0);
+  const rows = rowsOf(steps, driver, MEANING_WIDTH[alone ? 'alone' : 'beside']);
+  const lines = columns(rows.map(({ cells }) => cells));
+  return rows.flatMap(({ below }, i) => [
+    lines[i]!,
+    ...(below === '' ? [] : wrap(below, BELOW_WIDTH).map((line) => BELOW_INDENT + line)),
+  ]);
+}

@@ -1,0 +1,152 @@
+import { accessTable, decodeTrace, type Step } from './access-table.ts';
+import type { DemoResult } from './demo-run.ts';
+import { detailLines, functionJson, titleOf } from './function-view.ts';
+import { bytesText, columns, style } from './output.ts';
+
+/** Recorded steps of a demonstration, decoded. */
+export interface DecodedDemo {
+  readonly bringUp: readonly Step[];
+  readonly firstRequest: readonly Step[];
+}
+
+export function decodeDemo(result: DemoResult): DecodedDemo {
+  const decoders = new Map(result.stages.map(({ name, decoder }) => [name as string, decoder]));
+  return {
+    bringUp: decodeTrace(result.bringUp.trace, decoders),
+    firstRequest: decodeTrace(result.firstRequest, decoders),
+  };
+}
+
+/** Accesses by kind, and those that port accesses alone led to. The MSI-X table's are left out. */
+export function tally(steps: readonly Step[], machine: string) {
+  const all = { config: 0, io: 0, memory: 0 };
+  const becauseOfPorts = { config: 0, io: 0, memory: 0 };
+  const visit = ({ machine: where, event, access, children }: Step, port: boolean): void => {
+    const isPort = event.kind === 'access' && event.space === 'io';
+    if (where === machine && event.kind === 'access' && access?.place !== 'msix-table') {
+      all[event.space]++;
+      if (port) becauseOfPorts[event.space]++;
+    }
+    for (const child of children) visit(child, port || isPort);
+  };
+  for (const step of steps) visit(step, false);
+  return { all, becauseOfPorts };
+}
+
+const rate = (bytes: number, ms: number) => `${(bytes / 2 ** 20 / (ms / 1000)).toFixed(0)} MiB/s`;
+const time = (ms: number) => `${ms.toFixed(1)} ms`;
+
+const roles = {
+  guest: 'What the guest sees',
+  host: 'The function in the host',
+} as const;
+
+function functionLines({ stages }: DemoResult): string[] {
+  return stages.flatMap(({ name, description }) => [
+    style('bold', `${roles[name]}: ${description.address} ${titleOf(description)}, ${description.kind}`),
+    ...detailLines(description, '  '),
+    '',
+  ]);
+}
+
+function bringUpLines(result: DemoResult, { bringUp, firstRequest }: DecodedDemo): string[] {
+  const [driver, behind] = result.stages;
+  const made = tally(bringUp, driver!.name).all;
+  const became = behind === undefined ? null : tally(bringUp, behind.name).becauseOfPorts;
+  const counted = (counts: { io: number; memory: number }) =>
+    [
+      counts.io > 0 ? `${counts.io} port accesses` : '',
+      counts.memory > 0 ? `${counts.memory} memory accesses` : '',
+    ]
+      .filter((text) => text !== '')
+      .join(' and ');
+  const summary =
+    became === null
+      ? `the driver makes ${counted(made)}, the MSI-X table's not counted`
+      : `${made.io} port accesses of the guest's driver become ${counted(became)} of the host`;
+  const table = accessTable(bringUp, driver!.name);
+  const pushes = table.some((line) => / W /.test(` ${line}`));
+  const legend = [
+    `Values are hexadecimal. r: read, w: write${pushes ? ', W: a write, pushed to the device by a read of deviceStatus' : ''}.`,
+    `Configuration and MSI-X table accesses are shown only where they lead to something${behind === undefined ? '' : ' in the host'}.`,
+  ];
+  return [
+    `${style('bold', `Bring-up in ${time(result.bringUp.ms)}:`)} ${summary}`,
+    ...legend.map((line) => `  ${line}`),
+    ...table.map((line) => `  ${line}`),
+    style('bold', 'The first read, from its kick to its interrupt'),
+    ...accessTable(firstRequest, driver!.name).map((line) => `  ${line}`),
+    '',
+  ];
+}
+
+function workLines({ image, read, write, stages, requests }: DemoResult): string[] {
+  const equal = read.sha256 === image.sha256;
+  const verdict = (good: boolean, yes: string, no: string) => style(good ? 'green' : 'red', good ? yes : no);
+  const readCheck = verdict(equal, "equal to the file's", `but the file's is ${image.sha256}`);
+  const writeCheck = verdict(
+    write.differsAt === null,
+    'the file holds exactly what was written',
+    `the file is wrong at byte ${write.differsAt}`,
+  );
+  const counts = columns([
+    ['', 'ports', 'memory', 'configuration', 'interrupts'],
+    ...stages.map(({ name, counts: { io, memory, config, interrupts } }) => [
+      name,
+      ...[io, memory, config, interrupts].map(String),
+    ]),
+  ]);
+  const { read: reads, write: writes, flush: flushes } = requests;
+  return [
+    `${style('bold', 'Read')}   ${bytesText(read.bytes)} in ${time(read.ms)}, ${rate(read.bytes, read.ms)}`,
+    `       SHA-256 ${read.sha256}, ${readCheck}`,
+    `${style('bold', 'Write')}  ${bytesText(write.bytes)} and a flush in ${time(write.ms)}, ${rate(write.bytes, write.ms)}; ${writeCheck}`,
+    `${style('bold', 'Counts')} ${reads} read, ${writes} write, ${flushes} flush requests; accesses and interrupts of the whole run:`,
+    ...counts.map((line) => `       ${line}`),
+  ];
+}
+
+/** The demonstration's screen. */
+export function demoLines(result: DemoResult): string[] {
+  const { image, window } = result;
+  return [
+    `${style('bold', `Window ${window}`)}, image ${image.origin}, ${bytesText(image.bytes)}`,
+    '',
+    ...functionLines(result),
+    ...bringUpLines(result, decodeDemo(result)),
+    ...workLines(result),
+  ];
+}
+
+function stepJson({ machine, event, access, children }: Step): object {
+  return {
+    machine,
+    ...event,
+    ...(access === null ? {} : { decoded: access }),
+    children: children.map(stepJson),
+  };
+}
+
+/** Everything of a demonstration as plain data. */
+export function demoJson(result: DemoResult): object {
+  const { window, image, stages, read, write, requests, good } = result;
+  const { bringUp, firstRequest } = decodeDemo(result);
+  const perSecond = (bytes: number, ms: number) => Math.round(bytes / (ms / 1000));
+  const { origin, path, bytes, sha256 } = image;
+  return {
+    window,
+    image: { origin, path, bytes, sha256 },
+    functions: stages.map(({ name, description }) => ({ machine: name, ...functionJson(description) })),
+    bringUp: {
+      ms: result.bringUp.ms,
+      accesses: Object.fromEntries(stages.map(({ name }) => [name, tally(bringUp, name)])),
+      trace: bringUp.map(stepJson),
+    },
+    firstRequest: { trace: firstRequest.map(stepJson) },
+    read: { ...read, equal: read.sha256 === sha256, bytesPerSecond: perSecond(read.bytes, read.ms) },
+    write: { ...write, equal: write.differsAt === null, bytesPerSecond: perSecond(write.bytes, write.ms) },
+    requests,
+    counts: Object.fromEntries(stages.map(({ name, counts }) => [name, counts])),
+    good,
+  };
+}

@@ -1,0 +1,87 @@
+import { DmaDomain, functionAddress, GuestMemory } from '../core/index.ts';
+import {
+  type FoundFunction,
+  findFunction,
+  LegacyTransport,
+  ModernTransport,
+  memoryAccess,
+  portAccess,
+  runFirmware,
+  type Transport,
+} from '../driver/index.ts';
+import { draft2023, mmrFunction, presentLegacy } from '../mmr/index.ts';
+import { Machine } from '../pci/index.ts';
+import { BlockDevice, type Storage, type VirtioFunction, virtioFunction } from '../virtio/index.ts';
+
+/** Ways for a driver to reach the device. */
+export const windowNames = ['io-bar', 'mmr', 'native-mmr', 'modern'] as const;
+export type WindowName = (typeof windowNames)[number];
+
+/** A machine, and the function on it that the demonstration is about. */
+export interface Stage {
+  readonly name: 'guest' | 'host';
+  readonly machine: Machine;
+  readonly function: FoundFunction;
+}
+
+/** Machines that are set up, firmware run; the driver has not touched its device yet. */
+export interface DemoSetup {
+  /** The driver's machine first; behind it, where there is one, the machine that the translator runs on. */
+  readonly stages: readonly [Stage, ...Stage[]];
+  /** The driver takes its function. */
+  connect(): Transport;
+}
+
+const PLACE = functionAddress(0, 4);
+const GUEST_RAM_BYTES = 64 << 20;
+
+/** A machine with one virtio function, brought up by its firmware. DMA goes to `ram`. */
+function hostWith({ pci }: VirtioFunction, ram?: GuestMemory): Stage {
+  const machine = new Machine();
+  machine.plug(pci, PLACE, new DmaDomain(ram ?? machine.ram));
+  runFirmware(machine);
+  return { name: 'host', machine, function: findFunction(machine, PLACE)! };
+}
+
+/** A guest that is shown the host's function as an ordinary legacy one, and drives it through ports. */
+function translated(make: () => VirtioFunction, intx: boolean): DemoSetup {
+  const ram = GuestMemory.allocate({ start: 0, length: GUEST_RAM_BYTES });
+  const host = hostWith(make(), ram);
+  const machine = new Machine({ ram });
+  machine.plug(presentLegacy(host.machine, PLACE).pci, PLACE);
+  runFirmware(machine);
+  const guest: Stage = { name: 'guest', machine, function: findFunction(machine, PLACE)! };
+  return {
+    stages: [guest, host],
+    connect: () =>
+      new LegacyTransport(machine, guest.function, portAccess(machine, guest.function), { intx }),
+  };
+}
+
+/** A driver in the host, at the function itself. */
+function direct(fn: VirtioFunction, transport: (stage: Stage) => Transport): DemoSetup {
+  const host = hostWith(fn);
+  return { stages: [host], connect: () => transport(host) };
+}
+
+/** Sets a block device up behind a window. @param intx no MSI-X for the driver. */
+export function setUp(window: WindowName, storage: Storage, intx: boolean): DemoSetup {
+  const device = () => new BlockDevice({ storage });
+  switch (window) {
+    case 'io-bar':
+      return translated(() => virtioFunction(device(), { kind: 'transitional' }), intx);
+    case 'mmr':
+      return translated(() => mmrFunction(device()), intx);
+    case 'native-mmr':
+      return direct(
+        mmrFunction(device()),
+        ({ machine, function: fn }) =>
+          new LegacyTransport(machine, fn, memoryAccess(machine, fn, draft2023), { intx }),
+      );
+    case 'modern':
+      return direct(
+        virtioFunction(device(), { kind: 'modern' }),
+        ({ machine, function: fn }) => new ModernTransport(machine, fn, { intx }),
+      );
+  }
+}

@@ -1,0 +1,98 @@
+import { type FunctionAddress, functionAddress } from '../core/index.ts';
+import { type FoundFunction, runFirmware } from '../driver/index.ts';
+import {
+  bareCapabilityDraft,
+  type Draft,
+  draft2023,
+  fixedVectorsDraft,
+  mmrFunction,
+  presentLegacy,
+} from '../mmr/index.ts';
+import { Machine, type PciFunction } from '../pci/index.ts';
+import {
+  BlockDevice,
+  type DeviceBehaviour,
+  EntropyDevice,
+  MemoryStorage,
+  type VirtioFunction,
+  virtioFunction,
+} from '../virtio/index.ts';
+
+/** A function on the machine of {@link everyFunction}, as its firmware found it. */
+export interface ShownFunction {
+  readonly found: FoundFunction;
+  /** How it was built. */
+  readonly label: string;
+  /** The draft by which its capabilities are read. */
+  readonly draft: Draft;
+}
+
+interface Built {
+  readonly label: string;
+  readonly pci: PciFunction;
+  readonly draft?: Draft;
+}
+
+const DISK_BYTES = 1 << 20;
+
+/**
+ * lspci takes the upper half of a 64-bit BAR for a BAR of its own when it reads a dump and the half is not 0: it then
+ * shows a region that is not there.
+ */
+const BELOW_4_GIB = { start: 0xd0000000, end: 0xe0000000 };
+
+/** Device types that can be built; a new one is a new line. */
+const devices: readonly (() => DeviceBehaviour)[] = [
+  () => new BlockDevice({ storage: new MemoryStorage(new Uint8Array(DISK_BYTES)) }),
+  () => new EntropyDevice(),
+];
+
+/** A function of a host's machine, as its guest is shown it. */
+function presented({ pci }: VirtioFunction): PciFunction {
+  const host = new Machine();
+  const place = functionAddress(0, 1);
+  host.plug(pci, place);
+  runFirmware(host);
+  return presentLegacy(host, place).pci;
+}
+
+/** Every kind of function around one type of device. */
+function kindsOf(device: () => DeviceBehaviour): Built[] {
+  const conventional = (['legacy', 'transitional', 'modern'] as const).map((kind) => ({
+    label: kind,
+    pci: virtioFunction(device(), { kind }).pci,
+  }));
+  const express = virtioFunction(device(), { kind: 'transitional', express: true, powerManagement: true });
+  const drafts = [draft2023, fixedVectorsDraft, bareCapabilityDraft].map((draft) => ({
+    label: `${draft.name}, a BAR of its own`,
+    draft,
+    pci: mmrFunction(device(), { draft, placement: 'own' }).pci,
+  }));
+  return [
+    ...conventional,
+    { label: 'transitional, PCI Express, power management', pci: express.pci },
+    ...drafts,
+    { label: 'mmr-2023, in the modern BAR', pci: mmrFunction(device(), { placement: 'shared' }).pci },
+    {
+      label: "a guest's view of transitional",
+      pci: presented(virtioFunction(device(), { kind: 'transitional' })),
+    },
+    { label: "a guest's view of mmr-2023", pci: presented(mmrFunction(device())) },
+  ];
+}
+
+/** A machine with one function of every kind that this project builds, brought up by its firmware. */
+export function everyFunction(): { machine: Machine; functions: ShownFunction[] } {
+  const machine = new Machine();
+  const built = new Map<FunctionAddress, Built>();
+  for (const [index, each] of devices.flatMap(kindsOf).entries()) {
+    const address = functionAddress(0, index + 1);
+    machine.plug(each.pci, address);
+    built.set(address, each);
+  }
+  const functions = runFirmware(machine, { prefetchable64: BELOW_4_GIB }).map((found) => {
+    const { label = 'host bridge', draft = draft2023 } = built.get(found.address) ?? {};
+    return { found, label, draft };
+  });
+  return { machine, functions };
+}

@@ -1,0 +1,74 @@
+import { BAR_INDICATOR_MASK, messageControl } from '../pci/index.ts';
+import type { BarDescription, CapabilityDescription, FunctionDescription } from '../trace/index.ts';
+import { bytesText, columns, hexText } from './output.ts';
+
+/** Names of the classes that the functions here have (PCI Code and ID Assignment). */
+const classNames: Readonly<Record<number, string>> = {
+  2: 'Unclassified device',
+  255: 'Unclassified device',
+  256: 'SCSI storage controller',
+  512: 'Ethernet controller',
+  1536: 'Host bridge',
+  1920: 'Communication controller',
+};
+
+/** Class, ids and revision on one line, in the manner of `lspci -nn`. */
+export function titleOf(fn: FunctionDescription): string {
+  const classId = fn.classCode >> 8;
+  const name = `${classNames[classId] ?? 'Class'} [${hexText(classId, 4)}]`;
+  const ids = `[${hexText(fn.vendorId, 4)}:${hexText(fn.deviceId, 4)}]`;
+  const revision = fn.revisionId === 0 ? '' : ` (rev ${hexText(fn.revisionId, 2)})`;
+  return fn.device === null ? `${name}: ${ids}${revision}` : `${name}: ${fn.device} ${ids}${revision}`;
+}
+
+function barCells({ index, kind, prefetchable, address, sizeBytes }: BarDescription): string[] {
+  const what =
+    kind === 'io'
+      ? 'I/O ports'
+      : `${kind === 'memory64' ? '64' : '32'}-bit memory${prefetchable ? ', prefetchable' : ''}`;
+  return [`BAR${index}`, what, `at 0x${hexText(address)}`, bytesText(sizeBytes)];
+}
+
+const placeText = (bar: number, offset: number) => `BAR${bar} +0x${hexText(offset)}`;
+
+/** What a capability points at, where it points at something. */
+function capabilityText({ fields }: CapabilityDescription): string {
+  const { bar, offset, length, notifyOffMultiplier } = fields;
+  if (fields['messageControl'] !== undefined) {
+    const place = (value = 0) => placeText(value & BAR_INDICATOR_MASK, value & ~BAR_INDICATOR_MASK);
+    const vectors = (fields['messageControl'] & messageControl.tableSize) + 1;
+    return `${vectors} vectors, table ${place(fields['table'])}, pending bits ${place(fields['pendingBits'])}`;
+  }
+  if (bar === undefined || offset === undefined || length === undefined || length === 0) return '';
+  const multiplier = notifyOffMultiplier === undefined ? '' : `, multiplier ${notifyOffMultiplier}`;
+  return `${placeText(bar, offset)}, ${bytesText(length)}${multiplier}`;
+}
+
+function capabilityCells(each: CapabilityDescription): string[] {
+  return [hexText(each.offset, 2), each.name, capabilityText(each)];
+}
+
+/** BARs and capability chain, a line each. */
+export function detailLines(fn: FunctionDescription, indent: string): string[] {
+  const bars = columns(fn.bars.map(barCells));
+  const chain = columns([...fn.capabilities, ...fn.extended].map(capabilityCells));
+  const pin = fn.interruptPin === 0 ? [] : [`INT${'-ABCD'[fn.interruptPin]}# on line ${fn.interruptLine}`];
+  const subsystem = `subsystem ${hexText(fn.subsystemVendorId, 4)}:${hexText(fn.subsystemId, 4)}`;
+  const first = fn.subsystemVendorId === 0 ? pin : [subsystem, ...pin];
+  return [...(first.length === 0 ? [] : [first.join(', ')]), ...bars, ...chain].map((line) => indent + line);
+}
+
+/** A function as plain data, ids and addresses in hexadecimal as people write them. */
+export function functionJson(fn: FunctionDescription): object {
+  const id = (value: number, digits = 4) => `0x${hexText(value, digits)}`;
+  return {
+    ...fn,
+    vendorId: id(fn.vendorId),
+    deviceId: id(fn.deviceId),
+    revisionId: fn.revisionId,
+    classCode: id(fn.classCode, 6),
+    subsystemVendorId: id(fn.subsystemVendorId),
+    subsystemId: id(fn.subsystemId),
+    bars: fn.bars.map((bar) => ({ ...bar, address: id(bar.address, 0) })),
+  };
+}

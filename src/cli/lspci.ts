@@ -1,0 +1,97 @@
+import { type FunctionAddress, formatFunctionAddress, functionAddress } from '../core/index.ts';
+import { CONVENTIONAL_BYTES, EXTENDED_BYTES } from '../pci/index.ts';
+import { describeFunction } from '../trace/index.ts';
+import { type Command, exitStatus, readOptions, UsageError } from './command.ts';
+import { configDump, readConfig } from './config-dump.ts';
+import { everyFunction, type ShownFunction } from './every-function.ts';
+import { detailLines, functionJson, titleOf } from './function-view.ts';
+import { hexText, print, printJson } from './output.ts';
+
+const help = `Usage: virtiolab lspci [-v] [-x | -xxx | -xxxx] [-s SLOT] [--json]
+
+Builds a machine with one function of every kind that this project builds, and lists it as lspci lists a real one.
+
+  -v, --verbose    BARs and capabilities of each function
+  -x, --hex        the first 64 bytes of configuration space in hexadecimal
+  -xxx             the first 256 bytes
+  -xxxx            all of it: 4096 bytes where the function is PCI Express
+  -s, --slot SLOT  one function only: its device, or bus:device.function, in hexadecimal
+  --json           one JSON document on standard output
+  -h, --help       print this text
+
+Exit status: 0; 2 when called wrongly.
+
+Example: dump every function, and let the pciutils decode it
+  virtiolab lspci -xxxx > functions.txt && lspci -F functions.txt -vvv`;
+
+const HEADER_BYTES = 64;
+const SLOT = /^(?:(?:0000:)?(?<bus>[0-9a-f]{1,2}):)?(?<device>[0-9a-f]{1,2})(?:\.(?<fn>[0-7]))?$/i;
+
+/** Bytes that so many `-x` ask for. */
+const bytesFor = (count: number) =>
+  count >= 4 ? EXTENDED_BYTES : count === 3 ? CONVENTIONAL_BYTES : count > 0 ? HEADER_BYTES : 0;
+
+/** @throws UsageError for what is no slot. */
+function parseSlot(text: string): FunctionAddress {
+  const { bus = '0', device, fn = '0' } = SLOT.exec(text)?.groups ?? {};
+  if (device === undefined || Number.parseInt(device, 16) > 31)
+    throw new UsageError(
+      `'${text}' is no slot; wants a device such as 04, or bus:device.function such as 00:04.0`,
+    );
+  return functionAddress(Number.parseInt(bus, 16), Number.parseInt(device, 16), Number(fn));
+}
+
+function select(functions: readonly ShownFunction[], slot: string | undefined): readonly ShownFunction[] {
+  if (slot === undefined) return functions;
+  const address = parseSlot(slot);
+  const selected = functions.filter(({ found }) => found.address === address);
+  if (selected.length > 0) return selected;
+  const [first, last] = [functions[0]!, functions.at(-1)!].map(({ found }) =>
+    formatFunctionAddress(found.address),
+  );
+  throw new UsageError(`no function at '${slot}'; there are functions from ${first} to ${last}`);
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  const options = readOptions(args, {
+    verbose: { type: 'boolean', short: 'v' },
+    hex: { type: 'boolean', short: 'x', multiple: true },
+    slot: { type: 'string', short: 's' },
+  });
+  if (options.help === true) {
+    print(help);
+    return exitStatus.good;
+  }
+  const { machine, functions } = everyFunction();
+  const bytes = bytesFor(options.hex?.length ?? 0);
+  const shown = select(functions, options.slot).map(({ found, label, draft }) => ({
+    found,
+    label,
+    description: describeFunction(machine, found, draft),
+    config: readConfig(machine, found, bytes),
+  }));
+  if (options.json === true) {
+    const hexOf = (config: Uint8Array) => [...config].map((byte) => hexText(byte, 2)).join('');
+    printJson({
+      functions: shown.map(({ label, description, config }) => ({
+        ...functionJson(description),
+        label,
+        ...(bytes > 0 ? { config: hexOf(config) } : {}),
+      })),
+    });
+    return exitStatus.good;
+  }
+  for (const { found, label, description, config } of shown) {
+    const [title, ...dump] = configDump(found.address, `${titleOf(description)} (${label})`, config);
+    print(title!, ...(options.verbose === true ? detailLines(description, '\t') : []), ...dump);
+    // An empty line ends a function in the format of the pciutils.
+    if (options.verbose === true || bytes > 0) print('');
+  }
+  return exitStatus.good;
+}
+
+export const lspci: Command = {
+  summary: 'list every kind of function, with hexadecimal dumps that the real lspci reads',
+  help,
+  run,
+};

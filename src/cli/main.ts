@@ -1,0 +1,96 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { VirtiolabError } from '../core/index.ts';
+import { FileStorageError } from '../hosts/node/index.ts';
+import { CommandError, exitStatus, UsageError } from './command.ts';
+import { commands } from './commands.ts';
+import { columns, print } from './output.ts';
+
+const DEFAULT_COMMAND = 'demo';
+
+const list = columns(Object.entries(commands).map(([name, { summary }]) => [`  ${name}`, summary]));
+
+const help = `Usage: virtiolab [COMMAND] [OPTION]...
+
+A laboratory for the virtio PCI transport. Without a command it runs ${DEFAULT_COMMAND}.
+
+Commands:
+${list.join('\n')}
+
+  -h, --help   print this text; after a command, print that command's
+  --version    print the version
+
+Every command takes --json, writes diagnostics to standard error, and exits 0 when all is good, 1 when it found
+something or failed, 2 when it was called wrongly.
+
+Example: drive a disk image through a port-to-memory translator
+  virtiolab demo --window mmr`;
+
+function version(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+/** Runs a command line without the program's name. @returns the exit status. */
+async function main(args: readonly string[]): Promise<number> {
+  const [name = DEFAULT_COMMAND, ...rest] = args;
+  if (name === '--help' || name === '-h') {
+    print(help);
+    return exitStatus.good;
+  }
+  if (name === '--version') {
+    print(version());
+    return exitStatus.good;
+  }
+  if (name.startsWith('-'))
+    throw new UsageError(`option '${name}' wants a command before it, as in ${DEFAULT_COMMAND} ${name}`);
+  if (!Object.hasOwn(commands, name))
+    throw new UsageError(`unknown command '${name}'; commands are ${Object.keys(commands).join(', ')}`);
+  return commands[name]!.run(rest);
+}
+
+/** Exit status of an error. */
+function statusOf(error: unknown): number {
+  return error instanceof UsageError || error instanceof FileStorageError
+    ? exitStatus.usage
+    : exitStatus.failed;
+}
+
+/** What a user is told of an error: one line, never a stack. */
+function lineOf(error: unknown): string {
+  const { message = String(error), code } = (error ?? {}) as NodeJS.ErrnoException;
+  const known =
+    error instanceof UsageError ||
+    error instanceof CommandError ||
+    error instanceof VirtiolabError ||
+    // Errors of the system say what failed and on which file.
+    code !== undefined;
+  return `virtiolab: ${known ? '' : 'internal error: '}${message.replace(/\p{Cc}+/gu, ' ')}`;
+}
+
+function fail(error: unknown): never {
+  process.stderr.write(`${lineOf(error)}\n`);
+  process.exit(statusOf(error));
+}
+
+/** A device that does not answer keeps nothing running, and the program would end in silence. */
+let ended = false;
+
+process.on('uncaughtException', fail);
+// Whoever reads our output may stop early, as `head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') fail(error);
+  ended = true;
+  process.exit(exitStatus.good);
+});
+
+process.on('exit', (status) => {
+  if (ended || status !== exitStatus.good) return;
+  process.stderr.write('virtiolab: gave up: the device does not answer\n');
+  process.exitCode = exitStatus.failed;
+});
+
+main(process.argv.slice(2)).then((status) => {
+  ended = true;
+  process.exitCode = status;
+}, fail);

@@ -1,0 +1,81 @@
+import type { Bus, FunctionAddress, RegisterMap, Width } from '../core/index.ts';
+import { type Draft, draft2023, encodings } from '../mmr/layout/index.ts';
+import {
+  capabilityHeader,
+  capabilityId,
+  express,
+  extendedCapabilityId,
+  extendedHeader,
+  msixCapability,
+  powerManagement,
+  type0Header,
+} from '../pci/layout/index.ts';
+import {
+  notifyCapability,
+  pciConfigCapability,
+  structureCapability,
+  structureType,
+} from '../virtio/layout/index.ts';
+
+/** A table at a place in configuration space. */
+export interface PlacedTable {
+  readonly name: string;
+  readonly start: number;
+  readonly map: RegisterMap;
+}
+
+/** Where a function's capabilities stand, as whoever enumerated it found them. */
+export interface CapabilityPlaces {
+  readonly address: FunctionAddress;
+  readonly capabilities: readonly { readonly id: number; readonly offset: number }[];
+  readonly extended: readonly { readonly id: number; readonly offset: number }[];
+}
+
+/** The key of a value in a table of constants, or the value in hexadecimal. */
+export function keyOf(table: Readonly<Record<string, number>>, value: number): string {
+  const found = Object.entries(table).find(([, each]) => each === value);
+  return found === undefined ? `0x${value.toString(16)}` : found[0];
+}
+
+const ordinary: Readonly<Record<number, RegisterMap>> = {
+  [capabilityId.powerManagement]: powerManagement,
+  [capabilityId.express]: express,
+  [capabilityId.msix]: msixCapability,
+};
+
+const structures: Readonly<Record<number, RegisterMap>> = {
+  [structureType.notify]: notifyCapability,
+  [structureType.pciConfig]: pciConfigCapability,
+};
+
+/** Reads a register of a capability. */
+export function readField(bus: Bus, address: FunctionAddress, table: PlacedTable, name: string): number {
+  const { offset, width, count } = table.map[name]!;
+  const bytes = width * count;
+  let value = 0;
+  for (let i = bytes - 1; i >= 0; i--)
+    value = value * 256 + bus.configRead(address, table.start + offset + i, 1);
+  return value;
+}
+
+/**
+ * The tables by which a function's configuration space is read: its header, then its capabilities in the order of its
+ * lists. A capability that no table describes has its header's table and its id as its name.
+ */
+export function configTables(bus: Bus, fn: CapabilityPlaces, draft: Draft = draft2023): PlacedTable[] {
+  const header: PlacedTable = { name: 'header', start: 0, map: type0Header };
+  const lower = fn.capabilities.map(({ id, offset }): PlacedTable => {
+    if (id !== capabilityId.vendorSpecific)
+      return { name: keyOf(capabilityId, id), start: offset, map: ordinary[id] ?? capabilityHeader };
+    const at = offset + structureCapability.structureType.offset;
+    const type = bus.configRead(fn.address, at, structureCapability.structureType.width as Width);
+    const name = `virtio ${keyOf(structureType, type)}`;
+    return { name, start: offset, map: structures[type] ?? structureCapability };
+  });
+  const upper = fn.extended.map(({ id, offset }): PlacedTable => {
+    if (id !== draft.extendedCapabilityId)
+      return { name: keyOf(extendedCapabilityId, id), start: offset, map: extendedHeader };
+    return { name: `virtio ${draft.name}`, start: offset, map: encodings[draft.encoding] };
+  });
+  return [header, ...lower, ...upper];
+}

@@ -1,0 +1,111 @@
+import { type Bus, formatFunctionAddress, type Width } from '../core/index.ts';
+import { type Draft, draft2023 } from '../mmr/layout/index.ts';
+import { capabilityHeader, extendedHeader, type0Header } from '../pci/layout/index.ts';
+import { type DeviceTypeName, deviceTypes, structureType } from '../virtio/layout/index.ts';
+import { configTables, keyOf, type PlacedTable, readField } from './config-tables.ts';
+import type { FunctionToDecode } from './decode.ts';
+import { identify } from './identity.ts';
+
+/** What kind of virtio function it is: which windows for drivers stand on it. */
+export type VirtioKind = 'legacy' | 'transitional' | 'modern' | 'mmr';
+
+/** A base address register that is in use. `sizeBytes` was measured; `address` is 0 while unassigned. */
+export interface BarDescription {
+  readonly index: number;
+  readonly kind: 'io' | 'memory32' | 'memory64';
+  readonly prefetchable: boolean;
+  readonly address: number;
+  readonly sizeBytes: number;
+}
+
+/** A capability with its fields by name, header fields left out. */
+export interface CapabilityDescription {
+  readonly offset: number;
+  readonly id: number;
+  readonly name: string;
+  readonly fields: Readonly<Record<string, number>>;
+}
+
+/** A function as its configuration space shows it, in plain data. */
+export interface FunctionDescription {
+  readonly address: string;
+  readonly vendorId: number;
+  readonly deviceId: number;
+  readonly revisionId: number;
+  readonly classCode: number;
+  readonly subsystemVendorId: number;
+  readonly subsystemId: number;
+  readonly interruptPin: number;
+  readonly interruptLine: number;
+  /** Null where the function is not virtio, or of a type without a transitional id. */
+  readonly type: DeviceTypeName | null;
+  readonly kind: VirtioKind | null;
+  /** Name of the device type, as `virtio-blk`. */
+  readonly device: string | null;
+  readonly bars: readonly BarDescription[];
+  readonly capabilities: readonly CapabilityDescription[];
+  readonly extended: readonly CapabilityDescription[];
+}
+
+/** A function as software found it, with what enumeration measured. */
+export interface FunctionToDescribe extends FunctionToDecode {
+  readonly revisionId: number;
+  readonly classCode: number;
+  readonly subsystemId: number;
+  readonly interruptLine: number;
+  readonly interruptPin: number;
+  readonly bars: readonly (Omit<BarDescription, 'sizeBytes'> & { readonly size: number })[];
+}
+
+const HEADER_FIELDS = new Set<unknown>([
+  ...Object.values(capabilityHeader),
+  ...Object.values(extendedHeader),
+]);
+
+function capability(bus: Bus, fn: FunctionToDescribe, table: PlacedTable, id: number): CapabilityDescription {
+  const names = Object.keys(table.map).filter((name) => !HEADER_FIELDS.has(table.map[name]));
+  const fields = names.map((name) => [name, readField(bus, fn.address, table, name)] as const);
+  return { offset: table.start, id, name: table.name, fields: Object.fromEntries(fields) };
+}
+
+const commonStructure = `virtio ${keyOf(structureType, structureType.common)}`;
+
+/**
+ * Reads everything that a function's configuration space says of itself.
+ * @param draft by which an MMR function was made.
+ */
+export function describeFunction(
+  bus: Bus,
+  fn: FunctionToDescribe,
+  draft: Draft = draft2023,
+): FunctionDescription {
+  const [, ...tables] = configTables(bus, fn, draft);
+  const places = [...fn.capabilities, ...fn.extended];
+  const all = tables.map((table, i) => capability(bus, fn, table, places[i]!.id));
+  const identity = identify(fn.vendorId, fn.deviceId, draft);
+  const hasStructures = all.some(({ name }) => name === commonStructure);
+  const { subsystemVendorId } = type0Header;
+  return {
+    address: formatFunctionAddress(fn.address),
+    vendorId: fn.vendorId,
+    deviceId: fn.deviceId,
+    revisionId: fn.revisionId,
+    classCode: fn.classCode,
+    subsystemVendorId: bus.configRead(fn.address, subsystemVendorId.offset, subsystemVendorId.width as Width),
+    subsystemId: fn.subsystemId,
+    interruptPin: fn.interruptPin,
+    interruptLine: fn.interruptLine,
+    type: identity?.type ?? null,
+    kind: identity?.ids === 'legacy' && hasStructures ? 'transitional' : (identity?.ids ?? null),
+    device: identity === null ? null : deviceTypes[identity.type].name,
+    bars: fn.bars.map(({ size, index, kind, prefetchable, address }) => ({
+      index,
+      kind,
+      prefetchable,
+      address,
+      sizeBytes: size,
+    })),
+    capabilities: all.slice(0, fn.capabilities.length),
+    extended: all.slice(fn.capabilities.length),
+  };
+}

@@ -1,0 +1,130 @@
+import type { Register, RegisterMap } from '../core/index.ts';
+import { command, messageControl, msixCapability, status, type0Header } from '../pci/layout/index.ts';
+import {
+  blockConfig,
+  blockFeature,
+  commonConfig,
+  type DeviceTypeName,
+  deviceStatus,
+  feature,
+  isrStatus,
+  legacyHeader,
+  legacyVectors,
+  NO_VECTOR,
+  QUEUE_ADDRESS_UNIT,
+} from '../virtio/layout/index.ts';
+import { keyOf } from './config-tables.ts';
+
+/** Device configuration and feature bits of a device type; a new type is a new line. */
+export const typeTables: Partial<
+  Record<
+    DeviceTypeName,
+    { readonly config: RegisterMap; readonly features: Readonly<Record<string, number>> }
+  >
+> = {
+  block: { config: blockConfig, features: blockFeature },
+};
+
+/** The structures of one register that the modern interface has beside the common configuration. */
+export const isrStructure = { isrStatus: { ...legacyHeader.isrStatus, offset: 0 } };
+export const notifyStructure = { queueNotify: { ...legacyHeader.queueNotify, offset: 0 } };
+
+/** What a value's meaning may depend on. */
+export interface ValueContext {
+  readonly type: DeviceTypeName | null;
+  /** The value was written, not read. */
+  readonly write: boolean;
+  /** 32-bit word of the feature set that a feature register shows. */
+  readonly featureWord: number;
+}
+
+export const hex = (value: number, width: number) => `0x${value.toString(16).padStart(2 * width, '0')}`;
+
+const decimal = (value: number) => value.toString();
+
+/** Names of the bits that are set, and what is left over in hexadecimal; `-` for none. */
+function bitNames(named: readonly (readonly [name: string, mask: number])[], value: number): string {
+  const names: string[] = [];
+  let rest = value;
+  for (const [name, mask] of named) {
+    if ((value & mask) === 0) continue;
+    names.push(name);
+    rest = (rest & ~mask) >>> 0;
+  }
+  if (rest !== 0) names.push(`0x${rest.toString(16)}`);
+  return names.length === 0 ? '-' : names.join(' ');
+}
+
+const flags = (table: Readonly<Record<string, number>>) => {
+  const named = Object.entries(table);
+  return (value: number) => bitNames(named, value);
+};
+
+/** Names of the features in a 32-bit word: those of the type first, as theirs are the low bits. */
+export function featureNames(type: DeviceTypeName | null, word: number, value: number): string {
+  const own = type === null ? {} : (typeTables[type]?.features ?? {});
+  const named = Object.entries({ ...own, ...feature })
+    .filter(([, bit]) => bit >> 5 === word)
+    .map(([name, bit]) => [name, (1 << (bit & 31)) >>> 0] as const);
+  return bitNames(named, value);
+}
+
+const features = (value: number, { type, featureWord }: ValueContext) =>
+  featureNames(type, featureWord, value);
+const vector = (value: number) => (value === NO_VECTOR ? keyOf({ NO_VECTOR }, value) : decimal(value));
+const page = (value: number) =>
+  value === 0 ? '-' : `page at 0x${(value * QUEUE_ADDRESS_UNIT).toString(16)}`;
+
+/** The table's size is read-only: drivers write 0 there. */
+function control(value: number): string {
+  const { enable, functionMask, tableSize } = messageControl;
+  const bits = bitNames(Object.entries({ enable, functionMask }), value & ~tableSize);
+  return (value & tableSize) === 0 ? bits : `${bits}, ${(value & tableSize) + 1} vectors`;
+}
+
+const statusBits = flags(deviceStatus);
+const virtioStatus = (value: number, { write }: ValueContext) =>
+  value === 0 && write ? 'reset' : statusBits(value);
+
+/** How to say what a register holds. Registers without an entry are numbers: decimal below, hexadecimal elsewhere. */
+const meanings = new Map<Register, (value: number, context: ValueContext) => string>([
+  [type0Header.command, flags(command)],
+  [type0Header.status, flags(status)],
+  [msixCapability.messageControl, control],
+  [legacyHeader.deviceFeatures, features],
+  [legacyHeader.driverFeatures, features],
+  [legacyHeader.queueAddress, page],
+  [legacyHeader.deviceStatus, virtioStatus],
+  [legacyHeader.isrStatus, flags(isrStatus)],
+  [isrStructure.isrStatus, flags(isrStatus)],
+  [legacyVectors.configMsixVector, vector],
+  [legacyVectors.queueMsixVector, vector],
+  [commonConfig.deviceFeature, features],
+  [commonConfig.driverFeature, features],
+  [commonConfig.deviceStatus, virtioStatus],
+  [commonConfig.configMsixVector, vector],
+  [commonConfig.queueMsixVector, vector],
+]);
+
+const counted = new Set<Register>([
+  legacyHeader.queueSize,
+  legacyHeader.queueSelect,
+  legacyHeader.queueNotify,
+  notifyStructure.queueNotify,
+  commonConfig.deviceFeatureSelect,
+  commonConfig.driverFeatureSelect,
+  commonConfig.numQueues,
+  commonConfig.configGeneration,
+  commonConfig.queueSelect,
+  commonConfig.queueSize,
+  commonConfig.queueEnable,
+  commonConfig.queueNotifyOffset,
+  ...Object.values(typeTables).flatMap(({ config }) => Object.values(config)),
+]);
+
+/** What a register's value says, in words; '' where the number says it all. */
+export function meaningOf(register: Register, value: number, context: ValueContext): string {
+  const meaning = meanings.get(register);
+  if (meaning !== undefined) return meaning(value, context);
+  return counted.has(register) ? decimal(value) : '';
+}

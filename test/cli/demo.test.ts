@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { firstDifference, pattern, pieces, writtenRanges } from '../../src/cli/demo-pattern.ts';
+import { runDemo } from '../../src/cli/demo-run.ts';
+import { demoLines } from '../../src/cli/demo-view.ts';
+import { windowNames } from '../../src/cli/demo-windows.ts';
+import { MemoryStorage, type Storage } from '../../src/virtio/index.ts';
+import { virtiolab } from './run.ts';
+
+const bytes = Uint8Array.from({ length: 200 * 512 }, (_, i) => (i * 31 + (i >> 9)) & 0xff);
+const sha256 = createHash('sha256').update(bytes).digest('hex');
+
+let folder: string;
+let temporary: string;
+let path: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'virtiolab-test-'));
+  temporary = join(folder, 'tmp');
+  mkdirSync(temporary);
+  path = join(folder, 'disk.img');
+  writeFileSync(path, bytes);
+  // Also what a user may have: an image that nobody may write to.
+  chmodSync(path, 0o444);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe.concurrent('demo', () => {
+  it.for(windowNames)('reads and writes an image through %s', async (window) => {
+    const { status, stdout, stderr } = await virtiolab(['demo', '--image', path, '--window', window]);
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toContain(`SHA-256 ${sha256}, equal to the file's`);
+    expect(stdout).toContain('the file holds exactly what was written');
+    expect(stdout).toMatch(/deviceStatus +07|deviceStatus +0f/);
+    expect(stdout).not.toContain('\u001b');
+    expect(new Uint8Array(readFileSync(path))).toEqual(bytes);
+  });
+
+  it('shows which memory accesses each port access became', async () => {
+    const { stdout } = await virtiolab(['demo', '--image', path, '--window', 'mmr']);
+    expect(stdout).toMatch(/out +c012 +deviceStatus +07 +acknowledge driver driverOk +W c0001012 07\n/);
+    expect(stdout).toMatch(/out +c010 +queueNotify +0000 +0 +w c0001010 0000\n/);
+    expect(stdout).toMatch(/100 +virtio mmr-2023 +BAR0 \+0x1000, 60 bytes\n/);
+    expect(stdout).toMatch(/\[1af4:1001\], legacy\n/);
+    expect(stdout).toMatch(/\[1af4:10fa\], mmr\n/);
+  });
+
+  it('hides the vector registers from a guest without MSI-X, and keeps its interrupt line', async () => {
+    const { stdout } = await virtiolab(['demo', '--image', path, '--intx']);
+    expect(stdout).toMatch(/in +c014 +config\.capacity\.low +000000c8 +200 +r c0001018 000000c8\n/);
+    expect(stdout).toMatch(/in +c013 +isrStatus +01 +queue +r c0001013 01\n/);
+    expect(stdout).toMatch(/irq +line 11 up\n/);
+  });
+
+  it.for(windowNames)('prints one document for %s with --json', async (window) => {
+    const { status, stdout, stderr } = await virtiolab([
+      'demo',
+      '--image',
+      path,
+      '--window',
+      window,
+      '--json',
+    ]);
+    expect([status, stderr]).toEqual([0, '']);
+    const document = JSON.parse(stdout);
+    expect(document).toMatchObject({
+      window,
+      image: { path, bytes: bytes.length, sha256 },
+      read: { bytes: bytes.length, sha256, equal: true },
+      write: { bytes: bytes.length, differsAt: null, equal: true },
+      requests: { read: 3, write: 2, flush: 1 },
+      good: true,
+    });
+    const direct = window === 'native-mmr' || window === 'modern';
+    expect(document.functions.map(({ machine }: { machine: string }) => machine)).toEqual(
+      direct ? ['host'] : ['guest', 'host'],
+    );
+    expect(document.bringUp.trace.length).toBeGreaterThan(20);
+  });
+
+  it('makes a real image where none is given, and leaves nothing behind', async () => {
+    const { status, stdout } = await virtiolab([], { TMPDIR: temporary });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^Window mmr, image a tar archive of this project's \d+ files, /);
+    expect(stdout).toContain("equal to the file's");
+    expect(readdirSync(temporary).filter((name) => name.startsWith('virtiolab'))).toEqual([]);
+  });
+});
+
+describe('what the demonstration does when things go wrong', () => {
+  const image = (copy = path) => ({ path, origin: 'test', bytes: bytes.length, sha256, copy });
+
+  it('says that the device failed, and how', async () => {
+    const broken: Storage = {
+      length: bytes.length,
+      readOnly: false,
+      read: (transfer) => transfer.done(false),
+      write: (transfer) => transfer.done(false),
+      flush: (transfer) => transfer.done(false),
+    };
+    await expect(runDemo('mmr', image(), broken, false)).rejects.toThrow(
+      'window mmr: the device failed: the device answered status 1 (ioError)',
+    );
+  });
+
+  it('finds a device that reads something else, and a file that was not written', async () => {
+    const wrong = bytes.slice();
+    wrong[70000]! ^= 1;
+    const result = await runDemo('io-bar', image(), new MemoryStorage(wrong), false);
+    expect(result).toMatchObject({ good: false, write: { differsAt: 0 } });
+    const text = demoLines(result).join('\n');
+    expect(text).toContain(`but the file's is ${sha256}`);
+    expect(text).toContain('the file is wrong at byte 0');
+  });
+});
+
+describe('the pattern that is written', () => {
+  it('covers small images whole and large ones at both ends', () => {
+    expect(writtenRanges(1024)).toEqual([{ start: 0, end: 1024 }]);
+    const [first, last] = writtenRanges(2 ** 40);
+    expect(first!.start).toBe(0);
+    expect(last!.end).toBe(2 ** 40);
+    expect(first!.end - first!.start + last!.end - last!.start).toBe(64 << 20);
+  });
+
+  it('differs from sector to sector', () => {
+    const sectors = Array.from({ length: 64 }, (_, i) => pattern({ start: i * 512, end: (i + 1) * 512 }));
+    expect(new Set(sectors.map((each) => each.join())).size).toBe(64);
+    expect(pattern({ start: 0, end: 1024 }).subarray(512)).toEqual(sectors[1]);
+  });
+
+  it('is found again, and whatever differs from it', async () => {
+    const copy = join(folder, 'copy.img');
+    const written = [{ start: 1024, end: 4096 }];
+    const expected = bytes.slice();
+    for (const piece of pieces(written)) expected.set(pattern(piece), piece.start);
+    writeFileSync(copy, expected);
+    expect(await firstDifference(path, copy, bytes.length, written)).toBe(null);
+    for (const at of [0, 1024, 4095, 4096, bytes.length - 1]) {
+      const spoilt = expected.slice();
+      spoilt[at]! ^= 0x80;
+      writeFileSync(copy, spoilt);
+      expect(await firstDifference(path, copy, bytes.length, written)).not.toBe(null);
+    }
+    writeFileSync(copy, expected.subarray(0, bytes.length - 512));
+    expect(await firstDifference(path, copy, bytes.length, written)).not.toBe(null);
+  });
+});

@@ -1,0 +1,203 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { everyFunction } from '../../src/cli/every-function.ts';
+import { formatFunctionAddress } from '../../src/core/index.ts';
+import { describeFunction, type FunctionDescription } from '../../src/trace/index.ts';
+import { run, virtiolab } from './run.ts';
+
+const { machine, functions } = everyFunction();
+const described = functions.map(({ found, label, draft }) => ({
+  label,
+  draft,
+  description: describeFunction(machine, found, draft),
+}));
+
+describe.concurrent('lspci', () => {
+  it('lists every function, a line each', async () => {
+    const { status, stdout, stderr } = await virtiolab(['lspci']);
+    expect([status, stderr]).toEqual([0, '']);
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines.map((line) => line.slice(0, 7))).toEqual(
+      functions.map(({ found }) => formatFunctionAddress(found.address)),
+    );
+    expect(lines[3]).toBe('00:03.0 SCSI storage controller [0100]: virtio-blk [1af4:1042] (rev 01) (modern)');
+  });
+
+  it('shows BARs and capabilities with -v', async () => {
+    const { stdout } = await virtiolab(['lspci', '-v', '-s', '5']);
+    expect(stdout).toMatch(/\n\tBAR0 +32-bit memory +at 0xc0004000 +8 KiB\n/);
+    expect(stdout).toMatch(/\n\t7c +msix +2 vectors, table BAR1 \+0x0, pending bits BAR1 \+0x800\n/);
+    expect(stdout).toMatch(/\n\t100 +virtio mmr-2023 +BAR0 \+0x1000, 60 bytes\n/);
+  });
+
+  it('dumps as many bytes as are asked for, where there are so many', async () => {
+    const lines = async (option: string, slot: string) =>
+      (await virtiolab(['lspci', option, '-s', slot])).stdout
+        .split('\n')
+        .filter((line) => /^[0-9a-f]+: /.test(line));
+    expect(await lines('-x', '5')).toHaveLength(4);
+    expect(await lines('-xxx', '5')).toHaveLength(16);
+    expect(await lines('-xxxx', '5')).toHaveLength(256);
+    expect(await lines('-xxxx', '1')).toHaveLength(16);
+  });
+
+  it('prints one document with --json', async () => {
+    const { status, stdout, stderr } = await virtiolab(['lspci', '--json', '-xxxx']);
+    expect([status, stderr]).toEqual([0, '']);
+    const { functions: listed } = JSON.parse(stdout);
+    expect(listed).toHaveLength(functions.length);
+    expect(listed[5]).toMatchObject({ address: '00:05.0', deviceId: '0x10fa', kind: 'mmr', type: 'block' });
+    expect(listed[5].extended).toEqual([
+      {
+        offset: 0x100,
+        id: 0xb,
+        name: 'virtio mmr-2023',
+        fields: {
+          vendorHeader: 0x0180000a,
+          bar: 0,
+          id: 0,
+          padding: 0,
+          offset: 0x1000,
+          length: 60,
+          reserved: 0,
+        },
+      },
+    ]);
+    expect(listed[5].config).toMatch(/^f41afa10[0-9a-f]+$/);
+    expect(listed[5].config).toHaveLength(2 * 4096);
+  });
+});
+
+describe('every kind of function', () => {
+  it('is there, for each type of device', () => {
+    for (const type of ['block', 'entropy']) {
+      const kinds = described.filter(({ description }) => description.type === type);
+      for (const kind of ['legacy', 'transitional', 'modern', 'mmr'])
+        expect(kinds.map(({ description }) => description.kind)).toContain(kind);
+    }
+    expect(new Set(described.map(({ draft }) => draft.name)).size).toBe(3);
+  });
+});
+
+const { status: missing, stdout: versionText } = spawnSync('lspci', ['--version'], { encoding: 'utf8' });
+const reason = missing === 0 ? '' : ' (skipped: no lspci here, install pciutils)';
+
+/** lspci tries to load the names of kernel modules; a machine without a kernel of its own has none. */
+const NO_KERNEL = /^lspci: Unable to load libkmod resources: .*\n/m;
+
+describe.skipIf(missing !== 0)(`the real ${versionText?.trim() ?? 'lspci'}${reason}`, () => {
+  let folder: string;
+  let dump: string;
+  let decoded: Map<string, string>;
+  let stderr: string;
+  let status: number | null;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'virtiolab-test-'));
+    dump = join(folder, 'functions.txt');
+    writeFileSync(dump, (await virtiolab(['lspci', '-xxxx'])).stdout);
+    const ran = await run('lspci', ['-F', dump, '-vvv', '-nn']);
+    ({ status, stderr } = ran);
+    decoded = new Map(
+      ran.stdout
+        .trimEnd()
+        .split('\n\n')
+        .map((block) => [block.slice(0, 7), block]),
+    );
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const text = ({ address }: FunctionDescription) => decoded.get(address)!;
+
+  it('decodes the dump without a word of complaint', () => {
+    expect(status).toBe(0);
+    expect(stderr.replace(NO_KERNEL, '')).toBe('');
+    expect([...decoded.keys()]).toEqual(described.map(({ description }) => description.address));
+    for (const block of decoded.values())
+      expect(block).not.toMatch(
+        /access denied|!!!|unknown header|broken|invalid|<unassigned>|<ignored>|\[disabled\]/i,
+      );
+  });
+
+  it('finds ids, class and interrupt', () => {
+    for (const { description } of described) {
+      const hex = (value: number) => value.toString(16).padStart(4, '0');
+      expect(text(description)).toContain(`[${hex(description.vendorId)}:${hex(description.deviceId)}]`);
+      expect(text(description)).toContain(`[${hex(description.classCode >> 8)}]`);
+      if (description.interruptPin !== 0)
+        expect(text(description)).toContain(`pin A routed to IRQ ${description.interruptLine}`);
+    }
+  });
+
+  it('finds every BAR, and no other', () => {
+    for (const { description } of described) {
+      const regions = [...text(description).matchAll(/\tRegion (\d): (.*)/g)].map(([, index, what]) => [
+        index,
+        what,
+      ]);
+      const expected = description.bars.map(({ index, kind, address, prefetchable }) => {
+        const at = address.toString(16);
+        const bits = kind === 'memory64' ? '64-bit' : '32-bit';
+        return [
+          `${index}`,
+          kind === 'io'
+            ? `I/O ports at ${at}`
+            : `Memory at ${at} (${bits}, ${prefetchable ? '' : 'non-'}prefetchable)`,
+        ];
+      });
+      expect(regions, description.address).toEqual(expected);
+    }
+  });
+
+  /** What lspci calls a capability of ours. It knows virtio structures by device ids 0x1000..0x107f only. */
+  const titleOf = (name: string, { kind }: FunctionDescription): RegExp => {
+    const structures: Record<string, string> = {
+      'virtio common': 'CommonCfg',
+      'virtio notify': 'Notify',
+      'virtio isr': 'ISR',
+      'virtio device': 'DeviceCfg',
+      'virtio pciConfig': '<unknown>',
+    };
+    if (name in structures)
+      return kind === 'mmr'
+        ? /^Vendor Specific Information: Len=1[04] <\?>$/
+        : new RegExp(`^Vendor Specific Information: VirtIO: ${structures[name]}$`);
+    const others: Record<string, RegExp> = {
+      msix: /^MSI-X: Enable- Count=2 Masked-$/,
+      express: /^Express \(v2\) Root Complex Integrated Endpoint, /,
+      powerManagement: /^Power Management version 3$/,
+      'virtio mmr-2023': /^Vendor Specific Information: ID=000a Rev=0 Len=018 <\?>$/,
+      'virtio mmr-fixed-vectors': /^Vendor Specific Information: ID=000a Rev=0 Len=018 <\?>$/,
+      // Without a vendor-specific header its first bytes are taken for one: the length comes out as 0.
+      'virtio mmr-bare-capability': /^Vendor Specific Information: ID=000a Rev=0 Len=000 <\?>$/,
+    };
+    return others[name] ?? /^a capability without a name$/;
+  };
+
+  it('names every capability', () => {
+    for (const { description } of described) {
+      const found = [...text(description).matchAll(/\tCapabilities: \[([0-9a-f]+)(?: v\d)?\] (.*)/g)];
+      const ours = [...description.capabilities, ...description.extended];
+      expect(found.map(([, at]) => Number.parseInt(at!, 16))).toEqual(ours.map(({ offset }) => offset));
+      for (const [i, [, , title]] of found.entries())
+        expect(title, description.address).toMatch(titleOf(ours[i]!.name, description));
+    }
+  });
+
+  it('reads the places of the virtio structures', () => {
+    const transitional = described.find(({ description }) => description.kind === 'transitional')!;
+    expect(text(transitional.description)).toContain(
+      'VirtIO: Notify\n\t\tBAR=4 offset=00003000 size=00001000 multiplier=00000004',
+    );
+  });
+
+  it('also reads a dump between our own -v lines', async () => {
+    const verbose = join(folder, 'verbose.txt');
+    writeFileSync(verbose, (await virtiolab(['lspci', '-v', '-xxxx'])).stdout);
+    const [one, other] = await Promise.all([dump, verbose].map((file) => run('lspci', ['-F', file, '-vv'])));
+    expect(other!.stdout).toBe(one!.stdout);
+  });
+});
