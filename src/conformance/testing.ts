@@ -1,0 +1,6 @@
+/** fast-check arbitraries for those who test a driver, a device or a hypervisor: the subpath `virtiolab/testing`. */
+export * from './testing/accesses.ts';
+export * from './testing/block-requests.ts';
+export * from './testing/orders.ts';
+export * from './testing/rings.ts';
+export * from './testing/scribe.ts';

@@ -1,0 +1,55 @@
+import fc from 'fast-check';
+import { inOrder, lengthOf, maskOf, type RegisterMap, sizeOf, type Width } from '../../core/index.ts';
+
+/** One access to a block of registers. `offset` in bytes from its start; a `value` of null reads. */
+export interface RegisterAccess {
+  readonly offset: number;
+  readonly width: Width;
+  readonly value: number | null;
+}
+
+export const widths: fc.Arbitrary<Width> = fc.constantFrom(1, 2, 4);
+
+/** Unsigned values of a width: mostly small ones and edges, since registers are bits, indices and counts. */
+export function values(width: Width): fc.Arbitrary<number> {
+  const mask = maskOf(width);
+  return fc.oneof(
+    { weight: 4, arbitrary: fc.nat(9) },
+    { weight: 2, arbitrary: fc.constantFrom(mask, mask - 1, 0x80 & mask, 0x8000 & mask, 0x100 & mask) },
+    { weight: 2, arbitrary: fc.integer({ min: 0, max: mask }) },
+  );
+}
+
+const readsAndWrites = (offset: number, width: Width): fc.Arbitrary<RegisterAccess> =>
+  fc.record({
+    offset: fc.constant(offset),
+    width: fc.constant(width),
+    value: fc.option(values(width), { freq: 3 }),
+  });
+
+/** Any width at any offset in [0, length), aligned or not, on a register or on none. */
+export function anyAccess(length: number): fc.Arbitrary<RegisterAccess> {
+  return fc.tuple(fc.nat(length - 1), widths).chain(([offset, width]) => readsAndWrites(offset, width));
+}
+
+/**
+ * Accesses drawn from a table: three of five are what the specification asks of a driver (a register's own offset and
+ * width), one is of another width, one is of any width and alignment up to `length`, by default the end of the last
+ * register.
+ */
+export function accesses(map: RegisterMap, length: number = lengthOf(map)): fc.Arbitrary<RegisterAccess> {
+  const natural = inOrder(map).flatMap(([, register]) => {
+    const width = (register.width === 8 ? 4 : register.width) as Width;
+    const places = Array.from({ length: sizeOf(register) / width }, (_, i) => register.offset + i * width);
+    return places.map((offset) => ({ offset, width }));
+  });
+  const place = fc.constantFrom(...natural);
+  return fc.oneof(
+    { weight: 3, arbitrary: place.chain(({ offset, width }) => readsAndWrites(offset, width)) },
+    {
+      weight: 1,
+      arbitrary: fc.tuple(place, widths).chain(([{ offset }, width]) => readsAndWrites(offset, width)),
+    },
+    { weight: 1, arbitrary: anyAccess(length) },
+  );
+}

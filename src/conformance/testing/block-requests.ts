@@ -1,0 +1,34 @@
+import fc from 'fast-check';
+import { SECTOR_BYTES } from '../../virtio/layout/index.ts';
+
+/** A request that a block device must carry out. Sectors are of 512 bytes; a write's data is `blockData(request)`. */
+export type BlockRequest =
+  | { readonly kind: 'read'; readonly sector: number; readonly sectors: number }
+  | { readonly kind: 'write'; readonly sector: number; readonly sectors: number; readonly seed: number }
+  | { readonly kind: 'flush' }
+  | { readonly kind: 'get-id' };
+
+/** Requests within a device of `capacity` sectors, of at most `most` sectors each. */
+export function blockRequests(capacity: number, most: number): fc.Arbitrary<BlockRequest> {
+  const place = fc
+    .tuple(fc.nat(capacity - 1), fc.integer({ min: 1, max: most }))
+    .map(([sector, sectors]) => ({ sector, sectors: Math.min(sectors, capacity - sector) }));
+  return fc.oneof(
+    { weight: 4, arbitrary: place.map((at) => ({ kind: 'read' as const, ...at })) },
+    {
+      weight: 4,
+      arbitrary: fc.tuple(place, fc.nat(255)).map(([at, seed]) => ({ kind: 'write' as const, ...at, seed })),
+    },
+    { weight: 1, arbitrary: fc.constant({ kind: 'flush' as const }) },
+    { weight: 1, arbitrary: fc.constant({ kind: 'get-id' as const }) },
+  );
+}
+
+/** Bytes that tell sector, place in it and request apart, so that no mix-up of any of them goes unseen. */
+export function blockData(request: { sector: number; sectors: number; seed: number }): Uint8Array {
+  const { sector, sectors, seed } = request;
+  return Uint8Array.from({ length: sectors * SECTOR_BYTES }, (_, i) => {
+    const place = sector * SECTOR_BYTES + i;
+    return (seed * 31 + place * 7 + (place >> 8)) & 0xff;
+  });
+}

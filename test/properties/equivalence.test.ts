@@ -1,0 +1,44 @@
+import fc from 'fast-check';
+import { describe, it } from 'vitest';
+import { drafts } from '../../src/mmr/index.ts';
+import { compare } from './support/compare.ts';
+import { cases } from './support/operations.ts';
+import { PATIENCE, runs } from './support/runs.ts';
+
+/*
+ * The guest cannot tell what stands behind its legacy function: a transitional function's I/O BAR or the MMR block.
+ *
+ * Both paths are ours. What pins them down is a third one that neither shares anything with above the device: the plain
+ * legacy function, plugged into the guest's own machine, with no host and no translator. All three must agree.
+ */
+const layouts = Object.keys(drafts).flatMap((draft) =>
+  (['own', 'shared'] as const).map((placement) => ({
+    draft,
+    placement,
+    name: `${draft}, ${placement} BAR`,
+  })),
+);
+
+describe('a guest sees the same of a function behind mmr, behind io-bar and of the plain legacy function', () => {
+  it.each(layouts)(
+    'whatever it does: $name',
+    ({ draft, placement }) => {
+      const property = fc.property(cases({ draft, placement, held: false }), (each) => {
+        compare(each, ['mmr', 'io-bar', 'direct']);
+      });
+      fc.assert(property, { numRuns: runs(150) });
+    },
+    PATIENCE,
+  );
+
+  it.each(layouts)(
+    'also where device work and posted writes are late: $name',
+    ({ draft, placement }) => {
+      const property = fc.property(cases({ draft, placement, held: true }), (each) => {
+        compare(each, ['mmr', 'io-bar', 'direct']);
+      });
+      fc.assert(property, { numRuns: runs(150) });
+    },
+    PATIENCE,
+  );
+});

@@ -1,0 +1,144 @@
+import fc from 'fast-check';
+import { describe, it } from 'vitest';
+import { legacyHeader } from '../../src/virtio/layout/index.ts';
+import { same } from './support/compare.ts';
+import { type Case, cases, type Operation } from './support/operations.ts';
+import { perform, survey } from './support/perform.ts';
+import { PATIENCE, runs } from './support/runs.ts';
+import { IO_BASE, MEMORY_BASE, World, type WorldKind } from './support/worlds.ts';
+
+/*
+ * A guest that is saved and goes on in fresh instances sees what it would have seen. What pins this down is a twin that
+ * is never saved: after every operation the two are compared, in what was read, memory, storage and interrupts.
+ */
+interface SavedCase extends Case {
+  /** After which operations the one twin is saved, counted round and round. */
+  readonly saves: readonly number[];
+}
+
+const kinds: readonly WorldKind[] = ['mmr', 'io-bar', 'direct', 'transitional'];
+const saves = fc.array(fc.nat(41), { minLength: 1, maxLength: 3 });
+
+/** Goes on in fresh machines. The old ones are reset, so that nothing they share with the state could stay unnoticed. */
+function reload(world: World): World {
+  const fresh = World.load(world.kind, world.setup, world.save());
+  for (const fn of world.guest.functions.values()) fn.reset();
+  world.guest.ram.fill(0, 0x10000, 0xdd);
+  world.storage.fill(0xdd);
+  return fresh;
+}
+
+function work(twin: World, other: World, pick: number): boolean {
+  const { due } = twin;
+  if (due.length === 0) return false;
+  const task = due[pick % due.length]!;
+  const nth = due.filter(({ label }) => label === task.label).indexOf(task);
+  if (!other.run(task.label, nth)) throw new Error(`the saved twin has lost its ${task.label}`);
+  return twin.run(task.label, nth);
+}
+
+function settle(twin: World, other: World): void {
+  for (const index of twin.addresses.keys()) for (const world of [twin, other]) world.arrive(index, true);
+  while (work(twin, other, 0));
+  if (other.due.length > 0) throw new Error(`the saved twin has ${other.due[0]!.label} left to do`);
+}
+
+/** Bus mastering that goes off under requests in flight: when they end is then open, and need not be the same time. */
+function mayStopDma(operation: Operation): boolean {
+  if (operation.do === 'command') return (operation.bits & 4) === 0;
+  if (operation.do === 'power') return true;
+  return operation.do === 'config' && operation.access.offset < 6 && operation.access.value !== null;
+}
+
+function run(kind: WorldKind, { setup, start, operations, saves: after }: SavedCase): void {
+  const all: Operation[] = [...start, ...operations];
+  const at = new Set(after.map((index) => index % all.length));
+  const twin = new World(kind, setup);
+  let saved = new World(kind, setup);
+  for (const [i, operation] of all.entries()) {
+    if (operation.do === 'work') work(twin, saved, operation.pick);
+    else if (operation.do === 'settle' || mayStopDma(operation)) settle(twin, saved);
+    if (operation.do === 'arrive')
+      for (const world of [twin, saved]) world.arrive(operation.fn, operation.all);
+    const read = [twin, saved].map((world) => {
+      const values = perform(world, operation);
+      world.cpu.releaseAll();
+      return values;
+    });
+    if (at.has(i)) saved = reload(saved);
+    same(`operation ${i} ${JSON.stringify(operation)}`, twin, saved, read[0]!, read[1]!);
+  }
+  settle(twin, saved);
+  same('at the end', twin, saved, survey(twin), survey(saved));
+}
+
+/** A bring-up clears its ring: the device must have stopped before that, wherever its registers are just then. */
+const restart = (fn: number): Operation[] => [
+  { do: 'reset', fn },
+  { do: 'move', fn, bar: 0, address: IO_BASE + 0x100 * fn },
+  { do: 'move', fn, bar: 1, address: MEMORY_BASE + 0x10000 * fn },
+  { do: 'command', fn, bits: 7 },
+];
+
+/**
+ * Leaves out what a driver must not do while a request is in flight: change its descriptors or header, move or reset the
+ * ring's features under it. A state holds the chain's head only; what the chain is, its memory says. Each request gets
+ * descriptors and a header of its own.
+ */
+function orderly(each: Case): Case {
+  const { queueAddress, driverFeatures } = legacyHeader;
+  const reconfigures = ({ offset, value }: { offset: number; value: number | null }) =>
+    value !== null && offset < queueAddress.offset + 4 && offset + 4 > driverFeatures.offset;
+  let requests = 0;
+  return {
+    ...each,
+    operations: each.operations.flatMap((operation): Operation[] => {
+      switch (operation.do) {
+        case 'ring':
+        case 'table':
+        case 'any-port':
+        case 'structure':
+          return [];
+        case 'port':
+          return reconfigures(operation.access) ? [] : [operation];
+        case 'vector':
+          return operation.address < 0xd000 || operation.address > 0xffffffff ? [] : [operation];
+        case 'bring-up':
+          return [...restart(operation.fn), operation];
+        case 'request':
+          return [{ ...operation, slot: requests, head: 5 * requests++ }];
+        default:
+          return [operation];
+      }
+    }),
+  };
+}
+
+const withSaves = (arbitrary: fc.Arbitrary<Case>): fc.Arbitrary<SavedCase> =>
+  fc.tuple(arbitrary, saves).map(([each, indices]) => ({ ...each, saves: indices }));
+
+describe('saving and loading at one to three steps changes nothing that the guest can see', () => {
+  it.each(kinds)(
+    'of a function behind %s',
+    (kind) => {
+      const arbitrary = withSaves(cases({ held: false, structures: kind === 'transitional' }));
+      fc.assert(
+        fc.property(arbitrary, (each) => run(kind, each)),
+        { numRuns: runs(200) },
+      );
+    },
+    PATIENCE,
+  );
+
+  it.each(kinds)(
+    'of a function behind %s with work and writes in flight',
+    (kind) => {
+      const options = { held: true, structures: kind === 'transitional', queueSizes: [256] };
+      fc.assert(
+        fc.property(withSaves(cases(options).map(orderly)), (each) => run(kind, each)),
+        { numRuns: runs(200) },
+      );
+    },
+    PATIENCE,
+  );
+});

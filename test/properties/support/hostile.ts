@@ -1,0 +1,362 @@
+import { Buffer } from 'node:buffer';
+import {
+  applyEdit,
+  type RegisterAccess,
+  type RingEdit,
+  RingScribe,
+} from '../../../src/conformance/testing.ts';
+import {
+  DmaDomain,
+  type DmaWindow,
+  functionAddress,
+  GuestMemory,
+  HeldScheduler,
+  immediate,
+  type Register,
+  type Width,
+} from '../../../src/core/index.ts';
+import {
+  BlockDriver,
+  DmaMemory,
+  EntropyDriver,
+  findFunction,
+  LegacyTransport,
+  ModernTransport,
+  portAccess,
+  type RingPlace,
+  runFirmware,
+} from '../../../src/driver/index.ts';
+import { Machine } from '../../../src/pci/index.ts';
+import {
+  BlockDevice,
+  commonConfig,
+  deviceStatus,
+  EntropyDevice,
+  FEATURE_WORDS,
+  feature,
+  featureWords,
+  legacyHeader,
+  legacyRingLayout,
+  MemoryStorage,
+  SeededEntropy,
+  virtioFunction,
+} from '../../../src/virtio/index.ts';
+
+export interface HostileSetup {
+  readonly type: 'block' | 'entropy';
+  /** Through the legacy block; through the common configuration; through that, but without VERSION_1. */
+  readonly way: 'legacy' | 'modern' | 'half-modern';
+  readonly bigEndian: boolean;
+  readonly features: readonly number[];
+  readonly queueSize: number;
+  readonly held: boolean;
+  /** The driver starts anew whenever the device asks for it: a broken device would sit out the rest of a case. */
+  readonly mends: boolean;
+  /** Ring places: the first, down to its page, for the legacy layout; all three for the modern one. */
+  readonly places: readonly [number, number, number];
+}
+
+export type HostileStep =
+  | { readonly do: 'edit'; readonly edit: RingEdit }
+  | { readonly do: 'kick' }
+  /** A reset and the same setup again, with all in reach that ever is. */
+  | { readonly do: 'restart' }
+  | { readonly do: 'release'; readonly pick: number }
+  /** What the function may reach: all that it ever may, or less. */
+  | { readonly do: 'windows'; readonly set: number }
+  | { readonly do: 'master'; readonly on: boolean }
+  | { readonly do: 'poke'; readonly access: RegisterAccess };
+
+const HIGH = 2 ** 32;
+const RANGES = [
+  { start: 0, length: 0x10000 },
+  { start: HIGH, length: 0xc000 },
+] as const;
+
+/** Readable and writable, read-only, with holes between them; edges that no page and no descriptor is aligned to. */
+const WHOLE: readonly DmaWindow[] = [
+  { start: 0x0000, length: 0x4000, write: true },
+  { start: 0x5000, length: 0x2ff0, write: false },
+  { start: 0x8008, length: 0x4008, write: true },
+  { start: 0xd000, length: 0x2ffd, write: true },
+  { start: HIGH, length: 0x8000, write: true },
+];
+
+/** Subsets of that, since what was reachable may be taken away while requests are in flight. */
+const WINDOW_SETS: readonly (readonly DmaWindow[])[] = [
+  WHOLE,
+  WHOLE.slice(0, 1),
+  WHOLE.slice(1),
+  WHOLE.map((window) => ({ ...window, write: false })),
+  [],
+];
+
+/** Places worth pointing at: edges of windows and of RAM, from both sides. */
+export const EDGES = [
+  ...WHOLE.flatMap(({ start, length }) => [start, start + length]),
+  ...RANGES.map(({ start, length }) => start + length),
+  0x1000,
+  0x2000,
+  0x6000,
+  0x9000,
+  0xe000,
+  HIGH + 0x1000,
+  2 ** 44 - 4096,
+] as const;
+export const HEADERS = [0x3000, 0x3010, 0x6000, 0x9800] as const;
+/** Memory for data: in reach, across the end of a window, read-only, above 4 GiB. */
+export const BUFFERS = [0x9c00, 0xa400, 0x3800, 0x6400, HIGH + 0x1000] as const;
+export const INDIRECT = 0x3400;
+
+const address = functionAddress(0, 4);
+const IO = 0xc000;
+const SECTORS = 32;
+
+class Unbounded extends Error {}
+
+/** A function between a hostile driver and memory of which it may reach a part. */
+export class Target {
+  readonly setup: HostileSetup;
+  readonly machine: Machine;
+  readonly domain: DmaDomain;
+  readonly tasks: HeldScheduler | null;
+  readonly storage = new Uint8Array(SECTORS * 512).map((_, i) => (i * 7 + (i >> 9)) & 0xff);
+  readonly log: string[] = [];
+  readonly scribe: RingScribe;
+  #common = 0;
+  #notify = 0;
+  #steps = 0;
+  #bytes = 0;
+
+  /** @param secret fills what the function may never reach. */
+  constructor(setup: HostileSetup, secret: number) {
+    this.setup = setup;
+    const ram = GuestMemory.allocate(...RANGES);
+    for (const { bytes } of ram.ranges) bytes.fill(secret);
+    for (const { start, length } of WHOLE) ram.fill(start, length, 0);
+    this.#countAccesses(ram);
+    this.tasks = setup.held ? new HeldScheduler() : null;
+    this.machine = new Machine({ ram, scheduler: this.tasks ?? immediate, interruptScheduler: immediate });
+    this.domain = new DmaDomain(ram, WHOLE);
+    this.domain.observer = (_at, length) => this.#count(1, length);
+    const { queueSize } = setup;
+    const behaviour =
+      setup.type === 'block'
+        ? new BlockDevice({ storage: new MemoryStorage(this.storage), queueSize })
+        : new EntropyDevice({ source: new SeededEntropy(9), queueSize });
+    const fn = virtioFunction(behaviour, {
+      kind: setup.way === 'legacy' ? 'legacy' : 'transitional',
+      guestEndian: setup.bigEndian ? 'big' : 'little',
+    });
+    this.machine.plug(fn.pci, address, this.domain);
+    const found = runFirmware(this.machine).find((each) => each.address === address)!;
+    const modern = found.bars.find(({ index }) => index === 4)?.address ?? 0;
+    this.#common = modern;
+    this.#notify = modern + 0x3000;
+    this.machine.configWrite(address, 0x10, 4, IO);
+    this.machine.configWrite(address, 0x04, 2, 7);
+    this.machine.events = (event) => {
+      if (event.kind === 'finding' || event.kind === 'interrupt') this.log.push(JSON.stringify(event));
+    };
+    this.scribe = new RingScribe(ram, this.#place(), queueSize, !setup.bigEndian || setup.way === 'modern');
+    this.#clear();
+    this.#setUp();
+  }
+
+  get #legacy(): boolean {
+    return this.setup.way === 'legacy';
+  }
+
+  #place(): RingPlace {
+    const { places, queueSize } = this.setup;
+    const [descriptor, driver, device] = places;
+    if (!this.#legacy) return { descriptor, driver, device };
+    const base = descriptor - (descriptor % 4096);
+    const layout = legacyRingLayout(queueSize);
+    return { descriptor: base, driver: base + layout.available, device: base + layout.used };
+  }
+
+  /** Everything the device reads of a ring goes through a view: counted, it cannot run away unnoticed. */
+  #countAccesses(ram: GuestMemory): void {
+    for (const { view } of ram.ranges)
+      for (const name of ['getUint16', 'getUint32', 'setUint16', 'setUint32'] as const) {
+        const original = DataView.prototype[name] as (...rest: never[]) => unknown;
+        Object.defineProperty(view, name, {
+          value: (...rest: never[]) => {
+            this.#count(1, 0);
+            return original.apply(view, rest);
+          },
+        });
+      }
+  }
+
+  #count(steps: number, bytes: number): void {
+    const { queueSize } = this.setup;
+    // At most twice the queue's length of chains; each no longer than the queue and an indirect table of 1024.
+    const chains = 2 * queueSize;
+    this.#steps += steps;
+    this.#bytes += bytes;
+    if (this.#steps > chains * (8 * (queueSize + 1024) + 32)) throw new Unbounded(`${this.#steps} accesses`);
+    if (this.#bytes > chains * 0x10000 + 0x10000) throw new Unbounded(`${this.#bytes} bytes written`);
+  }
+
+  #set(register: Register, value: number): void {
+    const width = register.width as Width;
+    if (this.#legacy) this.machine.ioWrite(IO + register.offset, width, value);
+    else this.machine.memoryWrite(this.#common + register.offset, width, value);
+  }
+
+  #offered(bit: number): boolean {
+    const legacyOnly = bit === feature.notifyOnEmpty || bit === feature.anyLayout;
+    return bit < 24 ? this.setup.type === 'block' : !legacyOnly || this.#legacy;
+  }
+
+  #setUp(): void {
+    const { features, way, queueSize } = this.setup;
+    const words = featureWords(features.filter((bit) => this.#offered(bit)));
+    if (way === 'modern') words[1] = 1;
+    const { place } = this.scribe;
+    if (this.#legacy) {
+      this.#set(legacyHeader.deviceStatus, 0);
+      this.#set(legacyHeader.deviceStatus, 3);
+      this.#set(legacyHeader.driverFeatures, words[0]!);
+      this.#set(legacyHeader.queueAddress, place.descriptor / 4096);
+      this.#set(legacyHeader.deviceStatus, 7);
+      return;
+    }
+    this.#set(commonConfig.deviceStatus, 0);
+    this.#set(commonConfig.deviceStatus, 3);
+    for (let word = 0; word < FEATURE_WORDS; word++) {
+      this.#set(commonConfig.driverFeatureSelect, word);
+      this.#set(commonConfig.driverFeature, words[word]!);
+    }
+    if (way === 'modern') this.#set(commonConfig.deviceStatus, 11);
+    this.#set(commonConfig.queueSize, queueSize);
+    const areas = [
+      [commonConfig.queueDescriptorLow, commonConfig.queueDescriptorHigh, place.descriptor],
+      [commonConfig.queueDriverLow, commonConfig.queueDriverHigh, place.driver],
+      [commonConfig.queueDeviceLow, commonConfig.queueDeviceHigh, place.device],
+    ] as const;
+    for (const [low, high, at] of areas) {
+      this.#set(low, at % HIGH);
+      this.#set(high, Math.floor(at / HIGH));
+    }
+    this.#set(commonConfig.queueEnable, 1);
+    this.#set(commonConfig.deviceStatus, way === 'modern' ? 15 : 7);
+  }
+
+  /** A driver gives zeroed memory, also where the function cannot reach it. */
+  #clear(): void {
+    const { place, size } = this.scribe;
+    const parts = [
+      [place.descriptor, 16 * size],
+      [place.driver, 6 + 2 * size],
+      [place.device, 6 + 8 * size],
+    ] as const;
+    for (const [start, length] of parts) for (let i = 0; i < length; i++) this.scribe.put(start + i, 1, 0);
+  }
+
+  /** Carries a step out and checks that nothing changed that the function may not write. */
+  step(step: HostileStep): void {
+    if (step.do === 'edit') {
+      applyEdit(this.scribe, step.edit, INDIRECT);
+      return;
+    }
+    if (step.do === 'restart') {
+      this.#clear();
+      this.domain.setWindows(WHOLE);
+    }
+    if (step.do === 'windows') this.domain.setWindows(WINDOW_SETS[step.set]!);
+    const before = this.machine.ram.ranges.map(({ bytes }) => bytes.slice());
+    this.#steps = this.#bytes = 0;
+    if (step.do === 'release') this.tasks?.release(step.pick);
+    else if (step.do === 'master') this.machine.configWrite(address, 4, 2, step.on ? 7 : 3);
+    else if (step.do === 'kick') this.#kick();
+    else if (step.do === 'restart') {
+      this.machine.configWrite(address, 4, 2, 7);
+      this.#setUp();
+    } else if (step.do === 'poke') this.#poke(step.access);
+    this.#checkCanary(before);
+    if (this.setup.mends && step.do !== 'restart' && (this.#status() & deviceStatus.needsReset) !== 0)
+      this.step({ do: 'restart' });
+  }
+
+  #status(): number {
+    return this.#legacy
+      ? this.machine.ioRead(IO + legacyHeader.deviceStatus.offset, 1)
+      : this.machine.memoryRead(this.#common + commonConfig.deviceStatus.offset, 1);
+  }
+
+  #kick(): void {
+    if (this.#legacy) this.machine.ioWrite(IO + legacyHeader.queueNotify.offset, 2, 0);
+    else this.machine.memoryWrite(this.#notify, 2, 0);
+  }
+
+  #poke({ offset, width, value }: RegisterAccess): void {
+    const { machine } = this;
+    const at = (this.#legacy ? IO : this.#common) + offset;
+    if (value === null)
+      this.log.push(String(this.#legacy ? machine.ioRead(at, width) : machine.memoryRead(at, width)));
+    else if (this.#legacy) machine.ioWrite(at, width, value);
+    else machine.memoryWrite(at, width, value);
+  }
+
+  #checkCanary(before: readonly Uint8Array[]): void {
+    for (const [i, { start, end, bytes }] of this.machine.ram.ranges.entries()) {
+      let at = start;
+      const check = (to: number) => {
+        const was = before[i]!.subarray(at - start, to - start);
+        if (Buffer.compare(was, bytes.subarray(at - start, to - start)) !== 0)
+          throw new Error(
+            `a byte in [0x${at.toString(16)}, 0x${to.toString(16)}) changed: out of the function's reach`,
+          );
+      };
+      for (const window of this.domain.windows) {
+        if (!window.write || window.start + window.length <= at || window.start >= end) continue;
+        if (window.start > at) check(window.start);
+        at = window.start + window.length;
+      }
+      if (at < end) check(end);
+    }
+  }
+
+  /** What may depend on nothing but what the function may reach. */
+  outcome(): Buffer {
+    const { ram } = this.machine;
+    const inside = WHOLE.map(({ start, length }) => ram.read(start, length));
+    return Buffer.concat([...inside, this.storage, Buffer.from(this.log.join('\n'))]);
+  }
+
+  /** After a reset an ordinary driver gets an ordinary answer. @throws when it does not. */
+  async recover(): Promise<void> {
+    const { machine, setup } = this;
+    this.#steps = this.#bytes = 0;
+    this.domain.setWindows(WHOLE);
+    // Cleared as freshly installed: what the hostile driver left in configuration space is its successor's to set.
+    machine.configWrite(address, 0x04, 2, 7);
+    const found = findFunction(machine, address)!;
+    const options = { bigEndian: setup.bigEndian, intx: true };
+    const transport = this.#legacy
+      ? new LegacyTransport(machine, found, portAccess(machine, found), options)
+      : new ModernTransport(machine, found, options);
+    const memory = new DmaMemory(machine.ram, HIGH, HIGH + 0x8000);
+    let answer: Uint8Array | null = null;
+    const sent =
+      setup.type === 'block'
+        ? new BlockDriver(transport, memory, { depth: 1, requestBytes: 512 }).read(3, 1)
+        : new EntropyDriver(transport, memory).read(16);
+    sent.then(
+      (data) => {
+        answer = data;
+      },
+      (error: unknown) => this.log.push(String(error)),
+    );
+    for (let round = 0; round < 8 && answer === null; round++) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      this.tasks?.releaseAll();
+    }
+    if (answer === null) throw new Error('after a reset the device does not answer');
+    const right = setup.type === 'entropy' || Buffer.compare(answer, this.storage.subarray(1536, 2048)) === 0;
+    if (!right) throw new Error('after a reset the device answers wrong');
+  }
+}

@@ -1,0 +1,247 @@
+import fc from 'fast-check';
+import {
+  accesses,
+  anyAccess,
+  type RegisterAccess,
+  type RingEdit,
+  ringEdits,
+  values,
+} from '../../../src/conformance/testing.ts';
+import { lengthOf } from '../../../src/core/index.ts';
+import { type0Header } from '../../../src/pci/layout/index.ts';
+import {
+  blockConfig,
+  blockFeature,
+  blockRequestType,
+  commonConfig,
+  feature,
+  legacyHeaderWithVectors,
+} from '../../../src/virtio/layout/index.ts';
+import { BUFFERS, LOW_RAM, MESSAGES, RING_PAGES, type Setup } from './worlds.ts';
+
+/** Something that a guest does, or (the last three) that time does. `fn` counts the guest's functions from 0. */
+export type Operation =
+  /** A port of the I/O BAR, wherever its register says that it is. */
+  | { readonly do: 'port'; readonly fn: number; readonly access: RegisterAccess }
+  /** A port anywhere, the configuration ports included. */
+  | { readonly do: 'any-port'; readonly access: RegisterAccess }
+  | { readonly do: 'config'; readonly fn: number; readonly access: RegisterAccess }
+  /** The BAR of the MSI-X table. */
+  | { readonly do: 'table'; readonly fn: number; readonly access: RegisterAccess }
+  /** The BAR of the modern structures, where there is one. */
+  | { readonly do: 'structure'; readonly fn: number; readonly access: RegisterAccess }
+  /** Power management control. */
+  | { readonly do: 'power'; readonly fn: number; readonly state: number }
+  | { readonly do: 'command'; readonly fn: number; readonly bits: number }
+  | { readonly do: 'move'; readonly fn: number; readonly bar: 0 | 1; readonly address: number }
+  | { readonly do: 'msix'; readonly fn: number; readonly control: number }
+  | {
+      readonly do: 'vector';
+      readonly fn: number;
+      readonly entry: number;
+      readonly address: number;
+      readonly data: number;
+      readonly masked: boolean;
+    }
+  /** What a driver does to start: reset, features, queue, vectors, DRIVER_OK. */
+  | {
+      readonly do: 'bring-up';
+      readonly fn: number;
+      readonly page: number;
+      readonly features: number;
+      /** Where the vectors' messages go, or null for no MSI-X. */
+      readonly messages: number | null;
+    }
+  /** A well-formed request: for the block device header, data, status; for the entropy device buffers. */
+  | {
+      readonly do: 'request';
+      readonly fn: number;
+      readonly type: number;
+      readonly sector: number;
+      readonly pieces: readonly number[];
+      /** Which header and status byte it uses. */
+      readonly slot: number;
+      /** First descriptor. */
+      readonly head: number;
+      readonly kick: boolean;
+    }
+  | { readonly do: 'ring'; readonly fn: number; readonly edit: RingEdit }
+  | { readonly do: 'kick'; readonly fn: number; readonly queue: number }
+  | { readonly do: 'reset'; readonly fn: number }
+  | { readonly do: 'arrive'; readonly fn: number; readonly all: boolean }
+  | { readonly do: 'work'; readonly pick: number }
+  | { readonly do: 'settle' };
+
+/** One case: a setup, how the guest starts, and what it does then. */
+export interface Case {
+  readonly setup: Setup;
+  readonly start: readonly Operation[];
+  readonly operations: readonly Operation[];
+}
+
+type Op<K extends Operation['do']> = Extract<Operation, { do: K }>;
+
+/** An operation of one kind, its fields drawn independently. */
+function op<K extends Operation['do']>(
+  what: K,
+  fields: { [F in Exclude<keyof Op<K>, 'do'>]: fc.Arbitrary<Op<K>[F]> },
+): fc.Arbitrary<Operation> {
+  return fc.record({ do: fc.constant(what), ...fields }) as fc.Arbitrary<Operation>;
+}
+
+type Weighted = fc.WeightedArbitrary<Operation>;
+const weigh = (weight: number, arbitrary: fc.Arbitrary<Operation>): Weighted => ({ weight, arbitrary });
+
+/** Ring features, FLUSH and CONFIG_WCE in any mix, and now and then anything at all. */
+const bits = [
+  blockFeature.flush,
+  blockFeature.configWriteCache,
+  feature.notifyOnEmpty,
+  feature.anyLayout,
+  feature.ringIndirectDescriptors,
+  feature.ringEventIndex,
+];
+const features = fc.oneof(
+  { weight: 6, arbitrary: fc.subarray(bits).map((some) => some.reduce((word, bit) => word + 2 ** bit, 0)) },
+  { weight: 1, arbitrary: values(4) },
+);
+
+const { in: read, out: write, flush, getId, scsiCommand } = blockRequestType;
+
+/** A byte before the end of the longest block, and some after it. */
+const BLOCK_BYTES = lengthOf(legacyHeaderWithVectors) + lengthOf(blockConfig) + 8;
+
+const at = (start: number, access: fc.Arbitrary<RegisterAccess>) =>
+  access.map((each) => ({ ...each, offset: start + each.offset }));
+const anyPort = fc.oneof(anyAccess(0xffff), at(0xcf8, anyAccess(8)));
+
+function ringOperations(setup: Setup, fn: fc.Arbitrary<number>): fc.Arbitrary<Operation> {
+  const rings = RING_PAGES.flatMap(([one, two]) => [one * 4096, two * 4096]);
+  const parts = rings.flatMap((ring) => [ring, ring + 16 * setup.queueSize, ring + 4096]);
+  const edit = ringEdits({
+    size: setup.queueSize,
+    addresses: [BUFFERS, BUFFERS + 0x200, BUFFERS + 0x1000, MESSAGES, LOW_RAM, ...parts],
+    headers: [BUFFERS, BUFFERS + 16, BUFFERS + 32],
+    buffers: [BUFFERS + 0x400, BUFFERS + 0xa00, MESSAGES],
+  });
+  return op('ring', { fn, edit });
+}
+
+function requests(setup: Setup, fn: fc.Arbitrary<number>): fc.Arbitrary<Operation> {
+  const maxLength = Math.min(3, setup.queueSize - 2);
+  return op('request', {
+    fn,
+    type: fc.constantFrom<number>(read, write, write, flush, getId, scsiCommand),
+    sector: fc.nat(33),
+    pieces: fc.oneof(
+      { weight: 3, arbitrary: fc.array(fc.constantFrom(512, 1024), { minLength: 1, maxLength }) },
+      { weight: 1, arbitrary: fc.array(fc.constantFrom(512, 20, 500, 12, 1), { maxLength }) },
+    ),
+    slot: fc.nat(3),
+    head: fc.nat(3),
+    kick: fc.constantFrom(true, true, false),
+  });
+}
+
+/** Everything that a guest may do with its configuration registers, and with its vectors. */
+function configuring(setup: Setup, fn: fc.Arbitrary<number>): Weighted[] {
+  const entries = setup.vectors ?? 2;
+  const io = fc.constantFrom(0xc000, 0xc100, 0xd000, 0xcc0, 0, 0xffffffff);
+  const memory = fc.constantFrom(0xc0000000, 0xc0010000, 0xd0000000, 0x8000, 0, 0xffffffff);
+  const messages = fc.oneof(
+    fc.constantFrom(0xfee00000, 0xfee00010),
+    fc.constantFrom(MESSAGES, MESSAGES + 4, MESSAGES + 8),
+    // A ring's own indices: a message there is a guest's mistake, but one with a definite outcome.
+    fc.constantFrom(...RING_PAGES.flat().map((page) => (page % 0x10000) * 4096 + 16 * setup.queueSize)),
+  );
+  const vector = {
+    fn,
+    entry: fc.nat(entries - 1),
+    address: messages,
+    data: fc.nat(4),
+    masked: fc.boolean(),
+  };
+  return [
+    op('config', { fn, access: fc.oneof(accesses(type0Header, 0x60), anyAccess(0x120)) }),
+    op('command', { fn, bits: fc.oneof(fc.nat(7), fc.constantFrom(7, 0x407)) }),
+    op('move', { fn, bar: fc.constant(0), address: io }),
+    op('move', { fn, bar: fc.constant(1), address: memory }),
+    op('reset', { fn }),
+    op('msix', { fn, control: fc.constantFrom(0x8000, 0x8000, 0, 0, 0xc000, 0x4000) }),
+    op('vector', vector),
+    op('table', { fn, access: fc.oneof(anyAccess(16 * entries + 4), at(2048, anyAccess(16))) }),
+  ].map((arbitrary) => weigh(1, arbitrary));
+}
+
+function bringUps(fn: fc.Arbitrary<number>): fc.Arbitrary<Operation> {
+  const messages = fc.constantFrom(null, null, 0xfee00000, 0xfee00000, MESSAGES);
+  return fc.tuple(fn, fc.nat(2), features, messages).map(([index, page, word, target]) => ({
+    do: 'bring-up' as const,
+    fn: index,
+    page: RING_PAGES[index as 0 | 1][page as 0 | 1 | 2],
+    features: word,
+    messages: target,
+  }));
+}
+
+/** What a guest may do; with held work and writes, what time may do too. */
+function anyOperation(setup: Setup, structures: boolean): fc.Arbitrary<Operation> {
+  const fn = fc.nat(setup.types.length - 1);
+  const guest = [
+    weigh(20, requests(setup, fn)),
+    weigh(4, ringOperations(setup, fn)),
+    weigh(3, op('kick', { fn, queue: fc.constantFrom(0, 0, 0, 1, 0xffff) })),
+    weigh(8, op('port', { fn, access: accesses(legacyHeaderWithVectors, BLOCK_BYTES) })),
+    weigh(1, op('any-port', { access: anyPort })),
+    weigh(3, bringUps(fn)),
+    ...configuring(setup, fn),
+  ];
+  const time = [
+    weigh(20, op('work', { pick: fc.nat(3) })),
+    weigh(8, op('arrive', { fn, all: fc.boolean() })),
+    weigh(2, op('settle', {})),
+  ];
+  const common = accesses(commonConfig);
+  const modern = [
+    weigh(4, op('structure', { fn, access: fc.oneof(common, at(0x1000, anyAccess(0x3008))) })),
+    weigh(2, op('power', { fn, state: fc.nat(3) })),
+  ];
+  return fc.oneof(...guest, ...(setup.held ? time : []), ...(structures ? modern : []));
+}
+
+export interface CaseOptions {
+  readonly draft?: string;
+  readonly placement?: Setup['placement'];
+  readonly held: boolean;
+  readonly queueSizes?: readonly number[];
+  /** The functions have modern structures and power management that the guest may use as well. */
+  readonly structures?: boolean;
+}
+
+/** Cases with some of their setup given. */
+export function cases(options: CaseOptions): fc.Arbitrary<Case> {
+  const {
+    draft = 'mmr-2023',
+    placement = 'own',
+    held,
+    queueSizes = [8, 4, 256],
+    structures = false,
+  } = options;
+  const setups: fc.Arbitrary<Setup> = fc.record({
+    draft: fc.constant(draft),
+    placement: fc.constant(placement),
+    held: fc.constant(held),
+    types: fc.constantFrom<Setup['types'][]>(['block'], ['block'], ['entropy'], ['block', 'entropy']),
+    queueSize: fc.constantFrom(...queueSizes),
+    bigEndian: fc.boolean(),
+    vectors: fc.constantFrom(undefined, undefined, 1, 3),
+    handler: fc.constantFrom('none', 'isr', 'isr-and-kick'),
+  });
+  return setups.chain((setup) =>
+    fc.record({
+      setup: fc.constant(setup),
+      start: fc.tuple(...setup.types.map((_, fn) => bringUps(fc.constant(fn)))),
+      operations: fc.array(anyOperation(setup, structures), { maxLength: 40, size: 'max' }),
+    }),
+  );
+}

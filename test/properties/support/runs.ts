@@ -1,0 +1,11 @@
+/**
+ * Runs of one property: `usual`, or what VIRTIOLAB_RUNS says. fast-check prints seed, path and the shrunk case of a
+ * failure; put them into `fc.assert(property, { seed, path })` to see it again.
+ */
+export function runs(usual: number): number {
+  const wanted = Number(process.env.VIRTIOLAB_RUNS ?? '');
+  return Number.isInteger(wanted) && wanted > 0 ? wanted : usual;
+}
+
+/** Milliseconds that vitest gives to one property: as many as it takes where many runs were asked for. */
+export const PATIENCE = process.env.VIRTIOLAB_RUNS === undefined ? 60_000 : 24 * 3_600_000;

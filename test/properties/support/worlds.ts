@@ -1,0 +1,275 @@
+import { RingScribe } from '../../../src/conformance/testing.ts';
+import {
+  DmaDomain,
+  type FunctionAddress,
+  functionAddress,
+  GuestMemory,
+  HeldScheduler,
+  immediate,
+  type Task,
+  Work,
+} from '../../../src/core/index.ts';
+import { runFirmware } from '../../../src/driver/index.ts';
+import { drafts, mmrFunction, presentLegacy } from '../../../src/mmr/index.ts';
+import { Machine } from '../../../src/pci/index.ts';
+import {
+  BlockDevice,
+  type DeviceBehaviour,
+  EntropyDevice,
+  legacyRingLayout,
+  MemoryStorage,
+  SeededEntropy,
+  type VirtioFunction,
+  virtioFunction,
+} from '../../../src/virtio/index.ts';
+
+/**
+ * Ways to put a legacy function before a guest. `direct` needs no host and no translator: it is the plain function;
+ * `transitional` is one with the modern structures, power management and PCI Express as well.
+ */
+export type WorldKind = 'mmr' | 'io-bar' | 'direct' | 'transitional';
+
+/** What every world of one case has in common. */
+export interface Setup {
+  /** Name of a draft. */
+  readonly draft: string;
+  readonly placement: 'own' | 'shared';
+  /** One function or two; two share the interrupt line. */
+  readonly types: readonly ('block' | 'entropy')[];
+  readonly queueSize: number;
+  readonly bigEndian: boolean;
+  /** MSI-X vectors; undefined for one a queue and one for configuration. */
+  readonly vectors: number | undefined;
+  /** What the guest's interrupt handler does: it is absent, or reads ISR, or then also kicks the queue. */
+  readonly handler: 'none' | 'isr' | 'isr-and-kick';
+  /** Device work, and the host's memory writes, wait for release. */
+  readonly held: boolean;
+}
+
+/** Guest-physical RAM. A legacy ring may lie above 4 GiB: its page number has 32 bits. */
+export const LOW_RAM = 0x10000;
+export const HIGH_RAM = { start: 2 ** 32, length: 0x8000 } as const;
+/** Headers, data and status bytes of requests, and where chains have their indirect table. */
+export const BUFFERS = 0xe000;
+export const INDIRECT_TABLE = 0xfa00;
+/** Where messages land that are aimed at RAM. */
+export const MESSAGES = 0xd000;
+/** Pages on which the guest's rings may begin, by function; the last one is above 4 GiB. */
+export const RING_PAGES = [
+  [2, 5, 0x100000],
+  [8, 11, 0x100004],
+] as const;
+
+const FUNCTIONS: readonly FunctionAddress[] = [functionAddress(0, 4), functionAddress(0, 8)];
+const LINE = 11;
+const SECTORS = 32;
+export const IO_BASE = 0xc000;
+export const MEMORY_BASE = 0xc0000000;
+export const STRUCTURES_BASE = 0xd0000000;
+
+const makeRam = () => {
+  const memory = GuestMemory.allocate({ start: 0, length: LOW_RAM }, HIGH_RAM);
+  // What a guest writes to disk must not be all zero.
+  for (let i = BUFFERS; i < INDIRECT_TABLE; i++) memory.ranges[0]!.bytes[i] = (i * 11 + (i >> 8)) & 0xff;
+  return memory;
+};
+
+/** A guest, its function or functions, and whatever stands behind them. Software of the test sees only `guest`. */
+export class World {
+  readonly kind: WorldKind;
+  readonly setup: Setup;
+  readonly guest: Machine;
+  readonly host: Machine | null;
+  /** Offsets of each function's capabilities, by id. */
+  readonly #capabilities: Map<number, number>[] = [];
+  /** Device work that waits; null where all is done at once. */
+  readonly tasks: HeldScheduler | null;
+  /** The guest's interrupts: its processor takes them between two of its operations. */
+  readonly cpu = new HeldScheduler();
+  readonly functions: VirtioFunction[] = [];
+  readonly storage = new Uint8Array(SECTORS * 512).map((_, i) => (i * 7 + (i >> 9)) & 0xff);
+  /** Everything about interrupts that the guest notices, in order. */
+  readonly log: string[] = [];
+  /** First page of each function's ring, as the guest last set it up. */
+  readonly pages = [RING_PAGES[0][0], RING_PAGES[1][0]] as number[];
+
+  constructor(kind: WorldKind, setup: Setup) {
+    this.kind = kind;
+    this.setup = setup;
+    const ram = makeRam();
+    this.tasks = setup.held ? new HeldScheduler() : null;
+    const scheduler = this.tasks ?? immediate;
+    this.guest = new Machine({ ram, scheduler, interruptScheduler: this.cpu });
+    if (kind === 'direct' || kind === 'transitional') this.host = null;
+    else {
+      const hostRam = GuestMemory.allocate({ start: 0, length: 4096 });
+      this.host = new Machine({
+        ram: hostRam,
+        scheduler,
+        interruptScheduler: immediate,
+        holdPostedWrites: setup.held,
+      });
+    }
+    this.#plug(ram);
+    for (const [index, address] of this.addresses.entries()) {
+      this.guest.configWrite(address, 0x10, 4, IO_BASE + 0x100 * index);
+      this.guest.configWrite(address, 0x14, 4, MEMORY_BASE + 0x10000 * index);
+      if (kind === 'transitional')
+        this.guest.configWrite(address, 0x20, 4, STRUCTURES_BASE + 0x10000 * index);
+      this.guest.configWrite(address, 0x04, 2, 7);
+      this.#capabilities.push(this.#findCapabilities(address));
+    }
+    this.#listen();
+  }
+
+  get addresses(): readonly FunctionAddress[] {
+    return FUNCTIONS.slice(0, this.setup.types.length);
+  }
+
+  #findCapabilities(address: FunctionAddress): Map<number, number> {
+    const found = new Map<number, number>();
+    for (let at = this.guest.configRead(address, 0x34, 1); at !== 0; ) {
+      found.set(this.guest.configRead(address, at, 1), at);
+      at = this.guest.configRead(address, at + 1, 1);
+    }
+    return found;
+  }
+
+  /** Offset of a register of a capability in configuration space; 0xfff where there is none. */
+  capability(index: number, id: number, register: number): number {
+    const at = this.#capabilities[index]!.get(id);
+    return at === undefined ? 0xfff : at + register;
+  }
+
+  #behaviour(type: 'block' | 'entropy'): DeviceBehaviour {
+    const { queueSize } = this.setup;
+    return type === 'block'
+      ? new BlockDevice({ storage: new MemoryStorage(this.storage), queueSize })
+      : new EntropyDevice({ source: new SeededEntropy(7), queueSize });
+  }
+
+  #plug(ram: GuestMemory): void {
+    const { setup, host, kind } = this;
+    const { placement, vectors } = setup;
+    const draft = drafts[setup.draft]!;
+    const guestEndian = setup.bigEndian ? ('big' as const) : ('little' as const);
+    const common = vectors === undefined ? { guestEndian } : { guestEndian, vectors };
+    for (const [index, type] of setup.types.entries()) {
+      const behaviour = this.#behaviour(type);
+      const fn =
+        kind === 'mmr'
+          ? mmrFunction(behaviour, { ...common, draft, placement })
+          : kind === 'transitional'
+            ? virtioFunction(behaviour, { ...common, kind, powerManagement: true, express: true })
+            : virtioFunction(behaviour, { ...common, kind: kind === 'direct' ? 'legacy' : 'transitional' });
+      this.functions.push(fn);
+      if (host === null) this.guest.plug(fn.pci, FUNCTIONS[index]!);
+      else host.plug(fn.pci, FUNCTIONS[index]!, new DmaDomain(ram));
+    }
+    if (host === null) return;
+    runFirmware(host);
+    for (const address of this.addresses)
+      this.guest.plug(presentLegacy(host, address, { draft }).pci, address);
+  }
+
+  #listen(): void {
+    const { guest, log } = this;
+    guest.events = (event) => {
+      if (event.kind === 'interrupt')
+        log.push(`${event.signal} ${event.vector} ${event.asserted} ${event.source}`);
+    };
+    for (let vector = 0; vector < 4; vector++)
+      guest.interrupts.allocateMessage(() => log.push(`vector ${vector} handled`));
+    if (this.setup.handler !== 'none') guest.interrupts.connectLine(LINE, () => this.#onLine());
+  }
+
+  /** While true the guest's processor is away, and its handler answers no interrupt. */
+  paused = false;
+
+  /** The guest's handler asks each function on the line. */
+  #onLine(): boolean {
+    let handled = false;
+    if (this.paused) return handled;
+    for (let index = 0; index < this.addresses.length; index++) {
+      const base = this.ioBase(index);
+      const isr = this.guest.ioRead(base + 0x13, 1);
+      this.log.push(`handler read ISR ${isr}`);
+      handled ||= isr === 1 || isr === 2 || isr === 3;
+      if (this.setup.handler === 'isr-and-kick') this.guest.ioWrite(base + 0x10, 2, 0);
+    }
+    return handled;
+  }
+
+  /** Where the guest's I/O BAR is, as its registers say. */
+  ioBase(index: number): number {
+    return this.guest.configRead(FUNCTIONS[index]!, 0x10, 4) & 0xfffc;
+  }
+
+  memoryBase(index: number): number {
+    return (this.guest.configRead(FUNCTIONS[index]!, 0x14, 4) & ~15) >>> 0;
+  }
+
+  scribe(index: number): RingScribe {
+    const { queueSize, bigEndian } = this.setup;
+    const base = this.pages[index]! * 4096;
+    const { available, used } = legacyRingLayout(queueSize);
+    const place = { descriptor: base, driver: base + available, device: base + used };
+    return new RingScribe(this.guest.ram, place, queueSize, !bigEndian);
+  }
+
+  /** Device work that will have an effect: what was cancelled, or belongs to a queue since reset, stays listed only. */
+  get due(): Task[] {
+    return (this.tasks?.pending ?? []).filter((task) => {
+      if (task instanceof Work) return task.pending;
+      return (task as { chain?: { live: boolean } }).chain?.live !== false;
+    });
+  }
+
+  /** Runs the `nth` due task of that label. @returns false when there is none. */
+  run(label: string, nth: number): boolean {
+    const task = this.due.filter((each) => each.label === label)[nth];
+    if (task === undefined) return false;
+    this.tasks!.release(this.tasks!.pending.indexOf(task));
+    return true;
+  }
+
+  /** The device looks at its queue without being told to, as it always may. */
+  look(label: string): void {
+    const fn = this.functions.find(({ pci }) => label.startsWith(`${pci.name} queue `));
+    fn?.device.notify(0);
+  }
+
+  /** Everything saved: both machines, and what of the test itself goes along. */
+  save() {
+    return {
+      guest: this.guest.save(),
+      host: this.host?.save() ?? null,
+      storage: this.storage.slice(),
+      log: [...this.log],
+      pages: [...this.pages],
+    };
+  }
+
+  /** A fresh world that goes on from there. The guest comes first: what the host resumes works on the guest's memory. */
+  static load(kind: WorldKind, setup: Setup, saved: ReturnType<World['save']>): World {
+    const world = new World(kind, setup);
+    world.paused = true;
+    world.storage.set(saved.storage);
+    world.guest.load(saved.guest as never);
+    if (saved.host !== null) world.host!.load(saved.host as never);
+    world.cpu.releaseAll();
+    world.paused = false;
+    world.log.splice(0, world.log.length, ...saved.log);
+    world.pages.splice(0, world.pages.length, ...saved.pages);
+    return world;
+  }
+
+  /** Lets the host's memory writes to one function arrive: the oldest, or all. */
+  arrive(index: number, all: boolean): void {
+    const { host } = this;
+    const owner = host?.functions.get(FUNCTIONS[index]!);
+    if (host?.posted == null || owner === undefined) return;
+    if (all) host.posted.flush(owner);
+    else host.posted.releaseOne(owner);
+  }
+}
