@@ -2,6 +2,7 @@ import { prepareCQueue } from './baselines/c-queue.ts';
 import { prepareV86Registers } from './baselines/v86-registers.ts';
 import { prepareV86Queue } from './baselines/v86-virtqueue.ts';
 import { atLeast, atMost, type Case } from './frame.ts';
+import { type DiskName, prepareDisks, prepareRestore } from './guest.ts';
 import { prepareSplitQueue } from './queue.ts';
 import { prepareLegacyRegisters, prepareTranslatedRegisters } from './registers.ts';
 
@@ -20,6 +21,14 @@ const queue = (build: 'published' | 'unlogged', name: string): Case =>
       const v86 = await prepareV86Queue(build);
       return { ours: () => ours.run(), baseline: () => v86.run(), release: v86.release };
     },
+  });
+
+/** A guest's throughput from a disk of ours against another disk in the same guest. */
+const disks = (target: number, ours: DiskName, baseline: DiskName, against: string): Case =>
+  atLeast(target, {
+    name: `guest's dd through ${ours}, against ${against}`,
+    unit: 'MiB/s',
+    prepare: () => prepareDisks(ours, baseline),
   });
 
 /** Every benchmark, in the order it is run and printed. */
@@ -69,5 +78,13 @@ export const CASES: readonly Case[] = [
       ours.run();
       return { ours: () => ours.heap(), baseline: () => NO_ALLOCATION };
     },
+  }),
+  disks(1, 'io-bar', 'ide', "v86's IDE disk"),
+  disks(1, 'mmr', 'ide', "v86's IDE disk"),
+  disks(0.9, 'mmr', 'io-bar', 'io-bar'),
+  atMost(1, {
+    name: 'guest test, from snapshot to result, against its budget',
+    unit: 'ms',
+    prepare: () => prepareRestore(1000),
   }),
 ];

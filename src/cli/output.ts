@@ -63,7 +63,7 @@ const SHOWN_EVERY_MS = 100;
 export class Progress {
   readonly #what: string;
   readonly #total: number;
-  #shown = 0;
+  #shown = performance.now();
   #width = 0;
 
   constructor(what: string, total: number) {

@@ -167,10 +167,15 @@ export class VirtioDevice implements QueueOwner, Stateful {
   setDmaEnabled(on: boolean): void {
     this.#dmaEnabled = on;
     if (!on) return;
+    this.#runDeferred();
+    for (const queue of this.#queues) queue.dmaEnabled();
+  }
+
+  /** After a reset too: a back end that waits must go on, and finds its chain dead. */
+  #runDeferred(): void {
     const deferred = this.#deferred;
     this.#deferred = [];
     for (const task of deferred) task.run();
-    for (const queue of this.#queues) queue.dmaEnabled();
   }
 
   /** Runs a task that touches guest memory: now, or when DMA is possible again. */
@@ -326,9 +331,9 @@ export class VirtioDevice implements QueueOwner, Stateful {
   reset(): void {
     this.#status = 0;
     this.#broken = false;
-    this.#deferred = [];
     this.accepted.fill(0);
     for (const queue of this.#queues) queue.reset();
+    this.#runDeferred();
     this.#updateMode();
     this.behaviour.reset();
     this.interrupts.reset();
@@ -355,12 +360,12 @@ export class VirtioDevice implements QueueOwner, Stateful {
     this.#status = saved.status;
     this.#broken = saved.broken;
     this.#dmaEnabled = saved.dmaEnabled;
-    this.#deferred = [];
     this.accepted.set(saved.accepted);
     this.#updateMode();
     this.config.load(saved.config);
     this.behaviour.load(saved.behaviour);
     for (const [index, queue] of this.#queues.entries()) queue.load(saved.queues[index]!);
+    this.#runDeferred();
   }
 
   /** Goes on with what was in flight when the state was saved. */

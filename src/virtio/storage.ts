@@ -14,6 +14,11 @@ export interface Transfer {
   ): boolean;
   /** Copies bytes of the guest into `target`. @returns false when they cannot be read. */
   take(at: number, target: Uint8Array, targetOffset: number, length: number): boolean;
+  /**
+   * Runs `step` when guest memory may be touched: at once, or after the driver has let the function master the bus again.
+   * A back end that goes on later than in `read` or `write` itself puts its `give` and `take` into one.
+   */
+  whenReady(step: () => void): void;
   /** Ends the transfer, once, at once or later. */
   done(ok: boolean): void;
 }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,8 +13,6 @@ beforeAll(() => {
   mkdirSync(temporary);
   writeFileSync(join(folder, 'odd.img'), new Uint8Array(1000));
   writeFileSync(join(folder, 'empty.img'), '');
-  writeFileSync(join(folder, 'closed.img'), new Uint8Array(512));
-  chmodSync(join(folder, 'closed.img'), 0);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -43,9 +41,13 @@ describe.concurrent('the command line', () => {
   });
 });
 
+const KNOWN_COMMANDS = new RegExp(
+  `unknown command 'frobnicate'; commands are ${Object.keys(commands).join(', ')}\n`,
+);
+
 /** What is wrong, and what the one line about it names. */
 const wrong: readonly (readonly [what: string, args: () => readonly string[], named: RegExp])[] = [
-  ['an unknown command', () => ['frobnicate'], /unknown command 'frobnicate'; commands are demo, lspci/],
+  ['an unknown command', () => ['frobnicate'], KNOWN_COMMANDS],
   ['an option without a command', () => ['--json'], /option '--json' wants a command before it/],
   ['an unknown option', () => ['demo', '--frob'], /unknown option '--frob'; options are --image, --window/],
   [
@@ -79,12 +81,5 @@ describe.concurrent('bad input', () => {
     expect(stderr).toMatch(named);
     expect(readdirSync(folder)).toEqual(before);
     expect(readdirSync(temporary).filter((name) => name.startsWith('virtiolab'))).toEqual([]);
-  });
-
-  it.skipIf(process.getuid?.() === 0)('an image that may not be read', async () => {
-    const { status, stderr } = await virtiolab(image('closed.img'));
-    expect(status).toBe(2);
-    expect(stderr).toMatch(/closed\.img": cannot be read \(EACCES\); wants a file that you may read/);
-    expect(statSync(join(folder, 'closed.img')).mode & 0o777).toBe(0);
   });
 });

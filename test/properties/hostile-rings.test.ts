@@ -2,14 +2,21 @@ import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { accesses, ringEdits } from '../../src/conformance/testing.ts';
-import { commonConfig, feature, legacyHeader } from '../../src/virtio/layout/index.ts';
+import {
+  availableRingBytes,
+  blockFeature,
+  commonConfig,
+  feature,
+  legacyHeader,
+  usedRingBytes,
+} from '../../src/virtio/layout/index.ts';
 import {
   BUFFERS,
   EDGES,
   HEADERS,
   type HostileSetup,
   type HostileStep,
-  INDIRECT,
+  LONG_TABLE,
   Target,
 } from './support/hostile.ts';
 import { PATIENCE, runs } from './support/runs.ts';
@@ -27,40 +34,56 @@ interface Case {
   readonly steps: readonly HostileStep[];
 }
 
-const places = fc
-  .tuple(fc.constantFrom(...EDGES), fc.constantFrom(0, 0, -4096, -16, 16, 4, 2, 1, 64))
-  .map(([edge, delta]) => Math.max(0, edge + delta));
-const placed = fc.oneof(
-  { weight: 8, arbitrary: fc.constant([0x1000, 0x1200, 0x2000] as const) },
-  // Parts on top of one another, and of the buffers.
-  { weight: 1, arbitrary: fc.constant([0x3000, 0x3000, 0x3000] as const) },
-  { weight: 2, arbitrary: fc.tuple(places, places, places) },
-);
+/** Ring parts anywhere about the edges, also ending flush with one; `bytes` long. */
+const about = (bytes: number) =>
+  fc
+    .tuple(fc.constantFrom(...EDGES), fc.boolean(), fc.constantFrom(0, 0, 0, 2, 4, -2, -4, 1, 16, -16, 4096))
+    .map(([edge, flush, delta]) => Math.max(0, edge + delta - (flush ? bytes : 0)));
 
-const setups: fc.Arbitrary<HostileSetup> = fc.record({
-  type: fc.constantFrom('block', 'entropy'),
-  way: fc.constantFrom('legacy', 'modern', 'half-modern'),
-  bigEndian: fc.boolean(),
-  features: fc.subarray([
-    feature.ringIndirectDescriptors,
-    feature.ringEventIndex,
-    feature.notifyOnEmpty,
-    feature.anyLayout,
-    9,
-    11,
-  ]),
-  queueSize: fc.constantFrom(8, 8, 16, 4, 1),
-  held: fc.boolean(),
-  mends: fc.constantFrom(true, true, true, false),
-  places: placed,
-});
+const placed = (size: number): fc.Arbitrary<readonly [number, number, number]> => {
+  const [table, available, used] = [16 * size, availableRingBytes(size), usedRingBytes(size)].map(about);
+  const good = [0x1000, 0x1200, 0x2000] as const;
+  return fc.oneof(
+    { weight: 6, arbitrary: fc.constant(good) },
+    // Parts on top of one another, and of the buffers.
+    { weight: 1, arbitrary: fc.constant([0x3000, 0x3000, 0x3000] as const) },
+    { weight: 1, arbitrary: table!.map((at) => [at, good[1], good[2]] as const) },
+    { weight: 1, arbitrary: available!.map((at) => [good[0], at, good[2]] as const) },
+    { weight: 1, arbitrary: used!.map((at) => [good[0], good[1], at] as const) },
+    { weight: 1, arbitrary: fc.tuple(table!, available!, used!) },
+  );
+};
+
+const features = [
+  feature.ringIndirectDescriptors,
+  feature.ringEventIndex,
+  feature.notifyOnEmpty,
+  feature.anyLayout,
+  blockFeature.flush,
+  blockFeature.configWriteCache,
+];
+
+const setups: fc.Arbitrary<HostileSetup> = fc.constantFrom(8, 8, 16, 4, 1).chain((queueSize) =>
+  fc.record({
+    type: fc.constantFrom('block', 'entropy'),
+    way: fc.constantFrom('legacy', 'modern', 'half-modern'),
+    bigEndian: fc.boolean(),
+    features: fc.subarray(features),
+    queueSize: fc.constant(queueSize),
+    held: fc.boolean(),
+    mends: fc.constantFrom(true, true, true, false),
+    places: placed(queueSize),
+    table: fc.oneof(fc.constant(0x3400), about(16), about(32), about(48)),
+  }),
+);
 
 function stepsOf(setup: HostileSetup): fc.Arbitrary<HostileStep> {
   const edits = ringEdits({
     size: setup.queueSize,
-    addresses: [0x3600, 0x3800, INDIRECT, ...setup.places, ...EDGES],
+    addresses: [0x3600, 0x3800, setup.table, ...setup.places, ...EDGES],
     headers: HEADERS,
     buffers: BUFFERS,
+    tables: [setup.table, LONG_TABLE],
   });
   const table = setup.way === 'legacy' ? legacyHeader : commonConfig;
   return fc.oneof<fc.WeightedArbitrary<HostileStep>[]>(

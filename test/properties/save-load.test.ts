@@ -5,7 +5,7 @@ import { same } from './support/compare.ts';
 import { type Case, cases, type Operation } from './support/operations.ts';
 import { perform, survey } from './support/perform.ts';
 import { PATIENCE, runs } from './support/runs.ts';
-import { IO_BASE, MEMORY_BASE, World, type WorldKind } from './support/worlds.ts';
+import { IO_BASE, LOW_RAM, MEMORY_BASE, World, type WorldKind } from './support/worlds.ts';
 
 /*
  * A guest that is saved and goes on in fresh instances sees what it would have seen. What pins this down is a twin that
@@ -19,13 +19,13 @@ interface SavedCase extends Case {
 const kinds: readonly WorldKind[] = ['mmr', 'io-bar', 'direct', 'transitional'];
 const saves = fc.array(fc.nat(41), { minLength: 1, maxLength: 3 });
 
-/** Goes on in fresh machines. The old ones are reset, so that nothing they share with the state could stay unnoticed. */
+/** Goes on in fresh machines. The old ones change first: a state that shares anything with them would change too. */
 function reload(world: World): World {
-  const fresh = World.load(world.kind, world.setup, world.save());
+  const state = world.save();
   for (const fn of world.guest.functions.values()) fn.reset();
-  world.guest.ram.fill(0, 0x10000, 0xdd);
+  world.guest.ram.fill(0, LOW_RAM, 0xdd);
   world.storage.fill(0xdd);
-  return fresh;
+  return World.load(world.kind, world.setup, state);
 }
 
 function work(twin: World, other: World, pick: number): boolean {

@@ -20,6 +20,8 @@ export type RingEdit =
       readonly descriptors: readonly RawDescriptor[];
       readonly indirect: boolean;
       readonly request: { readonly type: number; readonly sector: number } | null;
+      /** Index of the table to which the last descriptor leads on; null where the chain ends. */
+      readonly back: number | null;
     }
   | {
       readonly edit: 'descriptor';
@@ -44,6 +46,8 @@ export interface RingEditOptions {
   readonly headers: readonly number[];
   /** Memory for data, of 2 KiB each, and for status bytes. */
   readonly buffers: readonly number[];
+  /** Tables that indirect descriptors of a wild chain point at; their lengths go to 8192 descriptors. */
+  readonly tables?: readonly number[];
 }
 
 const lengths = fc.oneof(
@@ -55,43 +59,39 @@ const lengths = fc.oneof(
 
 const low = fc.integer({ min: 0, max: 0xffffffff });
 
-function addressesAround(places: readonly number[]) {
-  const near = fc.tuple(
-    fc.constantFrom(...places),
-    fc.oneof(fc.constant(0), fc.integer({ min: -20, max: 20 })),
-  );
+const halves = (address: number) => ({
+  addressLow: address % FOUR_GIB,
+  addressHigh: Math.floor(address / FOUR_GIB),
+});
+
+/** Where a buffer of `length` bytes may be: at a place, ending flush with one, near either, or anywhere at all. */
+function addressesAround(places: readonly number[], length: number) {
+  const delta = fc.oneof(fc.constantFrom(0, 0, 1, -1), fc.integer({ min: -20, max: 20 }));
+  const near = fc
+    .tuple(fc.constantFrom(...places), fc.boolean(), delta)
+    .map(([place, flush, off]) => halves(Math.max(0, place + off - (flush ? length : 0))));
+  const high = fc.constantFrom(0, 1, 0x1fffff, 0x200000, 0xffffffff);
   return fc.oneof(
-    {
-      weight: 8,
-      arbitrary: near.map(([place, delta]) => {
-        const address = Math.max(0, place + delta);
-        return { addressLow: address % FOUR_GIB, addressHigh: Math.floor(address / FOUR_GIB) };
-      }),
-    },
-    {
-      weight: 1,
-      arbitrary: fc.record({
-        addressLow: low,
-        addressHigh: fc.constantFrom(0, 1, 0x1fffff, 0x200000, 0xffffffff),
-      }),
-    },
+    { weight: 8, arbitrary: near },
+    { weight: 1, arbitrary: fc.record({ addressLow: low, addressHigh: high }) },
   );
 }
 
 function rawDescriptors(options: RingEditOptions): fc.Arbitrary<RawDescriptor> {
-  return fc
-    .tuple(
-      addressesAround(options.addresses),
-      lengths,
-      fc.oneof({ weight: 6, arbitrary: fc.nat(7) }, { weight: 1, arbitrary: fc.nat(0xffff) }),
-      fc.oneof({ weight: 6, arbitrary: fc.nat(options.size) }, { weight: 1, arbitrary: fc.nat(0xffff) }),
-    )
-    .map(([address, length, flags, next]) => ({ ...address, length, flags, next }));
+  const flags = fc.oneof({ weight: 6, arbitrary: fc.nat(7) }, { weight: 1, arbitrary: fc.nat(0xffff) });
+  const next = fc.oneof(
+    { weight: 6, arbitrary: fc.nat(options.size) },
+    { weight: 1, arbitrary: fc.nat(0xffff) },
+  );
+  return lengths.chain((length) =>
+    fc
+      .tuple(addressesAround(options.addresses, length), flags, next)
+      .map(([address, bits, index]) => ({ ...address, length, flags: bits, next: index })),
+  );
 }
 
 const at = (address: number, length: number, flags: number): RawDescriptor => ({
-  addressLow: address % FOUR_GIB,
-  addressHigh: Math.floor(address / FOUR_GIB),
+  ...halves(address),
   length,
   flags,
   next: 0,
@@ -120,6 +120,7 @@ function wellFormed({ size, headers, buffers }: RingEditOptions): fc.Arbitrary<C
         head,
         indirect,
         request: { type, sector },
+        back: null,
         descriptors: [
           at(header, 16, 0),
           ...pieces.map(([address, length]) => at(address, length, writable)),
@@ -129,22 +130,42 @@ function wellFormed({ size, headers, buffers }: RingEditOptions): fc.Arbitrary<C
     });
 }
 
-/** Readable descriptors before writable ones, and nothing else in order. */
+const DESCRIPTORS = [1, 2, 3, 1024, 1025, 8192];
+
+/** What a chain may end with: nothing more, an indirect descriptor, or a way back into itself. */
+function endings({ size, tables = [] }: RingEditOptions) {
+  const nothing = fc.constant({ more: [] as RawDescriptor[], back: null as number | null });
+  const loop = fc.nat(size - 1).map((back) => ({ more: [], back }));
+  if (tables.length === 0) return fc.oneof(nothing, nothing, loop);
+  const indirect = fc
+    .tuple(fc.constantFrom(...tables), fc.constantFrom(...DESCRIPTORS))
+    .map(([table, count]) => at(table, DESCRIPTOR_BYTES * count, descriptorFlag.indirect))
+    .map((last) => ({ more: [last], back: null }));
+  return fc.oneof(nothing, nothing, loop, indirect);
+}
+
+/** Readable descriptors before writable ones, or of one kind only, and nothing else in order. */
 function wildChain(options: RingEditOptions): fc.Arbitrary<ChainEdit> {
   const part = fc
     .tuple(rawDescriptors(options), fc.boolean())
     .map(([raw, writable]) => ({ ...raw, flags: writable ? descriptorFlag.write : 0 }));
   const header = fc.constantFrom(...options.headers).map((address) => at(address, 16, 0));
-  const parts = fc
-    .tuple(fc.option(header, { freq: 4 }), fc.array(part, { minLength: 1, maxLength: 4 }))
-    .map(([first, rest]) => [...(first === null ? [] : [first]), ...rest.sort((a, b) => a.flags - b.flags)]);
-  return fc.record({
-    edit: fc.constant('chain' as const),
-    head: fc.nat(options.size - 1),
-    descriptors: parts,
-    indirect: fc.boolean(),
-    request: fc.constant(null),
-  });
+  return fc
+    .record({
+      head: fc.nat(options.size - 1),
+      first: fc.option(header, { freq: 2 }),
+      parts: fc.array(part, { maxLength: 4 }),
+      oneKind: fc.boolean(),
+      indirect: fc.boolean(),
+      ending: endings(options),
+    })
+    .map(({ head, first, parts, oneKind, indirect, ending }) => {
+      const rest = oneKind
+        ? parts.map((raw) => ({ ...raw, flags: first === null ? descriptorFlag.write : 0 }))
+        : parts.sort((a, b) => a.flags - b.flags);
+      const descriptors = [...(first === null ? [] : [first]), ...rest, ...ending.more];
+      return { edit: 'chain' as const, head, descriptors, indirect, request: null, back: ending.back };
+    });
 }
 
 /** Anything that a guest may do to a ring, with what a device expects the likelier. */
@@ -200,15 +221,15 @@ export function ringEdits(options: RingEditOptions): fc.Arbitrary<RingEdit> {
 export function applyEdit(scribe: RingScribe, edit: RingEdit, indirectTable: number): void {
   switch (edit.edit) {
     case 'chain': {
-      const { descriptors, head, indirect, request } = edit;
+      const { descriptors, head, indirect, request, back } = edit;
       const [first] = descriptors;
       if (request !== null && first !== undefined)
         scribe.blockHeader(first.addressHigh * FOUR_GIB + first.addressLow, request.type, request.sector);
       for (const [i, raw] of descriptors.entries()) {
         const last = i === descriptors.length - 1;
         const place = indirect ? i : (head + i) & (scribe.size - 1);
-        const next = indirect ? i + 1 : (place + 1) & (scribe.size - 1);
-        const flags = (raw.flags & ~descriptorFlag.next) | (last ? 0 : descriptorFlag.next);
+        const next = last && back !== null ? back : indirect ? i + 1 : (place + 1) & (scribe.size - 1);
+        const flags = (raw.flags & ~descriptorFlag.next) | (last && back === null ? 0 : descriptorFlag.next);
         scribe.descriptor(place, { ...raw, flags, next }, indirect ? indirectTable : scribe.place.descriptor);
       }
       if (indirect)

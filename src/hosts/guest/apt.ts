@@ -35,9 +35,9 @@ export async function runTool(tool: string, args: readonly string[], folder?: st
   }
 }
 
-/** Whether a program can be started at all. */
-export async function hasTool(tool: string): Promise<boolean> {
-  return execute(tool, ['--version']).then(
+/** Whether a program can be started at all, to say its version. */
+export async function hasTool(tool: string, argument = '--version'): Promise<boolean> {
+  return execute(tool, [argument]).then(
     () => true,
     () => false,
   );

@@ -2,6 +2,7 @@ export * from './apt-sources.ts';
 export * from './cache-folder.ts';
 export * from './cpio.ts';
 export * from './errors.ts';
+export * from './ext4-image.ts';
 export * from './images.ts';
 export * from './initramfs.ts';
 export * from './modules.ts';

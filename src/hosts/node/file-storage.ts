@@ -50,6 +50,11 @@ async function inspect(path: string, readOnly: boolean): Promise<number> {
   return found.size;
 }
 
+/** Copies when guest memory may be touched. */
+function ready(transfer: Transfer, copy: () => boolean): Promise<boolean> {
+  return new Promise((resolve) => transfer.whenReady(() => resolve(copy())));
+}
+
 /**
  * Storage in a file. Bytes pass through buffers of our own and never straight between file and guest memory: a system
  * call cannot be called back, and after a reset nothing may reach the guest any more.
@@ -147,13 +152,13 @@ export class FileStorage implements Storage {
   async #read(transfer: Transfer): Promise<boolean> {
     return this.#pieces(transfer, async (buffer, at, length) => {
       await this.#whole('read', buffer, transfer.offset + at, length);
-      return transfer.give(at, buffer.bytes, 0, length, buffer);
+      return ready(transfer, () => transfer.give(at, buffer.bytes, 0, length, buffer));
     });
   }
 
   async #write(transfer: Transfer): Promise<boolean> {
     return this.#pieces(transfer, async (buffer, at, length) => {
-      if (!transfer.take(at, buffer.bytes, 0, length)) return false;
+      if (!(await ready(transfer, () => transfer.take(at, buffer.bytes, 0, length)))) return false;
       await this.#whole('write', buffer, transfer.offset + at, length);
       return true;
     });

@@ -1,3 +1,12 @@
+export * from '../guest/errors.ts';
+export type { GuestFile } from '../guest/initramfs.ts';
+export {
+  cachedPieces,
+  type GuestPieces,
+  guestPieces,
+  type PiecesOptions,
+  tryGuestPieces,
+} from '../guest/pieces.ts';
 export * from './board.ts';
 export * from './boot-sector.ts';
 export * from './bus.ts';
@@ -12,3 +21,7 @@ export * from './machine.ts';
 export * from './present.ts';
 export type { CommandOptions, CommandResult } from './shell.ts';
 export * from './snapshot.ts';
+export * from './terminal.ts';
+export * from './tour.ts';
+export type { ListedFunction } from './tour-steps.ts';
+export * from './trace.ts';

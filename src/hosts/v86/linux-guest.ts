@@ -107,6 +107,7 @@ export class LinuxGuest {
   readonly key: SnapshotKey;
   readonly #console: SerialConsole;
   readonly #shell: GuestShell;
+  readonly #listeners = new Set<(byte: number) => void>();
 
   private constructor(machine: V86Machine, key: SnapshotKey, progress: ((line: string) => void) | undefined) {
     this.machine = machine;
@@ -115,7 +116,10 @@ export class LinuxGuest {
     this.#console = new SerialConsole((text) => machine.sendSerial(text));
     this.#console.onLine = progress;
     this.#shell = new GuestShell(this.#console);
-    machine.onSerialByte((byte) => this.#console.receive(byte));
+    machine.onSerialByte((byte) => {
+      this.#console.receive(byte);
+      for (const listener of this.#listeners) listener(byte);
+    });
     this.bus.onFault((fault) => this.#console.abort(fault));
   }
 
@@ -224,6 +228,17 @@ export class LinuxGuest {
   /** As {@link GuestShell.runOk}. */
   runOk(command: string, options?: CommandOptions): Promise<string> {
     return this.#shell.runOk(command, options);
+  }
+
+  /** Calls `listener` with every byte that the guest prints. @returns a function that ends it. */
+  onOutput(listener: (byte: number) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Types bytes on the guest's terminal, beside what {@link run} does. */
+  sendInput(bytes: Uint8Array): void {
+    this.machine.sendSerial(String.fromCharCode(...bytes));
   }
 
   /** What the guest printed last, oldest line first. */

@@ -5,6 +5,7 @@ import {
   barBits,
   capabilityHeader,
   capabilityId,
+  command,
   MSIX_ENTRY_BYTES,
   messageControl,
   msixCapability,
@@ -78,6 +79,37 @@ export class HostFunction {
     if (address === 0)
       throw new TranslatorError(`BAR${index} of the function has no address: run the firmware first`);
     return address;
+  }
+
+  /**
+   * Bytes that a memory BAR takes, measured while nothing is decoded; 0 for what is no memory BAR: I/O, no BAR at all, or
+   * the upper half of a 64-bit one.
+   */
+  memoryBarBytes(index: number): number {
+    const decoding = this.read(type0Header.command);
+    this.setCommand(0, command.io | command.memory);
+    let bytes = 0;
+    for (let at = 0; at <= index && at < type0Header.bar.count; at++) {
+      const low = this.#probe(at);
+      if ((low & barBits.io) !== 0) continue;
+      const wide = (low & barBits.typeMask) === barBits.memory64;
+      const lowMask = (low & barBits.memoryAddressMask) >>> 0;
+      const high = wide ? FOUR_GIB - this.#probe(at + 1) : lowMask === 0 ? 0 : 1;
+      if (at === index) bytes = high * FOUR_GIB - lowMask;
+      if (wide) at++;
+    }
+    this.write(type0Header.command, decoding);
+    return bytes;
+  }
+
+  /** The bits of a base address register that can be set. */
+  #probe(index: number): number {
+    const at = type0Header.bar.offset + 4 * index;
+    const before = this.bus.configRead(this.address, at, 4);
+    this.bus.configWrite(this.address, at, 4, 0xffffffff);
+    const mask = this.bus.configRead(this.address, at, 4);
+    this.bus.configWrite(this.address, at, 4, before);
+    return mask;
   }
 }
 

@@ -8,7 +8,7 @@ import {
   legacyVectors,
   NO_VECTOR,
 } from '../../virtio/layout/index.ts';
-import { type Draft, decodeCapability } from '../layout/index.ts';
+import { type BlockPlace, type Draft, decodeCapability } from '../layout/index.ts';
 import { type GuestSide, type LegacyBackend, TranslatorError } from './backend.ts';
 import { HostFunction, HostMessages } from './host-function.ts';
 
@@ -48,7 +48,9 @@ export class MmrBackend implements LegacyBackend {
   readonly #messages: HostMessages;
   #guest: GuestSide | null = null;
   #msix = false;
+  /** Vectors are being changed: a message that comes now was sent before or after, there is no telling. */
   #switching = false;
+  #unclear = false;
   #isr = 0;
   #queueSelect = 0;
   #configVector = NO_VECTOR;
@@ -63,7 +65,7 @@ export class MmrBackend implements LegacyBackend {
     const place = this.#host
       .findExtended(draft.extendedCapabilityId)
       .map((at) => decodeCapability(draft, (offset) => bus.configRead(address, at + offset, 4)))
-      .find((each) => each !== null && each.bar <= 5 && each.length >= LEGACY_CONFIG_OFFSET_MSIX);
+      .find((each) => each !== null && this.#usable(each));
     if (place === undefined || place === null)
       throw new TranslatorError(`the function has no ${draft.name} capability for a legacy block`);
     this.#base = this.#host.barAddress(place.bar, 'memory') + place.offset;
@@ -75,6 +77,11 @@ export class MmrBackend implements LegacyBackend {
       throw new TranslatorError('the function has no MSI-X, and thus no way to interrupt');
     this.#messages.enable(true);
     this.reset();
+  }
+
+  /** A place that holds the header and stays inside a memory BAR; others are passed over. */
+  #usable({ bar, offset, length }: BlockPlace): boolean {
+    return length >= LEGACY_CONFIG_OFFSET_MSIX && offset + length <= this.#host.memoryBarBytes(bar);
   }
 
   attach(guest: GuestSide): void {
@@ -100,6 +107,10 @@ export class MmrBackend implements LegacyBackend {
   }
 
   #onMessage(vector: number): void {
+    if (this.#switching) {
+      this.#unclear = true;
+      return;
+    }
     if (this.#msix) {
       this.#guest?.trigger(vector);
       return;
@@ -110,8 +121,6 @@ export class MmrBackend implements LegacyBackend {
 
   /** ISR bits that a message of ours stands for. */
   #meaning(vector: number): number {
-    // A message sent before the vectors were changed may mean either: one interrupt may stand for both (PCI-CHG-01).
-    if (this.#switching) return isrStatus.queue | isrStatus.configuration;
     // With one vector the function's own ISR has to tell what it was for.
     if (this.vectors === 1) return this.#get(isrRegister) || isrStatus.queue;
     return vector === CONFIG_VECTOR ? isrStatus.configuration : isrStatus.queue;
@@ -178,17 +187,16 @@ export class MmrBackend implements LegacyBackend {
     if (!this.#msix) this.#set(configMsixVector, CONFIG_VECTOR);
   }
 
-  /** @throws TranslatorError when the function never finishes. */
+  /** Reads status until it is 0; a function that never gets there is reported, and the guest not kept waiting. */
   #awaitReset(): void {
     for (let reads = 0; reads < MAX_RESET_READS; reads++) if (this.#get(deviceStatus) === 0) return;
-    throw new TranslatorError(
-      `the function did not finish its reset within ${MAX_RESET_READS} reads of status`,
-    );
+    this.#guest?.report('BF-RST-01', 'the function does not finish its reset', MAX_RESET_READS);
   }
 
   /** Events change sides: to the guest's vectors, or to ours. What ISR held goes along. */
   setMsix(enabled: boolean): void {
     if (enabled === this.#msix) return;
+    this.#switching = true;
     this.#isr |= this.#get(isrRegister);
     this.#msix = enabled;
     this.#set(configMsixVector, enabled ? this.#configVector : CONFIG_VECTOR);
@@ -198,7 +206,17 @@ export class MmrBackend implements LegacyBackend {
     }
     this.#set(queueSelect, this.#queueSelect);
     this.#switching = false;
+    if (this.#unclear) this.#signalAll();
     this.#guest?.setLine(this.#isr !== 0);
+  }
+
+  /** For a message that may mean either kind of event: one interrupt may stand for both (PCI-CHG-01). */
+  #signalAll(): void {
+    this.#unclear = false;
+    this.#isr |= isrStatus.queue | isrStatus.configuration;
+    if (!this.#msix) return;
+    for (const vector of new Set([this.#configVector, ...this.#queues.values()]))
+      if (vector !== NO_VECTOR) this.#guest?.trigger(vector);
   }
 
   setBusMaster(on: boolean): void {

@@ -63,8 +63,6 @@ class Request implements Task, Transfer {
   /** A write in writethrough mode that still has to be made stable. */
   #stabilise = false;
   #ok = false;
-  /** What the storage gave while bus mastering was off: it waits for that as the completion does. */
-  #late: { readonly at: number; readonly bytes: Uint8Array }[] = [];
   readonly #owner: BlockDevice;
 
   constructor(owner: BlockDevice) {
@@ -72,12 +70,11 @@ class Request implements Task, Transfer {
   }
 
   run(): void {
-    const { storage } = this.#owner;
-    const chain = this.chain!;
-    if (!chain.live) return;
+    const { storage, device } = this.#owner;
+    if (!this.chain!.live) return;
     // Bus mastering may have gone off since the chain was taken.
-    if (!this.#owner.device.dmaEnabled) {
-      this.#owner.device.whenDma(this);
+    if (!device.dmaEnabled) {
+      device.whenDma(this);
       return;
     }
     this.#stabilise = this.type === blockRequestType.out && !this.#owner.writeback;
@@ -95,20 +92,20 @@ class Request implements Task, Transfer {
     length: number,
     views?: ViewCache | null,
   ): boolean {
-    const chain = this.chain!;
-    if (this.#owner.device.dmaEnabled || !chain.live)
-      return chain.write(at, source, sourceOffset, length, views ?? null);
-    if (at + length > chain.writableBytes) return false;
-    this.#late.push({ at, bytes: source.slice(sourceOffset, sourceOffset + length) });
-    return true;
+    return (
+      this.#owner.device.dmaEnabled && this.chain!.write(at, source, sourceOffset, length, views ?? null)
+    );
   }
 
-  /** Fails while bus mastering is off: a storage takes what it needs at once, when it is told to write. */
   take(at: number, target: Uint8Array, targetOffset: number, length: number): boolean {
     return (
       this.#owner.device.dmaEnabled &&
       this.chain!.read(BLOCK_REQUEST_BYTES + at, target, targetOffset, length)
     );
+  }
+
+  whenReady(step: () => void): void {
+    this.#owner.device.whenDma({ label: 'block transfer', run: step });
   }
 
   done(ok: boolean): void {
@@ -123,18 +120,8 @@ class Request implements Task, Transfer {
 
   readonly #finish: Task = {
     label: 'block completion',
-    run: () => {
-      const ok = this.#giveLate() && this.#ok;
-      this.#owner.finish(this, ok ? blockStatus.ok : blockStatus.ioError);
-    },
+    run: () => this.#owner.finish(this, this.#ok ? blockStatus.ok : blockStatus.ioError),
   };
-
-  #giveLate(): boolean {
-    if (this.#late.length === 0) return true;
-    const late = this.#late;
-    this.#late = [];
-    return late.every(({ at, bytes }) => this.chain!.write(at, bytes, 0, bytes.length));
-  }
 }
 
 /**

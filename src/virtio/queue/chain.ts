@@ -1,4 +1,4 @@
-import type { DmaDomain, ViewCache } from '../../core/index.ts';
+import { type DmaDomain, FOUR_GIB, type ViewCache } from '../../core/index.ts';
 
 const FIRST_CAPACITY = 8;
 
@@ -21,8 +21,9 @@ export class Chain {
   /** The device's bookkeeping: place in its list of chains in flight, and order of being taken. */
   slot = 0;
   ticket = 0;
-  /** Guest-physical address and length in bytes of each descriptor; the ring fills them in. */
-  addresses = new Float64Array(FIRST_CAPACITY);
+  /** Guest-physical address, in halves, and length in bytes of each descriptor; the ring fills them in. */
+  lows = new Uint32Array(FIRST_CAPACITY);
+  highs = new Uint32Array(FIRST_CAPACITY);
   lengths = new Uint32Array(FIRST_CAPACITY);
   #dma: DmaDomain | null = null;
   #scratch = new DataView(new ArrayBuffer(0));
@@ -54,17 +55,24 @@ export class Chain {
 
   /** Room for twice the descriptors: once per high-water mark, and the ring bounds their number. */
   grow(): void {
-    const { addresses, lengths } = this;
-    this.addresses = new Float64Array(addresses.length * 2);
-    this.lengths = new Uint32Array(addresses.length * 2);
-    this.addresses.set(addresses);
-    this.lengths.set(lengths);
+    const twice = (before: Uint32Array): Uint32Array<ArrayBuffer> => {
+      const after = new Uint32Array(before.length * 2);
+      after.set(before);
+      return after;
+    };
+    this.lows = twice(this.lows);
+    this.highs = twice(this.highs);
+    this.lengths = twice(this.lengths);
+  }
+
+  #address(index: number): number {
+    return this.highs[index]! * FOUR_GIB + this.lows[index]!;
   }
 
   /** Guest-physical address and length in bytes of a segment, for framing checks. */
   segment(index: number): { address: number; length: number; writable: boolean } {
     return {
-      address: this.addresses[index]!,
+      address: this.#address(index),
       length: this.lengths[index]!,
       writable: index >= this.readableCount,
     };
@@ -76,13 +84,18 @@ export class Chain {
    * @returns null when the stream is shorter or out of reach.
    */
   header(length: number): DataView | null {
-    const address = this.addresses[0]!;
-    const inFirst = this.readableCount > 0 && length <= this.lengths[0]! && this.live;
-    const region = inFirst ? this.#dma!.find(address, length, false) : null;
-    if (region !== null) {
-      this.headerAt = (address - region.base) >>> 0;
-      return region.view;
+    const dma = this.#dma!;
+    if (this.readableCount > 0 && length <= this.lengths[0]! && this.highs[0] === 0 && this.live) {
+      const at = dma.locate(this.lows[0]!, length);
+      if (at >= 0) {
+        this.headerAt = at;
+        return dma.lastRegion.view;
+      }
     }
+    return this.#copiedHeader(length);
+  }
+
+  #copiedHeader(length: number): DataView | null {
     this.headerAt = 0;
     if (this.#scratch.byteLength < length) this.#scratch = new DataView(new ArrayBuffer(length));
     return this.read(0, new Uint8Array(this.#scratch.buffer), 0, length) ? this.#scratch : null;
@@ -90,10 +103,23 @@ export class Chain {
 
   /** Writes the last byte of the writable stream: where a status goes. @returns false when there is none in reach. */
   writeLast(value: number): boolean {
+    const dma = this.#dma!;
     const last = this.count - 1;
     const length = this.lengths[last]!;
-    if (last >= this.readableCount && length > 0 && this.live)
-      return this.#dma!.writeByte(this.addresses[last]! + length - 1, value);
+    if (
+      last >= this.readableCount &&
+      length > 0 &&
+      this.highs[last] === 0 &&
+      dma.observer === null &&
+      this.live
+    ) {
+      const at = dma.locate(this.lows[last]!, length);
+      const region = dma.lastRegion;
+      if (at >= 0 && region.writable) {
+        region.bytes[at + length - 1] = value;
+        return true;
+      }
+    }
     const end = this.writableBytes;
     return end > 0 && this.write(end - 1, Uint8Array.of(value), 0, 1);
   }
@@ -106,11 +132,27 @@ export class Chain {
     const { lengths, readableCount } = this;
     let i = 0;
     for (; i < readableCount && offset >= lengths[i]!; i++) offset -= lengths[i]!;
-    if (i < readableCount && offset + length <= lengths[i]! && this.live)
-      return this.#dma!.read(this.addresses[i]! + offset, target, targetOffset, length);
-    return this.#scatter(i, readableCount, offset, length, (address, done, piece) =>
-      this.#dma!.read(address, target, targetOffset + done, piece),
-    );
+    if (i < readableCount && offset + length <= lengths[i]! && this.highs[i] === 0 && this.live) {
+      const dma = this.#dma!;
+      const at = dma.locate(this.lows[i]!, offset + length);
+      if (at >= 0) {
+        dma.lastRegion.copyOut(at + offset, target, targetOffset, length);
+        return true;
+      }
+    }
+    return this.#readPieces(i, offset, target, targetOffset, length);
+  }
+
+  /** From byte `offset` of segment `from` on, through the DMA domain's general ways. */
+  #readPieces(from: number, offset: number, target: Uint8Array, at: number, length: number): boolean {
+    let done = 0;
+    for (let i = from; i < this.readableCount && done < length && this.live; i++) {
+      const piece = Math.min(this.lengths[i]! - offset, length - done);
+      if (!this.#dma!.read(this.#address(i) + offset, target, at + done, piece)) return false;
+      done += piece;
+      offset = 0;
+    }
+    return done === length && this.live;
   }
 
   /**
@@ -126,27 +168,38 @@ export class Chain {
     views: ViewCache | null = null,
   ): boolean {
     const { lengths, count } = this;
+    const dma = this.#dma!;
     let i = this.readableCount;
     for (; i < count && offset >= lengths[i]!; i++) offset -= lengths[i]!;
-    if (i < count && offset + length <= lengths[i]! && this.live)
-      return this.#dma!.write(this.addresses[i]! + offset, source, sourceOffset, length, views);
-    return this.#scatter(i, count, offset, length, (address, done, piece) =>
-      this.#dma!.write(address, source, sourceOffset + done, piece, views),
-    );
+    if (
+      i < count &&
+      offset + length <= lengths[i]! &&
+      this.highs[i] === 0 &&
+      dma.observer === null &&
+      this.live
+    ) {
+      const at = dma.locate(this.lows[i]!, offset + length);
+      const region = dma.lastRegion;
+      if (at >= 0 && region.writable) {
+        region.copyIn(at + offset, source, sourceOffset, length, views);
+        return true;
+      }
+    }
+    return this.#writePieces(i, offset, source, sourceOffset, length, views);
   }
 
-  /** Copies piece by piece, from byte `offset` of segment `from` on. */
-  #scatter(
+  #writePieces(
     from: number,
-    to: number,
     offset: number,
+    source: Uint8Array,
+    at: number,
     length: number,
-    copy: (address: number, done: number, length: number) => boolean,
+    views: ViewCache | null,
   ): boolean {
     let done = 0;
-    for (let i = from; i < to && done < length && this.live; i++) {
+    for (let i = from; i < this.count && done < length && this.live; i++) {
       const piece = Math.min(this.lengths[i]! - offset, length - done);
-      if (!copy(this.addresses[i]! + offset, done, piece)) return false;
+      if (!this.#dma!.write(this.#address(i) + offset, source, at + done, piece, views)) return false;
       done += piece;
       offset = 0;
     }

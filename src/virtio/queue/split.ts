@@ -215,7 +215,7 @@ export class SplitQueue implements Virtqueue {
    */
   #collect(view: DataView, base: number, entries: number, head: number, chain: Chain): number {
     const little = this.#mode.littleEndian;
-    const { addresses, lengths } = chain;
+    const { lows, highs, lengths } = chain;
     const room = Math.min(lengths.length, chain.count + entries);
     let count = chain.count;
     let readable = chain.readableCount;
@@ -232,7 +232,8 @@ export class SplitQueue implements Virtqueue {
       lengths[count] = length;
       const word0 = view.getUint32(at + ADDRESS_LOW, little);
       const word1 = view.getUint32(at + ADDRESS_HIGH, little);
-      addresses[count] = little ? word1 * HIGH_HALF + word0 : word0 * HIGH_HALF + word1;
+      lows[count] = little ? word0 : word1;
+      highs[count] = little ? word1 : word0;
       if ((flags & WRITE) === 0 && readable++ !== count) return this.#misordered(index);
       count++;
       if ((flags & NEXT) === 0) {

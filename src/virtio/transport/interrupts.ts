@@ -9,10 +9,13 @@ export class VirtioInterrupts implements InterruptPort, Stateful {
   #isr = 0;
   #configVector = NO_VECTOR;
   readonly #queueVectors: Uint16Array;
+  readonly #queueSizes: readonly number[];
 
-  constructor(fn: PciFunction, queues: number) {
+  /** `queueSizes` by queue number; 0 for an absent queue. */
+  constructor(fn: PciFunction, queueSizes: readonly number[]) {
     this.function = fn;
-    this.#queueVectors = new Uint16Array(queues).fill(NO_VECTOR);
+    this.#queueSizes = queueSizes;
+    this.#queueVectors = new Uint16Array(queueSizes.length).fill(NO_VECTOR);
   }
 
   queue(index: number): void {
@@ -52,7 +55,7 @@ export class VirtioInterrupts implements InterruptPort, Stateful {
   }
 
   setQueueVector(index: number, value: number): void {
-    if (index < this.#queueVectors.length) this.#queueVectors[index] = this.#mapped(value);
+    if ((this.#queueSizes[index] ?? 0) > 0) this.#queueVectors[index] = this.#mapped(value);
   }
 
   /** What a vector register reads back: the vector, or NO_VECTOR where the table has no such entry (PCI-MSIX-06). */

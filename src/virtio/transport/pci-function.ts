@@ -81,7 +81,7 @@ export class VirtioFunction {
       ...identity,
     });
     this.device = new VirtioDevice(behaviour, { legacy, guestEndian: options.guestEndian ?? 'little' });
-    this.interrupts = new VirtioInterrupts(this.pci, this.device.queueCount);
+    this.interrupts = new VirtioInterrupts(this.pci, behaviour.queueSizes);
     this.device.interrupts = this.interrupts;
     const vectors = options.vectors ?? this.device.queueCount + 1;
     if (vectors > 0) this.pci.addMsix(conventionalBars.msix, vectors);

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { functionAddress } from '../../../src/core/index.ts';
 import {
   BlockDriver,
@@ -24,6 +25,8 @@ import { Machine } from '../../../src/pci/index.ts';
 import { BlockDevice, blockStatus, type Transfer, virtioFunction } from '../../../src/virtio/index.ts';
 
 const SECTORS = 256;
+/** A user without rights. */
+const NOBODY = 65534;
 const pattern = (length: number, seed: number) =>
   Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8) * seed) & 0xff);
 const contents = pattern(SECTORS * 512, 3);
@@ -65,6 +68,7 @@ function transfer(offset: number, data: Uint8Array, copies = Number.POSITIVE_INF
       target.set(data.subarray(at, at + length), to);
       return true;
     },
+    whenReady: (step) => step(),
     done: (ok) => {
       ends.push(ok);
       settle(ok);
@@ -128,6 +132,22 @@ describe('file storage', () => {
     const still = transfer(512, new Uint8Array(512));
     storage.read(still.made);
     expect(await still.end).toBe(true);
+  });
+
+  it('asks the system to make writes stable when it is flushed, and fails when that fails', async () => {
+    const storage = await open();
+    const handle = await openFile(path);
+    const sync = vi.spyOn(Object.getPrototypeOf(handle), 'sync');
+    await handle.close();
+    const flush = transfer(0, new Uint8Array(0));
+    storage.flush(flush.made);
+    expect(await flush.end).toBe(true);
+    expect(sync).toHaveBeenCalledTimes(1);
+    sync.mockRejectedValueOnce(new Error('EIO'));
+    const failing = transfer(0, new Uint8Array(0));
+    storage.flush(failing.made);
+    expect(await failing.end).toBe(false);
+    sync.mockRestore();
   });
 
   it('never writes where it was opened read-only', async () => {
@@ -202,9 +222,18 @@ describe('what cannot be a storage', () => {
     await (await open({ readOnly: true })).close();
   });
 
-  it.skipIf(process.getuid?.() === 0)('names a file that may not be read', async () => {
-    chmodSync(path, 0o200);
-    expect(await rejection('disk.img')).toMatchObject({ name: 'FileUnreadableError', code: 'EACCES' });
+  it('names a file that may not be read', async () => {
+    chmodSync(path, 0);
+    const root = process.getuid?.() === 0;
+    // Root may read everything, so somebody else has to ask.
+    if (root) chmodSync(folder, 0o755);
+    if (root) process.seteuid?.(NOBODY);
+    try {
+      const error = await rejection('disk.img', { readOnly: true });
+      expect(error).toMatchObject({ name: 'FileUnreadableError', code: 'EACCES' });
+    } finally {
+      if (root) process.seteuid?.(0);
+    }
   });
 });
 

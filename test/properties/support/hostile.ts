@@ -30,6 +30,8 @@ import { Machine } from '../../../src/pci/index.ts';
 import {
   BlockDevice,
   commonConfig,
+  DESCRIPTOR_BYTES,
+  descriptorFlag,
   deviceStatus,
   EntropyDevice,
   FEATURE_WORDS,
@@ -54,6 +56,8 @@ export interface HostileSetup {
   readonly mends: boolean;
   /** Ring places: the first, down to its page, for the legacy layout; all three for the modern one. */
   readonly places: readonly [number, number, number];
+  /** Where chains with an indirect table have it. */
+  readonly table: number;
 }
 
 export type HostileStep =
@@ -68,19 +72,35 @@ export type HostileStep =
   | { readonly do: 'poke'; readonly access: RegisterAccess };
 
 const HIGH = 2 ** 32;
+/** A table of descriptors each of which leads to the next, longer than a device should go through. Nobody writes it. */
+export const LONG_TABLE = 2 ** 33;
+const LONG_ENTRIES = 8192;
+const longTables = { little: longTable(true), big: longTable(false) };
+
+function longTable(littleEndian: boolean): Uint8Array {
+  const bytes = new Uint8Array(DESCRIPTOR_BYTES * LONG_ENTRIES);
+  const place = { descriptor: 0, driver: 0, device: 0 };
+  const scribe = new RingScribe(new GuestMemory([{ start: 0, bytes }]), place, 1, littleEndian);
+  const flags = descriptorFlag.next | descriptorFlag.write;
+  for (let i = 0; i < LONG_ENTRIES; i++)
+    scribe.descriptor(i, { addressLow: 0x9000, addressHigh: 0, length: 1, flags, next: i + 1 });
+  return bytes;
+}
 const RANGES = [
   { start: 0, length: 0x10000 },
   { start: HIGH, length: 0xc000 },
 ] as const;
 
 /** Readable and writable, read-only, with holes between them; edges that no page and no descriptor is aligned to. */
-const WHOLE: readonly DmaWindow[] = [
+const WINDOWS: readonly DmaWindow[] = [
   { start: 0x0000, length: 0x4000, write: true },
   { start: 0x5000, length: 0x2ff0, write: false },
   { start: 0x8008, length: 0x4008, write: true },
   { start: 0xd000, length: 0x2ffd, write: true },
   { start: HIGH, length: 0x8000, write: true },
 ];
+const LONG: DmaWindow = { start: LONG_TABLE, length: DESCRIPTOR_BYTES * LONG_ENTRIES, write: false };
+const WHOLE = [...WINDOWS, LONG];
 
 /** Subsets of that, since what was reachable may be taken away while requests are in flight. */
 const WINDOW_SETS: readonly (readonly DmaWindow[])[] = [
@@ -93,7 +113,7 @@ const WINDOW_SETS: readonly (readonly DmaWindow[])[] = [
 
 /** Places worth pointing at: edges of windows and of RAM, from both sides. */
 export const EDGES = [
-  ...WHOLE.flatMap(({ start, length }) => [start, start + length]),
+  ...WINDOWS.flatMap(({ start, length }) => [start, start + length]),
   ...RANGES.map(({ start, length }) => start + length),
   0x1000,
   0x2000,
@@ -106,7 +126,6 @@ export const EDGES = [
 export const HEADERS = [0x3000, 0x3010, 0x6000, 0x9800] as const;
 /** Memory for data: in reach, across the end of a window, read-only, above 4 GiB. */
 export const BUFFERS = [0x9c00, 0xa400, 0x3800, 0x6400, HIGH + 0x1000] as const;
-export const INDIRECT = 0x3400;
 
 const address = functionAddress(0, 4);
 const IO = 0xc000;
@@ -131,9 +150,12 @@ export class Target {
   /** @param secret fills what the function may never reach. */
   constructor(setup: HostileSetup, secret: number) {
     this.setup = setup;
-    const ram = GuestMemory.allocate(...RANGES);
-    for (const { bytes } of ram.ranges) bytes.fill(secret);
-    for (const { start, length } of WHOLE) ram.fill(start, length, 0);
+    const little = !setup.bigEndian || setup.way === 'modern';
+    const ram = new GuestMemory([
+      ...RANGES.map(({ start, length }) => ({ start, bytes: new Uint8Array(length).fill(secret) })),
+      { start: LONG_TABLE, bytes: longTables[little ? 'little' : 'big'] },
+    ]);
+    for (const { start, length } of WINDOWS) ram.fill(start, length, 0);
     this.#countAccesses(ram);
     this.tasks = setup.held ? new HeldScheduler() : null;
     this.machine = new Machine({ ram, scheduler: this.tasks ?? immediate, interruptScheduler: immediate });
@@ -158,7 +180,7 @@ export class Target {
     this.machine.events = (event) => {
       if (event.kind === 'finding' || event.kind === 'interrupt') this.log.push(JSON.stringify(event));
     };
-    this.scribe = new RingScribe(ram, this.#place(), queueSize, !setup.bigEndian || setup.way === 'modern');
+    this.scribe = new RingScribe(ram, this.#place(), queueSize, little);
     this.#clear();
     this.#setUp();
   }
@@ -259,7 +281,7 @@ export class Target {
   /** Carries a step out and checks that nothing changed that the function may not write. */
   step(step: HostileStep): void {
     if (step.do === 'edit') {
-      applyEdit(this.scribe, step.edit, INDIRECT);
+      applyEdit(this.scribe, step.edit, this.setup.table);
       return;
     }
     if (step.do === 'restart') {
@@ -267,7 +289,7 @@ export class Target {
       this.domain.setWindows(WHOLE);
     }
     if (step.do === 'windows') this.domain.setWindows(WINDOW_SETS[step.set]!);
-    const before = this.machine.ram.ranges.map(({ bytes }) => bytes.slice());
+    const before = this.#memory.map(({ bytes }) => bytes.slice());
     this.#steps = this.#bytes = 0;
     if (step.do === 'release') this.tasks?.release(step.pick);
     else if (step.do === 'master') this.machine.configWrite(address, 4, 2, step.on ? 7 : 3);
@@ -301,8 +323,16 @@ export class Target {
     else machine.memoryWrite(at, width, value);
   }
 
+  /** All RAM that changes. */
+  get #memory() {
+    return this.machine.ram.ranges.filter(({ start }) => start !== LONG_TABLE);
+  }
+
+  /** Without bus mastering nothing at all is in reach. */
   #checkCanary(before: readonly Uint8Array[]): void {
-    for (const [i, { start, end, bytes }] of this.machine.ram.ranges.entries()) {
+    const master = (this.machine.configRead(address, 4, 2) & 4) !== 0;
+    const windows = master ? this.domain.windows : [];
+    for (const [i, { start, end, bytes }] of this.#memory.entries()) {
       let at = start;
       const check = (to: number) => {
         const was = before[i]!.subarray(at - start, to - start);
@@ -311,7 +341,7 @@ export class Target {
             `a byte in [0x${at.toString(16)}, 0x${to.toString(16)}) changed: out of the function's reach`,
           );
       };
-      for (const window of this.domain.windows) {
+      for (const window of windows) {
         if (!window.write || window.start + window.length <= at || window.start >= end) continue;
         if (window.start > at) check(window.start);
         at = window.start + window.length;
@@ -323,7 +353,7 @@ export class Target {
   /** What may depend on nothing but what the function may reach. */
   outcome(): Buffer {
     const { ram } = this.machine;
-    const inside = WHOLE.map(({ start, length }) => ram.read(start, length));
+    const inside = WINDOWS.map(({ start, length }) => ram.read(start, length));
     return Buffer.concat([...inside, this.storage, Buffer.from(this.log.join('\n'))]);
   }
 

@@ -15,6 +15,7 @@ import {
   blockRequestType,
   commonConfig,
   feature,
+  legacyHeader,
   legacyHeaderWithVectors,
 } from '../../../src/virtio/layout/index.ts';
 import { BUFFERS, LOW_RAM, MESSAGES, RING_PAGES, type Setup } from './worlds.ts';
@@ -113,7 +114,23 @@ const BLOCK_BYTES = lengthOf(legacyHeaderWithVectors) + lengthOf(blockConfig) + 
 
 const at = (start: number, access: fc.Arbitrary<RegisterAccess>) =>
   access.map((each) => ({ ...each, offset: start + each.offset }));
-const anyPort = fc.oneof(anyAccess(0xffff), at(0xcf8, anyAccess(8)));
+/** The configuration ports: an address of one of the functions into the first, data through the second. */
+const configurationPorts = fc.oneof(
+  fc.tuple(fc.constantFrom(0x20, 0x40), fc.nat(0x1f)).map(([fn, register]) => ({
+    offset: 0xcf8,
+    width: 4 as const,
+    value: 0x80000000 + fn * 256 + 4 * register,
+  })),
+  at(0xcfc, anyAccess(4)),
+  at(0xcf8, anyAccess(4)),
+);
+const anyPort = fc.oneof(
+  { weight: 1, arbitrary: anyAccess(0xffff) },
+  { weight: 3, arbitrary: configurationPorts },
+);
+const select = fc
+  .nat(2)
+  .map((value) => ({ offset: legacyHeader.queueSelect.offset, width: 2 as const, value }));
 
 function ringOperations(setup: Setup, fn: fc.Arbitrary<number>): fc.Arbitrary<Operation> {
   const rings = RING_PAGES.flatMap(([one, two]) => [one * 4096, two * 4096]);
@@ -162,15 +179,15 @@ function configuring(setup: Setup, fn: fc.Arbitrary<number>): Weighted[] {
     masked: fc.boolean(),
   };
   return [
-    op('config', { fn, access: fc.oneof(accesses(type0Header, 0x60), anyAccess(0x120)) }),
-    op('command', { fn, bits: fc.oneof(fc.nat(7), fc.constantFrom(7, 0x407)) }),
-    op('move', { fn, bar: fc.constant(0), address: io }),
-    op('move', { fn, bar: fc.constant(1), address: memory }),
-    op('reset', { fn }),
-    op('msix', { fn, control: fc.constantFrom(0x8000, 0x8000, 0, 0, 0xc000, 0x4000) }),
-    op('vector', vector),
-    op('table', { fn, access: fc.oneof(anyAccess(16 * entries + 4), at(2048, anyAccess(16))) }),
-  ].map((arbitrary) => weigh(1, arbitrary));
+    weigh(1, op('config', { fn, access: fc.oneof(accesses(type0Header, 0x60), anyAccess(0x120)) })),
+    weigh(3, op('command', { fn, bits: fc.oneof(fc.nat(7), fc.constantFrom(7, 3, 0x407)) })),
+    weigh(1, op('move', { fn, bar: fc.constant(0), address: io })),
+    weigh(1, op('move', { fn, bar: fc.constant(1), address: memory })),
+    weigh(1, op('reset', { fn })),
+    weigh(2, op('msix', { fn, control: fc.constantFrom(0x8000, 0x8000, 0, 0, 0xc000, 0x4000) })),
+    weigh(1, op('vector', vector)),
+    weigh(1, op('table', { fn, access: fc.oneof(anyAccess(16 * entries + 4), at(2048, anyAccess(16))) })),
+  ];
 }
 
 function bringUps(fn: fc.Arbitrary<number>): fc.Arbitrary<Operation> {
@@ -192,7 +209,8 @@ function anyOperation(setup: Setup, structures: boolean): fc.Arbitrary<Operation
     weigh(4, ringOperations(setup, fn)),
     weigh(3, op('kick', { fn, queue: fc.constantFrom(0, 0, 0, 1, 0xffff) })),
     weigh(8, op('port', { fn, access: accesses(legacyHeaderWithVectors, BLOCK_BYTES) })),
-    weigh(1, op('any-port', { access: anyPort })),
+    weigh(1, op('port', { fn, access: select })),
+    weigh(2, op('any-port', { access: anyPort })),
     weigh(3, bringUps(fn)),
     ...configuring(setup, fn),
   ];

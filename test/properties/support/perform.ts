@@ -108,7 +108,14 @@ function request(world: World, operation: Operation & { do: 'request' }): void {
   if (descriptors.length > 0)
     applyEdit(
       scribe,
-      { edit: 'chain', head: head & (scribe.size - 1), descriptors, indirect: false, request: null },
+      {
+        edit: 'chain',
+        head: head & (scribe.size - 1),
+        descriptors,
+        indirect: false,
+        request: null,
+        back: null,
+      },
       INDIRECT_TABLE,
     );
   if (kick) world.guest.ioWrite(world.ioBase(fn) + 0x10, 2, 0);
@@ -189,10 +196,13 @@ export function perform(world: World, operation: Operation): number[] {
   }
 }
 
-/** All that a guest can read of its functions: configuration, ports of every width, table and pending bits. */
+/**
+ * All that a guest can read of its functions: configuration, ports of every width, table and pending bits, the modern
+ * structures where there are any.
+ */
 export function survey(world: World): number[] {
   const { guest } = world;
-  const seen: number[] = [];
+  const seen: number[] = [guest.ioRead(0xcf8, 4)];
   for (const [index, address] of world.addresses.entries()) {
     for (let offset = 0; offset < 0x108; offset += 4) seen.push(guest.configRead(address, offset, 4));
     const table = world.memoryBase(index);
@@ -201,6 +211,9 @@ export function survey(world: World): number[] {
     const base = world.ioBase(index);
     for (const width of [1, 2, 4] as const)
       for (let offset = 0; offset < 72; offset++) seen.push(guest.ioRead((base + offset) & 0xffff, width));
+    const structures = STRUCTURES_BASE + 0x10000 * index;
+    for (let offset = 0; offset < 0x40; offset += 2)
+      seen.push(guest.memoryRead(structures + offset, 2), guest.memoryRead(structures + 0x2000 + offset, 2));
   }
   return seen;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { lengthOf, registers, ro, rw, type Width } from '../../src/core/index.ts';
+import { lengthOf, registers, ro, rw, type Width } from '../../../src/core/index.ts';
 import {
   DeviceConfig,
   type FunctionKind,
@@ -7,10 +7,10 @@ import {
   legacyHeader,
   legacyHeaderWithVectors,
   type VirtioFunction,
-} from '../../src/virtio/index.ts';
-import { BlockModel } from '../core/register-model.ts';
-import { LegacyGuest, ModernGuest } from './support/guests.ts';
-import { Probe } from './support/probe.ts';
+} from '../../../src/virtio/index.ts';
+import { BlockModel } from '../../core/register-model.ts';
+import { LegacyGuest, ModernGuest } from '../support/guests.ts';
+import { Probe } from '../support/probe.ts';
 
 const map = registers({ first: ro(0, 4), second: rw(4, 2), third: ro(6, 1), fourth: ro(7, 1) });
 

@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { guestPieces } from '../hosts/guest/index.ts';
+import { FileStorage } from '../hosts/node/index.ts';
+import {
+  GuestPanicError,
+  GuestTimeoutError,
+  guestWindows,
+  handOver,
+  runTour,
+  TOUR_READ_BYTES,
+  type TourImage,
+  type TourResult,
+} from '../hosts/v86/index.ts';
+import { BootProgress } from './boot-progress.ts';
+import { tourLines } from './boot-view.ts';
+import { type Command, CommandError, exitStatus, oneOf, readOptions, UsageError } from './command.ts';
+import { print, printJson } from './output.ts';
+
+const help = `Usage: virtiolab boot [--window WINDOW] [--image FILE] [--keep] [--json]
+
+Boots an unmodified Linux kernel in an emulated PC (v86) with a block and an entropy function of ours, lets it list its
+functions, read the disk, mount it and draw random bytes, and prints what the guest saw beside what the host did. Kernel,
+busybox and firmware come from Debian's packages (some 53 MB, once), with the apt of this machine and without root.
+
+  --window WINDOW  where the guest's driver finds the functions:
+                     mmr     an I/O BAR, translated to the memory block of an MMR function (default)
+                     io-bar  an I/O BAR, passed on to that of a transitional function
+                     modern  the virtio 1.x structures of a modern function
+  --image FILE     a disk image with an ext4 file system, which is only read; without it, a small one is made
+  --keep           then hand the terminal to the guest's shell: exit or Ctrl-D ends it, Ctrl-] leaves it at once
+  --json           one JSON document on standard output
+  -h, --help       print this text
+
+Exit status: 0 when guest and host agree, 1 when not or when the guest failed, 2 when called wrongly.
+
+Example: try a disk behind the translator by hand
+  virtiolab boot --window mmr --image disk.img --keep`;
+
+const DEFAULT_WINDOW = 'mmr';
+
+/** Opens a user's image, and takes the checksum that the guest's is compared with. @throws FileStorageError */
+async function openImage(path: string): Promise<TourImage & { close(): Promise<void> }> {
+  const storage = await FileStorage.open(path, { readOnly: true });
+  const hash = createHash('md5');
+  const end = Math.min(storage.length, TOUR_READ_BYTES) - 1;
+  for await (const piece of createReadStream(path, { end }) as AsyncIterable<Buffer>) hash.update(piece);
+  return { storage, md5: hash.digest('hex'), close: () => storage.close() };
+}
+
+/** What the guest printed last is worth lines of its own. */
+function explain(error: unknown): unknown {
+  if (!(error instanceof GuestTimeoutError || error instanceof GuestPanicError)) return error;
+  for (const line of error.lastLines) process.stderr.write(`guest: ${line.replace(/\p{Cc}+/gu, ' ')}\n`);
+  return new CommandError(error.message.split('; the guest printed')[0]!);
+}
+
+async function run(args: readonly string[]): Promise<number> {
+  const options = readOptions(args, {
+    window: { type: 'string' },
+    image: { type: 'string' },
+    keep: { type: 'boolean' },
+  });
+  if (options.help === true) {
+    print(help);
+    return exitStatus.good;
+  }
+  const window = oneOf('window', options.window ?? DEFAULT_WINDOW, guestWindows);
+  if (options.keep === true && options.json === true)
+    throw new UsageError('--keep and --json do not go together: both want standard output');
+  const image = options.image === undefined ? undefined : await openImage(options.image);
+  const progress = new BootProgress();
+  try {
+    const pieces = await guestPieces({ progress: (message) => progress.say(message) });
+    progress.start(`booting ${pieces.kernelPackage}`);
+    const { guest, result } = await runTour({
+      pieces,
+      window,
+      ...(image === undefined ? {} : { image }),
+      progress: (line) => progress.line(line),
+      watching: (trace) => progress.watch(() => trace.count),
+    });
+    progress.end();
+    report(result, options.json === true);
+    try {
+      if (options.keep === true) {
+        print('', 'The guest is yours. Ctrl-D ends it, Ctrl-] leaves it at once.');
+        await handOver(guest, { input: process.stdin, output: process.stdout });
+      }
+    } finally {
+      await guest.destroy();
+    }
+    return result.good ? exitStatus.good : exitStatus.failed;
+  } catch (error) {
+    progress.end();
+    throw explain(error);
+  } finally {
+    progress.end();
+    await image?.close();
+  }
+}
+
+function report(result: TourResult, json: boolean): void {
+  if (json) printJson(result);
+  else print(...tourLines(result));
+}
+
+export const boot: Command = {
+  summary: 'boot a real Linux kernel on our functions, and compare what it saw with what the host did',
+  help,
+  run,
+};

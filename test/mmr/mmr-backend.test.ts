@@ -1,0 +1,418 @@
+import { describe, expect, it, test } from 'vitest';
+import { HeldScheduler, registers, rw } from '../../src/core/index.ts';
+import { bareCapabilityDraft, draft2023, fixedVectorsDraft, presentLegacy } from '../../src/mmr/index.ts';
+import { DeviceConfig } from '../../src/virtio/index.ts';
+import { at, SLOT } from '../pci/support.ts';
+import { Probe } from '../virtio/support/probe.ts';
+import { GUEST_LINE, GUEST_SLOT, named, Pair, type PairOptions } from './support.ts';
+
+const UP = `line ${GUEST_LINE} up`;
+const DOWN = `line ${GUEST_LINE} down`;
+const map = registers({ wide: rw(0, 4), half: rw(4, 2) });
+
+function probe(queueSizes: readonly number[] = [8, 8]) {
+  const config = new DeviceConfig(map);
+  config.set('wide', 0x44332211);
+  config.set('half', 0x6655);
+  return new Probe({ type: 'block', config, features: [3], queueSizes });
+}
+
+const pair = (options: PairOptions = {}) => new Pair(probe(), options);
+const probeOf = ({ function: { device } }: Pair) => device.behaviour as Probe;
+
+describe.each(named([draft2023, fixedVectorsDraft, bareCapabilityDraft]))(
+  '%s: a port access of the guest',
+  (_, draft) => {
+    it('is one memory access of the same width and place in the header', () => {
+      const under = pair({ draft });
+      under.block();
+      const seen = [0, 4, 8].map((offset) => under.in(offset, 4));
+      seen.push(under.in(12, 2), under.in(14, 2), under.in(18, 1));
+      expect(under.block()).toEqual(
+        ['r4 +0', 'r4 +4', 'r4 +8', 'r2 +c', 'r2 +e', 'r1 +12'].map(
+          (each, i) => `${each}=${seen[i]!.toString(16)}`,
+        ),
+      );
+    });
+
+    it('to configuration is moved behind the vectors, which the guest with MSI-X off does not see', () => {
+      const under = pair({ draft });
+      under.block();
+      expect([under.in(20, 4), under.in(24, 2), under.in(21, 1)]).toEqual([0x44332211, 0x6655, 0x22]);
+      under.out(24, 2, 0x7788);
+      expect(under.block().filter((each) => !each.startsWith('r1 +12'))).toEqual([
+        'r4 +18=44332211',
+        'r2 +1c=6655',
+        'r1 +19=22',
+        'w2 +1c=7788',
+      ]);
+      under.enableMsix();
+      under.block();
+      expect([under.in(20, 2), under.in(22, 2), under.in(24, 4), under.in(28, 2)]).toEqual([
+        0xffff, 0xffff, 0x44332211, 0x7788,
+      ]);
+      expect(under.block().map((each) => each.replace(/=.*/, ''))).toEqual([
+        'r2 +14',
+        'r2 +16',
+        'r4 +18',
+        'r2 +1c',
+      ]);
+    });
+
+    // Ports are non-posted, memory writes are not: each write is pushed by a read of status, which has no side effect.
+    it.each([
+      ['driver features', 4, 4, 8],
+      ['queue select', 14, 2, 1],
+      ['status', 18, 1, 3],
+      ['configuration', 20, 4, 7],
+      ['a hole', 10, 2, 7],
+    ] as const)('that writes %s is followed by a read of status', (_name, offset, width, value) => {
+      const under = pair({ draft });
+      under.block();
+      under.out(offset, width, value);
+      const place = offset >= 20 ? offset + 4 : offset;
+      const log = under.block();
+      expect(log.slice(0, 2)).toEqual([
+        `w${width} +${place.toString(16)}=${value.toString(16)}`,
+        `r1 +12=${offset === 18 ? 3 : 0}`,
+      ]);
+      expect(log.some((each) => each.startsWith('r1 +13'))).toBe(false);
+    });
+
+    it('that notifies is one write and nothing else', () => {
+      const under = pair({ draft });
+      under.setUp();
+      under.block();
+      under.out(16, 2, 0);
+      expect(under.block()).toEqual(['w2 +10=0']);
+    });
+
+    it('reads ISR of the function exactly when the guest reads its own', () => {
+      const under = pair({ draft });
+      const isrReads = () =>
+        under.block().filter((each) => / \+13=/.test(each) || /^r[24] \+1[0-3]=/.test(each)).length;
+      under.set('deviceStatus', 3);
+      under.setUp();
+      under.out(16, 2, 0);
+      under.in(20, 4);
+      expect(isrReads()).toBe(0);
+      under.get('isrStatus');
+      expect(isrReads()).toBe(1);
+    });
+  },
+);
+
+describe('posted writes of the host', () => {
+  it('have arrived when OUT retires, but for a notification', () => {
+    const under = pair({ host: { holdPostedWrites: true } });
+    const ring = under.setUp();
+    under.set('driverFeatures', 8);
+    under.set('deviceStatus', 7);
+    expect([under.function.device.status, under.function.device.has(3), under.host.posted!.count]).toEqual([
+      7,
+      true,
+      0,
+    ]);
+    ring.offer(0);
+    under.set('queueNotify', 0);
+    expect([under.host.posted!.count, probeOf(under).handled]).toEqual([1, []]);
+    under.get('deviceStatus');
+    expect(probeOf(under).handled).toEqual(['0:0']);
+  });
+});
+
+describe('a guest with MSI-X off', () => {
+  it('has its interrupts by messages: a queue from one vector, the configuration from another', () => {
+    const under = pair();
+    under.setUp().offer(0);
+    expect(under.function.pci.msixEnabled).toBe(true);
+    expect([under.function.interrupts.configVector, under.function.interrupts.queueVector(0)]).toEqual([
+      0, 1,
+    ]);
+    under.set('queueNotify', 0);
+    probeOf(under).finish(1);
+    expect([under.interrupts(), under.config.read(at.status, 2) & 8]).toEqual([[UP], 8]);
+    expect([under.get('isrStatus'), under.get('isrStatus')]).toEqual([1, 0]);
+    expect([under.interrupts(), under.config.read(at.status, 2) & 8]).toEqual([[DOWN], 0]);
+    under.function.device.configChanged();
+    expect([under.interrupts(), under.get('isrStatus'), under.interrupts()]).toEqual([[UP], 2, [DOWN]]);
+  });
+
+  it('collects both kinds in one ISR while it does not read', () => {
+    const under = pair();
+    under.setUp().offer(0, 1);
+    under.set('queueNotify', 0);
+    under.function.device.configChanged();
+    probeOf(under).finish(1);
+    probeOf(under).finish(1);
+    expect([under.interrupts(), under.get('isrStatus')]).toEqual([[UP], 3]);
+  });
+
+  it('has the interrupts of every queue, whatever vectors it had set up before', () => {
+    const under = pair();
+    under.enableMsix();
+    const rings = [under.setUp(0), under.setUp(1)];
+    under.set('queueMsixVector', 2);
+    under.disableMsix();
+    for (const [queue, ring] of rings.entries()) {
+      ring.offer(0);
+      under.set('queueNotify', queue);
+      under.interrupts();
+      probeOf(under).finish(1);
+      expect([under.interrupts(), under.get('isrStatus'), under.interrupts()]).toEqual([[UP], 1, [DOWN]]);
+    }
+  });
+
+  it('works on a function with a single vector, whose own ISR then tells what it was for', () => {
+    const under = pair({ vectors: 1 });
+    expect(under.presented.backend.vectors).toBe(1);
+    under.setUp().offer(0);
+    under.set('queueNotify', 0);
+    probeOf(under).finish(1);
+    expect([under.interrupts(), under.get('isrStatus')]).toEqual([[UP], 1]);
+    under.function.device.configChanged();
+    under.function.device.configChanged();
+    expect([under.interrupts(), under.get('isrStatus')]).toEqual([[DOWN, UP], 2]);
+  });
+});
+
+describe('a guest with MSI-X on', () => {
+  it('is sent the message of the vector that it chose', () => {
+    const under = pair();
+    under.enableMsix();
+    const ring = under.setUp();
+    under.set('configMsixVector', 2);
+    under.set('queueMsixVector', 0);
+    ring.offer(0);
+    under.set('queueNotify', 0);
+    under.interrupts();
+    probeOf(under).finish(1);
+    under.function.device.configChanged();
+    expect(under.interrupts()).toEqual(['message 0', 'message 2']);
+    under.set('queueMsixVector', 0xffff);
+    ring.offer(0);
+    under.set('queueNotify', 0);
+    probeOf(under).finish(1);
+    expect(under.interrupts()).toEqual([]);
+    expect(under.get('isrStatus') & 1).toBe(1);
+  });
+
+  it('finds its vectors again after it had MSI-X off, those of every queue', () => {
+    const under = pair();
+    under.enableMsix();
+    under.setUp(0);
+    under.set('queueMsixVector', 1);
+    under.setUp(1);
+    under.set('queueMsixVector', 0);
+    under.set('configMsixVector', 2);
+    under.disableMsix();
+    const { interrupts } = under.function;
+    expect([interrupts.configVector, interrupts.queueVector(0), interrupts.queueVector(1)]).toEqual([
+      0, 1, 1,
+    ]);
+    // The selector is the guest's, wherever the translator had been meanwhile.
+    expect(under.get('queueSelect')).toBe(1);
+    under.enableMsix();
+    expect([under.get('configMsixVector'), under.get('queueMsixVector')]).toEqual([2, 0]);
+    under.set('queueSelect', 0);
+    expect(under.get('queueMsixVector')).toBe(1);
+  });
+
+  it('reads back NO_VECTOR for a vector beyond the table, and still does after a toggle', () => {
+    const under = pair({ vectors: 2 });
+    under.enableMsix();
+    under.setUp();
+    under.set('queueMsixVector', 2);
+    under.set('configMsixVector', 7);
+    for (const _ of [0, 1]) {
+      expect([under.get('queueMsixVector'), under.get('configMsixVector')]).toEqual([0xffff, 0xffff]);
+      under.disableMsix();
+      under.enableMsix();
+    }
+  });
+
+  it('keeps what ISR held when it switches', () => {
+    const under = pair();
+    under.function.device.configChanged();
+    under.enableMsix();
+    expect(under.get('isrStatus')).toBe(2);
+    under.function.device.configChanged();
+    under.disableMsix();
+    expect([under.interrupts().at(-1), under.get('isrStatus')]).toEqual([UP, 2]);
+  });
+
+  it('is sent nothing wrong by a message that arrives while it switches', () => {
+    const under = pair();
+    under.enableMsix();
+    const ring = under.setUp();
+    // The other way round than the translator's own: configuration 1, queue 0.
+    under.set('configMsixVector', 1);
+    under.set('queueMsixVector', 0);
+    ring.offer(0);
+    under.set('queueNotify', 0);
+    under.interrupts();
+    // The first write of the switch lets the queue's event happen, with the guest's vector still in force.
+    let done = false;
+    under.host.events = (event) => {
+      if (done || event.kind !== 'access' || event.space !== 'memory' || event.operation !== 'write') return;
+      done = true;
+      probeOf(under).finish(1);
+    };
+    under.disableMsix();
+    expect(done).toBe(true);
+    expect(under.get('isrStatus') & 1).toBe(1);
+  });
+
+  it('is sent nothing wrong by it even if the function keeps no ISR with MSI-X on', () => {
+    const under = pair();
+    under.enableMsix();
+    const ring = under.setUp();
+    under.set('configMsixVector', 1);
+    under.set('queueMsixVector', 0);
+    ring.offer(0, 1);
+    under.set('queueNotify', 0);
+    const completeDuring = (change: () => void) => {
+      let done = false;
+      under.host.events = (event) => {
+        if (done || event.kind !== 'access' || event.space !== 'memory' || event.operation !== 'write')
+          return;
+        done = true;
+        probeOf(under).finish(1);
+        under.function.interrupts.readIsr();
+      };
+      under.interrupts();
+      change();
+      under.host.events = null;
+      return under.interrupts();
+    };
+    // Off: the message of the guest's vector 0 was for the queue. On: that of the translator's queue vector is for vector 0.
+    expect(completeDuring(() => under.disableMsix())).toEqual([UP]);
+    expect(under.get('isrStatus') & 1).toBe(1);
+    expect(completeDuring(() => under.enableMsix())).toContain('message 0');
+  });
+});
+
+describe('reset by the guest', () => {
+  it.each([
+    ['status 0', (under: Pair) => under.set('deviceStatus', 0)],
+    ['a word whose low byte is 0', (under: Pair) => under.out(18, 2, 0x0700)],
+  ])('(%s) leaves nothing behind, and its next interrupts come', (_, reset) => {
+    const under = pair();
+    under.setUp(1).offer(0);
+    under.set('deviceStatus', 7);
+    under.set('queueNotify', 1);
+    probeOf(under).finish(1);
+    under.function.device.configChanged();
+    under.interrupts();
+    reset(under);
+    expect([
+      under.interrupts(),
+      under.get('isrStatus'),
+      under.get('queueSelect'),
+      under.get('deviceStatus'),
+    ]).toEqual([[DOWN], 0, 0, 0]);
+    expect(under.config.read(at.status, 2) & 8).toBe(0);
+    under.function.device.configChanged();
+    expect([under.interrupts(), under.get('isrStatus')]).toEqual([[UP], 2]);
+    under.ram.fill(0x10000, 0x10000, 0);
+    under.setUp(0).offer(0);
+    under.set('queueNotify', 0);
+    probeOf(under).finish(1);
+    expect(under.get('isrStatus')).toBe(1);
+  });
+
+  it('forgets the vectors that it had chosen', () => {
+    const under = pair();
+    under.enableMsix();
+    under.setUp();
+    under.set('queueMsixVector', 1);
+    under.set('configMsixVector', 1);
+    under.set('deviceStatus', 0);
+    expect([under.get('configMsixVector'), under.get('queueMsixVector')]).toEqual([0xffff, 0xffff]);
+    under.disableMsix();
+    under.enableMsix();
+    expect([under.get('configMsixVector'), under.get('queueMsixVector')]).toEqual([0xffff, 0xffff]);
+  });
+
+  it.each([
+    ['a reset of its function', (under: Pair) => under.presented.pci.reset()],
+    ['taking it away', (under: Pair) => void under.guest.unplug(GUEST_SLOT)],
+  ])('(%s) resets the function as well', (_, reset) => {
+    const under = pair();
+    under.enableMsix();
+    under.setUp();
+    under.set('deviceStatus', 7);
+    reset(under);
+    expect([under.function.device.status, under.function.device.queue(0)!.ready]).toEqual([0, false]);
+    expect([under.presented.pci.msixEnabled, under.function.interrupts.configVector]).toEqual([false, 0]);
+  });
+
+  it('is seen by the next guest as a fresh function', () => {
+    const under = pair();
+    under.enableMsix();
+    under.setUp();
+    under.set('configMsixVector', 1);
+    under.set('driverFeatures', 8);
+    under.set('deviceStatus', 7);
+    under.guest.unplug(GUEST_SLOT);
+    const next = presentLegacy(under.host, SLOT);
+    under.guest.plug(next.pci, GUEST_SLOT);
+    under.config.setBar(0, under.ports);
+    under.config.command(7);
+    expect([under.get('deviceStatus'), under.get('driverFeatures'), under.get('queueAddress')]).toEqual([
+      0, 0, 0,
+    ]);
+    expect([under.in(20, 4), under.get('isrStatus')]).toEqual([0x44332211, 0]);
+  });
+});
+
+describe('the host function', () => {
+  it('decodes memory, no ports, no INTx, and masters the bus exactly while the guest lets it', () => {
+    const under = pair();
+    const command = () => under.host.configRead(SLOT, at.command, 2) & 0x407;
+    expect(command()).toBe(0x406);
+    under.config.command(0x3);
+    expect(command()).toBe(0x402);
+    under.config.command(0x7);
+    expect(command()).toBe(0x406);
+  });
+
+  it('serves what was kicked while the guest had bus mastering off when it is on again', () => {
+    const under = pair();
+    under.setUp().offer(0);
+    under.config.command(0x3);
+    under.set('queueNotify', 0);
+    expect(probeOf(under).handled).toEqual([]);
+    under.config.command(0x7);
+    expect(probeOf(under).handled).toEqual(['0:0']);
+  });
+});
+
+it('a presented function is carried over in the states of both machines', () => {
+  const before = pair();
+  before.enableMsix();
+  before.setUp();
+  before.set('queueMsixVector', 0);
+  before.disableMsix();
+  before.set('queueSelect', 1);
+  before.function.device.configChanged();
+  const after = pair();
+  after.host.load(before.host.save());
+  after.guest.load(before.guest.save());
+  expect([after.get('queueSelect'), after.get('isrStatus')]).toEqual([1, 2]);
+  after.enableMsix();
+  after.set('queueSelect', 0);
+  expect(after.get('queueMsixVector')).toBe(0);
+});
+
+test('work that the host holds back shows when it is released', () => {
+  const scheduler = new HeldScheduler();
+  const under = pair({ host: { scheduler } });
+  under.setUp().offer(0);
+  under.set('queueNotify', 0);
+  scheduler.releaseAll();
+  probeOf(under).finish(1);
+  expect(under.interrupts()).toEqual([]);
+  scheduler.releaseAll();
+  expect([under.interrupts(), under.get('isrStatus')]).toEqual([[UP], 1]);
+});

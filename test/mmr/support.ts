@@ -1,0 +1,149 @@
+import {
+  DmaDomain,
+  functionAddress,
+  GuestMemory,
+  type LabEvent,
+  type Register,
+  type Width,
+} from '../../src/core/index.ts';
+import { type FoundFunction, runFirmware } from '../../src/driver/index.ts';
+import {
+  type Draft,
+  draft2023,
+  type MmrFunctionOptions,
+  mmrFunction,
+  type PresentedFunction,
+  presentLegacy,
+} from '../../src/mmr/index.ts';
+import { Machine, type MachineOptions, type PciFunction } from '../../src/pci/index.ts';
+import {
+  type DeviceBehaviour,
+  legacyHeaderWithVectors,
+  type VirtioFunction,
+  virtioFunction,
+} from '../../src/virtio/index.ts';
+import { accessesIn, configOf, interruptsIn, SLOT, watch } from '../pci/support.ts';
+import { legacyParts, RawRing } from '../virtio/support/ring.ts';
+
+/** Where the guest sees the function. */
+export const GUEST_SLOT = functionAddress(0, 5);
+/** Line of that slot. */
+export const GUEST_LINE = 10;
+
+export interface PairOptions extends MmrFunctionOptions {
+  /** An ordinary transitional function instead of an MMR one. */
+  readonly ioBar?: boolean;
+  readonly host?: Omit<MachineOptions, 'ram'>;
+  readonly guest?: Omit<MachineOptions, 'ram'>;
+}
+
+/** A host with a function in it, and a guest that is given that function as a legacy one; they share the guest's RAM. */
+export class Pair {
+  readonly ram = GuestMemory.allocate({ start: 0, length: 1 << 20 });
+  readonly host: Machine;
+  readonly guest: Machine;
+  readonly function: VirtioFunction;
+  readonly presented: PresentedFunction;
+  readonly found: FoundFunction;
+  readonly hostEvents: LabEvent[];
+  readonly guestEvents: LabEvent[];
+  readonly config: ReturnType<typeof configOf>;
+
+  constructor(behaviour: DeviceBehaviour, options: PairOptions = {}) {
+    const hostRam = GuestMemory.allocate({ start: 0, length: 1 << 16 });
+    this.host = new Machine({ ram: hostRam, ...options.host });
+    this.guest = new Machine({ ram: this.ram, ...options.guest });
+    this.function =
+      options.ioBar === true
+        ? virtioFunction(behaviour, { kind: 'transitional', ...options })
+        : mmrFunction(behaviour, options);
+    this.host.plug(this.function.pci, SLOT, new DmaDomain(this.ram));
+    runFirmware(this.host);
+    this.presented = presentLegacy(this.host, SLOT, { draft: options.draft ?? draft2023 });
+    this.guest.plug(this.presented.pci, GUEST_SLOT);
+    this.found = runFirmware(this.guest).find(({ address }) => address === GUEST_SLOT)!;
+    this.config = configOf(this.guest, GUEST_SLOT);
+    this.config.command(0x7);
+    this.hostEvents = watch(this.host);
+    this.guestEvents = watch(this.guest);
+  }
+
+  get ports(): number {
+    return this.found.bars[0]!.address;
+  }
+
+  in(offset: number, width: Width): number {
+    return this.guest.ioRead(this.ports + offset, width);
+  }
+
+  out(offset: number, width: Width, value: number): void {
+    this.guest.ioWrite(this.ports + offset, width, value);
+  }
+
+  #register(name: keyof typeof legacyHeaderWithVectors): Register {
+    return legacyHeaderWithVectors[name];
+  }
+
+  get(name: keyof typeof legacyHeaderWithVectors): number {
+    const { offset, width } = this.#register(name);
+    return this.in(offset, width as Width);
+  }
+
+  set(name: keyof typeof legacyHeaderWithVectors, value: number): void {
+    const { offset, width } = this.#register(name);
+    this.out(offset, width as Width, value);
+  }
+
+  /** Sets a queue up on a page, as a legacy driver does. */
+  setUp(queue = 0, page = 0x10 + 0x10 * queue): RawRing {
+    this.set('queueSelect', queue);
+    const size = this.get('queueSize');
+    this.set('queueAddress', page);
+    const ring = new RawRing(this.ram, size, legacyParts(page, size));
+    for (let i = 0; i < size; i++) ring.describe(i, { address: 0x80000 + i, length: 1, flags: 2 });
+    return ring;
+  }
+
+  /** Enables the guest's MSI-X, vector n aimed at `message n`. */
+  enableMsix(): void {
+    const at = this.found.capabilities.find(({ id }) => id === 0x11)!.offset;
+    const table = this.found.bars.find(({ index }) => index === 1)!.address;
+    for (let vector = 0; vector < this.presented.backend.vectors; vector++) {
+      this.guest.memoryWrite(table + 16 * vector, 4, 0xfee00000);
+      this.guest.memoryWrite(table + 16 * vector + 8, 4, vector);
+      this.guest.memoryWrite(table + 16 * vector + 12, 4, 0);
+    }
+    this.config.write(at + 2, 2, 0x8000);
+  }
+
+  disableMsix(): void {
+    this.config.write(this.found.capabilities.find(({ id }) => id === 0x11)!.offset + 2, 2, 0);
+  }
+
+  /** What reached the function's legacy block since the last call, as `w2 +10=1`. */
+  block(): string[] {
+    const seen = accessesIn(this.hostEvents).flatMap((access) => {
+      const found = /^(\S+) \S+ BAR\d legacy(\S+)$/.exec(access);
+      return found === null ? [] : [`${found[1]} ${found[2]}`];
+    });
+    this.hostEvents.length = 0;
+    return seen;
+  }
+
+  /** The guest's interrupts since the last call. */
+  interrupts(): string[] {
+    const seen = interruptsIn(this.guestEvents);
+    this.guestEvents.length = 0;
+    return seen;
+  }
+}
+
+/** A host with any function in it, its BARs assigned. */
+export function hostWith(fn: PciFunction, options: Omit<MachineOptions, 'ram'> = {}): Machine {
+  const machine = new Machine({ ram: GuestMemory.allocate({ start: 0, length: 1 << 16 }), ...options });
+  machine.plug(fn, SLOT);
+  runFirmware(machine);
+  return machine;
+}
+
+export const named = (drafts: readonly Draft[]) => drafts.map((draft) => [draft.name, draft] as const);

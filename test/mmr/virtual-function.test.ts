@@ -1,0 +1,86 @@
+import { describe, expect, it, test } from 'vitest';
+import { registers, ro } from '../../src/core/index.ts';
+import { findFunction } from '../../src/driver/index.ts';
+import { bareCapabilityDraft, draft2023, NotPresentableError, presentLegacy } from '../../src/mmr/index.ts';
+import { DeviceConfig, deviceTypeNames, deviceTypes, virtioFunction } from '../../src/virtio/index.ts';
+import { bareFunction, SLOT } from '../pci/support.ts';
+import { Probe } from '../virtio/support/probe.ts';
+import { hostWith, Pair } from './support.ts';
+
+describe('what the guest is given', () => {
+  test.each(
+    deviceTypeNames.map((type) => [type, deviceTypes[type].transitionalId, deviceTypes[type].type] as const),
+  )(
+    'LEG-ID-01..03: for a function of type %s has the transitional id, revision 0, the type as subsystem id',
+    (type, deviceId, subsystemId) => {
+      const { found, presented } = new Pair(new Probe({ type }));
+      expect(found).toMatchObject({
+        vendorId: 0x1af4,
+        deviceId,
+        revisionId: 0,
+        subsystemId,
+        interruptPin: 1,
+      });
+      expect(found.classCode).toBe(deviceTypes[type].classCode);
+      expect(presented.type).toBe(type);
+      expect([found.extended, found.capabilities.map(({ id }) => id)]).toEqual([[], [0x11]]);
+    },
+  );
+
+  it.each([
+    [0, 32],
+    [8, 32],
+    [36, 64],
+    [100, 128],
+  ])('LEG-DET-01: has an I/O BAR0 for %d bytes of configuration: %d bytes', (length, size) => {
+    const config = new DeviceConfig(registers({ all: ro(0, 1, '', { count: Math.max(1, length) }) }), length);
+    const { found } = new Pair(new Probe({ config }));
+    expect(found.bars[0]).toMatchObject({ index: 0, kind: 'io', size });
+  });
+
+  it('has as many vectors as the function', () => {
+    for (const vectors of [1, 2, 5]) {
+      const under = new Pair(new Probe(), { vectors });
+      expect(under.guest.configRead(under.found.address, under.found.capabilities[0]!.offset + 2, 2)).toBe(
+        vectors - 1,
+      );
+    }
+  });
+
+  it('of an ordinary function is an ordinary function', () => {
+    const under = new Pair(new Probe({ type: 'block' }), { ioBar: true });
+    expect([under.presented.backend.name, under.found.deviceId]).toEqual(['io-bar', 0x1001]);
+    expect(new Pair(new Probe()).presented.backend.name).toBe('mmr');
+  });
+
+  it('has no MSI-X where the guest is not to have messages', () => {
+    const under = new Pair(new Probe());
+    const { pci } = presentLegacy(under.host, SLOT, { messages: false });
+    expect(pci.msix).toBeNull();
+  });
+});
+
+describe('a function that no legacy driver could be given', () => {
+  it.each([
+    ['of another vendor', bareFunction({ deviceId: 0x1001 }), /1234:1001/],
+    ['modern only', virtioFunction(new Probe({ type: 'block' }), { kind: 'modern' }).pci, /1af4:1042/],
+  ])('%s is refused by its ids', (_, fn, ids) => {
+    const machine = hostWith(fn);
+    expect(() => presentLegacy(machine, SLOT)).toThrow(NotPresentableError);
+    expect(() => presentLegacy(machine, SLOT)).toThrow(ids);
+  });
+
+  it('and an empty slot is none', () => {
+    const machine = hostWith(bareFunction());
+    expect(() => presentLegacy(machine, SLOT + 8)).toThrow(/ffff:ffff/);
+    expect(findFunction(machine, SLOT + 8)).toBeNull();
+  });
+
+  it('a draft is told by its ids: other ids are another draft', () => {
+    const moved = { ...draft2023, deviceIds: { ...draft2023.deviceIds, entropy: 0x1234 } };
+    const { host } = new Pair(new Probe(), { draft: moved });
+    expect(presentLegacy(host, SLOT, { draft: moved }).type).toBe('entropy');
+    expect(() => presentLegacy(host, SLOT)).toThrow(/mmr-2023/);
+    expect(() => presentLegacy(host, SLOT, { draft: bareCapabilityDraft })).toThrow(/mmr-bare-capability/);
+  });
+});

@@ -1,0 +1,80 @@
+import { describe, expect, it, test } from 'vitest';
+import { commonConfig } from '../../../src/virtio/index.ts';
+import { ModernGuest } from '../support/guests.ts';
+import { Probe } from '../support/probe.ts';
+
+const [NUM_QUEUES, STATUS, SELECT] = [
+  commonConfig.numQueues.offset,
+  commonConfig.deviceStatus.offset,
+  commonConfig.queueSelect.offset,
+];
+
+function window(decode = true) {
+  const guest = new ModernGuest(new Probe({ queueSizes: [8, 8, 8] }));
+  const at = guest.found.capabilities.find(
+    ({ id, offset }) => id === 0x09 && guest.config.read(offset + 3, 1) === 5,
+  )!.offset;
+  if (!decode) guest.config.command(0);
+  const aim = (bar: number, offset: number, length: number) => {
+    guest.config.write(at + 4, 1, bar);
+    guest.config.write(at + 8, 4, offset);
+    guest.config.write(at + 12, 4, length);
+  };
+  return { guest, aim, data: at + 16, read: () => guest.config.read(at + 16, 4) };
+}
+
+describe('the window into the BARs (PCI-CFGW-02, PCI-CFGW-03)', () => {
+  it.each([true, false])('reads and writes with the width that is set, memory decoding on: %s', (decode) => {
+    const { guest, aim, data, read } = window(decode);
+    aim(4, NUM_QUEUES, 2);
+    expect(read()).toBe(3);
+    aim(4, STATUS, 1);
+    guest.config.write(data, 4, 0x0b);
+    expect([read(), guest.device.status]).toEqual([0x0b, 0x0b]);
+    aim(4, SELECT, 2);
+    guest.config.write(data, 4, 0xffff_0002);
+    expect(read()).toBe(2);
+    aim(4, 0x1000, 1);
+    guest.function.interrupts.queue(0);
+    expect([read(), read()]).toEqual([1, 0]);
+  });
+
+  test.each([
+    ['a length of 3', 4, 0, 3],
+    ['a length of 0', 4, 0, 0],
+    ['a length of 8', 4, 0, 8],
+    ['an unaligned offset', 4, 2, 4],
+  ])('does nothing with %s, and keeps the data', (_, bar, offset, length) => {
+    const { guest, aim, data, read } = window();
+    aim(4, NUM_QUEUES, 2);
+    expect(read()).toBe(3);
+    aim(bar, offset, length);
+    expect(read()).toBe(3);
+    guest.config.write(data, 4, 1);
+    guest.block.set('queueSelect', 0);
+    expect([guest.device.status, guest.block.get('deviceFeatureSelect')]).toEqual([0, 0]);
+  });
+
+  test.each([
+    ['a BAR that does not exist', 2, 0, 4],
+    ['a BAR number above 5', 9, 0, 4],
+    ['the I/O BAR', 0, 0, 4],
+    ['the upper half of a 64-bit BAR', 5, 0, 4],
+    ['a place past the BAR', 4, 0x10000, 4],
+    ['an offset of nearly 4 GiB', 4, 0xfffffffc, 4],
+  ])('reads 0 from %s', (_, bar, offset, length) => {
+    const { guest, aim, data, read } = window();
+    aim(4, NUM_QUEUES, 2);
+    expect(read()).toBe(3);
+    aim(bar, offset, length);
+    guest.config.write(data, 4, 7);
+    expect(read()).toBe(0);
+  });
+
+  it('reaches the MSI-X table as well', () => {
+    const { guest, aim, data, read } = window();
+    aim(1, 8, 4);
+    guest.config.write(data, 4, 0xabcd);
+    expect([read(), guest.function.pci.msix!.table.read(8, 4)]).toEqual([0xabcd, 0xabcd]);
+  });
+});
