@@ -1,0 +1,72 @@
+import { describe, expect, it, test } from 'vitest';
+import { GuestMemory } from '../../src/core/index.ts';
+import { DmaMemory, DriverMsix, findFunction, ResourceError, runFirmware } from '../../src/driver/index.ts';
+import { at, bareFunction, configOf, interruptsIn, SLOT, smallMachine, watch } from '../pci/support.ts';
+
+describe('driver memory', () => {
+  const ram = () =>
+    GuestMemory.allocate({ start: 0x1000, length: 0x1000 }, { start: 2 ** 32, length: 0x1000 });
+
+  it('hands out aligned, zeroed pieces that do not overlap', () => {
+    const memory = new DmaMemory(ram(), 0x1004);
+    memory.ram.fill(0x1000, 0x1000, 0xff);
+    expect([memory.allocate(1), memory.allocate(3, 2), memory.allocate(16, 256), memory.allocate(1)]).toEqual(
+      [0x1010, 0x1012, 0x1100, 0x1110],
+    );
+    expect([...memory.ram.read(0x1010, 6)]).toEqual([0, 0xff, 0, 0, 0, 0xff]);
+    memory.clear();
+    expect(memory.allocate(1)).toBe(0x1010);
+  });
+
+  it('ends where it is told to, or with its RAM', () => {
+    const memory = new DmaMemory(ram(), 0x1000, 0x1020);
+    memory.allocate(0x20);
+    expect(() => memory.allocate(1)).toThrow(ResourceError);
+    expect(new DmaMemory(ram(), 2 ** 32 + 16).end).toBe(2 ** 32 + 0x1000);
+    expect(() => new DmaMemory(ram(), 0x5000)).toThrow(ResourceError);
+  });
+});
+
+describe("the driver's MSI-X", () => {
+  function plugged(vectors: number) {
+    const machine = smallMachine();
+    const fn = bareFunction();
+    if (vectors > 0) fn.addMsix(1, vectors);
+    machine.plug(fn, SLOT);
+    runFirmware(machine);
+    const found = findFunction(machine, SLOT)!;
+    return { machine, fn, found, config: configOf(machine) };
+  }
+
+  test.each([1, 3, 2048])('finds the size of a table of %d', (vectors) => {
+    const { machine, found } = plugged(vectors);
+    expect(DriverMsix.find(machine, found)?.vectors).toBe(vectors);
+  });
+
+  it('finds nothing where there is no capability, or no address', () => {
+    const { machine, found } = plugged(0);
+    expect(DriverMsix.find(machine, found)).toBeNull();
+    const other = smallMachine();
+    const fn = bareFunction();
+    fn.addMsix(1, 2);
+    other.plug(fn, SLOT);
+    expect(DriverMsix.find(other, findFunction(other, SLOT)!)).toBeNull();
+  });
+
+  it('gives each vector its handler, keeps the rest masked, and gives everything back', () => {
+    const { machine, fn, found, config } = plugged(3);
+    config.command(0x6);
+    const log: string[] = [];
+    const msix = DriverMsix.find(machine, found)!;
+    msix.enable([() => log.push('a'), () => log.push('b')]);
+    for (const vector of [1, 0, 2]) fn.msix!.trigger(vector);
+    expect([log, fn.msix!.isPending(2)]).toEqual([['b', 'a'], true]);
+    // INTx is off with MSI-X on, and back afterwards.
+    expect([config.read(at.command, 2), fn.msixEnabled]).toEqual([0x406, true]);
+    const events = watch(machine);
+    msix.disable();
+    fn.msix!.trigger(0);
+    expect([config.read(at.command, 2), fn.msixEnabled, interruptsIn(events)]).toEqual([0x6, false, []]);
+    expect(machine.interrupts.allocateMessage(() => {}).data).toBe(0);
+  });
+});
