@@ -27,6 +27,9 @@ export interface BringUpOptions {
   readonly maxQueueSize?: number;
 }
 
+/** Readings of a configuration field before the device is given up. */
+const MAX_FIELD_READS = 1000;
+
 const DEFAULT_RING_FEATURES = [feature.ringIndirectDescriptors, feature.ringEventIndex];
 
 function place(transport: Transport, memory: DmaMemory, size: number): RingPlace {
@@ -123,18 +126,20 @@ export class VirtioDriver {
 
   /**
    * A field of at most 64 bits. It is read again until two readings, or two generations, agree (BF-CFG-02, LEG-CFG-02).
+   * @throws DeviceFailedError when they never do.
    */
   readField<M extends RegisterMap>(map: M, name: keyof M): number {
     const { offset, width } = map[name]!;
     const { transport } = this;
     const once = () =>
       width === 8 ? this.#readHalves(offset) : transport.readConfig(offset, width as Width);
-    for (;;) {
+    for (let tries = 0; tries < MAX_FIELD_READS; tries++) {
       const before = transport.configGeneration();
       const value = once();
       if (before === null ? width !== 8 || once() === value : transport.configGeneration() === before)
         return value;
     }
+    throw new DeviceFailedError(`configuration field ${String(name)} does not hold still`);
   }
 
   #readHalves(offset: number): number {

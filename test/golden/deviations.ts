@@ -34,7 +34,10 @@ export const deviations: readonly Deviation[] = [
     'pfn-zero-one-queue',
     'LEG-VQ-02',
     'QEMU resets the whole device when a queue address of 0 is written; here that takes down the selected queue and nothing else',
-    [['legacy_blk_read.after_pfn0.status', '0x00', '0x07'], ...under(odd, [['.queue_select.sel_after_pfn0', 0, 63]])],
+    [
+      ['legacy_blk_read.after_pfn0.status', '0x00', '0x07'],
+      ...under(odd, [['.queue_select.sel_after_pfn0', 0, 63]]),
+    ],
   ),
   ...deviation(
     'queue-select-16-bits',
@@ -139,7 +142,10 @@ export const deviations: readonly Deviation[] = [
     'the fields of discard and write zeroes are absent with their features: the structure ends after 36 bytes, at num_queues',
     [
       ...under(
-        [...legacyViews.map((view) => `${view}.devcfg_at_0x14`), ...modernViews.map((view) => `${view}.devcfg`)],
+        [
+          ...legacyViews.map((view) => `${view}.devcfg_at_0x14`),
+          ...modernViews.map((view) => `${view}.devcfg`),
+        ],
         [
           ['[9]', 'ffff3f00', 'ffffffff'],
           ['[10]', '01000000', 'ffffffff'],
@@ -151,21 +157,16 @@ export const deviations: readonly Deviation[] = [
       ...under(legacyViews, [['.devcfg_at_0x14[14]', '01ffffff', 'ffffffff']]),
     ],
   ),
-  ...deviation(
-    'blk-io-bar-size',
-    'LEG-DET-01',
-    'a shorter configuration needs a smaller power of two',
-    [
-      ...under(
-        ['blk.transitional', 'blk.legacy'],
-        [
-          ['.bars[0].mask', '0xffffff81', '0xffffffc1'],
-          ['.bars[0].size', 128, 64],
-          ['.legacy.io_bar_size', 128, 64],
-        ],
-      ),
-    ],
-  ),
+  ...deviation('blk-io-bar-size', 'LEG-DET-01', 'a shorter configuration needs a smaller power of two', [
+    ...under(
+      ['blk.transitional', 'blk.legacy'],
+      [
+        ['.bars[0].mask', '0xffffff81', '0xffffffc1'],
+        ['.bars[0].size', 128, 64],
+        ['.legacy.io_bar_size', 128, 64],
+      ],
+    ),
+  ]),
   ...deviation(
     'blk-minimum-io-size',
     'BF-CFG-06',
@@ -187,18 +188,13 @@ export const deviations: readonly Deviation[] = [
     'the generation counts from what the device set before anybody read; only that it changes is asked for',
     under(modernViews, [['.config_generation', 0, 1]]),
   ),
-  ...deviation(
-    'ring-reset-not-built',
-    'BF-FEAT-12',
-    'RING_RESET (40) is not built, so it is not offered',
-    [
-      ...under(
-        modernFunctions.map((fn) => `${fn}.modern.df1`),
-        [['', '0x00000101', '0x00000001']],
-      ),
-      ...under(modernOdd, [['.df.1', '0x00000101', '0x00000001']]),
-    ],
-  ),
+  ...deviation('ring-reset-not-built', 'BF-FEAT-12', 'RING_RESET (40) is not built, so it is not offered', [
+    ...under(
+      modernFunctions.map((fn) => `${fn}.modern.df1`),
+      [['', '0x00000101', '0x00000001']],
+    ),
+    ...under(modernOdd, [['.df.1', '0x00000101', '0x00000001']]),
+  ]),
   ...deviation(
     'notify-wide-read',
     'PCI-LAY-01',

@@ -7,17 +7,16 @@ const byPath = (a: { path: string }, b: { path: string }) => (a.path < b.path ? 
 const isIn = (section: string) => (row: Deviation) => row.path.startsWith(`${section}.`);
 
 describe('recorded answers of QEMU 7.2', () => {
-  test.each(sections)('$name: every answer is the recorded one or a listed deviation', ({
-    name,
-    observed,
-    replay,
-  }) => {
-    const found = differences(observed, replay(), name).sort(byPath);
-    const listed: Difference[] = deviations
-      .filter(isIn(name))
-      .map(({ path, observed, ours }) => ({ path, observed, ours }));
-    expect(found).toEqual(listed.sort(byPath));
-  });
+  test.each(sections)(
+    '$name: every answer is the recorded one or a listed deviation',
+    ({ name, observed, replay }) => {
+      const found = differences(observed, replay(), name).sort(byPath);
+      const listed: Difference[] = deviations
+        .filter(isIn(name))
+        .map(({ path, observed, ours }) => ({ path, observed, ours }));
+      expect(found).toEqual(listed.sort(byPath));
+    },
+  );
 
   test.each(sections)('$name: the replay is the same when it is run again', ({ replay }) => {
     expect(replay()).toEqual(replay());
@@ -35,16 +34,15 @@ describe('the table of deviations', () => {
     expect(new Set(deviations.map(({ path }) => path)).size).toBe(deviations.length);
   });
 
-  test.each([...new Map(deviations.map((row) => [row.id, row])).values()])('$id has a reason and a clause', ({
-    id,
-    clause,
-    reason,
-  }) => {
-    expect(id).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
-    expect(clause).toMatch(/^[A-Z]+(-[A-Z]+)*-[0-9]{2}$/);
-    expect(reason).not.toBe('');
-    expect(new Set(deviations.filter((row) => row.id === id).map((row) => row.reason)).size).toBe(1);
-  });
+  test.each([...new Map(deviations.map((row) => [row.id, row])).values()])(
+    '$id has a reason and a clause',
+    ({ id, clause, reason }) => {
+      expect(id).toMatch(/^[a-z0-9]+(-[a-z0-9]+)*$/);
+      expect(clause).toMatch(/^[A-Z]+(-[A-Z]+)*-[0-9]{2}$/);
+      expect(reason).not.toBe('');
+      expect(new Set(deviations.filter((row) => row.id === id).map((row) => row.reason)).size).toBe(1);
+    },
+  );
 });
 
 describe('the comparison itself', () => {

@@ -38,7 +38,11 @@ function capabilities(subject: Subject): Capability[] {
     const id = subject.cfg(1, at);
     const common = { off: hex8(at), id: hex8(id) };
     if (id !== VENDOR) {
-      const [control, table, pending] = [subject.cfg(2, at + 2), subject.cfg(4, at + 4), subject.cfg(4, at + 8)];
+      const [control, table, pending] = [
+        subject.cfg(2, at + 2),
+        subject.cfg(4, at + 4),
+        subject.cfg(4, at + 8),
+      ];
       found.push({
         ...common,
         name: 'MSI-X',

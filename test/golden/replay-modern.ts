@@ -39,9 +39,10 @@ const {
   queueDescriptorLow,
   queueDriverLow,
   queueDeviceLow,
-} = Object.fromEntries(
-  Object.entries(commonConfig).map(([name, { offset }]) => [name, offset]),
-) as Record<keyof typeof commonConfig, number>;
+} = Object.fromEntries(Object.entries(commonConfig).map(([name, { offset }]) => [name, offset])) as Record<
+  keyof typeof commonConfig,
+  number
+>;
 
 /** Negotiates VERSION_1 and nothing else. @returns status after FEATURES_OK. */
 function negotiate({ b, setB, setL }: Block): number {
@@ -96,9 +97,7 @@ export function modernRead(kind: FunctionKind): Json {
     capacity: device.l(0) + device.l(4) * 2 ** 32,
   };
   const legacyView =
-    kind === 'modern'
-      ? {}
-      : { legacy_view_while_modern: header(new Block(subject, 'io', subject.bar(0))) };
+    kind === 'modern' ? {} : { legacy_view_while_modern: header(new Block(subject, 'io', subject.bar(0))) };
   setW(queueEnable, 0);
   const enabled = w(queueEnable);
   setB(statusRegister, 0);

@@ -5,17 +5,13 @@ import { Machine } from '../../src/pci/index.ts';
 import { DeviceConfig, virtioFunction } from '../../src/virtio/index.ts';
 import { accessesIn, at, SLOT } from '../pci/support.ts';
 import { Probe } from '../virtio/support/probe.ts';
-import { GUEST_LINE, GUEST_SLOT, hostWith, Pair } from './support.ts';
-
-const UP = `line ${GUEST_LINE} up`;
-const DOWN = `line ${GUEST_LINE} down`;
+import { DOWN, GUEST_SLOT, hostWith, Pair, UP } from './support.ts';
 
 function pair() {
   const config = new DeviceConfig(registers({ wide: rw(0, 4) }));
   config.set('wide', 0x44332211);
   return new Pair(new Probe({ type: 'block', config, queueSizes: [8] }), { ioBar: true });
 }
-const probeOf = ({ function: { device } }: Pair) => device.behaviour as Probe;
 
 describe('the reference back end: ports in front of ports', () => {
   it('sends every access as it is, with MSI-X off and on', () => {
@@ -41,11 +37,11 @@ describe('the reference back end: ports in front of ports', () => {
     const under = pair();
     under.setUp().offer(0, 1);
     under.set('queueNotify', 0);
-    probeOf(under).finish(1);
+    under.probe.finish(1);
     expect([under.interrupts(), under.host.interrupts.isAsserted(11)]).toEqual([[UP], false]);
     expect(under.config.read(at.status, 2) & 8).toBe(8);
     expect([under.get('isrStatus'), under.get('isrStatus'), under.interrupts()]).toEqual([1, 0, [DOWN]]);
-    probeOf(under).finish(1);
+    under.probe.finish(1);
     expect([under.interrupts(), under.get('isrStatus'), under.interrupts()]).toEqual([[UP], 1, [DOWN]]);
   });
 
@@ -65,7 +61,7 @@ describe('the reference back end: ports in front of ports', () => {
     under.set('configMsixVector', 0);
     under.set('queueNotify', 0);
     under.interrupts();
-    probeOf(under).finish(1);
+    under.probe.finish(1);
     under.function.device.configChanged();
     expect(under.interrupts()).toEqual(['message 1', 'message 0']);
   });

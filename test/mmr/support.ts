@@ -4,6 +4,8 @@ import {
   GuestMemory,
   type LabEvent,
   type Register,
+  registers,
+  rw,
   type Width,
 } from '../../src/core/index.ts';
 import { type FoundFunction, runFirmware } from '../../src/driver/index.ts';
@@ -18,17 +20,32 @@ import {
 import { Machine, type MachineOptions, type PciFunction } from '../../src/pci/index.ts';
 import {
   type DeviceBehaviour,
+  DeviceConfig,
   legacyHeaderWithVectors,
   type VirtioFunction,
   virtioFunction,
 } from '../../src/virtio/index.ts';
 import { accessesIn, configOf, interruptsIn, SLOT, watch } from '../pci/support.ts';
+import { Probe } from '../virtio/support/probe.ts';
 import { legacyParts, RawRing } from '../virtio/support/ring.ts';
 
 /** Where the guest sees the function. */
 export const GUEST_SLOT = functionAddress(0, 5);
 /** Line of that slot. */
 export const GUEST_LINE = 10;
+
+export const UP = `line ${GUEST_LINE} up`;
+export const DOWN = `line ${GUEST_LINE} down`;
+
+const configMap = registers({ wide: rw(0, 4), half: rw(4, 2) });
+
+/** A device with two queues and six bytes of configuration: 11 22 33 44 55 66. */
+export function configProbe(): Probe {
+  const config = new DeviceConfig(configMap);
+  config.set('wide', 0x44332211);
+  config.set('half', 0x6655);
+  return new Probe({ type: 'block', config, features: [3], queueSizes: [8, 8] });
+}
 
 export interface PairOptions extends MmrFunctionOptions {
   /** An ordinary transitional function instead of an MMR one. */
@@ -66,6 +83,11 @@ export class Pair {
     this.config.command(0x7);
     this.hostEvents = watch(this.host);
     this.guestEvents = watch(this.guest);
+  }
+
+  /** The device, as the test made it. */
+  get probe(): Probe {
+    return this.function.device.behaviour as Probe;
   }
 
   get ports(): number {

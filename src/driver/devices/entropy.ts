@@ -45,13 +45,14 @@ export class EntropyDriver {
     return done;
   }
 
-  /** Takes what the device handed back; the interrupt handler. */
+  /** Takes what the device handed back, to the end: only an empty ring asks for the next interrupt. The interrupt handler. */
   poll(): void {
-    const used = this.driver.rings.get(entropyQueue.request)?.take() ?? null;
-    if (used === null || this.#pending === null) return;
-    const { resolve } = this.#pending;
-    this.#pending = null;
-    resolve(used.length);
+    const ring = this.driver.rings.get(entropyQueue.request);
+    for (let used = ring?.take() ?? null; used !== null; used = ring!.take()) {
+      const pending = this.#pending;
+      this.#pending = null;
+      pending?.resolve(used.length);
+    }
   }
 
   #onConfig(): void {

@@ -1,0 +1,150 @@
+import { describe, expect, it, test } from 'vitest';
+import { DmaDomain, HeldScheduler } from '../../../src/core/index.ts';
+import {
+  BlockDriver,
+  type BlockDriverOptions,
+  DeviceFailedError,
+  DmaMemory,
+  findFunction,
+  LegacyTransport,
+  ModernTransport,
+  memoryAccess,
+  portAccess,
+  RequestFailedError,
+  ResourceError,
+  runFirmware,
+  type TransportOptions,
+} from '../../../src/driver/index.ts';
+import { draft2023, mmrFunction } from '../../../src/mmr/index.ts';
+import { BlockDevice, MemoryStorage, virtioFunction } from '../../../src/virtio/index.ts';
+import { sameBytes } from '../../core/bytes.ts';
+import { clausesIn, SLOT, smallMachine, watch } from '../../pci/support.ts';
+
+const SECTORS = 48;
+const image = () => new Uint8Array(SECTORS * 512).map((_, i) => (i >> 9) * 5 + i);
+
+type Kind = 'legacy' | 'native-mmr' | 'modern';
+
+interface Options extends TransportOptions, BlockDriverOptions {
+  readonly readOnly?: boolean;
+  readonly queueSize?: number;
+  readonly scheduler?: HeldScheduler;
+}
+
+function open(kind: Kind, options: Options = {}) {
+  const { readOnly = false, queueSize = 64, scheduler, bigEndian = false } = options;
+  const machine = smallMachine(scheduler === undefined ? {} : { scheduler });
+  const storage = new MemoryStorage(image(), readOnly);
+  const device = new BlockDevice({ storage, queueSize, serial: 'number 9' });
+  const guestEndian = bigEndian ? 'big' : 'little';
+  const fn =
+    kind === 'native-mmr'
+      ? mmrFunction(device, { guestEndian })
+      : virtioFunction(device, { kind: 'transitional', guestEndian });
+  machine.plug(fn.pci, SLOT, new DmaDomain(machine.ram));
+  const events = watch(machine);
+  runFirmware(machine);
+  const found = findFunction(machine, SLOT)!;
+  const transport =
+    kind === 'modern'
+      ? new ModernTransport(machine, found, options)
+      : new LegacyTransport(
+          machine,
+          found,
+          kind === 'legacy' ? portAccess(machine, found) : memoryAccess(machine, found, draft2023),
+          options,
+        );
+  const memory = new DmaMemory(machine.ram, 0x10000);
+  const driver = new BlockDriver(transport, memory, { requestBytes: 4096, ...options });
+  return { machine, storage, fn, driver, events, memory };
+}
+
+describe.each<Kind>(['legacy', 'native-mmr', 'modern'])('the block driver, %s', (kind) => {
+  it.each([
+    ['messages', {}],
+    ['the line', { intx: true }],
+    ['plain rings', { ringFeatures: [] }],
+    ['requests of one sector', { requestBytes: 512 }],
+    ['one request at a time', { depth: 1 }],
+    ['a queue of four', { queueSize: 4, ringFeatures: [] }],
+    ...(kind === 'modern' ? [] : [['a big-endian guest', { bigEndian: true }] as const]),
+  ] as const)(
+    'reads, writes, flushes and asks for the id by %s, and breaks no clause',
+    async (_, options) => {
+      const { driver, storage, events } = open(kind, options);
+      expect([driver.capacity, driver.readOnly]).toEqual([SECTORS, false]);
+      expect(sameBytes(await driver.read(0, SECTORS), image())).toBe(true);
+      const data = new Uint8Array(20 * 512).map((_, i) => 0x55 ^ i);
+      await driver.write(17, data);
+      await driver.flush();
+      expect(sameBytes(storage.bytes.subarray(17 * 512, 37 * 512), data)).toBe(true);
+      expect(sameBytes(await driver.read(16, 22), storage.bytes.subarray(16 * 512, 38 * 512))).toBe(true);
+      expect(await driver.getId()).toBe('number 9');
+      driver.close();
+      expect(clausesIn(events)).toEqual([]);
+    },
+  );
+});
+
+describe('the block driver', () => {
+  it('tells a refused request from a good one', async () => {
+    const { driver } = open('legacy', { readOnly: true });
+    expect(driver.readOnly).toBe(true);
+    const refused = driver.write(0, new Uint8Array(512));
+    await expect(refused).rejects.toThrow(RequestFailedError);
+    await expect(refused).rejects.toMatchObject({ status: 1, message: expect.stringContaining('ioError') });
+    await expect(driver.request(0x99, 0, null, 512)).rejects.toMatchObject({ status: 2 });
+    await expect(driver.read(SECTORS, 1)).rejects.toMatchObject({ status: 1 });
+    expect((await driver.read(1, 1))[0]).toBe(image()[512]);
+  });
+
+  it('does not take more data than it has room for', async () => {
+    const { driver } = open('modern');
+    await expect(driver.request(0, 0, null, 4097)).rejects.toThrow(ResourceError);
+    await expect(driver.request(1, 0, new Uint8Array(8192), 0)).rejects.toThrow(ResourceError);
+  });
+
+  test.each([
+    [1, 1],
+    [4, 4],
+    [16, 12],
+  ])('has at most %d requests in flight, of twelve', async (depth, inFlight) => {
+    const scheduler = new HeldScheduler();
+    const { driver } = open('legacy', { scheduler, depth, requestBytes: 512 });
+    const reading = driver.read(0, 12);
+    await Promise.resolve();
+    // The queue is served; each request that it held is a task of its own from now on.
+    scheduler.release();
+    expect(scheduler.pending.map(({ label }) => label)).toEqual(Array(inFlight).fill('block request'));
+    for (let i = 0; i < 100 && scheduler.pending.length > 0; i++) {
+      scheduler.releaseAll();
+      await Promise.resolve();
+    }
+    expect(sameBytes(await reading, image().subarray(0, 12 * 512))).toBe(true);
+  });
+
+  it('gets its answers whatever the order in which requests end', async () => {
+    const scheduler = new HeldScheduler();
+    const { driver } = open('modern', { scheduler, requestBytes: 512, depth: 8 });
+    const reading = driver.read(3, 8);
+    await Promise.resolve();
+    scheduler.releaseAll((count) => count - 1);
+    expect(sameBytes(await reading, image().subarray(3 * 512, 11 * 512))).toBe(true);
+  });
+
+  it('fails what is in flight when it is closed, or the device breaks', async () => {
+    for (const end of ['close', 'break'] as const) {
+      const scheduler = new HeldScheduler();
+      const { driver, fn } = open('legacy', { scheduler, intx: true });
+      const reading = driver.read(0, 1);
+      await Promise.resolve();
+      if (end === 'close') driver.close();
+      else {
+        fn.device.fail('SPL-DESC-05', 'broken');
+        scheduler.releaseAll();
+      }
+      await expect(reading).rejects.toThrow(DeviceFailedError);
+      await expect(driver.flush()).rejects.toThrow(DeviceFailedError);
+    }
+  });
+});

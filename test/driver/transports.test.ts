@@ -1,0 +1,304 @@
+import { describe, expect, it, test } from 'vitest';
+import { DmaDomain, registers, rw, type Width } from '../../src/core/index.ts';
+import {
+  DeviceFailedError,
+  findFunction,
+  LegacyTransport,
+  ModernTransport,
+  memoryAccess,
+  NoDeviceError,
+  portAccess,
+  runFirmware,
+  swapBytes,
+  type Transport,
+  type TransportOptions,
+} from '../../src/driver/index.ts';
+import { draft2023, mmrFunction } from '../../src/mmr/index.ts';
+import {
+  DeviceConfig,
+  featureWords,
+  structureCapability,
+  type VirtioFunction,
+  virtioFunction,
+} from '../../src/virtio/index.ts';
+import { accessesIn, at, configOf, interruptsIn, SLOT, smallMachine, watch } from '../pci/support.ts';
+import { Probe } from '../virtio/support/probe.ts';
+
+const config = () => {
+  const made = new DeviceConfig(registers({ wide: rw(0, 4), half: rw(4, 2), byte: rw(6, 1) }));
+  made.set('wide', 0x11223344);
+  made.set('half', 0x5566);
+  made.set('byte', 0x77);
+  return made;
+};
+
+interface Options extends TransportOptions {
+  readonly vectors?: number;
+  readonly held?: boolean;
+}
+
+type Kind = 'legacy' | 'native-mmr' | 'modern';
+
+/** One device behind one of the three transports. */
+function open(kind: Kind, { vectors, held = false, ...options }: Options = {}) {
+  const machine = smallMachine({ holdPostedWrites: held });
+  const probe = new Probe({ type: 'block', config: config(), features: [3], queueSizes: [8, 8] });
+  const some = {
+    ...(vectors === undefined ? {} : { vectors }),
+    guestEndian: options.bigEndian === true ? ('big' as const) : ('little' as const),
+  };
+  const fn: VirtioFunction =
+    kind === 'native-mmr'
+      ? mmrFunction(probe, some)
+      : virtioFunction(probe, { kind: 'transitional', ...some });
+  machine.plug(fn.pci, SLOT, new DmaDomain(machine.ram));
+  runFirmware(machine);
+  const found = findFunction(machine, SLOT)!;
+  const transport: Transport =
+    kind === 'modern'
+      ? new ModernTransport(machine, found, options)
+      : new LegacyTransport(
+          machine,
+          found,
+          kind === 'legacy' ? portAccess(machine, found) : memoryAccess(machine, found, draft2023),
+          options,
+        );
+  return { machine, probe, fn, found, transport, events: watch(machine) };
+}
+
+const place = { descriptor: 0x10000, driver: 0x10080, device: 0x11000 };
+
+describe.each<Kind>(['legacy', 'native-mmr', 'modern'])('the %s transport', (kind) => {
+  it('takes the function over: bus mastering on, MSI-X off, INTx not disabled', () => {
+    const { machine, fn, found } = open(kind);
+    const { read, write } = configOf(machine);
+    const msix = found.capabilities.find(({ id }) => id === 0x11)!.offset;
+    write(msix + 2, 2, 0x8000);
+    write(at.command, 2, 0x403);
+    const again = findFunction(machine, SLOT)!;
+    if (kind === 'modern') new ModernTransport(machine, again);
+    else
+      new LegacyTransport(
+        machine,
+        again,
+        kind === 'legacy' ? portAccess(machine, again) : memoryAccess(machine, again, draft2023),
+      );
+    expect([fn.pci.msixEnabled, fn.pci.busMaster, read(at.command, 2) & 0x404]).toEqual([false, true, 0x004]);
+  });
+
+  it('writes and reads status, and resets until it is 0', () => {
+    const { transport, probe } = open(kind);
+    transport.setStatus(3);
+    expect([transport.status, probe.device.status]).toEqual([3, 3]);
+    transport.reset();
+    expect(transport.status).toBe(0);
+  });
+
+  it('gives up a device that does not finish its reset', () => {
+    const { transport, probe } = open(kind);
+    transport.setStatus(1);
+    probe.device.reset = () => {};
+    expect(() => transport.reset()).toThrow(DeviceFailedError);
+  });
+
+  it('carries features by word', () => {
+    const { transport, probe } = open(kind);
+    const offered = transport.readFeatures();
+    expect([offered[0]! & 8, offered[1]]).toEqual([8, kind === 'modern' ? 1 : 0]);
+    transport.writeFeatures(featureWords(kind === 'modern' ? [3, 32] : [3]));
+    expect([probe.device.has(3), probe.device.legacyDriver]).toEqual([true, kind !== 'modern']);
+  });
+
+  it('knows which queues there are, sets them up, and kicks the one that it means', () => {
+    const { transport, probe, machine } = open(kind);
+    expect([transport.queueSize(0), transport.queueSize(1), transport.queueSize(2)]).toEqual([8, 8, 0]);
+    transport.setUpQueue(1, 8, place);
+    const ring = probe.device.queue(1)!;
+    expect([ring.ready, ring.size]).toEqual([true, 8]);
+    expect((['descriptor', 'driver', 'device'] as const).map((area) => ring.addresses.get(area))).toEqual([
+      0x10000, 0x10080, 0x11000,
+    ]);
+    if (kind === 'modern') transport.setStatus(0x0f);
+    machine.ram.write(0x10080, Uint8Array.of(0, 0, 1, 0));
+    transport.notify(1);
+    expect(probe.handled).toEqual(['1:0']);
+  });
+
+  it('reads and writes configuration in the order of the device, at each width', () => {
+    const bigEndian = kind !== 'modern';
+    for (const { transport } of [open(kind), open(kind, { bigEndian })]) {
+      expect([transport.readConfig(0, 4), transport.readConfig(4, 2), transport.readConfig(6, 1)]).toEqual([
+        0x11223344, 0x5566, 0x77,
+      ]);
+      transport.writeConfig(4, 2, 0x1234);
+      transport.writeConfig(0, 4, 0xffee_ddcc);
+      expect([transport.readConfig(4, 2), transport.readConfig(0, 4)]).toEqual([0x1234, 0xffeeddcc]);
+      transport.connect({ queue: () => {}, config: () => {} });
+      expect(transport.readConfig(4, 2)).toBe(0x1234);
+    }
+  });
+
+  it.each([
+    ['messages', {}, ['message 0', 'message 1']],
+    [
+      'the line, where the driver wants it',
+      { intx: true },
+      ['line 11 up', 'line 11 down', 'line 11 up', 'line 11 down'],
+    ],
+    [
+      'the line, where there is one vector only (PCI-MSIX-11)',
+      { vectors: 1 },
+      ['line 11 up', 'line 11 down', 'line 11 up', 'line 11 down'],
+    ],
+    [
+      'the line, where there is no MSI-X',
+      { vectors: 0 },
+      ['line 11 up', 'line 11 down', 'line 11 up', 'line 11 down'],
+    ],
+  ])('hears of both kinds of events by %s, and of none once it has let go', (_, options, signals) => {
+    const { transport, fn, events } = open(kind, options);
+    const log: string[] = [];
+    transport.connect({ queue: () => log.push('queue'), config: () => log.push('config') });
+    transport.setUpQueue(0, 8, place);
+    events.length = 0;
+    fn.interrupts.config();
+    fn.interrupts.queue(0);
+    expect([log, interruptsIn(events)]).toEqual([['config', 'queue'], signals]);
+    transport.disconnect();
+    fn.interrupts.queue(0);
+    expect([log.length, fn.pci.msixEnabled]).toEqual([2, false]);
+  });
+
+  it('PCI-MSIX-14: reads back each vector, and fails where the device cannot map it', () => {
+    const { transport, fn } = open(kind);
+    const { interrupts } = fn;
+    transport.connect({ queue: () => {}, config: () => {} });
+    interrupts.setQueueVector = () => {};
+    expect(() => transport.setUpQueue(0, 8, place)).toThrow(DeviceFailedError);
+  });
+
+  it('is gone through a shared line without answering for others', () => {
+    const { transport, machine } = open(kind, { intx: true });
+    transport.connect({ queue: () => {}, config: () => {} });
+    machine.interrupts.setLine(11, 0x99, true);
+    expect(machine.interrupts.isAsserted(11)).toBe(true);
+  });
+});
+
+describe('the legacy transport', () => {
+  it('PCI-LAY-01: uses each register with its own width', () => {
+    const { transport, events } = open('legacy');
+    transport.setStatus(1);
+    transport.writeFeatures(featureWords([3]));
+    transport.setUpQueue(0, 8, place);
+    transport.notify(0);
+    const seen = accessesIn(events).map((access) => access.replace(/ .*legacy/, ' ').replace(/=.*/, ''));
+    expect(seen).toEqual(['w1 +12', 'w4 +4', 'w2 +e', 'r4 +8', 'w4 +8', 'w2 +10']);
+  });
+
+  it('does not take a queue that somebody else uses', () => {
+    const { transport } = open('legacy');
+    transport.setUpQueue(0, 8, place);
+    expect(() => transport.setUpQueue(0, 8, place)).toThrow(/in use already/);
+  });
+
+  it('LEG-DET-01: wants an I/O BAR0 with an address', () => {
+    const machine = smallMachine();
+    machine.plug(virtioFunction(new Probe(), { kind: 'modern' }).pci, SLOT);
+    expect(() => portAccess(machine, findFunction(machine, SLOT)!)).toThrow(NoDeviceError);
+    const other = smallMachine();
+    other.plug(virtioFunction(new Probe(), { kind: 'legacy' }).pci, SLOT);
+    expect(() => portAccess(other, findFunction(other, SLOT)!)).toThrow(NoDeviceError);
+  });
+
+  test.each([
+    [0x12, 1, 0x12],
+    [0x1234, 2, 0x3412],
+    [0xff00, 2, 0x00ff],
+    [0x12345678, 4, 0x78563412],
+    [0x000000ff, 4, 0xff000000],
+  ] as const)('swaps %d of %d bytes', (value, width, swapped) => {
+    expect(swapBytes(value, width as Width)).toBe(swapped);
+    expect(swapBytes(swapped, width as Width)).toBe(value);
+  });
+});
+
+describe('the native MMR transport', () => {
+  it('pushes each write but a notification with a read of status, and never of ISR', () => {
+    const { transport, events, machine } = open('native-mmr', { held: true });
+    events.length = 0;
+    transport.setStatus(3);
+    expect(machine.posted!.count).toBe(0);
+    transport.setUpQueue(0, 8, place);
+    transport.notify(0);
+    expect(machine.posted!.count).toBe(1);
+    const seen = accessesIn(events).map((access) => access.replace(/ .*legacy/, ' ').replace(/=.*/, ''));
+    expect(seen).toEqual(['w1 +12', 'r1 +12', 'w2 +e', 'r1 +12', 'r4 +8', 'w4 +8', 'r1 +12', 'w2 +10']);
+  });
+});
+
+describe('the modern transport', () => {
+  const broken = (change: (fn: VirtioFunction, structure: (type: number) => number) => void) => {
+    const machine = smallMachine();
+    const fn = virtioFunction(new Probe({ config: config() }), { kind: 'modern' });
+    const structure = (type: number) =>
+      fn.pci.capabilities.offsets.find(
+        (offset) => fn.pci.config.get(offset, 1) === 9 && fn.pci.config.get(offset + 3, 1) === type,
+      )!;
+    change(fn, structure);
+    machine.plug(fn.pci, SLOT);
+    runFirmware(machine);
+    return () => new ModernTransport(machine, findFunction(machine, SLOT)!);
+  };
+
+  test.each([
+    ['common', 1],
+    ['notify', 2],
+    ['isr', 3],
+  ])('LEG-DET-05: fails cleanly without a %s structure', (name, type) => {
+    const make = broken((fn, structure) =>
+      fn.pci.config.set(structure(type) + structureCapability.structureType.offset, 1, 0x55),
+    );
+    expect(make).toThrow(NoDeviceError);
+    expect(make).toThrow(new RegExp(name));
+  });
+
+  test.each([
+    ['PCI-CAP-10: in a BAR that does not exist', 'bar', 1, 6],
+    ['in a BAR that was not given', 'bar', 1, 2],
+    ['that leaves its BAR', 'offset', 4, 0x10000000],
+    ['that is longer than its BAR', 'length', 4, 0x5000],
+  ] as const)('passes over a structure %s', (_, field, width, value) => {
+    const make = broken((fn, structure) =>
+      fn.pci.config.set(structure(1) + structureCapability[field].offset, width, value),
+    );
+    expect(make).toThrow(NoDeviceError);
+  });
+
+  it('PCI-CAP-07, PCI-CAP-08: passes over reserved types, and takes the first of a type', () => {
+    const make = broken((fn, structure) => {
+      const window = structure(5);
+      // A second common structure at the end of the list, in a BAR that would not do; a reserved type in the middle.
+      fn.pci.config.set(window + structureCapability.bar.offset, 1, 1);
+      fn.pci.config.set(window + structureCapability.structureType.offset, 1, 1);
+      fn.pci.config.set(structure(4) + structureCapability.structureType.offset, 1, 0x77);
+    });
+    const transport = make();
+    transport.setStatus(3);
+    expect([transport.status, transport.queueSize(0)]).toEqual([3, 8]);
+  });
+
+  it('works without device configuration, and says so when it is read', () => {
+    const transport = broken((fn, structure) => fn.pci.config.set(structure(4) + 3, 1, 0x55))();
+    expect(() => transport.readConfig(0, 1)).toThrow(NoDeviceError);
+    expect(() => transport.writeConfig(0, 1, 0)).toThrow(NoDeviceError);
+  });
+
+  it('kicks a queue at its own place (PCI-NOT-03)', () => {
+    const { transport, events } = open('modern');
+    transport.setUpQueue(1, 8, place);
+    events.length = 0;
+    transport.notify(1);
+    expect(accessesIn(events)).toEqual(['w2 00:04.0 BAR4 notify+4=1']);
+  });
+});

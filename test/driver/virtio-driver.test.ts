@@ -1,0 +1,186 @@
+import { describe, expect, it, test } from 'vitest';
+import { GuestMemory, registers, ro } from '../../src/core/index.ts';
+import {
+  DeviceFailedError,
+  DmaMemory,
+  NoDeviceError,
+  type Transport,
+  VirtioDriver,
+} from '../../src/driver/index.ts';
+import { featureWords, hasFeature } from '../../src/virtio/index.ts';
+
+const handlers = { queue: () => {}, config: () => {} };
+
+/** A transport to nothing that keeps what it is told, and answers as the test wants. */
+function fake(overrides: Partial<Transport> = {}, offered: readonly number[] = [5, 28, 29, 27, 24, 30, 32]) {
+  const log: string[] = [];
+  let status = 0;
+  const transport: Transport = {
+    name: 'legacy',
+    ringLayout: 'legacy',
+    littleEndian: true,
+    modern: false,
+    get status() {
+      return status;
+    },
+    setStatus: (value) => {
+      status = value;
+      log.push(`status ${value}`);
+    },
+    reset: () => {
+      status = 0;
+      log.push('reset');
+    },
+    readFeatures: () => featureWords(offered),
+    writeFeatures: (words) =>
+      void log.push(`features ${[...offered].filter((bit) => hasFeature(words, bit)).join(' ')}`),
+    queueSize: (index) => (index < 2 ? 64 : 0),
+    setUpQueue: (index, size, { descriptor, driver, device }) =>
+      void log.push(
+        `queue ${index} of ${size}: ${[descriptor % 16, driver % 2, device % 4, device - descriptor].join(' ')}`,
+      ),
+    notify: (index) => void log.push(`notify ${index}`),
+    readConfig: () => 0,
+    writeConfig: () => {},
+    configGeneration: () => null,
+    connect: () => void log.push('connect'),
+    disconnect: () => void log.push('disconnect'),
+    ...overrides,
+  };
+  const memory = new DmaMemory(GuestMemory.allocate({ start: 0x1000, length: 0x20000 }), 0x1000);
+  return { log, transport, memory, driver: new VirtioDriver(transport, memory) };
+}
+
+describe('bringing a device up', () => {
+  it('LEG-INIT-01: goes through the steps in order, without FEATURES_OK', () => {
+    const { driver, log } = fake();
+    driver.bringUp({ features: [5, 6], queues: [0, 1] }, handlers);
+    expect(log).toEqual([
+      'reset',
+      'status 1',
+      'status 3',
+      'features 5 28 29 27',
+      'connect',
+      'queue 0 of 64: 0 0 0 4096',
+      'queue 1 of 64: 0 0 0 4096',
+      'status 7',
+    ]);
+  });
+
+  it('INIT-01: goes through the steps in order, with FEATURES_OK and VERSION_1', () => {
+    const { driver, log } = fake({ modern: true, ringLayout: 'separate' });
+    driver.bringUp({ features: [5], queues: [1], maxQueueSize: 16 }, handlers);
+    expect(log.filter((step) => !step.startsWith('queue'))).toEqual([
+      'reset',
+      'status 1',
+      'status 3',
+      'features 5 28 29 32',
+      'status 11',
+      'connect',
+      'status 15',
+    ]);
+    // SPL-LAY-01: aligned to 16, 2 and 4.
+    expect(log.find((step) => step.startsWith('queue'))).toMatch(/^queue 1 of 16: 0 0 0 /);
+  });
+
+  test.each([
+    ['none of the ring features', [], '5 27'],
+    ['one of them', [29], '5 29 27'],
+  ])(
+    'BF-FEAT-01, LEG-RF-04, LEG-RF-06: accepts %s where it is told so, ANY_LAYOUT always, bit 30 never',
+    (_, ringFeatures, accepted) => {
+      const { driver, log } = fake();
+      driver.bringUp({ features: [5], queues: [0], ringFeatures }, handlers);
+      expect(log).toContain(`features ${accepted}`);
+      expect([driver.has(5), driver.has(30), driver.has(28)]).toEqual([true, false, false]);
+    },
+  );
+
+  test.each([
+    ['a device without the queue', { queues: [2] }, {}, [5, 32], NoDeviceError],
+    [
+      'a device that refuses the features (INIT-05)',
+      { queues: [0] },
+      { modern: true, ringLayout: 'separate' },
+      [5, 32],
+      DeviceFailedError,
+    ],
+    [
+      'a device without VERSION_1',
+      { queues: [0] },
+      { modern: true, ringLayout: 'separate' },
+      [5],
+      DeviceFailedError,
+    ],
+  ] as const)('INIT-06, INIT-07: sets FAILED for %s, and stops', (_, options, overrides, offered, error) => {
+    const { driver, log, transport } = fake(overrides, offered);
+    const set = transport.setStatus;
+    // The device drops FEATURES_OK.
+    transport.setStatus = (value) => set(value & ~8);
+    expect(() => driver.bringUp({ features: [5], ...options }, handlers)).toThrow(error);
+    expect([log.at(-1), transport.status & 4]).toEqual(['status 131', 0]);
+  });
+
+  it('keeps its rings zeroed and kicks only when there is something new', () => {
+    const { driver, log, memory } = fake();
+    memory.ram.fill(0x1000, 0x20000, 0xff);
+    driver.bringUp({ features: [], queues: [0] }, handlers);
+    const { place } = driver.rings.get(0)!;
+    expect([...memory.ram.read(place.device, 4)]).toEqual([0, 0, 0, 0]);
+    driver.kick(0);
+    driver.rings.get(0)!.add([{ address: 0x9000, length: 1, writable: true }]);
+    driver.kick(0);
+    driver.kick(0);
+    expect(log.filter((step) => step.startsWith('notify'))).toEqual(['notify 0']);
+  });
+
+  it('OPER-03: closes by a reset before it gives anything back', () => {
+    const { driver, log, memory } = fake();
+    driver.bringUp({ features: [], queues: [0] }, handlers);
+    log.length = 0;
+    driver.close();
+    expect([log, driver.rings.size, memory.allocate(16)]).toEqual([['reset', 'disconnect'], 0, 0x1000]);
+  });
+
+  it('BF-STAT-06: sees that the device asks to be reset', () => {
+    const { driver, transport } = fake();
+    expect(driver.needsReset).toBe(false);
+    transport.setStatus(0x47);
+    expect(driver.needsReset).toBe(true);
+  });
+});
+
+describe('reading configuration', () => {
+  const map = registers({ wide: ro(0, 8), word: ro(8, 4), half: ro(12, 2) });
+
+  test.each([
+    ['wide', true, 0x1111_2222_3333],
+    ['wide', false, 0x22223333 * 2 ** 32 + 0x1111],
+    ['word', true, 0x4444],
+    ['half', true, 0x55],
+  ] as const)('%s, little-endian %s', (name, littleEndian, value) => {
+    const words: Record<string, number> = { '0:4': 0x22223333, '4:4': 0x1111, '8:4': 0x4444, '12:2': 0x55 };
+    const { driver } = fake({ littleEndian, readConfig: (offset, width) => words[`${offset}:${width}`]! });
+    expect(driver.readField(map, name)).toBe(value);
+  });
+
+  it('LEG-CFG-02: reads 64 bits again until two readings agree', () => {
+    const readings = [1, 0, 1, 0xffffffff, 2, 0, 2, 0];
+    const { driver } = fake({ readConfig: () => readings.shift()! });
+    expect(driver.readField(map, 'wide')).toBe(2);
+    expect(readings).toEqual([]);
+  });
+
+  it('BF-CFG-02: reads again while the generation changes', () => {
+    const [generations, readings] = [
+      [1, 2, 2, 2],
+      [7, 8],
+    ];
+    const { driver } = fake({
+      configGeneration: () => generations!.shift()!,
+      readConfig: () => readings!.shift()!,
+    });
+    expect(driver.readField(map, 'word')).toBe(8);
+    expect([generations, readings]).toEqual([[], []]);
+  });
+});
