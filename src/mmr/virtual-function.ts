@@ -108,6 +108,7 @@ export function virtualFunction(type: DeviceTypeName, backend: LegacyBackend, me
   pci.onBusMaster.push(() => backend.setBusMaster(pci.busMaster));
   pci.onReset.push(() => backend.reset());
   pci.onUnplug.push(() => backend.reset());
-  pci.parts.set('backend', backend);
+  // Named after its kind, so that the state of another kind is not mistaken for its own.
+  pci.parts.set(`backend ${backend.name}`, backend);
   return pci;
 }

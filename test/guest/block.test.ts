@@ -12,6 +12,8 @@ const DEVICE = 5;
 const EXT4_BYTES = 32 << 20;
 const LARGE_BYTES = 64 << 20;
 const REBINDS = 50;
+/** How much of a large disk the guest itself takes a checksum of. */
+const SUMMED_MIB = 8;
 
 function seeded(lengthBytes: number, seed = 3): Uint8Array {
   const bytes = new Uint8Array(lengthBytes);
@@ -33,15 +35,13 @@ describe.skipIf(pieces === null)(`Linux's block driver${skipNote}`, () => {
       lab.present(new BlockDevice({ storage: new MemoryStorage(bytes) }), DEVICE, window);
       await lab.rescan();
       await lab.sh('mount -t ext4 /dev/vda /mnt');
-      await lab.sh(
-        'seq 1 20000 > /mnt/numbers && mkdir /mnt/modules && cp /lib/modules/ext4.ko /mnt/modules',
-      );
+      await lab.sh('seq 1 3000 > /mnt/numbers && mkdir /mnt/modules && cp /lib/modules/ext4.ko /mnt/modules');
       await lab.sh('dd if=/dev/urandom of=/mnt/random bs=64k count=16 2>/dev/null');
       await lab.sh('touch /mnt/gone && rm /mnt/gone && mv /mnt/numbers /mnt/modules/count');
       const sums = await lab.sh('cd /mnt && md5sum random modules/count && cd / && umount /mnt');
       const files = checkExt4(bytes, ['/random', '/modules/count', '/modules/ext4.ko']);
       expect(sums).toBe(`${md5(files['/random']!)}  random\n${md5(files['/modules/count']!)}  modules/count`);
-      expect(Buffer.from(files['/modules/count']!).toString()).toMatch(/^1\n2\n.*\n20000\n$/s);
+      expect(Buffer.from(files['/modules/count']!).toString()).toMatch(/^1\n2\n.*\n3000\n$/s);
       expect(md5(files['/modules/ext4.ko']!)).toBe(md5(readFileSync(join(pieces!.modulesFolder, 'ext4.ko'))));
       expect(lab.findings).toEqual([]);
     });
@@ -54,7 +54,9 @@ describe.skipIf(pieces === null)(`Linux's block driver${skipNote}`, () => {
       await lab.rescan();
       // A list of two million events is of no use to anybody.
       lab.board.events = null;
-      expect(await lab.sh('md5sum < /dev/vda')).toBe(`${md5(source)}  -`);
+      // Checksums of it all would take the guest longer than everything else; what it copies went through its memory.
+      const sum = await lab.sh(`dd if=/dev/vda bs=1M count=${SUMMED_MIB} 2>/dev/null | md5sum`);
+      expect(sum).toBe(`${md5(source.subarray(0, SUMMED_MIB << 20))}  -`);
       await lab.sh('dd if=/dev/vda of=/dev/vdb bs=128k iflag=direct oflag=direct 2>/dev/null');
       expect(md5(target)).toBe(md5(source));
     });

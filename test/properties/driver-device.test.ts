@@ -249,7 +249,7 @@ async function leave(each: Case, driver: BlockDriver, rig: Rig, tasks: HeldSched
 describe('driver and device against an array of bytes', () => {
   it(
     'any sequence of block requests, over any transport, under any order of release',
-    () => fc.assert(fc.asyncProperty(cases, run), { numRuns: runs(600) }),
+    () => fc.assert(fc.asyncProperty(cases, run), { numRuns: runs(800) }),
     PATIENCE,
   );
 });

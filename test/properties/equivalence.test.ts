@@ -26,7 +26,7 @@ describe('a guest sees the same of a function behind mmr, behind io-bar and of t
       const property = fc.property(cases({ draft, placement, held: false }), (each) => {
         compare(each, ['mmr', 'io-bar', 'direct']);
       });
-      fc.assert(property, { numRuns: runs(150) });
+      fc.assert(property, { numRuns: runs(200) });
     },
     PATIENCE,
   );
@@ -37,7 +37,7 @@ describe('a guest sees the same of a function behind mmr, behind io-bar and of t
       const property = fc.property(cases({ draft, placement, held: true }), (each) => {
         compare(each, ['mmr', 'io-bar', 'direct']);
       });
-      fc.assert(property, { numRuns: runs(150) });
+      fc.assert(property, { numRuns: runs(200) });
     },
     PATIENCE,
   );

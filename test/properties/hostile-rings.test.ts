@@ -18,6 +18,7 @@ import {
   type HostileStep,
   LONG_TABLE,
   Target,
+  WINDOWS,
 } from './support/hostile.ts';
 import { PATIENCE, runs } from './support/runs.ts';
 
@@ -40,17 +41,30 @@ const about = (bytes: number) =>
     .tuple(fc.constantFrom(...EDGES), fc.boolean(), fc.constantFrom(0, 0, 0, 2, 4, -2, -4, 1, 16, -16, 4096))
     .map(([edge, flush, delta]) => Math.max(0, edge + delta - (flush ? bytes : 0)));
 
+/** A part that ends with a window, or not quite. */
+const atTheEnd = (bytes: number) =>
+  fc
+    .tuple(fc.constantFrom(...WINDOWS), fc.constantFrom(0, 1, 2, 4, 8, 10, -2))
+    .map(([{ start, length }, delta]) => start + length - bytes + delta);
+
 const placed = (size: number): fc.Arbitrary<readonly [number, number, number]> => {
-  const [table, available, used] = [16 * size, availableRingBytes(size), usedRingBytes(size)].map(about);
+  const parts = [16 * size, availableRingBytes(size), usedRingBytes(size)].map((bytes) =>
+    fc.oneof(about(bytes), atTheEnd(bytes)),
+  );
+  const [table, available, used] = parts as [
+    fc.Arbitrary<number>,
+    fc.Arbitrary<number>,
+    fc.Arbitrary<number>,
+  ];
   const good = [0x1000, 0x1200, 0x2000] as const;
   return fc.oneof(
     { weight: 6, arbitrary: fc.constant(good) },
     // Parts on top of one another, and of the buffers.
     { weight: 1, arbitrary: fc.constant([0x3000, 0x3000, 0x3000] as const) },
-    { weight: 1, arbitrary: table!.map((at) => [at, good[1], good[2]] as const) },
-    { weight: 1, arbitrary: available!.map((at) => [good[0], at, good[2]] as const) },
-    { weight: 1, arbitrary: used!.map((at) => [good[0], good[1], at] as const) },
-    { weight: 1, arbitrary: fc.tuple(table!, available!, used!) },
+    { weight: 1, arbitrary: table.map((at) => [at, good[1], good[2]] as const) },
+    { weight: 2, arbitrary: available.map((at) => [good[0], at, good[2]] as const) },
+    { weight: 2, arbitrary: used.map((at) => [good[0], good[1], at] as const) },
+    { weight: 1, arbitrary: fc.tuple(table, available, used) },
   );
 };
 
@@ -71,6 +85,7 @@ const setups: fc.Arbitrary<HostileSetup> = fc.constantFrom(8, 8, 16, 4, 1).chain
     features: fc.subarray(features),
     queueSize: fc.constant(queueSize),
     held: fc.boolean(),
+    observed: fc.boolean(),
     mends: fc.constantFrom(true, true, true, false),
     places: placed(queueSize),
     table: fc.oneof(fc.constant(0x3400), about(16), about(32), about(48)),
@@ -83,6 +98,7 @@ function stepsOf(setup: HostileSetup): fc.Arbitrary<HostileStep> {
     addresses: [0x3600, 0x3800, setup.table, ...setup.places, ...EDGES],
     headers: HEADERS,
     buffers: BUFFERS,
+    ends: WINDOWS.map(({ start, length }) => start + length),
     tables: [setup.table, LONG_TABLE],
   });
   const table = setup.way === 'legacy' ? legacyHeader : commonConfig;
@@ -116,7 +132,7 @@ async function run({ setup, steps }: Case): Promise<void> {
 describe('any content of a split ring', () => {
   it(
     'ends, stays inside the DMA domain, and leaves a device that a reset mends',
-    () => fc.assert(fc.asyncProperty(cases, run), { numRuns: runs(800) }),
+    () => fc.assert(fc.asyncProperty(cases, run), { numRuns: runs(1200) }),
     PATIENCE,
   );
 });

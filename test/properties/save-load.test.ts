@@ -47,7 +47,8 @@ function settle(twin: World, other: World): void {
 function mayStopDma(operation: Operation): boolean {
   if (operation.do === 'command') return (operation.bits & 4) === 0;
   if (operation.do === 'power') return true;
-  return operation.do === 'config' && operation.access.offset < 6 && operation.access.value !== null;
+  // The command register, or the power state wherever its capability stands.
+  return operation.do === 'config' && operation.access.value !== null;
 }
 
 function run(kind: WorldKind, { setup, start, operations, saves: after }: SavedCase): void {

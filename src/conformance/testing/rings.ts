@@ -46,6 +46,8 @@ export interface RingEditOptions {
   readonly headers: readonly number[];
   /** Memory for data, of 2 KiB each, and for status bytes. */
   readonly buffers: readonly number[];
+  /** Addresses right after memory that the device may reach: buffers end there, or one byte further. */
+  readonly ends?: readonly number[];
   /** Tables that indirect descriptors of a wild chain point at; their lengths go to 8192 descriptors. */
   readonly tables?: readonly number[];
 }
@@ -100,9 +102,15 @@ const at = (address: number, length: number, flags: number): RawDescriptor => ({
 type ChainEdit = RingEdit & { edit: 'chain' };
 
 /** A block request as it should be, or nearly: every framing, data of whole sectors as a rule. */
-function wellFormed({ size, headers, buffers }: RingEditOptions): fc.Arbitrary<ChainEdit> {
+function wellFormed({ size, headers, buffers, ends = [] }: RingEditOptions): fc.Arbitrary<ChainEdit> {
   const types = Object.values(blockRequestType);
-  const data = fc.tuple(fc.constantFrom(...buffers), fc.constantFrom(512, 512, 1024, 2048, 20, 492));
+  const data = fc
+    .tuple(
+      fc.constantFrom(...buffers, ...ends),
+      fc.constantFrom(512, 512, 1024, 2048, 20, 492),
+      fc.constantFrom(0, 0, 0, 1),
+    )
+    .map(([place, length, over]) => [place - (ends.includes(place) ? length - over : 0), length] as const);
   return fc
     .record({
       head: fc.nat(size - 1),
@@ -130,7 +138,7 @@ function wellFormed({ size, headers, buffers }: RingEditOptions): fc.Arbitrary<C
     });
 }
 
-const DESCRIPTORS = [1, 2, 3, 1024, 1025, 8192];
+const DESCRIPTORS = [1, 2, 3, 1024, 1025, 8192, 8192];
 
 /** What a chain may end with: nothing more, an indirect descriptor, or a way back into itself. */
 function endings({ size, tables = [] }: RingEditOptions) {
@@ -176,7 +184,7 @@ export function ringEdits(options: RingEditOptions): fc.Arbitrary<RingEdit> {
   const sectors = fc.oneof(fc.nat(40), fc.constantFrom(0x7fffff, 0xffffffff));
   return fc.oneof(
     { weight: 28, arbitrary: wellFormed(options) },
-    { weight: 5, arbitrary: wildChain(options) },
+    { weight: 10, arbitrary: wildChain(options) },
     {
       weight: 2,
       arbitrary: fc.record({

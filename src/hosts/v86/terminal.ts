@@ -12,7 +12,7 @@ export interface Terminal {
 const ENDED = 0x1e;
 /** Ctrl-], as telnet has it: leaves the guest whatever it is doing. */
 const LEAVE = 0x1d;
-const SHELL = `stty echo onlcr; PS1='guest # ' TERM=vt100 sh -i; stty -echo -onlcr; printf '\\036'\n`;
+const SHELL = `stty echo; PS1='guest # ' TERM=vt100 sh -i; stty -echo; printf '\\036'\n`;
 /** Of the shell's prompt: it reads what is typed from now on. */
 const PROMPT = 0x23;
 /** v86's serial line takes no more at once, and the guest has to keep up. */

@@ -43,6 +43,7 @@ import {
   SeededEntropy,
   virtioFunction,
 } from '../../../src/virtio/index.ts';
+import { withinAccesses } from './count.ts';
 
 export interface HostileSetup {
   readonly type: 'block' | 'entropy';
@@ -52,6 +53,8 @@ export interface HostileSetup {
   readonly features: readonly number[];
   readonly queueSize: number;
   readonly held: boolean;
+  /** Somebody logs what the function writes, which may take it other ways through the code. */
+  readonly observed: boolean;
   /** The driver starts anew whenever the device asks for it: a broken device would sit out the rest of a case. */
   readonly mends: boolean;
   /** Ring places: the first, down to its page, for the legacy layout; all three for the modern one. */
@@ -88,15 +91,18 @@ function longTable(littleEndian: boolean): Uint8Array {
 }
 const RANGES = [
   { start: 0, length: 0x10000 },
+  // Where a 32-bit address is negative to whoever forgets that it is unsigned.
+  { start: 0x90000000, length: 0x1000 },
   { start: HIGH, length: 0xc000 },
 ] as const;
 
 /** Readable and writable, read-only, with holes between them; edges that no page and no descriptor is aligned to. */
-const WINDOWS: readonly DmaWindow[] = [
+export const WINDOWS: readonly DmaWindow[] = [
   { start: 0x0000, length: 0x4000, write: true },
   { start: 0x5000, length: 0x2ff0, write: false },
   { start: 0x8008, length: 0x4008, write: true },
   { start: 0xd000, length: 0x2ffd, write: true },
+  { start: 0x90000008, length: 0xff0, write: true },
   { start: HIGH, length: 0x8000, write: true },
 ];
 const LONG: DmaWindow = { start: LONG_TABLE, length: DESCRIPTOR_BYTES * LONG_ENTRIES, write: false };
@@ -125,13 +131,11 @@ export const EDGES = [
 ] as const;
 export const HEADERS = [0x3000, 0x3010, 0x6000, 0x9800] as const;
 /** Memory for data: in reach, across the end of a window, read-only, above 4 GiB. */
-export const BUFFERS = [0x9c00, 0xa400, 0x3800, 0x6400, HIGH + 0x1000] as const;
+export const BUFFERS = [0x9c00, 0xa400, 0x3800, 0x6400, 0x90000400, HIGH + 0x1000] as const;
 
 const address = functionAddress(0, 4);
 const IO = 0xc000;
 const SECTORS = 32;
-
-class Unbounded extends Error {}
 
 /** A function between a hostile driver and memory of which it may reach a part. */
 export class Target {
@@ -144,7 +148,6 @@ export class Target {
   readonly scribe: RingScribe;
   #common = 0;
   #notify = 0;
-  #steps = 0;
   #bytes = 0;
 
   /** @param secret fills what the function may never reach. */
@@ -156,11 +159,10 @@ export class Target {
       { start: LONG_TABLE, bytes: longTables[little ? 'little' : 'big'] },
     ]);
     for (const { start, length } of WINDOWS) ram.fill(start, length, 0);
-    this.#countAccesses(ram);
     this.tasks = setup.held ? new HeldScheduler() : null;
     this.machine = new Machine({ ram, scheduler: this.tasks ?? immediate, interruptScheduler: immediate });
     this.domain = new DmaDomain(ram, WHOLE);
-    this.domain.observer = (_at, length) => this.#count(1, length);
+    if (setup.observed) this.domain.observer = (_at, length) => this.#countBytes(length);
     const { queueSize } = setup;
     const behaviour =
       setup.type === 'block'
@@ -198,28 +200,17 @@ export class Target {
     return { descriptor: base, driver: base + layout.available, device: base + layout.used };
   }
 
-  /** Everything the device reads of a ring goes through a view: counted, it cannot run away unnoticed. */
-  #countAccesses(ram: GuestMemory): void {
-    for (const { view } of ram.ranges)
-      for (const name of ['getUint16', 'getUint32', 'setUint16', 'setUint32'] as const) {
-        const original = DataView.prototype[name] as (...rest: never[]) => unknown;
-        Object.defineProperty(view, name, {
-          value: (...rest: never[]) => {
-            this.#count(1, 0);
-            return original.apply(view, rest);
-          },
-        });
-      }
+  /** At most twice the queue's length of chains; each no longer than the queue and an indirect table of 1024. */
+  get #mostSteps(): number {
+    const { queueSize } = this.setup;
+    return 2 * queueSize * (8 * (queueSize + 1024) + 32);
   }
 
-  #count(steps: number, bytes: number): void {
-    const { queueSize } = this.setup;
-    // At most twice the queue's length of chains; each no longer than the queue and an indirect table of 1024.
-    const chains = 2 * queueSize;
-    this.#steps += steps;
-    this.#bytes += bytes;
-    if (this.#steps > chains * (8 * (queueSize + 1024) + 32)) throw new Unbounded(`${this.#steps} accesses`);
-    if (this.#bytes > chains * 0x10000 + 0x10000) throw new Unbounded(`${this.#bytes} bytes written`);
+  /** At most twice the queue's length of chains, and 64 KiB for each. */
+  #countBytes(length: number): void {
+    this.#bytes += length;
+    if (this.#bytes > (2 * this.setup.queueSize + 1) * 0x10000)
+      throw new Error(`${this.#bytes} bytes written`);
   }
 
   #set(register: Register, value: number): void {
@@ -290,7 +281,14 @@ export class Target {
     }
     if (step.do === 'windows') this.domain.setWindows(WINDOW_SETS[step.set]!);
     const before = this.#memory.map(({ bytes }) => bytes.slice());
-    this.#steps = this.#bytes = 0;
+    this.#bytes = 0;
+    withinAccesses(this.#mostSteps, () => this.#act(step));
+    this.#checkCanary(before);
+    if (this.setup.mends && step.do !== 'restart' && (this.#status() & deviceStatus.needsReset) !== 0)
+      this.step({ do: 'restart' });
+  }
+
+  #act(step: HostileStep): void {
     if (step.do === 'release') this.tasks?.release(step.pick);
     else if (step.do === 'master') this.machine.configWrite(address, 4, 2, step.on ? 7 : 3);
     else if (step.do === 'kick') this.#kick();
@@ -298,9 +296,6 @@ export class Target {
       this.machine.configWrite(address, 4, 2, 7);
       this.#setUp();
     } else if (step.do === 'poke') this.#poke(step.access);
-    this.#checkCanary(before);
-    if (this.setup.mends && step.do !== 'restart' && (this.#status() & deviceStatus.needsReset) !== 0)
-      this.step({ do: 'restart' });
   }
 
   #status(): number {
@@ -360,7 +355,7 @@ export class Target {
   /** After a reset an ordinary driver gets an ordinary answer. @throws when it does not. */
   async recover(): Promise<void> {
     const { machine, setup } = this;
-    this.#steps = this.#bytes = 0;
+    this.#bytes = 0;
     this.domain.setWindows(WHOLE);
     // Cleared as freshly installed: what the hostile driver left in configuration space is its successor's to set.
     machine.configWrite(address, 0x04, 2, 7);

@@ -24,10 +24,11 @@ export class LateStorage implements Storage {
     for (let at = 0; at < length; at += SECTOR_BYTES)
       this.scheduler.submit({
         label: 'sector',
-        run: () => {
-          ok = move(at, offset + at) && ok;
-          if (--left === 0) transfer.done(ok);
-        },
+        run: () =>
+          transfer.whenReady(() => {
+            ok = move(at, offset + at) && ok;
+            if (--left === 0) transfer.done(ok);
+          }),
       });
   }
 

@@ -6,6 +6,7 @@ import {
   type RingEdit,
   ringEdits,
   values,
+  widths,
 } from '../../../src/conformance/testing.ts';
 import { lengthOf } from '../../../src/core/index.ts';
 import { type0Header } from '../../../src/pci/layout/index.ts';
@@ -131,6 +132,10 @@ const anyPort = fc.oneof(
 const select = fc
   .nat(2)
   .map((value) => ({ offset: legacyHeader.queueSelect.offset, width: 2 as const, value }));
+/** Status: the next step of a driver, or a reset, also by writes wider than the register. */
+const status = fc
+  .tuple(widths, fc.constantFrom(0, 0x100, 0x8000, 3, 7, 0x107, 0x80))
+  .map(([width, value]) => ({ offset: legacyHeader.deviceStatus.offset, width, value }));
 
 function ringOperations(setup: Setup, fn: fc.Arbitrary<number>): fc.Arbitrary<Operation> {
   const rings = RING_PAGES.flatMap(([one, two]) => [one * 4096, two * 4096]);
@@ -210,6 +215,7 @@ function anyOperation(setup: Setup, structures: boolean): fc.Arbitrary<Operation
     weigh(3, op('kick', { fn, queue: fc.constantFrom(0, 0, 0, 1, 0xffff) })),
     weigh(8, op('port', { fn, access: accesses(legacyHeaderWithVectors, BLOCK_BYTES) })),
     weigh(1, op('port', { fn, access: select })),
+    weigh(1, op('port', { fn, access: status })),
     weigh(2, op('any-port', { access: anyPort })),
     weigh(3, bringUps(fn)),
     ...configuring(setup, fn),

@@ -2,6 +2,7 @@ import { applyEdit, type RegisterAccess } from '../../../src/conformance/testing
 import { capabilityId, msixCapability, powerManagement } from '../../../src/pci/layout/index.ts';
 import {
   blockRequestType,
+  commonConfig,
   descriptorFlag,
   deviceStatus,
   legacyRingLayout,
@@ -212,6 +213,7 @@ export function survey(world: World): number[] {
     for (const width of [1, 2, 4] as const)
       for (let offset = 0; offset < 72; offset++) seen.push(guest.ioRead((base + offset) & 0xffff, width));
     const structures = STRUCTURES_BASE + 0x10000 * index;
+    seen.push(guest.memoryRead(structures + commonConfig.configGeneration.offset, 1));
     for (let offset = 0; offset < 0x40; offset += 2)
       seen.push(guest.memoryRead(structures + offset, 2), guest.memoryRead(structures + 0x2000 + offset, 2));
   }
