@@ -1,8 +1,6 @@
 import { type Bus, maskOf, type Register, type Width } from '../../core/index.ts';
-import { command } from '../../pci/layout/index.ts';
 import {
   FEATURE_WORDS,
-  isrStatus,
   LEGACY_CONFIG_OFFSET,
   LEGACY_CONFIG_OFFSET_MSIX,
   legacyHeader,
@@ -11,15 +9,10 @@ import {
   QUEUE_ADDRESS_UNIT,
 } from '../../virtio/layout/index.ts';
 import { DeviceFailedError, NoDeviceError } from '../errors.ts';
-import { DriverMsix } from '../msix.ts';
-import { type FoundFunction, setCommand } from '../pci.ts';
+import type { FoundFunction } from '../pci.ts';
 import type { RingPlace } from '../split-ring.ts';
-import {
-  type InterruptHandlers,
-  MAX_RESET_READS,
-  type Transport,
-  type TransportOptions,
-} from './transport.ts';
+import { CONFIG_VECTOR, resetDevice, TransportInterrupts } from './interrupts.ts';
+import type { InterruptHandlers, Transport, TransportOptions } from './transport.ts';
 
 /** Where the legacy block stands, and how it is reached. */
 export interface BlockAccess {
@@ -51,33 +44,20 @@ export function swapBytes(value: number, width: Width): number {
   return ((bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!) >>> 0;
 }
 
-const CONFIG_VECTOR = 0;
-const QUEUE_VECTOR = 1;
-
 /** The legacy interface, over whatever reaches its block. */
 export class LegacyTransport implements Transport {
   readonly name: 'legacy' | 'native-mmr';
   readonly ringLayout = 'legacy';
   readonly modern = false;
   readonly littleEndian: boolean;
-  readonly #bus: Bus;
-  readonly #fn: FoundFunction;
   readonly #access: BlockAccess;
-  readonly #msix: DriverMsix | null;
-  #msixOn = false;
-  #disconnectLine: (() => void) | null = null;
+  readonly #interrupts: TransportInterrupts;
 
   constructor(bus: Bus, fn: FoundFunction, access: BlockAccess, options: TransportOptions = {}) {
-    this.#bus = bus;
-    this.#fn = fn;
     this.#access = access;
     this.name = access.name;
     this.littleEndian = options.bigEndian !== true;
-    const msix = DriverMsix.find(bus, fn);
-    // Whoever had the function before may have left MSI-X on, and INTx off with it.
-    msix?.disable();
-    this.#msix = options.intx === true ? null : msix;
-    setCommand(bus, fn.address, command.busMaster, command.interruptDisable);
+    this.#interrupts = new TransportInterrupts(bus, fn, options);
   }
 
   #get(register: Register): number {
@@ -97,9 +77,7 @@ export class LegacyTransport implements Transport {
   }
 
   reset(): void {
-    this.setStatus(0);
-    for (let reads = 0; reads < MAX_RESET_READS; reads++) if (this.status === 0) return;
-    throw new DeviceFailedError(`the device does not finish its reset: status ${this.status}`);
+    resetDevice(this);
   }
 
   readFeatures(): Uint32Array {
@@ -122,8 +100,8 @@ export class LegacyTransport implements Transport {
     if (this.#get(legacyHeader.queueAddress) !== 0)
       throw new DeviceFailedError(`queue ${index} is in use already`);
     this.#set(legacyHeader.queueAddress, place.descriptor / QUEUE_ADDRESS_UNIT);
-    if (this.#msixOn)
-      this.#setVector(legacyVectors.queueMsixVector, Math.min(QUEUE_VECTOR, this.#msix!.vectors - 1));
+    if (this.#interrupts.messages)
+      this.#setVector(legacyVectors.queueMsixVector, this.#interrupts.queueVector);
   }
 
   /** PCI-MSIX-14: read back what was asked for. */
@@ -138,7 +116,9 @@ export class LegacyTransport implements Transport {
   }
 
   get #configAt(): number {
-    return this.#msixOn || this.#access.fixedVectors ? LEGACY_CONFIG_OFFSET_MSIX : LEGACY_CONFIG_OFFSET;
+    return this.#interrupts.messages || this.#access.fixedVectors
+      ? LEGACY_CONFIG_OFFSET_MSIX
+      : LEGACY_CONFIG_OFFSET;
   }
 
   readConfig(offset: number, width: Width): number {
@@ -156,24 +136,11 @@ export class LegacyTransport implements Transport {
   }
 
   connect(handlers: InterruptHandlers): void {
-    if (this.#msix !== null && this.#msix.vectors > 1) {
-      this.#msix.enable([handlers.config, handlers.queue]);
-      this.#msixOn = true;
+    if (this.#interrupts.connect(handlers, () => this.#get(legacyHeader.isrStatus)))
       this.#setVector(legacyVectors.configMsixVector, CONFIG_VECTOR);
-      return;
-    }
-    this.#disconnectLine = this.#bus.interrupts.connectLine(this.#fn.interruptLine, () => {
-      const isr = this.#get(legacyHeader.isrStatus);
-      if ((isr & isrStatus.queue) !== 0) handlers.queue();
-      if ((isr & isrStatus.configuration) !== 0) handlers.config();
-      return isr !== 0;
-    });
   }
 
   disconnect(): void {
-    if (this.#msixOn) this.#msix!.disable();
-    this.#msixOn = false;
-    this.#disconnectLine?.();
-    this.#disconnectLine = null;
+    this.#interrupts.disconnect();
   }
 }

@@ -1,24 +1,18 @@
 import { type Bus, FOUR_GIB, type Register, type Width } from '../../core/index.ts';
-import { capabilityId, command } from '../../pci/layout/index.ts';
+import { capabilityId } from '../../pci/layout/index.ts';
 import {
   commonConfig,
   FEATURE_WORDS,
-  isrStatus,
   NO_VECTOR,
   notifyCapability,
   structureCapability,
   structureType,
 } from '../../virtio/layout/index.ts';
 import { DeviceFailedError, NoDeviceError } from '../errors.ts';
-import { DriverMsix } from '../msix.ts';
-import { type FoundFunction, setCommand } from '../pci.ts';
+import type { FoundFunction } from '../pci.ts';
 import type { RingPlace } from '../split-ring.ts';
-import {
-  type InterruptHandlers,
-  MAX_RESET_READS,
-  type Transport,
-  type TransportOptions,
-} from './transport.ts';
+import { CONFIG_VECTOR, resetDevice, TransportInterrupts } from './interrupts.ts';
+import type { InterruptHandlers, Transport, TransportOptions } from './transport.ts';
 
 /** Guest-physical address and length in bytes of a structure. */
 interface Structure {
@@ -44,9 +38,6 @@ function findStructure(bus: Bus, fn: FoundFunction, type: number): Structure | n
   return null;
 }
 
-const CONFIG_VECTOR = 0;
-const QUEUE_VECTOR = 1;
-
 /** The virtio 1.x interface. */
 export class ModernTransport implements Transport {
   readonly name = 'modern';
@@ -54,16 +45,13 @@ export class ModernTransport implements Transport {
   readonly modern = true;
   readonly littleEndian = true;
   readonly #bus: Bus;
-  readonly #fn: FoundFunction;
   readonly #common: Structure;
   readonly #notify: Structure;
   readonly #isr: Structure;
   readonly #device: Structure | null;
   readonly #multiplier: number;
   readonly #notifyAddresses = new Map<number, number>();
-  readonly #msix: DriverMsix | null;
-  #msixOn = false;
-  #disconnectLine: (() => void) | null = null;
+  readonly #interrupts: TransportInterrupts;
 
   /** @throws NoDeviceError when a structure that every device has is missing (LEG-DET-05). */
   constructor(bus: Bus, fn: FoundFunction, options: TransportOptions = {}) {
@@ -73,7 +61,6 @@ export class ModernTransport implements Transport {
       return found;
     };
     this.#bus = bus;
-    this.#fn = fn;
     this.#common = need('common');
     this.#notify = need('notify');
     this.#isr = need('isr');
@@ -83,11 +70,7 @@ export class ModernTransport implements Transport {
       this.#notify.capability + notifyCapability.notifyOffMultiplier.offset,
       4,
     );
-    const msix = DriverMsix.find(bus, fn);
-    // Whoever had the function before may have left MSI-X on, and INTx off with it.
-    msix?.disable();
-    this.#msix = options.intx === true ? null : msix;
-    setCommand(bus, fn.address, command.busMaster, command.interruptDisable);
+    this.#interrupts = new TransportInterrupts(bus, fn, options);
   }
 
   #get(register: Register): number {
@@ -107,9 +90,7 @@ export class ModernTransport implements Transport {
   }
 
   reset(): void {
-    this.setStatus(0);
-    for (let reads = 0; reads < MAX_RESET_READS; reads++) if (this.status === 0) return;
-    throw new DeviceFailedError(`the device does not finish its reset: status ${this.status}`);
+    resetDevice(this);
   }
 
   readFeatures(): Uint32Array {
@@ -143,8 +124,8 @@ export class ModernTransport implements Transport {
       this.#set(low, address % FOUR_GIB);
       this.#set(high, Math.floor(address / FOUR_GIB));
     }
-    if (this.#msixOn)
-      this.#setVector(commonConfig.queueMsixVector, Math.min(QUEUE_VECTOR, this.#msix!.vectors - 1));
+    if (this.#interrupts.messages)
+      this.#setVector(commonConfig.queueMsixVector, this.#interrupts.queueVector);
     this.#notifyAddresses.set(
       index,
       this.#notify.address + this.#get(commonConfig.queueNotifyOffset) * this.#multiplier,
@@ -178,24 +159,11 @@ export class ModernTransport implements Transport {
   }
 
   connect(handlers: InterruptHandlers): void {
-    if (this.#msix !== null && this.#msix.vectors > 1) {
-      this.#msix.enable([handlers.config, handlers.queue]);
-      this.#msixOn = true;
+    if (this.#interrupts.connect(handlers, () => this.#bus.memoryRead(this.#isr.address, 1)))
       this.#setVector(commonConfig.configMsixVector, CONFIG_VECTOR);
-      return;
-    }
-    this.#disconnectLine = this.#bus.interrupts.connectLine(this.#fn.interruptLine, () => {
-      const isr = this.#bus.memoryRead(this.#isr.address, 1);
-      if ((isr & isrStatus.queue) !== 0) handlers.queue();
-      if ((isr & isrStatus.configuration) !== 0) handlers.config();
-      return isr !== 0;
-    });
   }
 
   disconnect(): void {
-    if (this.#msixOn) this.#msix!.disable();
-    this.#msixOn = false;
-    this.#disconnectLine?.();
-    this.#disconnectLine = null;
+    this.#interrupts.disconnect();
   }
 }

@@ -1,0 +1,70 @@
+import type { Bus } from '../../core/index.ts';
+import { command } from '../../pci/layout/index.ts';
+import { isrStatus } from '../../virtio/layout/index.ts';
+import { DeviceFailedError } from '../errors.ts';
+import { DriverMsix } from '../msix.ts';
+import { type FoundFunction, setCommand } from '../pci.ts';
+import { type InterruptHandlers, MAX_RESET_READS, type TransportOptions } from './transport.ts';
+
+/** Vectors of a driver that gives configuration changes one and all queues another. */
+export const CONFIG_VECTOR = 0;
+const QUEUE_VECTOR = 1;
+
+/** A virtio function's interrupts, whichever window its ISR and vector registers stand in: MSI-X, or else its line. */
+export class TransportInterrupts {
+  readonly #bus: Bus;
+  readonly #fn: FoundFunction;
+  readonly #msix: DriverMsix | null;
+  #messages = false;
+  #disconnectLine: (() => void) | null = null;
+
+  /** Switches bus mastering on, and off what whoever had the function before may have left: MSI-X, and INTx disabled. */
+  constructor(bus: Bus, fn: FoundFunction, options: TransportOptions) {
+    this.#bus = bus;
+    this.#fn = fn;
+    const msix = DriverMsix.find(bus, fn);
+    msix?.disable();
+    this.#msix = options.intx === true ? null : msix;
+    setCommand(bus, fn.address, command.busMaster, command.interruptDisable);
+  }
+
+  /** MSI-X is enabled. */
+  get messages(): boolean {
+    return this.#messages;
+  }
+
+  /** Vector of the queues while MSI-X is enabled. */
+  get queueVector(): number {
+    return Math.min(QUEUE_VECTOR, this.#msix!.vectors - 1);
+  }
+
+  /** @param readIsr reads ISR, which clears it. @returns whether MSI-X is enabled now, and vectors have to be mapped. */
+  connect(handlers: InterruptHandlers, readIsr: () => number): boolean {
+    if (this.#msix !== null && this.#msix.vectors > 1) {
+      this.#msix.enable([handlers.config, handlers.queue]);
+      this.#messages = true;
+      return true;
+    }
+    this.#disconnectLine = this.#bus.interrupts.connectLine(this.#fn.interruptLine, () => {
+      const isr = readIsr();
+      if ((isr & isrStatus.queue) !== 0) handlers.queue();
+      if ((isr & isrStatus.configuration) !== 0) handlers.config();
+      return isr !== 0;
+    });
+    return false;
+  }
+
+  disconnect(): void {
+    if (this.#messages) this.#msix!.disable();
+    this.#messages = false;
+    this.#disconnectLine?.();
+    this.#disconnectLine = null;
+  }
+}
+
+/** Writes status 0 and waits until it reads 0 (BF-RST-03). @throws DeviceFailedError when it never does. */
+export function resetDevice(transport: { readonly status: number; setStatus(value: number): void }): void {
+  transport.setStatus(0);
+  for (let reads = 0; reads < MAX_RESET_READS; reads++) if (transport.status === 0) return;
+  throw new DeviceFailedError(`the device does not finish its reset: status ${transport.status}`);
+}
