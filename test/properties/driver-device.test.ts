@@ -74,7 +74,7 @@ const cases: fc.Arbitrary<Case> = fc
     intx: fc.boolean(),
     lateInterrupts: fc.boolean(),
     lateWrites: fc.boolean(),
-    queueSize: fc.constantFrom(8, 4, 16, 256),
+    queueSize: fc.constantFrom(8, 4, 16, 256, 2, 1),
     ringFeatures: fc.subarray([
       feature.ringIndirectDescriptors,
       feature.ringEventIndex,
@@ -88,12 +88,16 @@ const cases: fc.Arbitrary<Case> = fc
     abandoned: fc.array(blockRequests(SECTORS, 6), { maxLength: 4 }),
     releases: fc.nat(8),
   })
-  // NOTIFY_ON_EMPTY is a legacy feature: a modern driver has no business with it.
   .map((each) => ({
     ...each,
+    // NOTIFY_ON_EMPTY is a legacy feature: a modern driver has no business with it.
     ringFeatures: each.ringFeatures.filter(
       (bit) => bit !== feature.notifyOnEmpty || !each.way.by.startsWith('modern'),
     ),
+    // Without indirect tables a request takes three descriptors.
+    queueSize: each.ringFeatures.includes(feature.ringIndirectDescriptors)
+      ? each.queueSize
+      : Math.max(4, each.queueSize),
   }));
 
 const microtasks = () => new Promise<void>((resolve) => setImmediate(resolve));

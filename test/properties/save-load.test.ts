@@ -5,7 +5,7 @@ import { same } from './support/compare.ts';
 import { type Case, cases, type Operation } from './support/operations.ts';
 import { perform, survey } from './support/perform.ts';
 import { PATIENCE, runs } from './support/runs.ts';
-import { IO_BASE, LOW_RAM, MEMORY_BASE, World, type WorldKind } from './support/worlds.ts';
+import { IO_BASE, LOW_RAM, MEMORY_BASE, MESSAGES, World, type WorldKind } from './support/worlds.ts';
 
 /*
  * A guest that is saved and goes on in fresh instances sees what it would have seen. What pins this down is a twin that
@@ -103,7 +103,7 @@ function orderly(each: Case): Case {
         case 'port':
           return reconfigures(operation.access) ? [] : [operation];
         case 'vector':
-          return operation.address < 0xd000 || operation.address > 0xffffffff ? [] : [operation];
+          return operation.address < MESSAGES ? [] : [operation];
         case 'bring-up':
           return [...restart(operation.fn), operation];
         case 'request':

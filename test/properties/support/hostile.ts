@@ -7,7 +7,6 @@ import {
 } from '../../../src/conformance/testing.ts';
 import {
   DmaDomain,
-  type DmaWindow,
   functionAddress,
   GuestMemory,
   HeldScheduler,
@@ -28,10 +27,9 @@ import {
 } from '../../../src/driver/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
 import {
+  availableRing,
   BlockDevice,
   commonConfig,
-  DESCRIPTOR_BYTES,
-  descriptorFlag,
   deviceStatus,
   EntropyDevice,
   FEATURE_WORDS,
@@ -44,6 +42,7 @@ import {
   virtioFunction,
 } from '../../../src/virtio/index.ts';
 import { withinAccesses } from './count.ts';
+import { HIGH, LONG_TABLE, longTables, RANGES, WHOLE, WINDOW_SETS, WINDOWS } from './hostile-memory.ts';
 
 export interface HostileSetup {
   readonly type: 'block' | 'entropy';
@@ -73,65 +72,6 @@ export type HostileStep =
   | { readonly do: 'windows'; readonly set: number }
   | { readonly do: 'master'; readonly on: boolean }
   | { readonly do: 'poke'; readonly access: RegisterAccess };
-
-const HIGH = 2 ** 32;
-/** A table of descriptors each of which leads to the next, longer than a device should go through. Nobody writes it. */
-export const LONG_TABLE = 2 ** 33;
-const LONG_ENTRIES = 8192;
-const longTables = { little: longTable(true), big: longTable(false) };
-
-function longTable(littleEndian: boolean): Uint8Array {
-  const bytes = new Uint8Array(DESCRIPTOR_BYTES * LONG_ENTRIES);
-  const place = { descriptor: 0, driver: 0, device: 0 };
-  const scribe = new RingScribe(new GuestMemory([{ start: 0, bytes }]), place, 1, littleEndian);
-  const flags = descriptorFlag.next | descriptorFlag.write;
-  for (let i = 0; i < LONG_ENTRIES; i++)
-    scribe.descriptor(i, { addressLow: 0x9000, addressHigh: 0, length: 1, flags, next: i + 1 });
-  return bytes;
-}
-const RANGES = [
-  { start: 0, length: 0x10000 },
-  // Where a 32-bit address is negative to whoever forgets that it is unsigned.
-  { start: 0x90000000, length: 0x1000 },
-  { start: HIGH, length: 0xc000 },
-] as const;
-
-/** Readable and writable, read-only, with holes between them; edges that no page and no descriptor is aligned to. */
-export const WINDOWS: readonly DmaWindow[] = [
-  { start: 0x0000, length: 0x4000, write: true },
-  { start: 0x5000, length: 0x2ff0, write: false },
-  { start: 0x8008, length: 0x4008, write: true },
-  { start: 0xd000, length: 0x2ffd, write: true },
-  { start: 0x90000008, length: 0xff0, write: true },
-  { start: HIGH, length: 0x8000, write: true },
-];
-const LONG: DmaWindow = { start: LONG_TABLE, length: DESCRIPTOR_BYTES * LONG_ENTRIES, write: false };
-const WHOLE = [...WINDOWS, LONG];
-
-/** Subsets of that, since what was reachable may be taken away while requests are in flight. */
-const WINDOW_SETS: readonly (readonly DmaWindow[])[] = [
-  WHOLE,
-  WHOLE.slice(0, 1),
-  WHOLE.slice(1),
-  WHOLE.map((window) => ({ ...window, write: false })),
-  [],
-];
-
-/** Places worth pointing at: edges of windows and of RAM, from both sides. */
-export const EDGES = [
-  ...WINDOWS.flatMap(({ start, length }) => [start, start + length]),
-  ...RANGES.map(({ start, length }) => start + length),
-  0x1000,
-  0x2000,
-  0x6000,
-  0x9000,
-  0xe000,
-  HIGH + 0x1000,
-  2 ** 44 - 4096,
-] as const;
-export const HEADERS = [0x3000, 0x3010, 0x6000, 0x9800] as const;
-/** Memory for data: in reach, across the end of a window, read-only, above 4 GiB. */
-export const BUFFERS = [0x9c00, 0xa400, 0x3800, 0x6400, 0x90000400, HIGH + 0x1000] as const;
 
 const address = functionAddress(0, 4);
 const IO = 0xc000;
@@ -258,7 +198,10 @@ export class Target {
     this.#set(commonConfig.deviceStatus, way === 'modern' ? 15 : 7);
   }
 
-  /** A driver gives zeroed memory, also where the function cannot reach it. */
+  /**
+   * A driver gives zeroed memory. Where the function cannot reach it the secret stays, but for the available index: the
+   * driver reads that itself.
+   */
   #clear(): void {
     const { place, size } = this.scribe;
     const parts = [
@@ -266,7 +209,11 @@ export class Target {
       [place.driver, 6 + 2 * size],
       [place.device, 6 + 8 * size],
     ] as const;
-    for (const [start, length] of parts) for (let i = 0; i < length; i++) this.scribe.put(start + i, 1, 0);
+    const index = place.driver + availableRing.index.offset;
+    const granted = (at: number) => WINDOWS.some(({ start, length }) => at >= start && at < start + length);
+    for (const [start, length] of parts)
+      for (let at = start; at < start + length; at++)
+        if (granted(at) || at === index || at === index + 1) this.scribe.put(at, 1, 0);
   }
 
   /** Carries a step out and checks that nothing changed that the function may not write. */

@@ -226,8 +226,10 @@ function anyOperation(setup: Setup, structures: boolean): fc.Arbitrary<Operation
     weigh(2, op('settle', {})),
   ];
   const common = accesses(commonConfig);
+  const generation = { offset: commonConfig.configGeneration.offset, width: 1 as const, value: null };
   const modern = [
     weigh(4, op('structure', { fn, access: fc.oneof(common, at(0x1000, anyAccess(0x3008))) })),
+    weigh(1, op('structure', { fn, access: fc.constant(generation) })),
     weigh(2, op('power', { fn, state: fc.nat(3) })),
   ];
   return fc.oneof(...guest, ...(setup.held ? time : []), ...(structures ? modern : []));
