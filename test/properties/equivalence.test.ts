@@ -23,7 +23,7 @@ describe('a guest sees the same of a function behind mmr, behind io-bar and of t
   it.each(layouts)(
     'whatever it does: $name',
     ({ draft, placement }) => {
-      const property = fc.property(cases({ draft, placement, held: false }), (each) => {
+      const property = fc.property(cases({ draft, placement, held: false, most: 100 }), (each) => {
         compare(each, ['mmr', 'io-bar', 'direct']);
       });
       fc.assert(property, { numRuns: runs(200) });
@@ -34,7 +34,7 @@ describe('a guest sees the same of a function behind mmr, behind io-bar and of t
   it.each(layouts)(
     'also where device work and posted writes are late: $name',
     ({ draft, placement }) => {
-      const property = fc.property(cases({ draft, placement, held: true }), (each) => {
+      const property = fc.property(cases({ draft, placement, held: true, most: 100 }), (each) => {
         compare(each, ['mmr', 'io-bar', 'direct']);
       });
       fc.assert(property, { numRuns: runs(200) });

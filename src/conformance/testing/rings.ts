@@ -48,7 +48,7 @@ export interface RingEditOptions {
   readonly buffers: readonly number[];
   /** Addresses right after memory that the device may reach: buffers end there, or one byte further. */
   readonly ends?: readonly number[];
-  /** Tables that indirect descriptors of a wild chain point at; their lengths go to 8192 descriptors. */
+  /** Tables that indirect descriptors of a wild chain point at; their lengths go to 32768 descriptors. */
   readonly tables?: readonly number[];
 }
 
@@ -138,7 +138,7 @@ function wellFormed({ size, headers, buffers, ends = [] }: RingEditOptions): fc.
     });
 }
 
-const DESCRIPTORS = [1, 2, 3, 4, 5, 6, 1024, 1025, 8192, 8192];
+const DESCRIPTORS = [1, 2, 3, 4, 5, 6, 1024, 1025, 32768, 32768];
 
 /** What a chain may end with: nothing more, an indirect descriptor, or a way back into itself. */
 function endings({ size, tables = [] }: RingEditOptions) {

@@ -6,7 +6,7 @@ import { DESCRIPTOR_BYTES, descriptorFlag } from '../../../src/virtio/index.ts';
 export const HIGH = 2 ** 32;
 /** A table of descriptors each of which leads to the next, longer than a device should go through. Nobody writes it. */
 export const LONG_TABLE = 2 ** 33;
-const LONG_ENTRIES = 8192;
+const LONG_ENTRIES = 32768;
 export const longTables = { little: longTable(true), big: longTable(false) };
 
 function longTable(littleEndian: boolean): Uint8Array {

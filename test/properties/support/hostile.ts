@@ -75,7 +75,7 @@ export type HostileStep =
 
 const address = functionAddress(0, 4);
 const IO = 0xc000;
-const SECTORS = 32;
+const diskImage = new Uint8Array(32 * 512).map((_, i) => (i * 7 + (i >> 9)) & 0xff);
 
 /** A function between a hostile driver and memory of which it may reach a part. */
 export class Target {
@@ -83,7 +83,7 @@ export class Target {
   readonly machine: Machine;
   readonly domain: DmaDomain;
   readonly tasks: HeldScheduler | null;
-  readonly storage = new Uint8Array(SECTORS * 512).map((_, i) => (i * 7 + (i >> 9)) & 0xff);
+  readonly storage = diskImage.slice();
   readonly log: string[] = [];
   readonly scribe: RingScribe;
   #common = 0;

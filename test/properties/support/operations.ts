@@ -240,6 +240,8 @@ export interface CaseOptions {
   readonly placement?: Setup['placement'];
   readonly held: boolean;
   readonly queueSizes?: readonly number[];
+  /** Operations at most. Worlds are dear and operations cheap: few long cases find more than many short ones. */
+  readonly most?: number;
   /** The functions have modern structures and power management that the guest may use as well. */
   readonly structures?: boolean;
 }
@@ -252,6 +254,7 @@ export function cases(options: CaseOptions): fc.Arbitrary<Case> {
     held,
     queueSizes = [8, 4, 256],
     structures = false,
+    most = 40,
   } = options;
   const setups: fc.Arbitrary<Setup> = fc.record({
     draft: fc.constant(draft),
@@ -267,7 +270,7 @@ export function cases(options: CaseOptions): fc.Arbitrary<Case> {
     fc.record({
       setup: fc.constant(setup),
       start: fc.tuple(...setup.types.map((_, fn) => bringUps(fc.constant(fn)))),
-      operations: fc.array(anyOperation(setup, structures), { maxLength: 40, size: 'max' }),
+      operations: fc.array(anyOperation(setup, structures), { maxLength: most, size: 'max' }),
     }),
   );
 }

@@ -67,12 +67,15 @@ export const IO_BASE = 0xc000;
 export const MEMORY_BASE = 0xc0000000;
 export const STRUCTURES_BASE = 0xd0000000;
 
-const makeRam = () => {
+/** What the disk holds at first, and what lies in the guest's buffers: a guest that writes zeros proves little. */
+const diskImage = new Uint8Array(SECTORS * 512).map((_, i) => (i * 7 + (i >> 9)) & 0xff);
+const buffers = new Uint8Array(INDIRECT_TABLE - BUFFERS).map((_, i) => (i * 11 + (i >> 8)) & 0xff);
+
+function makeRam(): GuestMemory {
   const memory = GuestMemory.allocate({ start: 0, length: LOW_RAM }, HIGH_RAM);
-  // What a guest writes to disk must not be all zero.
-  for (let i = BUFFERS; i < INDIRECT_TABLE; i++) memory.ranges[0]!.bytes[i] = (i * 11 + (i >> 8)) & 0xff;
+  memory.write(BUFFERS, buffers);
   return memory;
-};
+}
 
 /** A guest, its function or functions, and whatever stands behind them. Software of the test sees only `guest`. */
 export class World {
@@ -87,7 +90,7 @@ export class World {
   /** The guest's interrupts: its processor takes them between two of its operations. */
   readonly cpu = new HeldScheduler();
   readonly functions: VirtioFunction[] = [];
-  readonly storage = new Uint8Array(SECTORS * 512).map((_, i) => (i * 7 + (i >> 9)) & 0xff);
+  readonly storage = diskImage.slice();
   /** Everything about interrupts that the guest notices, in order. */
   readonly log: string[] = [];
   /** First page of each function's ring, as the guest last set it up. */
