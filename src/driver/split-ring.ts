@@ -13,36 +13,10 @@ import {
   usedRing,
 } from '../virtio/layout/index.ts';
 import { ResourceError } from './errors.ts';
-
-/** One buffer of a chain: guest-physical address and length in bytes. */
-export interface ChainBuffer {
-  readonly address: number;
-  readonly length: number;
-  /** The device writes it. */
-  readonly writable: boolean;
-}
-
-/** A chain that the device has handed back; `length` bytes were written. */
-export interface UsedChain {
-  readonly head: number;
-  readonly length: number;
-}
-
-export interface DriverRingMode {
-  readonly littleEndian: boolean;
-  readonly eventIndex: boolean;
-  readonly indirect: boolean;
-}
-
-/** Guest-physical addresses of the three parts. */
-export interface RingPlace {
-  readonly descriptor: number;
-  readonly driver: number;
-  readonly device: number;
-}
+import type { ChainBuffer, DriverRing, DriverRingMode, RingPlace, UsedChain } from './ring.ts';
 
 /** The split virtqueue, driver side, in RAM as the CPU sees it. */
-export class DriverSplitRing {
+export class DriverSplitRing implements DriverRing {
   readonly size: number;
   readonly place: RingPlace;
   readonly #mode: DriverRingMode;

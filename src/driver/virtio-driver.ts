@@ -13,7 +13,8 @@ import {
 } from '../virtio/layout/index.ts';
 import { DeviceFailedError, NoDeviceError } from './errors.ts';
 import type { DmaMemory } from './memory.ts';
-import { DriverSplitRing, type RingPlace } from './split-ring.ts';
+import type { DriverRing, RingPlace } from './ring.ts';
+import { DriverSplitRing } from './split-ring.ts';
 import type { Transport } from './transport/transport.ts';
 
 export interface BringUpOptions {
@@ -49,7 +50,7 @@ function place(transport: Transport, memory: DmaMemory, size: number): RingPlace
 export class VirtioDriver {
   readonly transport: Transport;
   readonly memory: DmaMemory;
-  readonly rings = new Map<number, DriverSplitRing>();
+  readonly rings = new Map<number, DriverRing>();
   #accepted = featureWords([]);
 
   constructor(transport: Transport, memory: DmaMemory) {

@@ -42,8 +42,11 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
   #generation = 0;
   #changed = false;
 
-  /** `length` in bytes, where the device offers fewer fields than the table has. */
-  constructor(map: M, length: number = lengthOf(map)) {
+  /**
+   * @param length in bytes, where the device offers fewer fields than the table has.
+   * @param guestOrder false for a structure that is little-endian for legacy guests too (LEG-BAL-03).
+   */
+  constructor(map: M, length: number = lengthOf(map), guestOrder = true) {
     this.map = map;
     this.length = length;
     this.#bytes = new Uint8Array(length);
@@ -56,7 +59,7 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
       }
     const straight = Uint16Array.from({ length }, (_, i) => i);
     this.little = this.#target(straight);
-    this.big = this.#target(bigEndianOrder(map, length));
+    this.big = guestOrder ? this.#target(bigEndianOrder(map, length)) : this.little;
   }
 
   #target(order: Uint16Array): BusTarget {

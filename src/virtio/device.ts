@@ -1,16 +1,19 @@
 import {
-  type DmaDomain,
   expectSame,
   immediate,
-  type Report,
   type Scheduler,
   type State,
   type Stateful,
   type Task,
 } from '../core/index.ts';
-import type { ByteOrder, DeviceConfig } from './config.ts';
+import type {
+  AnyConfig,
+  DeviceBehaviour,
+  DevicePlace,
+  InterruptPort,
+  VirtioDeviceOptions,
+} from './behaviour.ts';
 import {
-  type DeviceTypeName,
   deviceStatus,
   deviceTypes,
   FEATURE_WORDS,
@@ -25,52 +28,11 @@ import { Batch, type QueueOwner, QueueService } from './queue/service.ts';
 import { SplitQueue } from './queue/split.ts';
 import type { Virtqueue } from './queue/virtqueue.ts';
 
-/** Device configuration of whatever structure. */
-type AnyConfig = Pick<DeviceConfig, 'length' | 'little' | 'big' | 'readGeneration' | 'save' | 'load'>;
-
-/** What a device type adds to the core: features, queues, configuration, and what it does with a chain. */
-export interface DeviceBehaviour extends Stateful {
-  readonly type: DeviceTypeName;
-  /** Feature bits of the type, offered through both interfaces where below 32. */
-  readonly features: readonly number[];
-  /** Features that a legacy driver is left with when it acknowledges bit 30 (LEG-RF-06). */
-  readonly brokenDriverFeatures?: readonly number[];
-  readonly config: AnyConfig;
-  /** Sizes offered, in descriptors, by queue number; 0 for an absent queue. */
-  readonly queueSizes: readonly number[];
-  attach(device: VirtioDevice): void;
-  /** Takes a chain of queue `chain.queue`; the behaviour calls {@link VirtioDevice.complete} once, now or later. */
-  handle(chain: Chain): void;
-  /** The features of a driver that is no legacy one stand: it set FEATURES_OK, and the device kept it. */
-  negotiated?(): void;
-  /** The driver set DRIVER_OK. */
-  started?(): void;
-  reset(): void;
-}
-
-/** The transport's part: how an event reaches the driver. */
-export interface InterruptPort {
-  queue(index: number): void;
-  config(): void;
-  reset(): void;
-}
-
-/** What a device needs of the place it is plugged into. */
-export interface DevicePlace {
-  readonly subject: string;
-  readonly dma: DmaDomain;
-  readonly scheduler: Scheduler;
-  readonly report: Report;
-}
-
-export interface VirtioDeviceOptions {
-  /** False where the function has no legacy window: VERSION_1 may then not be refused (RF-15). */
-  readonly legacy: boolean;
-  /** Byte order of a legacy guest; no register tells, so the device is told here. */
-  readonly guestEndian?: ByteOrder;
-}
-
-const SHARED_FEATURES = [feature.ringIndirectDescriptors, feature.ringEventIndex];
+/** What is offered where the options say nothing. */
+export const defaultTransportFeatures: readonly number[] = [
+  feature.ringIndirectDescriptors,
+  feature.ringEventIndex,
+];
 const LEGACY_FEATURES = [feature.notifyOnEmpty, feature.anyLayout, feature.unused];
 
 /**
@@ -88,6 +50,7 @@ export class VirtioDevice implements QueueOwner, Stateful {
   readonly onReset: (() => void)[] = [];
   interrupts: InterruptPort = { queue: () => {}, config: () => {}, reset: () => {} };
   readonly #queues: QueueService[];
+  readonly #batch = new Batch();
   #place: DevicePlace | null = null;
   #status = 0;
   #dmaEnabled = false;
@@ -97,12 +60,13 @@ export class VirtioDevice implements QueueOwner, Stateful {
 
   constructor(behaviour: DeviceBehaviour, options: VirtioDeviceOptions) {
     this.behaviour = behaviour;
-    this.options = { guestEndian: 'little', ...options };
-    this.offered = featureWords([...behaviour.features, ...SHARED_FEATURES, feature.version1]);
-    this.offeredLegacy = featureWords([...behaviour.features, ...SHARED_FEATURES, ...LEGACY_FEATURES])[0]!;
-    const batch = new Batch();
+    this.options = { guestEndian: 'little', transportFeatures: defaultTransportFeatures, ...options };
+    const { features, legacyFeatures = [], modernFeatures = [] } = behaviour;
+    const shared = [...features, ...this.options.transportFeatures];
+    this.offered = featureWords([...shared, ...modernFeatures, feature.version1]);
+    this.offeredLegacy = featureWords([...shared, ...legacyFeatures, ...LEGACY_FEATURES])[0]!;
     this.#queues = behaviour.queueSizes.map(
-      (size, index) => new QueueService(new SplitQueue(size), index, this, batch),
+      (size, index) => new QueueService(new SplitQueue(size), index, this, this.#batch),
     );
     this.#updateMode();
     behaviour.attach(this);
@@ -218,7 +182,9 @@ export class VirtioDevice implements QueueOwner, Stateful {
       this.report('driver', 'RF-01', 'VERSION_1 was not accepted');
       return false;
     }
-    return true;
+    const objection = this.behaviour.objection?.() ?? null;
+    if (objection !== null) this.report('driver', objection.clause, objection.message);
+    return objection === null;
   }
 
   /** Accepted features by word, through the common configuration. */
@@ -279,6 +245,7 @@ export class VirtioDevice implements QueueOwner, Stateful {
   /** Stops one queue: nothing of it is executed or reported any more (BF-VQR-01, BF-VQR-02). */
   resetQueue(index: number): void {
     this.#queues[index]!.reset();
+    this.behaviour.queueReset?.(index);
   }
 
   /** A kick. Spurious ones, and those of absent queues, are taken without effect (SPL-ANS-12). */
@@ -311,6 +278,11 @@ export class VirtioDevice implements QueueOwner, Stateful {
   /** The behaviour is done with a chain: `length` bytes were written, from the first writable byte on (SPL-USED-02). */
   complete(chain: Chain, length: number): void {
     this.#queues[chain.queue]!.complete(chain, length);
+  }
+
+  /** Whatever `body` completes, in whichever queues, is published at its end, with one interrupt a queue. */
+  batch(body: () => void): void {
+    this.#batch.run(body);
   }
 
   /** The configuration changed by itself: the driver is told (OPER-01). */

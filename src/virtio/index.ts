@@ -1,3 +1,5 @@
+export * from './backends/network-link.ts';
+export * from './behaviour.ts';
 export * from './config.ts';
 export * from './device.ts';
 export * from './devices/block.ts';
@@ -7,6 +9,7 @@ export * from './queue/chain.ts';
 export * from './queue/service.ts';
 export * from './queue/split.ts';
 export * from './queue/virtqueue.ts';
+export * from './queue/waiting.ts';
 export * from './storage.ts';
 export * from './transport/common-config.ts';
 export * from './transport/interrupts.ts';

@@ -58,10 +58,12 @@ export class Lab {
     device: number,
     window: GuestWindow,
     prepare?: (pci: PciFunction) => void,
+    transportFeatures?: readonly number[],
   ): GuestDevice {
     return presentDevice(this.board, behaviour, functionAddress(0, device), {
       window,
       ...(prepare === undefined ? {} : { prepare }),
+      ...(transportFeatures === undefined ? {} : { transportFeatures }),
     });
   }
 

@@ -10,7 +10,7 @@ import {
 } from '../../virtio/layout/index.ts';
 import { DeviceFailedError, NoDeviceError } from '../errors.ts';
 import type { FoundFunction } from '../pci.ts';
-import type { RingPlace } from '../split-ring.ts';
+import type { RingPlace } from '../ring.ts';
 import { CONFIG_VECTOR, resetDevice, TransportInterrupts } from './interrupts.ts';
 import type { InterruptHandlers, Transport, TransportOptions } from './transport.ts';
 

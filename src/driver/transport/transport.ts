@@ -1,5 +1,5 @@
 import type { Width } from '../../core/index.ts';
-import type { RingPlace } from '../split-ring.ts';
+import type { RingPlace } from '../ring.ts';
 
 /** What a driver does when its device interrupts. */
 export interface InterruptHandlers {

@@ -24,6 +24,8 @@ export interface PresentOptions {
   /** The MMR function's draft, and where it puts its legacy block. */
   readonly draft?: Draft;
   readonly placement?: 'own' | 'shared';
+  /** Ring and transport features that are offered, in place of the usual ones. */
+  readonly transportFeatures?: readonly number[];
   /** Changes the function that the guest sees before it is plugged, as by one capability more. */
   readonly prepare?: (pci: PciFunction) => void;
 }
@@ -73,19 +75,22 @@ export function presentDevice(
   address: FunctionAddress,
   options: PresentOptions,
 ): GuestDevice {
-  const { window, draft, placement, prepare } = options;
+  const { window, draft, placement, prepare, transportFeatures } = options;
+  const offered = transportFeatures === undefined ? {} : { transportFeatures };
   if (window === 'modern') {
-    const fn = virtioFunction(behaviour, { kind: 'modern', ...(board.takesMessages ? {} : { vectors: 0 }) });
+    const vectors = board.takesMessages ? {} : { vectors: 0 };
+    const fn = virtioFunction(behaviour, { kind: 'modern', ...vectors, ...offered });
     prepare?.(fn.pci);
     return { pci: fn.pci, fn, host: null, unplug: board.plug(fn.pci, address) };
   }
   const fn =
     window === 'mmr'
       ? mmrFunction(behaviour, {
+          ...offered,
           ...(draft === undefined ? {} : { draft }),
           ...(placement === undefined ? {} : { placement }),
         })
-      : virtioFunction(behaviour, { kind: 'transitional' });
+      : virtioFunction(behaviour, { kind: 'transitional', ...offered });
   const { host, presented } = hostFor(board, fn, address, draft);
   prepare?.(presented.pci);
   const takeOut = board.plug(presented.pci, address);

@@ -6,8 +6,9 @@ import {
   type ViewCache,
   VirtiolabError,
 } from '../../core/index.ts';
+import type { DeviceBehaviour } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';
-import type { DeviceBehaviour, VirtioDevice } from '../device.ts';
+import type { VirtioDevice } from '../device.ts';
 import {
   BLOCK_BARRIER,
   BLOCK_ID_BYTES,

@@ -1,6 +1,7 @@
 import { expectSame, type State, ViewCache } from '../../core/index.ts';
+import type { DeviceBehaviour } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';
-import type { DeviceBehaviour, VirtioDevice } from '../device.ts';
+import type { VirtioDevice } from '../device.ts';
 import type { Chain } from '../queue/chain.ts';
 
 /** Where random bytes come from. */

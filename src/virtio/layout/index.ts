@@ -4,6 +4,7 @@ export * from './entropy.ts';
 export * from './features.ts';
 export * from './ids.ts';
 export * from './legacy.ts';
+export * from './network.ts';
 export * from './pci-capabilities.ts';
 export * from './split-ring.ts';
 export * from './status.ts';

@@ -1,6 +1,6 @@
 import { expectSame, type State, type Stateful } from '../../core/index.ts';
 import type { PciFunction } from '../../pci/index.ts';
-import type { InterruptPort } from '../device.ts';
+import type { InterruptPort } from '../behaviour.ts';
 import { isrStatus, NO_VECTOR } from '../layout/index.ts';
 
 /** ISR status and vector registers of a virtio function: one state, whichever window shows it. */

@@ -1,7 +1,8 @@
 import { lengthOf } from '../../core/index.ts';
 import { type BarIndex, type BarRegion, capabilityId, PciFunction } from '../../pci/index.ts';
+import type { DeviceBehaviour } from '../behaviour.ts';
 import type { ByteOrder } from '../config.ts';
-import { type DeviceBehaviour, VirtioDevice } from '../device.ts';
+import { VirtioDevice } from '../device.ts';
 import {
   deviceTypes,
   LEGACY_CONFIG_OFFSET_MSIX,
@@ -25,6 +26,8 @@ export type FunctionKind = 'legacy' | 'transitional' | 'modern';
 export interface VirtioFunctionOptions {
   readonly kind: FunctionKind;
   readonly guestEndian?: ByteOrder;
+  /** Ring and transport features that are offered, in place of the usual ones. */
+  readonly transportFeatures?: readonly number[];
   /** MSI-X vectors; 0 for none; by default one a queue and one for configuration changes. */
   readonly vectors?: number;
   readonly powerManagement?: boolean;
@@ -80,7 +83,12 @@ export class VirtioFunction {
       express: options.express ?? false,
       ...identity,
     });
-    this.device = new VirtioDevice(behaviour, { legacy, guestEndian: options.guestEndian ?? 'little' });
+    const { guestEndian, transportFeatures } = options;
+    this.device = new VirtioDevice(behaviour, {
+      legacy,
+      ...(guestEndian === undefined ? {} : { guestEndian }),
+      ...(transportFeatures === undefined ? {} : { transportFeatures }),
+    });
     this.interrupts = new VirtioInterrupts(this.pci, behaviour.queueSizes);
     this.device.interrupts = this.interrupts;
     const vectors = options.vectors ?? this.device.queueCount + 1;

@@ -1,0 +1,50 @@
+import type { VirtioDriver } from './virtio-driver.ts';
+
+export interface ReceiveQueueOptions {
+  /** Buffers that the device always has, as far as the ring is long enough. */
+  readonly count: number;
+  /** Bytes of each. */
+  readonly bytes: number;
+  /** Gets a copy of what the device wrote, as long as it says; the buffer is the device's again afterwards. */
+  readonly onBuffer: (bytes: Uint8Array) => void;
+}
+
+/** A queue that the driver keeps filled with buffers for the device to write: received frames, events, input. */
+export class ReceiveQueue {
+  readonly #driver: VirtioDriver;
+  readonly #index: number;
+  readonly #options: ReceiveQueueOptions;
+  readonly #addresses = new Map<number, number>();
+
+  /** To be made after bring-up: the buffers are the device's at once. @throws ResourceError */
+  constructor(driver: VirtioDriver, index: number, options: ReceiveQueueOptions) {
+    this.#driver = driver;
+    this.#index = index;
+    this.#options = options;
+    const ring = driver.rings.get(index)!;
+    for (let i = Math.min(options.count, ring.free); i > 0; i--)
+      this.#give(driver.memory.allocate(options.bytes));
+    driver.kick(index);
+  }
+
+  #give(address: number): void {
+    const ring = this.#driver.rings.get(this.#index)!;
+    this.#addresses.set(ring.add([{ address, length: this.#options.bytes, writable: true }]), address);
+  }
+
+  /** Takes what the device handed back; to be called by the interrupt handler. */
+  poll(): void {
+    const ring = this.#driver.rings.get(this.#index);
+    let taken = 0;
+    for (let used = ring?.take() ?? null; used !== null; used = ring!.take()) {
+      const address = this.#addresses.get(used.head);
+      if (address === undefined) continue;
+      this.#addresses.delete(used.head);
+      const bytes = this.#driver.memory.ram.read(address, Math.min(used.length, this.#options.bytes));
+      this.#give(address);
+      taken++;
+      this.#options.onBuffer(bytes);
+    }
+    if (taken > 0) this.#driver.kick(this.#index);
+  }
+}

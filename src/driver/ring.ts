@@ -1,0 +1,48 @@
+/** One buffer of a chain: guest-physical address and length in bytes. */
+export interface ChainBuffer {
+  readonly address: number;
+  readonly length: number;
+  /** The device writes it. */
+  readonly writable: boolean;
+}
+
+/** A chain that the device has handed back; `length` bytes were written. */
+export interface UsedChain {
+  /** The name that {@link DriverRing.add} returned. */
+  readonly head: number;
+  readonly length: number;
+}
+
+export interface DriverRingMode {
+  readonly littleEndian: boolean;
+  readonly eventIndex: boolean;
+  readonly indirect: boolean;
+}
+
+/** Guest-physical addresses of the three parts. */
+export interface RingPlace {
+  readonly descriptor: number;
+  readonly driver: number;
+  readonly device: number;
+}
+
+/** The driver's side of a virtqueue, whatever its ring. */
+export interface DriverRing {
+  readonly size: number;
+  readonly place: RingPlace;
+  /** Descriptors that are not in use. */
+  readonly free: number;
+  /** Chains that the device has not handed back. */
+  readonly outstanding: number;
+  /**
+   * Exposes a chain: readable buffers first (SPL-FRM-03).
+   * @returns its name, unique among the chains that are outstanding, or -1 when too few descriptors are free.
+   */
+  add(buffers: readonly ChainBuffer[]): number;
+  /** Makes added chains visible. @returns whether the device wants a kick. */
+  publish(): boolean;
+  /** The next chain that the device handed back, or null; null also asks for the next interrupt. */
+  take(): UsedChain | null;
+  /** Asks for interrupts, or for none. */
+  setInterrupts(on: boolean): void;
+}

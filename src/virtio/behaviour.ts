@@ -1,0 +1,64 @@
+import type { DmaDomain, Report, Scheduler, Stateful } from '../core/index.ts';
+import type { ByteOrder, DeviceConfig } from './config.ts';
+import type { VirtioDevice } from './device.ts';
+import type { DeviceTypeName } from './layout/index.ts';
+import type { Chain } from './queue/chain.ts';
+
+/** Device configuration of whatever structure. */
+export type AnyConfig = Pick<DeviceConfig, 'length' | 'little' | 'big' | 'readGeneration' | 'save' | 'load'>;
+
+/** What a device type adds to the core: features, queues, configuration, and what it does with a chain. */
+export interface DeviceBehaviour extends Stateful {
+  readonly type: DeviceTypeName;
+  /** Feature bits of the type, offered through both interfaces where below 32. */
+  readonly features: readonly number[];
+  /** Bits that only one of the two interfaces offers beside them. */
+  readonly legacyFeatures?: readonly number[];
+  readonly modernFeatures?: readonly number[];
+  /** Features that a legacy driver is left with when it acknowledges bit 30 (LEG-RF-06). */
+  readonly brokenDriverFeatures?: readonly number[];
+  readonly config: AnyConfig;
+  /** Sizes offered, in descriptors, by queue number; 0 for an absent queue. */
+  readonly queueSizes: readonly number[];
+  attach(device: VirtioDevice): void;
+  /** Takes a chain of queue `chain.queue`; the behaviour calls {@link VirtioDevice.complete} once, now or later. */
+  handle(chain: Chain): void;
+  /** Why the features that a driver wants to be settled cannot be (BF-FEAT-02, BF-FEAT-11); null when they can. */
+  objection?(): FeatureObjection | null;
+  /** The features of a driver that is no legacy one stand: it set FEATURES_OK, and the device kept it. */
+  negotiated?(): void;
+  /** The driver set DRIVER_OK. */
+  started?(): void;
+  /** One queue was stopped by itself: its chains are dead, and nothing of it is to be kept. */
+  queueReset?(index: number): void;
+  reset(): void;
+}
+
+export interface FeatureObjection {
+  readonly clause: string;
+  readonly message: string;
+}
+
+/** The transport's part: how an event reaches the driver. */
+export interface InterruptPort {
+  queue(index: number): void;
+  config(): void;
+  reset(): void;
+}
+
+/** What a device needs of the place it is plugged into. */
+export interface DevicePlace {
+  readonly subject: string;
+  readonly dma: DmaDomain;
+  readonly scheduler: Scheduler;
+  readonly report: Report;
+}
+
+export interface VirtioDeviceOptions {
+  /** False where the function has no legacy window: VERSION_1 may then not be refused (RF-15). */
+  readonly legacy: boolean;
+  /** Byte order of a legacy guest; no register tells, so the device is told here. */
+  readonly guestEndian?: ByteOrder;
+  /** Ring and transport features that are offered; VERSION_1 always is, where there is a modern window. */
+  readonly transportFeatures?: readonly number[];
+}
