@@ -1,7 +1,7 @@
 import { accessTable, decodeTrace, type Step } from './access-table.ts';
 import type { DemoResult } from './demo-run.ts';
 import { detailLines, functionJson, titleOf } from './function-view.ts';
-import { bytesText, columns, style } from './output.ts';
+import { columns, style } from './output.ts';
 
 /** Recorded steps of a demonstration, decoded. */
 export interface DecodedDemo {
@@ -33,7 +33,6 @@ export function tally(steps: readonly Step[], machine: string) {
   return { all, becauseOfPorts };
 }
 
-const rate = (bytes: number, ms: number) => `${(bytes / 2 ** 20 / (ms / 1000)).toFixed(0)} MiB/s`;
 const time = (ms: number) => `${ms.toFixed(1)} ms`;
 
 const roles = {
@@ -74,21 +73,13 @@ function bringUpLines(result: DemoResult, { bringUp, firstRequest }: DecodedDemo
     `${style('bold', `Bring-up in ${time(result.bringUp.ms)}:`)} ${summary}`,
     ...legend.map((line) => `  ${line}`),
     ...table.map((line) => `  ${line}`),
-    style('bold', 'The first read, from its kick to its interrupt'),
+    style('bold', `${result.first}, with the interrupts that it brings`),
     ...accessTable(firstRequest, driver!.name).map((line) => `  ${line}`),
     '',
   ];
 }
 
-function workLines({ image, read, write, stages, requests }: DemoResult): string[] {
-  const equal = read.sha256 === image.sha256;
-  const verdict = (good: boolean, yes: string, no: string) => style(good ? 'green' : 'red', good ? yes : no);
-  const readCheck = verdict(equal, "equal to the file's", `but the file's is ${image.sha256}`);
-  const writeCheck = verdict(
-    write.differsAt === null,
-    'the file holds exactly what was written',
-    `the file is wrong at byte ${write.differsAt}`,
-  );
+function countLines({ stages }: DemoResult): string[] {
   const counts = columns([
     ['', 'ports', 'memory', 'configuration', 'interrupts'],
     ...stages.map(({ name, counts: { io, memory, config, interrupts } }) => [
@@ -96,25 +87,32 @@ function workLines({ image, read, write, stages, requests }: DemoResult): string
       ...[io, memory, config, interrupts].map(String),
     ]),
   ]);
-  const { read: reads, write: writes, flush: flushes } = requests;
-  return [
-    `${style('bold', 'Read')}   ${bytesText(read.bytes)} in ${time(read.ms)}, ${rate(read.bytes, read.ms)}`,
-    `       SHA-256 ${read.sha256}, ${readCheck}`,
-    `${style('bold', 'Write')}  ${bytesText(write.bytes)} and a flush in ${time(write.ms)}, ${rate(write.bytes, write.ms)}; ${writeCheck}`,
-    `${style('bold', 'Counts')} ${reads} read, ${writes} write, ${flushes} flush requests; accesses and interrupts of the whole run:`,
-    ...counts.map((line) => `       ${line}`),
-  ];
+  return [style('bold', 'Accesses and interrupts of the whole run'), ...counts.map((line) => `  ${line}`)];
+}
+
+/** Every fact on a line, what went wrong in red, its details under it. */
+function factLines({ facts }: DemoResult): string[] {
+  const width = Math.max(...facts.map(({ what }) => what.length));
+  return facts.flatMap(({ what, result, good, details = [] }) => {
+    const indent = ' '.repeat(width + 2);
+    const lines = [`${result}`, ...details].map((line) => (good ? line : style('red', line)));
+    if (!good) lines[0] += style('red', ': not as it should be');
+    return lines.map((line, i) => `${i === 0 ? style('bold', what.padEnd(width + 2)) : indent}${line}`);
+  });
 }
 
 /** The demonstration's screen. */
 export function demoLines(result: DemoResult): string[] {
-  const { image, window } = result;
+  const { device, window, subject } = result;
+  const about = subject === null ? '' : `, ${subject}`;
   return [
-    `${style('bold', `Window ${window}`)}, image ${image.origin}, ${bytesText(image.bytes)}`,
+    `${style('bold', `Device ${device}, window ${window}`)}${about}`,
     '',
     ...functionLines(result),
     ...bringUpLines(result, decodeDemo(result)),
-    ...workLines(result),
+    ...factLines(result),
+    '',
+    ...countLines(result),
   ];
 }
 
@@ -129,13 +127,12 @@ function stepJson({ machine, event, access, children }: Step): object {
 
 /** Everything of a demonstration as plain data. */
 export function demoJson(result: DemoResult): object {
-  const { window, image, stages, read, write, requests, good } = result;
+  const { device, window, subject, stages, facts, good } = result;
   const { bringUp, firstRequest } = decodeDemo(result);
-  const perSecond = (bytes: number, ms: number) => Math.round(bytes / (ms / 1000));
-  const { origin, path, bytes, sha256 } = image;
   return {
+    device,
     window,
-    image: { origin, path, bytes, sha256 },
+    subject,
     functions: stages.map(({ name, description }) => ({ machine: name, ...functionJson(description) })),
     bringUp: {
       ms: result.bringUp.ms,
@@ -143,9 +140,7 @@ export function demoJson(result: DemoResult): object {
       trace: bringUp.map(stepJson),
     },
     firstRequest: { trace: firstRequest.map(stepJson) },
-    read: { ...read, equal: read.sha256 === sha256, bytesPerSecond: perSecond(read.bytes, read.ms) },
-    write: { ...write, equal: write.differsAt === null, bytesPerSecond: perSecond(write.bytes, write.ms) },
-    requests,
+    facts: facts.map(({ what, result, good, data = {} }) => ({ what, result, good, ...data })),
     counts: Object.fromEntries(stages.map(({ name, counts }) => [name, counts])),
     good,
   };

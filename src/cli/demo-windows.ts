@@ -11,7 +11,7 @@ import {
 } from '../driver/index.ts';
 import { draft2023, mmrFunction, presentLegacy } from '../mmr/index.ts';
 import { Machine } from '../pci/index.ts';
-import { BlockDevice, type Storage, type VirtioFunction, virtioFunction } from '../virtio/index.ts';
+import { type DeviceBehaviour, type VirtioFunction, virtioFunction } from '../virtio/index.ts';
 
 /** Ways for a driver to reach the device. */
 export const windowNames = ['io-bar', 'mmr', 'native-mmr', 'modern'] as const;
@@ -44,9 +44,9 @@ function hostWith({ pci }: VirtioFunction, ram?: GuestMemory): Stage {
 }
 
 /** A guest that is shown the host's function as an ordinary legacy one, and drives it through ports. */
-function translated(make: () => VirtioFunction, intx: boolean): DemoSetup {
+function translated(fn: VirtioFunction, intx: boolean): DemoSetup {
   const ram = GuestMemory.allocate({ start: 0, length: GUEST_RAM_BYTES });
-  const host = hostWith(make(), ram);
+  const host = hostWith(fn, ram);
   const machine = new Machine({ ram });
   machine.plug(presentLegacy(host.machine, PLACE).pci, PLACE);
   runFirmware(machine);
@@ -64,23 +64,22 @@ function direct(fn: VirtioFunction, transport: (stage: Stage) => Transport): Dem
   return { stages: [host], connect: () => transport(host) };
 }
 
-/** Sets a block device up behind a window. @param intx no MSI-X for the driver. */
-export function setUp(window: WindowName, storage: Storage, intx: boolean): DemoSetup {
-  const device = () => new BlockDevice({ storage });
+/** Sets a device up behind a window. @param intx no MSI-X for the driver. */
+export function setUp(window: WindowName, behaviour: DeviceBehaviour, intx: boolean): DemoSetup {
   switch (window) {
     case 'io-bar':
-      return translated(() => virtioFunction(device(), { kind: 'transitional' }), intx);
+      return translated(virtioFunction(behaviour, { kind: 'transitional' }), intx);
     case 'mmr':
-      return translated(() => mmrFunction(device()), intx);
+      return translated(mmrFunction(behaviour), intx);
     case 'native-mmr':
       return direct(
-        mmrFunction(device()),
+        mmrFunction(behaviour),
         ({ machine, function: fn }) =>
           new LegacyTransport(machine, fn, memoryAccess(machine, fn, draft2023), { intx }),
       );
     case 'modern':
       return direct(
-        virtioFunction(device(), { kind: 'modern' }),
+        virtioFunction(behaviour, { kind: 'modern' }),
         ({ machine, function: fn }) => new ModernTransport(machine, fn, { intx }),
       );
   }

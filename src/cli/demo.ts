@@ -1,37 +1,40 @@
-import { FileStorage } from '../hosts/node/index.ts';
-import { type Command, exitStatus, oneOf, readOptions } from './command.ts';
-import { prepareImage } from './demo-image.ts';
+import { type Command, exitStatus, oneOf, readOptions, UsageError } from './command.ts';
 import { runDemo } from './demo-run.ts';
 import { demoJson, demoLines } from './demo-view.ts';
 import { windowNames } from './demo-windows.ts';
+import { deviceDemos } from './demos/index.ts';
 import { print, printJson } from './output.ts';
-import { scratchFolder } from './scratch.ts';
 
-const help = `Usage: virtiolab demo [--image FILE] [--window WINDOW] [--intx] [--json]
+const DEFAULT_WINDOW = 'mmr';
+const DEFAULT_DEVICE = 'block';
+const deviceNames = deviceDemos.map(({ type }) => type);
 
-Brings a virtio block device up through a window, shows every register access and what it became, reads the whole image
-through the driver, compares its SHA-256 with the file's, writes and flushes a scratch copy, and compares that from
-outside. The image itself is only read.
+const help = `Usage: virtiolab demo [--device TYPE] [--window WINDOW] [--image FILE] [--intx] [--json]
 
-  --image FILE     any file of whole 512-byte sectors; without it, a tar archive of this project's own files
+Brings a virtio device up through a window, shows every register access and what it became, works with the device through
+a driver, and says of each thing that it did whether it came out right.
+
+  --device TYPE    what is demonstrated:
+${deviceDemos.map(({ type, summary }) => `                     ${type.padEnd(9)}${summary}`).join('\n')}
   --window WINDOW  how the driver reaches the device:
                      mmr         a guest's ports, translated to the memory block of an MMR function (default)
                      io-bar      a guest's ports, passed on to the I/O BAR of a transitional function
                      native-mmr  a driver in the host, on the MMR function's memory block itself
                      modern      a driver in the host, on the virtio 1.x structures of a modern function
+  --image FILE     for block (the default device): any file of whole 512-byte sectors, which is only read; without it, a
+                   tar archive of this project's own files
   --intx           the driver uses its interrupt line instead of MSI-X
   --json           one JSON document on standard output, with the whole decoded trace
   -h, --help       print this text
 
-Exit status: 0 when everything was equal, 1 when not or when the device failed, 2 when called wrongly.
+Exit status: 0 when everything came out right, 1 when not or when the device failed, 2 when called wrongly.
 
-Example: a disk image through the translator
-  virtiolab demo --image disk.img --window mmr`;
-
-const DEFAULT_WINDOW = 'mmr';
+Example: a network device through the translator
+  virtiolab demo --device network --window mmr`;
 
 async function run(args: readonly string[]): Promise<number> {
   const options = readOptions(args, {
+    device: { type: 'string' },
     image: { type: 'string' },
     window: { type: 'string' },
     intx: { type: 'boolean' },
@@ -41,17 +44,26 @@ async function run(args: readonly string[]): Promise<number> {
     return exitStatus.good;
   }
   const window = oneOf('window', options.window ?? DEFAULT_WINDOW, windowNames);
-  const image = await prepareImage(options.image, await scratchFolder());
-  const storage = await FileStorage.open(image.copy);
-  const result = await runDemo(window, image, storage, options.intx ?? false);
-  await storage.close();
-  if (options.json === true) printJson(demoJson(result));
-  else print(...demoLines(result));
-  return result.good ? exitStatus.good : exitStatus.failed;
+  const type = oneOf('device', options.device ?? DEFAULT_DEVICE, deviceNames);
+  const { image } = options;
+  const demo = deviceDemos.find((each) => each.type === type)!;
+  if (image !== undefined && demo.takesImage !== true)
+    throw new UsageError(`option '--image' belongs to block devices, and the device is ${type}`);
+  const visit = await demo.visit(image === undefined ? {} : { image });
+  try {
+    const { first } = demo;
+    const intx = options.intx ?? false;
+    const result = await runDemo(window, visit, first === undefined ? { intx } : { intx, first });
+    if (options.json === true) printJson(demoJson(result));
+    else print(...demoLines(result));
+    return result.good ? exitStatus.good : exitStatus.failed;
+  } finally {
+    await visit.close();
+  }
 }
 
 export const demo: Command = {
-  summary: 'drive a disk image through a window, and show every access on the way',
+  summary: 'drive a device through a window, and show every access on the way',
   help,
   run,
 };

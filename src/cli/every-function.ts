@@ -10,10 +10,19 @@ import {
 } from '../mmr/index.ts';
 import { Machine, type PciFunction } from '../pci/index.ts';
 import {
+  BalloonDevice,
   BlockDevice,
+  ConsoleDevice,
   type DeviceBehaviour,
+  type DeviceTypeName,
   EntropyDevice,
+  type FunctionKind,
   MemoryStorage,
+  NetworkDevice,
+  P9Device,
+  P9MemoryServer,
+  ScsiDevice,
+  unplugged,
   type VirtioFunction,
   virtioFunction,
 } from '../virtio/index.ts';
@@ -42,10 +51,15 @@ const DISK_BYTES = 1 << 20;
 const BELOW_4_GIB = { start: 0xd0000000, end: 0xe0000000 };
 
 /** Device types that can be built; a new one is a new line. */
-const devices: readonly (() => DeviceBehaviour)[] = [
-  () => new BlockDevice({ storage: new MemoryStorage(new Uint8Array(DISK_BYTES)) }),
-  () => new EntropyDevice(),
-];
+const devices: Readonly<Record<DeviceTypeName, () => DeviceBehaviour>> = {
+  network: () => new NetworkDevice({ link: unplugged }),
+  block: () => new BlockDevice({ storage: new MemoryStorage(new Uint8Array(DISK_BYTES)) }),
+  console: () => new ConsoleDevice(),
+  entropy: () => new EntropyDevice(),
+  balloon: () => new BalloonDevice(),
+  scsi: () => new ScsiDevice(),
+  p9: () => new P9Device({ server: new P9MemoryServer({}) }),
+};
 
 /** A function of a host's machine, as its guest is shown it. */
 function presented({ pci }: VirtioFunction): PciFunction {
@@ -56,22 +70,24 @@ function presented({ pci }: VirtioFunction): PciFunction {
   return presentLegacy(host, place).pci;
 }
 
+const mmr = (device: () => DeviceBehaviour, draft: Draft): Built => ({
+  label: `${draft.name}, a BAR of its own`,
+  draft,
+  pci: mmrFunction(device(), { draft, placement: 'own' }).pci,
+});
+
+const conventional = (device: () => DeviceBehaviour, kind: FunctionKind): Built => ({
+  label: kind,
+  pci: virtioFunction(device(), { kind }).pci,
+});
+
 /** Every kind of function around one type of device. */
-function kindsOf(device: () => DeviceBehaviour): Built[] {
-  const conventional = (['legacy', 'transitional', 'modern'] as const).map((kind) => ({
-    label: kind,
-    pci: virtioFunction(device(), { kind }).pci,
-  }));
+function allKindsOf(device: () => DeviceBehaviour): Built[] {
   const express = virtioFunction(device(), { kind: 'transitional', express: true, powerManagement: true });
-  const drafts = [draft2023, fixedVectorsDraft, bareCapabilityDraft].map((draft) => ({
-    label: `${draft.name}, a BAR of its own`,
-    draft,
-    pci: mmrFunction(device(), { draft, placement: 'own' }).pci,
-  }));
   return [
-    ...conventional,
+    ...(['legacy', 'transitional', 'modern'] as const).map((kind) => conventional(device, kind)),
     { label: 'transitional, PCI Express, power management', pci: express.pci },
-    ...drafts,
+    ...[draft2023, fixedVectorsDraft, bareCapabilityDraft].map((draft) => mmr(device, draft)),
     { label: 'mmr-2023, in the modern BAR', pci: mmrFunction(device(), { placement: 'shared' }).pci },
     {
       label: "a guest's view of transitional",
@@ -81,11 +97,23 @@ function kindsOf(device: () => DeviceBehaviour): Built[] {
   ];
 }
 
-/** A machine with one function of every kind that this project builds, brought up by its firmware. */
+/** The kinds in which types differ by more than ids: all of them would be more than a bus has places. */
+const mainKindsOf = (device: () => DeviceBehaviour): Built[] => [
+  conventional(device, 'transitional'),
+  conventional(device, 'modern'),
+  mmr(device, draft2023),
+];
+
+/**
+ * A machine with one function of every kind that this project builds around a block device, and the main ones around every
+ * other type, brought up by its firmware.
+ */
 export function everyFunction(): { machine: Machine; functions: ShownFunction[] } {
   const machine = new Machine();
   const built = new Map<FunctionAddress, Built>();
-  for (const [index, each] of devices.flatMap(kindsOf).entries()) {
+  const { block, ...others } = devices;
+  const all = [...allKindsOf(block), ...Object.values(others).flatMap(mainKindsOf)];
+  for (const [index, each] of all.entries()) {
     const address = functionAddress(0, index + 1);
     machine.plug(each.pci, address);
     built.set(address, each);

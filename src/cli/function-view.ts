@@ -31,17 +31,23 @@ function barCells({ index, kind, prefetchable, address, sizeBytes }: BarDescript
 
 const placeText = (bar: number, offset: number) => `BAR${bar} +0x${hexText(offset)}`;
 
+/** Two halves of a field that may have one only. */
+const wide = (low: number | undefined, high = 0) => (low === undefined ? undefined : high * 2 ** 32 + low);
+
 /** What a capability points at, where it points at something. */
 function capabilityText({ fields }: CapabilityDescription): string {
-  const { bar, offset, length, notifyOffMultiplier } = fields;
+  const { bar, notifyOffMultiplier, offsetHigh = 0, lengthHigh, vendorId } = fields;
+  const [offset, length] = [wide(fields['offset'], offsetHigh), wide(fields['length'], lengthHigh)];
   if (fields['messageControl'] !== undefined) {
     const place = (value = 0) => placeText(value & BAR_INDICATOR_MASK, value & ~BAR_INDICATOR_MASK);
     const vectors = (fields['messageControl'] & messageControl.tableSize) + 1;
     return `${vectors} vectors, table ${place(fields['table'])}, pending bits ${place(fields['pendingBits'])}`;
   }
+  if (vendorId !== undefined) return `of vendor ${hexText(vendorId, 4)}`;
   if (bar === undefined || offset === undefined || length === undefined || length === 0) return '';
   const multiplier = notifyOffMultiplier === undefined ? '' : `, multiplier ${notifyOffMultiplier}`;
-  return `${placeText(bar, offset)}, ${bytesText(length)}${multiplier}`;
+  const region = lengthHigh === undefined ? '' : `region ${fields['id']}, `;
+  return `${region}${placeText(bar, offset)}, ${bytesText(length)}${multiplier}`;
 }
 
 function capabilityCells(each: CapabilityDescription): string[] {

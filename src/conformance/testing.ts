@@ -2,5 +2,6 @@
 export * from './testing/accesses.ts';
 export * from './testing/block-requests.ts';
 export * from './testing/orders.ts';
+export * from './testing/packed-scribe.ts';
 export * from './testing/rings.ts';
 export * from './testing/scribe.ts';

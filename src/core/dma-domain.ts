@@ -1,14 +1,19 @@
 import { AddressRangeError } from './errors.ts';
 import { FOUR_GIB, type GuestMemory, type Ram } from './guest-memory.ts';
 
-/** What a function may reach: bytes [start, start + length) of guest-physical memory. */
+/**
+ * What a function may reach: bytes [start, start + length) of the addresses that it uses, which are those of guest-physical
+ * memory, or bus addresses that an IOMMU translates.
+ */
 export interface DmaWindow {
   readonly start: number;
   readonly length: number;
   readonly write: boolean;
+  /** Guest-physical address of the first byte, where it is not `start`. */
+  readonly target?: number;
 }
 
-/** Told of every write that a device makes, before the bytes change. */
+/** Told of every write that a device makes, before the bytes change, by the address that the device uses. */
 export type WriteObserver = (address: number, length: number) => void;
 
 const VIEW_SLOTS = 1024;
@@ -65,8 +70,9 @@ export class DmaRegion {
   readonly start: number;
   readonly end: number;
   readonly writable: boolean;
-  /** Guest-physical address of `bytes[0]`. */
+  /** The function's address of `bytes[0]`, and the guest-physical one. */
   readonly base: number;
+  readonly physicalBase: number;
   readonly bytes: Uint8Array;
   readonly view: DataView;
   readonly views: ViewCache;
@@ -83,6 +89,7 @@ export class DmaRegion {
     end: number,
     writable: boolean,
     base: number,
+    physicalBase: number,
     bytes: Uint8Array,
     views: ViewCache,
   ) {
@@ -90,6 +97,7 @@ export class DmaRegion {
     this.end = end;
     this.writable = writable;
     this.base = base;
+    this.physicalBase = physicalBase;
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.views = views;
@@ -116,9 +124,12 @@ export class DmaRegion {
   }
 }
 
+/** Length of a window on everything. */
+const WHOLE = Number.MAX_SAFE_INTEGER;
+
 /** Holds no address. */
 const NOTHING = new Uint8Array(0);
-const NO_REGION = new DmaRegion(0, -1, false, 0, NOTHING, new ViewCache(NOTHING));
+const NO_REGION = new DmaRegion(0, -1, false, 0, 0, NOTHING, new ViewCache(NOTHING));
 
 /**
  * The memory that one function may reach, as an IOMMU would grant it, with an optional observer of its writes.
@@ -137,7 +148,7 @@ export class DmaDomain {
   /** Without `windows` the whole memory is reachable, for reading and writing. */
   constructor(
     memory: GuestMemory,
-    windows: readonly DmaWindow[] = [{ start: 0, length: Number.MAX_SAFE_INTEGER, write: true }],
+    windows: readonly DmaWindow[] = [{ start: 0, length: WHOLE, write: true }],
   ) {
     this.memory = memory;
     this.#windows = windows;
@@ -149,10 +160,32 @@ export class DmaDomain {
     return this.#windows;
   }
 
-  /** @throws AddressRangeError when two windows overlap. */
+  /** The function's addresses are not those of the memory: somebody translates them. */
+  get translated(): boolean {
+    return this.#windows.some(({ start, target = start }) => target !== start);
+  }
+
+  /** Some memory is out of reach, or not to be written, or found at other addresses. */
+  get limited(): boolean {
+    return (
+      this.translated ||
+      !this.#windows.some(({ start, length, write }) => start === 0 && length === WHOLE && write)
+    );
+  }
+
+  /** Guest-physical address of a byte that the function reaches; the address itself where it reaches nothing. */
+  physical(address: number): number {
+    const region = this.find(address, 1, false);
+    return region === null ? address : address - region.base + region.physicalBase;
+  }
+
+  /** @throws AddressRangeError when two windows overlap, or one has no address to lead to. */
   setWindows(windows: readonly DmaWindow[]): void {
     const sorted = [...windows].sort((a, b) => a.start - b.start);
     for (const [index, window] of sorted.entries()) {
+      const { target = window.start } = window;
+      if (!Number.isSafeInteger(target) || target < 0)
+        throw new AddressRangeError(window.start, window.length, `is to lead to address ${target}`);
       const next = sorted[index + 1];
       if (next !== undefined && window.start + window.length > next.start)
         throw new AddressRangeError(window.start, window.length, 'overlaps the next DMA window');
@@ -164,24 +197,29 @@ export class DmaDomain {
   #rebuild(): void {
     const regions: DmaRegion[] = [];
     for (const range of this.memory.ranges)
-      for (const { start, length, write } of this.#windows) {
-        const low = Math.max(start, range.start);
-        const high = Math.min(start + length, range.end);
+      for (const { start, length, write, target = start } of this.#windows) {
+        const base = range.start + start - target;
+        const low = Math.max(start, base);
+        const high = Math.min(start + length, range.end + start - target);
         if (low >= high) continue;
         const before = regions.at(-1);
-        const joins = before?.end === low && before.writable === write && before.bytes === range.bytes;
+        const joins =
+          before?.end === low &&
+          before.writable === write &&
+          before.bytes === range.bytes &&
+          before.base === base;
         if (joins) regions.pop();
-        regions.push(this.#region(joins ? before.start : low, high, write, range));
+        regions.push(this.#region(joins ? before.start : low, high, write, base, range));
       }
     this.#regions = regions;
     this.#last = NO_REGION;
     this.generation++;
   }
 
-  #region(start: number, end: number, write: boolean, range: Ram): DmaRegion {
+  #region(start: number, end: number, write: boolean, base: number, range: Ram): DmaRegion {
     let views = this.#views.get(range.bytes);
     if (views === undefined) this.#views.set(range.bytes, (views = new ViewCache(range.bytes)));
-    return new DmaRegion(start, end, write, range.start, range.bytes, views);
+    return new DmaRegion(start, end, write, base, range.start, range.bytes, views);
   }
 
   /** The region that holds an address, or null. */
@@ -293,32 +331,5 @@ export class DmaDomain {
       done += piece;
     }
     return true;
-  }
-}
-
-/** Pages that a function wrote to, for migration: one bit a page, over the RAM that the log was made for. */
-export class DirtyLog {
-  readonly #pages = new Set<number>();
-
-  readonly domain: DmaDomain;
-  readonly pageBytes: number;
-
-  /** Starts logging. `pageBytes` is a power of two. An observer that was there before keeps being told. */
-  constructor(domain: DmaDomain, pageBytes: number = 4096) {
-    this.domain = domain;
-    this.pageBytes = pageBytes;
-    const before = domain.observer;
-    domain.observer = (address, length) => {
-      const last = Math.floor((address + length - 1) / pageBytes);
-      for (let page = Math.floor(address / pageBytes); page <= last; page++) this.#pages.add(page);
-      before?.(address, length);
-    };
-  }
-
-  /** Guest-physical addresses of the pages written since the last call, ascending; the log starts anew. */
-  take(): number[] {
-    const pages = [...this.#pages].sort((a, b) => a - b).map((page) => page * this.pageBytes);
-    this.#pages.clear();
-    return pages;
   }
 }

@@ -17,7 +17,12 @@ export interface DriverRingMode {
   readonly littleEndian: boolean;
   readonly eventIndex: boolean;
   readonly indirect: boolean;
+  /** The device uses chains in the order in which they were exposed, and may report several by one used element. */
+  readonly inOrder: boolean;
 }
+
+/** Descriptors of each indirect table. */
+export const INDIRECT_ENTRIES = 16;
 
 /** Guest-physical addresses of the three parts. */
 export interface RingPlace {
@@ -34,6 +39,8 @@ export interface DriverRing {
   readonly free: number;
   /** Chains that the device has not handed back. */
   readonly outstanding: number;
+  /** Where the next chain goes, as the data of a kick tells it: 16 bits (KICK-01, PKD-DESC-07). */
+  readonly position: number;
   /**
    * Exposes a chain: readable buffers first (SPL-FRM-03).
    * @returns its name, unique among the chains that are outstanding, or -1 when too few descriptors are free.

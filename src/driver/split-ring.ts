@@ -13,7 +13,15 @@ import {
   usedRing,
 } from '../virtio/layout/index.ts';
 import { ResourceError } from './errors.ts';
-import type { ChainBuffer, DriverRing, DriverRingMode, RingPlace, UsedChain } from './ring.ts';
+import { exposed, OutstandingChains } from './outstanding.ts';
+import {
+  type ChainBuffer,
+  type DriverRing,
+  type DriverRingMode,
+  INDIRECT_ENTRIES,
+  type RingPlace,
+  type UsedChain,
+} from './ring.ts';
 
 /** The split virtqueue, driver side, in RAM as the CPU sees it. */
 export class DriverSplitRing implements DriverRing {
@@ -21,8 +29,9 @@ export class DriverSplitRing implements DriverRing {
   readonly place: RingPlace;
   readonly #mode: DriverRingMode;
   readonly #ram: Ram;
+  /** Taken from the front and given back at the end: in ring order, then, where chains come back in order (SPL-DESC-06). */
   readonly #free: number[];
-  readonly #chains = new Map<number, number[]>();
+  readonly #chains: OutstandingChains;
   readonly #indirectTables: number[];
   #available = 0;
   #kicked = 0;
@@ -45,7 +54,8 @@ export class DriverSplitRing implements DriverRing {
     this.place = place;
     this.#mode = mode;
     this.#ram = ram;
-    this.#free = Array.from({ length: size }, (_, i) => size - 1 - i);
+    this.#free = Array.from({ length: size }, (_, i) => i);
+    this.#chains = new OutstandingChains(mode.inOrder);
     this.#indirectTables = mode.indirect
       ? Array.from({ length: size }, () => indirect(DESCRIPTOR_BYTES * INDIRECT_ENTRIES))
       : [];
@@ -60,6 +70,10 @@ export class DriverSplitRing implements DriverRing {
   /** Chains that the device has not handed back. */
   get outstanding(): number {
     return this.#chains.size;
+  }
+
+  get position(): number {
+    return this.#available;
   }
 
   #writeDescriptor(table: number, index: number, buffer: ChainBuffer, flags: number, next: number): void {
@@ -86,7 +100,7 @@ export class DriverSplitRing implements DriverRing {
     const indirect = this.#mode.indirect && buffers.length > 1 && buffers.length <= INDIRECT_ENTRIES;
     const needed = indirect ? 1 : buffers.length;
     if (needed === 0 || this.#free.length < needed) return -1;
-    const taken = this.#free.splice(this.#free.length - needed).reverse();
+    const taken = this.#free.splice(0, needed);
     const head = taken[0]!;
     if (indirect) {
       const table = this.#indirectTables[head]!;
@@ -102,7 +116,7 @@ export class DriverSplitRing implements DriverRing {
         const flags = next === undefined ? 0 : descriptorFlag.next;
         this.#writeDescriptor(this.place.descriptor, taken[i]!, buffer, flags, next ?? 0);
       }
-    this.#chains.set(head, taken);
+    this.#chains.add(exposed(head, taken, buffers));
     const slot = this.#available & (this.size - 1);
     const ring = this.place.driver - this.#ram.start + availableRing.ring.offset;
     this.#ram.view.setUint16(ring + AVAILABLE_ELEMENT_BYTES * slot, head, this.#mode.littleEndian);
@@ -133,6 +147,12 @@ export class DriverSplitRing implements DriverRing {
     const used = this.place.device - start;
     const index = () => view.getUint16(used + usedRing.index.offset, little);
     for (;;) {
+      const chain = this.#chains.next();
+      if (chain !== null) {
+        this.#used = (this.#used + 1) & 0xffff;
+        this.#free.push(...chain.descriptors);
+        return { head: chain.head, length: chain.length };
+      }
       if (index() === this.#used) {
         if (!this.#mode.eventIndex) return null;
         view.setUint16(this.place.driver - start + usedEventOffset(this.size), this.#used, little);
@@ -142,12 +162,7 @@ export class DriverSplitRing implements DriverRing {
       const at = used + usedRing.ring.offset + USED_ELEMENT_BYTES * (this.#used & (this.size - 1));
       const head = view.getUint32(at + usedElement.id.offset, little);
       const length = view.getUint32(at + usedElement.length.offset, little);
-      this.#used = (this.#used + 1) & 0xffff;
-      const taken = this.#chains.get(head);
-      if (taken === undefined) continue;
-      this.#chains.delete(head);
-      this.#free.push(...taken);
-      return { head, length };
+      if (!this.#chains.used(head, length)) this.#used = (this.#used + 1) & 0xffff;
     }
   }
 
@@ -165,6 +180,3 @@ export class DriverSplitRing implements DriverRing {
     else view.setUint16(driver + availableRing.flags.offset, on ? 0 : RING_SUPPRESS, little);
   }
 }
-
-/** Descriptors of each indirect table. */
-export const INDIRECT_ENTRIES = 16;

@@ -1,18 +1,24 @@
-import type { RegisterMap, Width } from '../core/index.ts';
+import { maskOf, type RegisterMap, type Width } from '../core/index.ts';
 import {
   availableRingBytes,
   descriptorTableBytes,
   deviceStatus,
+  type FeatureDependency,
   feature,
   featureWords,
   hasFeature,
   LEGACY_ALIGNMENT,
   legacyRingLayout,
+  PACKED_EVENT_BYTES,
+  packedAlignment,
+  packedRingBytes,
   splitAlignment,
+  unmetDependency,
   usedRingBytes,
 } from '../virtio/layout/index.ts';
 import { DeviceFailedError, NoDeviceError } from './errors.ts';
-import type { DmaMemory } from './memory.ts';
+import { type DmaMemory, DmaPieces } from './memory.ts';
+import { DriverPackedRing } from './packed-ring.ts';
 import type { DriverRing, RingPlace } from './ring.ts';
 import { DriverSplitRing } from './split-ring.ts';
 import type { Transport } from './transport/transport.ts';
@@ -20,11 +26,18 @@ import type { Transport } from './transport/transport.ts';
 export interface BringUpOptions {
   /** Features of the device type that the driver can use. */
   readonly features: readonly number[];
-  /** Queues to set up, by number. */
-  readonly queues: readonly number[];
+  /** Which features need others (BF-FEAT-02): one whose prerequisite is not offered is not accepted either. */
+  readonly dependencies?: readonly FeatureDependency[];
+  /** Queues to set up, by number; or what says so once the features stand and configuration can be read. */
+  readonly queues: readonly number[] | (() => readonly number[]);
   /** Ring features that the driver uses where offered. */
   readonly ringFeatures?: readonly number[];
-  /** Largest queue wanted, a power of two; a legacy queue has the device's size whatever is wanted (LEG-VQ-03). */
+  /** Other features of no type that the driver uses where offered; by default all that it knows (RF-03, RF-07, RF-13). */
+  readonly transportFeatures?: readonly number[];
+  /**
+   * Largest queue wanted, a power of two unless rings are packed; a legacy queue has the device's size whatever is wanted
+   * (LEG-VQ-03).
+   */
   readonly maxQueueSize?: number;
 }
 
@@ -32,8 +45,22 @@ export interface BringUpOptions {
 const MAX_FIELD_READS = 1000;
 
 const DEFAULT_RING_FEATURES = [feature.ringIndirectDescriptors, feature.ringEventIndex];
+const DEFAULT_TRANSPORT_FEATURES = [
+  feature.accessPlatform,
+  feature.orderPlatform,
+  feature.notificationData,
+  feature.notificationConfigData,
+  feature.ringReset,
+  feature.suspend,
+];
+const DEFAULT_QUEUE_SIZE = 256;
 
-function place(transport: Transport, memory: DmaMemory, size: number): RingPlace {
+function place(transport: Transport, memory: DmaPieces, size: number, packed: boolean): RingPlace {
+  if (packed) {
+    const event = () => memory.allocate(PACKED_EVENT_BYTES, packedAlignment.event);
+    const descriptor = memory.allocate(packedRingBytes(size), packedAlignment.descriptors);
+    return { descriptor, driver: event(), device: event() };
+  }
   if (transport.ringLayout === 'legacy') {
     const layout = legacyRingLayout(size);
     const base = memory.allocate(layout.total, LEGACY_ALIGNMENT);
@@ -51,7 +78,11 @@ export class VirtioDriver {
   readonly transport: Transport;
   readonly memory: DmaMemory;
   readonly rings = new Map<number, DriverRing>();
+  readonly #ringMemory = new Map<number, DmaPieces>();
   #accepted = featureWords([]);
+  #suspending = false;
+  /** Queues that were kicked while the device was suspended. */
+  readonly #held = new Set<number>();
 
   constructor(transport: Transport, memory: DmaMemory) {
     this.transport = transport;
@@ -64,13 +95,15 @@ export class VirtioDriver {
    */
   bringUp(options: BringUpOptions, handlers: { queue(): void; config(): void }): void {
     const { transport } = this;
+    this.#suspending = false;
     transport.reset();
     transport.setStatus(deviceStatus.acknowledge);
     transport.setStatus(deviceStatus.acknowledge | deviceStatus.driver);
     try {
       this.#negotiate(options);
       transport.connect(handlers);
-      for (const index of options.queues) this.#setUpQueue(index, options.maxQueueSize ?? 256);
+      const queues = typeof options.queues === 'function' ? options.queues() : options.queues;
+      for (const index of queues) this.setUpQueue(index, options.maxQueueSize);
     } catch (error) {
       transport.setStatus(transport.status | deviceStatus.failed);
       throw error;
@@ -80,11 +113,20 @@ export class VirtioDriver {
 
   #negotiate(options: BringUpOptions): void {
     const { transport } = this;
-    const wanted = [...options.features, ...(options.ringFeatures ?? DEFAULT_RING_FEATURES)];
+    const wanted = [
+      ...options.features,
+      ...(options.ringFeatures ?? DEFAULT_RING_FEATURES),
+      ...(options.transportFeatures ?? DEFAULT_TRANSPORT_FEATURES),
+    ];
     // LEG-RF-04, RF-01: these are accepted wherever they are offered.
     const offered = transport.readFeatures();
     const mask = featureWords([...wanted, transport.modern ? feature.version1 : feature.anyLayout]);
     this.#accepted = offered.map((word, i) => word & mask[i]!);
+    this.#drop(options.dependencies ?? []);
+    if (this.memory.translated && !this.has(feature.accessPlatform))
+      throw new DeviceFailedError(
+        'the device takes physical addresses only, and this memory has bus addresses',
+      );
     transport.writeFeatures(this.#accepted);
     if (!transport.modern) return;
     if (!this.has(feature.version1)) throw new DeviceFailedError('the device does not offer VERSION_1');
@@ -94,20 +136,52 @@ export class VirtioDriver {
       throw new DeviceFailedError('the device refused the features');
   }
 
-  #setUpQueue(index: number, maxQueueSize: number): void {
-    const { transport, memory } = this;
+  /** Leaves out what lacks its prerequisites, until nothing does (BF-FEAT-02, BF-FEAT-03). */
+  #drop(dependencies: readonly FeatureDependency[]): void {
+    for (;;) {
+      const unmet = unmetDependency(this.#accepted, dependencies);
+      if (unmet === null) return;
+      this.#accepted[unmet[0] >> 5]! &= ~(1 << (unmet[0] & 31));
+    }
+  }
+
+  /**
+   * Sets a queue up, for the first time or after {@link resetQueue}, then with other parameters perhaps (BF-VQR-06).
+   * @param maxSize as {@link BringUpOptions.maxQueueSize}. @throws NoDeviceError, ResourceError
+   */
+  setUpQueue(index: number, maxSize = DEFAULT_QUEUE_SIZE): void {
+    const { transport } = this;
     const offered = transport.queueSize(index);
     if (offered === 0) throw new NoDeviceError(`the device has no queue ${index}`);
-    const size = transport.ringLayout === 'legacy' ? offered : Math.min(offered, maxQueueSize);
-    const where = place(transport, memory, size);
+    const size = transport.ringLayout === 'legacy' ? offered : Math.min(offered, maxSize);
+    const packed = this.has(feature.ringPacked);
+    const memory = new DmaPieces(this.memory);
+    const where = place(transport, memory, size, packed);
     const mode = {
       littleEndian: transport.littleEndian,
       eventIndex: this.has(feature.ringEventIndex),
       indirect: this.has(feature.ringIndirectDescriptors),
+      inOrder: this.has(feature.inOrder),
     };
-    const ring = new DriverSplitRing(memory.ram, size, where, mode, (length) => memory.allocate(length));
+    const Ring = packed ? DriverPackedRing : DriverSplitRing;
+    const ring = new Ring(this.memory.ram, size, where, mode, (length) => memory.allocate(length));
     this.rings.set(index, ring);
+    this.#ringMemory.set(index, memory);
     transport.setUpQueue(index, size, where);
+  }
+
+  /**
+   * Takes one queue down and its ring's memory back; what was outstanding is never handed back (BF-VQR-03, BF-VQR-04).
+   * @throws DeviceFailedError when RING_RESET was not accepted, or the device does not finish.
+   */
+  resetQueue(index: number): void {
+    if (!this.has(feature.ringReset))
+      throw new DeviceFailedError('the device resets no single queues: RING_RESET was not accepted');
+    this.transport.resetQueue(index);
+    this.rings.delete(index);
+    this.#held.delete(index);
+    this.#ringMemory.get(index)?.free();
+    this.#ringMemory.delete(index);
   }
 
   /** True when the feature was offered and accepted. */
@@ -120,9 +194,55 @@ export class VirtioDriver {
     return (this.transport.status & deviceStatus.needsReset) !== 0;
   }
 
-  /** Publishes what was added to a ring, and kicks if the device wants it. */
+  /** Publishes what was added to a ring, and kicks if the device wants it; at {@link resume}, while it is suspended. */
   kick(index: number): void {
-    if (this.rings.get(index)!.publish()) this.transport.notify(index);
+    if (this.#suspending) this.#held.add(index);
+    else this.#publish(index);
+  }
+
+  #publish(index: number): void {
+    const ring = this.rings.get(index)!;
+    if (ring.publish()) this.transport.notify(index, ring.position);
+  }
+
+  /**
+   * Asks the device to suspend itself; kicks wait from now on (SUSP-03, SUSP-04).
+   * @returns whether it has: to be called again until then, as requests in flight are finished first (SUSP-02).
+   * @throws DeviceFailedError when SUSPEND was not accepted, or the device failed.
+   */
+  suspend(): boolean {
+    const { suspend, driverOk } = deviceStatus;
+    if (!this.has(feature.suspend))
+      throw new DeviceFailedError('the device cannot be suspended: SUSPEND was not accepted');
+    if (!this.#suspending) this.#raise(suspend);
+    this.#suspending = true;
+    return this.#reached(suspend, driverOk);
+  }
+
+  /**
+   * Asks a suspended device to go on (SUSP-06).
+   * @returns whether it does; what was held back is published then. @throws DeviceFailedError when the device failed.
+   */
+  resume(): boolean {
+    const { suspend, driverOk } = deviceStatus;
+    if (!this.#suspending) return true;
+    if (this.#reached(suspend, driverOk)) this.#raise(driverOk);
+    if (!this.#reached(driverOk, suspend)) return false;
+    this.#suspending = false;
+    for (const index of this.#held) this.#publish(index);
+    this.#held.clear();
+    return true;
+  }
+
+  #raise(bit: number): void {
+    this.transport.setStatus(this.transport.status | bit);
+  }
+
+  /** Status shows one bit and not the other. */
+  #reached(set: number, clear: number): boolean {
+    const { status } = this.transport;
+    if ((status & deviceStatus.needsReset) !== 0) throw new DeviceFailedError('the device asks to be reset');
+    return (status & (set | clear)) === set;
   }
 
   /**
@@ -148,11 +268,22 @@ export class VirtioDriver {
     return this.transport.littleEndian ? second * 2 ** 32 + first : first * 2 ** 32 + second;
   }
 
+  /** Writes a field of at most 32 bits. @throws DeviceFailedError while the device is suspended (SUSP-05). */
+  writeField<M extends RegisterMap>(map: M, name: keyof M, value: number): void {
+    if (this.#suspending)
+      throw new DeviceFailedError(`configuration field ${String(name)}: the device is suspended`);
+    const { offset, width } = map[name]!;
+    this.transport.writeConfig(offset, width as Width, (value & maskOf(width)) >>> 0);
+  }
+
   /** Resets the device and gives its interrupts and memory back (OPER-03). */
   close(): void {
     this.transport.reset();
     this.transport.disconnect();
     this.rings.clear();
+    this.#ringMemory.clear();
+    this.#suspending = false;
+    this.#held.clear();
     this.memory.clear();
   }
 }

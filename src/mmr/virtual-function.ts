@@ -3,7 +3,6 @@ import { PciFunction, type0Header } from '../pci/index.ts';
 import {
   conventionalBars,
   type DeviceTypeName,
-  deviceTypeNames,
   deviceTypes,
   LEGACY_CONFIG_OFFSET_MSIX,
   VIRTIO_VENDOR_ID,
@@ -12,7 +11,7 @@ import type { LegacyBackend } from './access/backend.ts';
 import { HostFunction } from './access/host-function.ts';
 import { IoBarBackend } from './access/io-bar.ts';
 import { MmrBackend } from './access/mmr.ts';
-import { type Draft, draft2023 } from './layout/index.ts';
+import { type Draft, draft2023, identify } from './layout/index.ts';
 import { TranslatorWindow } from './translator.ts';
 
 /** A function that no legacy driver could be given: not virtio, or of no type with a transitional id. */
@@ -24,7 +23,10 @@ export interface PresentOptions {
   readonly messages?: boolean;
 }
 
-/** What a guest's machine is given in the place of a host's function. */
+/**
+ * What a guest's machine is given in the place of a host's function. Unplugging it gives the host's vectors back: to plug
+ * the host's function in again, present it again.
+ */
 export interface PresentedFunction {
   readonly type: DeviceTypeName;
   readonly pci: PciFunction;
@@ -35,11 +37,9 @@ export interface PresentedFunction {
 function typeOf(host: HostFunction, draft: Draft): { type: DeviceTypeName; mmr: boolean } {
   const vendor = host.read(type0Header.vendorId);
   const device = host.read(type0Header.deviceId);
-  for (const type of deviceTypeNames) {
-    if (vendor === draft.vendorId && device === draft.deviceIds[type]) return { type, mmr: true };
-    if (vendor === VIRTIO_VENDOR_ID && device === deviceTypes[type].transitionalId)
-      return { type, mmr: false };
-  }
+  const identity = identify(vendor, device, draft);
+  if (identity !== null && identity.ids !== 'modern')
+    return { type: identity.type, mmr: identity.ids === 'mmr' };
   const ids = [vendor, device].map((id) => id.toString(16).padStart(4, '0')).join(':');
   throw new NotPresentableError(`function ${ids} is neither transitional nor of the ${draft.name} draft`);
 }
@@ -106,8 +106,16 @@ export function virtualFunction(type: DeviceTypeName, backend: LegacyBackend, me
   });
   pci.onMsixEnable.push(() => backend.setMsix(pci.msixEnabled));
   pci.onBusMaster.push(() => backend.setBusMaster(pci.busMaster));
-  pci.onReset.push(() => backend.reset());
-  pci.onUnplug.push(() => backend.reset());
+  // A function that is taken away is reset after that once more, when the host's may be another guest's already.
+  let released = false;
+  pci.onReset.push(() => {
+    if (!released) backend.reset();
+  });
+  pci.onUnplug.push(() => {
+    backend.reset();
+    backend.release();
+    released = true;
+  });
   // Named after its kind, so that the state of another kind is not mistaken for its own.
   pci.parts.set(`backend ${backend.name}`, backend);
   return pci;

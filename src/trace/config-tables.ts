@@ -13,8 +13,10 @@ import {
 import {
   notifyCapability,
   pciConfigCapability,
+  sharedMemoryCapability,
   structureCapability,
   structureType,
+  vendorDataCapability,
 } from '../virtio/layout/index.ts';
 
 /** A table at a place in configuration space. */
@@ -46,6 +48,8 @@ const ordinary: Readonly<Record<number, RegisterMap>> = {
 const structures: Readonly<Record<number, RegisterMap>> = {
   [structureType.notify]: notifyCapability,
   [structureType.pciConfig]: pciConfigCapability,
+  [structureType.sharedMemory]: sharedMemoryCapability,
+  [structureType.vendor]: vendorDataCapability,
 };
 
 /** Reads a register of a capability. */

@@ -7,7 +7,7 @@ import {
   type RegisterMap,
   registerAt,
 } from '../core/index.ts';
-import { type Draft, draft2023 } from '../mmr/layout/index.ts';
+import { type Draft, draft2023, identify } from '../mmr/layout/index.ts';
 import {
   express,
   INITIATE_FUNCTION_RESET,
@@ -23,10 +23,10 @@ import {
   LEGACY_CONFIG_OFFSET_MSIX,
   legacyHeader,
   legacyHeaderWithVectors,
+  NOTIFICATION_DATA_BYTES,
 } from '../virtio/layout/index.ts';
 import { type CapabilityPlaces, configTables, type PlacedTable } from './config-tables.ts';
-import { identify } from './identity.ts';
-import { hex, isrStructure, meaningOf, notifyStructure, typeTables } from './values.ts';
+import { hex, isrStructure, meaningOf, notifyData, notifyStructure, typeTables } from './values.ts';
 
 /** An access in the specification's words. */
 export interface DecodedAccess {
@@ -112,7 +112,7 @@ export class Decoder {
 }
 
 /** The table in which an access falls. */
-function find(known: Known, { space, offset }: AccessEvent, region: string): Found | null {
+function find(known: Known, { space, offset, width }: AccessEvent, region: string): Found | null {
   if (space === 'config') return findInConfig(known, offset);
   const config = known.type === null ? {} : (typeTables[known.type]?.config ?? {});
   switch (region) {
@@ -130,7 +130,11 @@ function find(known: Known, { space, offset }: AccessEvent, region: string): Fou
       return { place: region, map: isrStructure, offset };
     case 'notify':
       // Each queue has a place of its own, and all of them mean the same.
-      return { place: region, map: notifyStructure, offset: 0 };
+      return {
+        place: region,
+        map: width === NOTIFICATION_DATA_BYTES ? notifyData : notifyStructure,
+        offset: 0,
+      };
     case 'msix-table':
       return {
         place: region,

@@ -1,10 +1,9 @@
 import { type Bus, formatFunctionAddress, type Width } from '../core/index.ts';
-import { type Draft, draft2023 } from '../mmr/layout/index.ts';
+import { type Draft, draft2023, identify } from '../mmr/layout/index.ts';
 import { capabilityHeader, extendedHeader, type0Header } from '../pci/layout/index.ts';
 import { type DeviceTypeName, deviceTypes, structureType } from '../virtio/layout/index.ts';
 import { configTables, keyOf, type PlacedTable, readField } from './config-tables.ts';
 import type { FunctionToDecode } from './decode.ts';
-import { identify } from './identity.ts';
 
 /** What kind of virtio function it is: which windows for drivers stand on it. */
 export type VirtioKind = 'legacy' | 'transitional' | 'modern' | 'mmr';

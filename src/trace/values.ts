@@ -1,33 +1,54 @@
-import type { Register, RegisterMap } from '../core/index.ts';
+import { type Register, type RegisterMap, registers, rw } from '../core/index.ts';
 import { command, messageControl, msixCapability, status, type0Header } from '../pci/layout/index.ts';
 import {
+  balloonConfig,
+  balloonFeature,
   blockConfig,
   blockFeature,
   commonConfig,
+  consoleConfig,
+  consoleFeature,
   type DeviceTypeName,
   deviceStatus,
   feature,
   isrStatus,
   legacyHeader,
   legacyVectors,
+  NEXT_WRAP_BIT,
   NO_VECTOR,
+  NOTIFICATION_DATA_BYTES,
+  networkConfig,
+  networkFeature,
+  notification,
+  p9Config,
+  p9Feature,
   QUEUE_ADDRESS_UNIT,
+  scsiConfig,
+  scsiFeature,
 } from '../virtio/layout/index.ts';
 import { keyOf } from './config-tables.ts';
 
 /** Device configuration and feature bits of a device type; a new type is a new line. */
-export const typeTables: Partial<
+export const typeTables: Readonly<
   Record<
     DeviceTypeName,
     { readonly config: RegisterMap; readonly features: Readonly<Record<string, number>> }
   >
 > = {
+  balloon: { config: balloonConfig, features: balloonFeature },
   block: { config: blockConfig, features: blockFeature },
+  console: { config: consoleConfig, features: consoleFeature },
+  entropy: { config: {}, features: {} },
+  network: { config: networkConfig, features: networkFeature },
+  p9: { config: p9Config, features: p9Feature },
+  scsi: { config: scsiConfig, features: scsiFeature },
 };
 
 /** The structures of one register that the modern interface has beside the common configuration. */
 export const isrStructure = { isrStatus: { ...legacyHeader.isrStatus, offset: 0 } };
 export const notifyStructure = { queueNotify: { ...legacyHeader.queueNotify, offset: 0 } };
+/** With NOTIFICATION_DATA, written whole. */
+export const notifyData = registers({ queueNotify: rw(0, NOTIFICATION_DATA_BYTES, 'PCI-KICK-02') });
 
 /** What a value's meaning may depend on. */
 export interface ValueContext {
@@ -82,6 +103,12 @@ function control(value: number): string {
   return (value & tableSize) === 0 ? bits : `${bits}, ${(value & tableSize) + 1} vectors`;
 }
 
+/** A kick with data: the queue's name, and where its next entry goes. */
+function kick(value: number): string {
+  const [name, next] = [value & 0xffff, value >>> (8 * notification.next.offset)];
+  return `${name}, next ${next & ~NEXT_WRAP_BIT}, wrap ${(next & NEXT_WRAP_BIT) === 0 ? 0 : 1}`;
+}
+
 const statusBits = flags(deviceStatus);
 const virtioStatus = (value: number, { write }: ValueContext) =>
   value === 0 && write ? 'reset' : statusBits(value);
@@ -99,6 +126,7 @@ const meanings = new Map<Register, (value: number, context: ValueContext) => str
   [isrStructure.isrStatus, flags(isrStatus)],
   [legacyVectors.configMsixVector, vector],
   [legacyVectors.queueMsixVector, vector],
+  [notifyData.queueNotify, kick],
   [commonConfig.deviceFeature, features],
   [commonConfig.driverFeature, features],
   [commonConfig.deviceStatus, virtioStatus],
@@ -119,6 +147,9 @@ const counted = new Set<Register>([
   commonConfig.queueSize,
   commonConfig.queueEnable,
   commonConfig.queueNotifyOffset,
+  commonConfig.queueReset,
+  commonConfig.adminQueueIndex,
+  commonConfig.adminQueueNum,
   ...Object.values(typeTables).flatMap(({ config }) => Object.values(config)),
 ]);
 

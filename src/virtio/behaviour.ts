@@ -1,11 +1,14 @@
 import type { DmaDomain, Report, Scheduler, Stateful } from '../core/index.ts';
 import type { ByteOrder, DeviceConfig } from './config.ts';
 import type { VirtioDevice } from './device.ts';
-import type { DeviceTypeName } from './layout/index.ts';
+import type { DeviceTypeName, FeatureDependency } from './layout/index.ts';
 import type { Chain } from './queue/chain.ts';
 
 /** Device configuration of whatever structure. */
-export type AnyConfig = Pick<DeviceConfig, 'length' | 'little' | 'big' | 'readGeneration' | 'save' | 'load'>;
+export type AnyConfig = Pick<
+  DeviceConfig,
+  'length' | 'little' | 'big' | 'readGeneration' | 'hold' | 'release' | 'save' | 'load'
+>;
 
 /** What a device type adds to the core: features, queues, configuration, and what it does with a chain. */
 export interface DeviceBehaviour extends Stateful {
@@ -17,11 +20,20 @@ export interface DeviceBehaviour extends Stateful {
   readonly modernFeatures?: readonly number[];
   /** Features that a legacy driver is left with when it acknowledges bit 30 (LEG-RF-06). */
   readonly brokenDriverFeatures?: readonly number[];
+  /**
+   * Which of these features need others: `[feature, [any, of, these]]`, the type's table in its layout file. An offer that
+   * breaks it is an {@link UnmetDependencyError}; a driver that does is refused FEATURES_OK, or reported where it is a
+   * legacy one (BF-FEAT-02, BF-FEAT-09).
+   */
+  readonly dependencies?: readonly FeatureDependency[];
   readonly config: AnyConfig;
   /** Sizes offered, in descriptors, by queue number; 0 for an absent queue. */
   readonly queueSizes: readonly number[];
   attach(device: VirtioDevice): void;
-  /** Takes a chain of queue `chain.queue`; the behaviour calls {@link VirtioDevice.complete} once, now or later. */
+  /**
+   * Takes a chain of queue `chain.queue`; the behaviour calls {@link VirtioDevice.complete} once, now or later. One that only
+   * waits for something to happen belongs into `WaitingChains`: a device that is to be suspended does not wait for it.
+   */
   handle(chain: Chain): void;
   /** Why the features that a driver wants to be settled cannot be (BF-FEAT-02, BF-FEAT-11); null when they can. */
   objection?(): FeatureObjection | null;
@@ -37,14 +49,25 @@ export interface DeviceBehaviour extends Stateful {
 export interface FeatureObjection {
   readonly clause: string;
   readonly message: string;
+  readonly value?: number;
 }
 
 /** The transport's part: how an event reaches the driver. */
 export interface InterruptPort {
   queue(index: number): void;
   config(): void;
+  /** One queue was reset by its register: nothing is mapped to it any more. */
+  queueReset(index: number): void;
   reset(): void;
 }
+
+/** Where a device stands behind no transport. */
+export const noInterrupts: InterruptPort = {
+  queue: () => {},
+  config: () => {},
+  queueReset: () => {},
+  reset: () => {},
+};
 
 /** What a device needs of the place it is plugged into. */
 export interface DevicePlace {

@@ -38,7 +38,9 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #writable: Uint8Array;
-  readonly #writeHooks = new Map<keyof M, () => void>();
+  readonly #writeHooks = new Map<keyof M, (written: number) => void>();
+  /** What the driver sees: the structure itself, or a picture of it while it is held. */
+  #shown: Uint8Array;
   #generation = 0;
   #changed = false;
 
@@ -50,6 +52,7 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
     this.map = map;
     this.length = length;
     this.#bytes = new Uint8Array(length);
+    this.#shown = this.#bytes;
     this.#view = new DataView(this.#bytes.buffer);
     this.#writable = new Uint8Array(length);
     for (const register of Object.values(map))
@@ -68,7 +71,7 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
         if (offset % width !== 0) return readPieces(target, offset, width);
         if (offset + width > this.length) return maskOf(width);
         let value = 0;
-        for (let i = width - 1; i >= 0; i--) value = value * 256 + this.#bytes[order[offset + i]!]!;
+        for (let i = width - 1; i >= 0; i--) value = value * 256 + this.#shown[order[offset + i]!]!;
         return value;
       },
       write: (offset, width, value) => {
@@ -76,28 +79,32 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
           writePieces(target, offset, width, value);
           return;
         }
-        if (offset + width > this.length) return;
+        if (offset + width > this.length || this.#held) return;
         for (let i = 0; i < width; i++) {
           const at = order[offset + i]!;
           const mask = this.#writable[at]!;
           this.#bytes[at] = (this.#bytes[at]! & ~mask) | ((value >>> (8 * i)) & mask);
         }
-        this.#runHooks(offset, width);
+        this.#runHooks(order, offset, width);
       },
     };
     return target;
   }
 
-  #runHooks(offset: number, width: Width): void {
+  #runHooks(order: Uint16Array, offset: number, width: Width): void {
     for (const [name, hook] of this.#writeHooks) {
       const register = this.map[name]!;
-      if (offset < register.offset + register.width * register.count && offset + width > register.offset)
-        hook();
+      let written = 0;
+      for (let i = 0; i < width; i++) {
+        const at = order[offset + i]! - register.offset;
+        if (at >= 0 && at < register.width * register.count) written |= 0xff << (8 * (at % register.width));
+      }
+      if (written !== 0) hook(written >>> 0);
     }
   }
 
-  /** Calls `hook` after the driver wrote into a field. */
-  onWrite(name: keyof M, hook: () => void): void {
+  /** Calls `hook` after the driver wrote into a field, with the bits of those of its bytes that were written. */
+  onWrite(name: keyof M, hook: (written: number) => void): void {
     this.#writeHooks.set(name, hook);
   }
 
@@ -129,21 +136,44 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
     this.#changed = true;
   }
 
+  get #held(): boolean {
+    return this.#shown !== this.#bytes;
+  }
+
+  /** The driver sees the structure as it is now, and cannot write it, until {@link release} (SUSP-08, SUSP-09). */
+  hold(): void {
+    this.#shown = this.#bytes.slice();
+  }
+
+  release(): void {
+    this.#shown = this.#bytes;
+  }
+
   /** Generation for a driver that reads it now: another one than before if anything changed since it was last read. */
   readGeneration(): number {
+    if (this.#held) return this.#generation;
     if (this.#changed) this.#generation = (this.#generation + 1) & 0xff;
     this.#changed = false;
     return this.#generation;
   }
 
   save(): Uint8Array {
-    return Uint8Array.of(this.#generation, this.#changed ? 1 : 0, ...this.#bytes);
+    const held = this.#held ? this.#shown : [];
+    return Uint8Array.of(
+      this.#generation,
+      this.#changed ? 1 : 0,
+      this.#held ? 1 : 0,
+      ...this.#bytes,
+      ...held,
+    );
   }
 
   load(state: Uint8Array): void {
-    expectSame('device configuration', state.length, this.length + 2);
+    const held = state[2] === 1;
+    expectSame('device configuration', state.length, 3 + (held ? 2 : 1) * this.length);
     this.#generation = state[0]!;
     this.#changed = state[1] === 1;
-    this.#bytes.set(state.subarray(2));
+    this.#bytes.set(state.subarray(3, 3 + this.length));
+    this.#shown = held ? state.slice(3 + this.length) : this.#bytes;
   }
 }

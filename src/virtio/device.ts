@@ -1,4 +1,5 @@
 import {
+  type DmaDomain,
   expectSame,
   immediate,
   type Scheduler,
@@ -6,67 +7,51 @@ import {
   type Stateful,
   type Task,
 } from '../core/index.ts';
-import type {
-  AnyConfig,
-  DeviceBehaviour,
-  DevicePlace,
-  InterruptPort,
-  VirtioDeviceOptions,
-} from './behaviour.ts';
 import {
-  deviceStatus,
-  deviceTypes,
-  FEATURE_WORDS,
-  feature,
-  featureWords,
-  hasFeature,
-  legacyRingLayout,
-  QUEUE_ADDRESS_UNIT,
-} from './layout/index.ts';
+  type AnyConfig,
+  type DeviceBehaviour,
+  type DevicePlace,
+  type InterruptPort,
+  noInterrupts,
+  type VirtioDeviceOptions,
+} from './behaviour.ts';
+import { deviceStatus, deviceTypes, feature, legacyRingLayout, QUEUE_ADDRESS_UNIT } from './layout/index.ts';
+import { defaultTransportFeatures, FeatureNegotiation, STRAY_ADDRESSES } from './negotiation.ts';
 import type { Chain } from './queue/chain.ts';
+import { QueueResets } from './queue/queue-resets.ts';
 import { Batch, type QueueOwner, QueueService } from './queue/service.ts';
-import { SplitQueue } from './queue/split.ts';
 import type { Virtqueue } from './queue/virtqueue.ts';
-
-/** What is offered where the options say nothing. */
-export const defaultTransportFeatures: readonly number[] = [
-  feature.ringIndirectDescriptors,
-  feature.ringEventIndex,
-];
-const LEGACY_FEATURES = [feature.notifyOnEmpty, feature.anyLayout, feature.unused];
+import { type StatusOwner, StatusRegister } from './status.ts';
 
 /**
  * A virtio device: status, features, configuration, queues, reset. It knows nothing of PCI; windows and the interrupt
  * port stand between it and a bus.
  */
-export class VirtioDevice implements QueueOwner, Stateful {
+export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   readonly behaviour: DeviceBehaviour;
   readonly options: Required<VirtioDeviceOptions>;
-  /** Features shown through the common configuration, and the word that a legacy driver sees. */
-  readonly offered: Uint32Array;
-  readonly offeredLegacy: number;
-  readonly accepted = new Uint32Array(FEATURE_WORDS);
+  readonly features: FeatureNegotiation;
+  readonly statusRegister = new StatusRegister(this);
   /** Windows with a state of their own (a queue selector) hear of a reset here. */
   readonly onReset: (() => void)[] = [];
-  interrupts: InterruptPort = { queue: () => {}, config: () => {}, reset: () => {} };
+  interrupts: InterruptPort = noInterrupts;
   readonly #queues: QueueService[];
   readonly #batch = new Batch();
+  readonly #resets = new QueueResets();
   #place: DevicePlace | null = null;
-  #status = 0;
   #dmaEnabled = false;
-  #broken = false;
   /** Tasks that wait for DMA. */
   #deferred: Task[] = [];
 
   constructor(behaviour: DeviceBehaviour, options: VirtioDeviceOptions) {
     this.behaviour = behaviour;
     this.options = { guestEndian: 'little', transportFeatures: defaultTransportFeatures, ...options };
-    const { features, legacyFeatures = [], modernFeatures = [] } = behaviour;
-    const shared = [...features, ...this.options.transportFeatures];
-    this.offered = featureWords([...shared, ...modernFeatures, feature.version1]);
-    this.offeredLegacy = featureWords([...shared, ...legacyFeatures, ...LEGACY_FEATURES])[0]!;
+    const { transportFeatures, legacy } = this.options;
+    this.features = new FeatureNegotiation(behaviour, transportFeatures, legacy, (clause, message, value) =>
+      this.report('driver', clause, message, value),
+    );
     this.#queues = behaviour.queueSizes.map(
-      (size, index) => new QueueService(new SplitQueue(size), index, this, this.#batch),
+      (size, index) => new QueueService(size, index, this, this.#batch),
     );
     this.#updateMode();
     behaviour.attach(this);
@@ -81,7 +66,7 @@ export class VirtioDevice implements QueueOwner, Stateful {
   }
 
   get status(): number {
-    return this.#status;
+    return this.statusRegister.value;
   }
 
   get queueCount(): number {
@@ -96,7 +81,7 @@ export class VirtioDevice implements QueueOwner, Stateful {
 
   /** VERSION_1 is not accepted: the driver is a legacy one (LEG-FEAT-02). */
   get legacyDriver(): boolean {
-    return !hasFeature(this.accepted, feature.version1);
+    return !this.has(feature.version1);
   }
 
   /** Byte order of rings, requests and configuration as the driver in charge sees them. */
@@ -105,7 +90,12 @@ export class VirtioDevice implements QueueOwner, Stateful {
   }
 
   has(bit: number): boolean {
-    return hasFeature(this.accepted, bit);
+    return this.features.has(bit);
+  }
+
+  /** Memory that the device reaches; null while it is plugged nowhere. */
+  get dma(): DmaDomain | null {
+    return this.#place?.dma ?? null;
   }
 
   get scheduler(): Scheduler {
@@ -115,7 +105,9 @@ export class VirtioDevice implements QueueOwner, Stateful {
   /** Plugs the device in. */
   connect(place: DevicePlace): void {
     this.#place = place;
+    this.features.placed(place.dma);
     for (const queue of this.#queues) queue.connect(place.subject, place.scheduler, place.dma);
+    this.#resets.connect(place.subject, place.scheduler, this.#queues.length);
   }
 
   disconnect(): void {
@@ -130,7 +122,11 @@ export class VirtioDevice implements QueueOwner, Stateful {
   /** Bus mastering went on or off. Kicks and completions that came in between are served when it comes back. */
   setDmaEnabled(on: boolean): void {
     this.#dmaEnabled = on;
-    if (!on) return;
+    this.#catchUp();
+  }
+
+  #catchUp(): void {
+    if (!this.dmaEnabled) return;
     this.#runDeferred();
     for (const queue of this.#queues) queue.dmaEnabled();
   }
@@ -144,76 +140,58 @@ export class VirtioDevice implements QueueOwner, Stateful {
 
   /** Runs a task that touches guest memory: now, or when DMA is possible again. */
   whenDma(task: Task): void {
-    if (this.#dmaEnabled) task.run();
+    if (this.dmaEnabled) task.run();
     else this.#deferred.push(task);
   }
 
-  /** The status register was written: 0 resets; the bits are kept as they came (observed). */
-  writeStatus(value: number): void {
-    if (value === 0) {
-      this.reset();
-      return;
-    }
-    if ((this.#status & ~value & ~deviceStatus.needsReset) !== 0)
-      this.report('driver', 'BF-STAT-02', 'a status bit was cleared without a reset', value);
-    const before = this.#status;
-    this.#status = value | (this.#broken ? deviceStatus.needsReset : 0);
-    const rose = value & ~before;
-    if ((rose & deviceStatus.featuresOk) !== 0) {
-      if (!this.#featuresAcceptable()) this.#status &= ~deviceStatus.featuresOk;
-      else if (!this.legacyDriver) this.behaviour.negotiated?.();
-    }
-    if ((rose & deviceStatus.driverOk) !== 0) {
-      this.behaviour.started?.();
-      for (const queue of this.#queues) if (queue.ring.ready) queue.kick();
-    }
+  /** The driver has seen that the device is suspended: it does nothing, and its configuration stays as it is (SUSP-09). */
+  get suspended(): boolean {
+    return this.statusRegister.suspension.suspended;
   }
 
-  /** BF-FEAT-11: what was not offered, or leaves out what cannot be left out, is refused. */
-  #featuresAcceptable(): boolean {
-    for (let word = 0; word < FEATURE_WORDS; word++) {
-      const extra = this.accepted[word]! & ~this.offered[word]!;
-      // A legacy word accepted through the legacy window may hold the legacy bits too.
-      if ((word === 0 && this.legacyDriver ? extra & ~this.offeredLegacy : extra) === 0) continue;
-      this.report('driver', 'BF-FEAT-01', `accepted bits of word ${word} that were not offered`, extra >>> 0);
-      return false;
-    }
-    if (!this.options.legacy && this.legacyDriver) {
-      this.report('driver', 'RF-01', 'VERSION_1 was not accepted');
-      return false;
-    }
-    const objection = this.behaviour.objection?.() ?? null;
-    if (objection !== null) this.report('driver', objection.clause, objection.message);
+  get idle(): boolean {
+    return this.#batch.idle && this.#queues.every((queue) => queue.idle);
+  }
+
+  /** BF-FEAT-11: what cannot stand is refused, and said. */
+  settleFeatures(): boolean {
+    const objection = this.features.objection();
+    if (objection !== null)
+      this.report('driver', objection.clause, objection.message, objection.value ?? null);
+    else if (!this.legacyDriver) this.behaviour.negotiated?.();
     return objection === null;
+  }
+
+  started(): void {
+    if (this.features.strayAddresses) this.fail('RF-03', STRAY_ADDRESSES);
+    this.behaviour.started?.();
+    this.#kickAll();
+  }
+
+  resumed(): void {
+    this.#catchUp();
+    this.#kickAll();
+  }
+
+  #kickAll(): void {
+    for (const queue of this.#queues) if (queue.ring.ready) queue.kick();
   }
 
   /** Accepted features by word, through the common configuration. */
   acceptFeatures(word: number, value: number): void {
-    if (word >= FEATURE_WORDS) return;
-    if ((this.#status & deviceStatus.featuresOk) !== 0) {
+    const { accepted } = this.features;
+    if (word >= accepted.length) return;
+    if ((this.status & deviceStatus.featuresOk) !== 0) {
       this.report('driver', 'INIT-04', 'features were written after FEATURES_OK', value);
       return;
     }
-    this.accepted[word] = value;
+    accepted[word] = value;
     this.#updateMode();
   }
 
-  /** Accepted features through the legacy register, at any time; bits above 31 are not accepted (LEG-LAY-10). */
+  /** Accepted features through the legacy register, at any time. */
   acceptLegacyFeatures(value: number): void {
-    let word = value & this.offeredLegacy;
-    if ((value >>> feature.unused) % 2 === 1) {
-      this.report('driver', 'LEG-RF-06', 'feature bit 30 was acknowledged: taken for a broken driver', value);
-      word = featureWords(this.behaviour.brokenDriverFeatures ?? [])[0]! & this.offeredLegacy;
-    } else if ((value & ~this.offeredLegacy) !== 0) {
-      this.report(
-        'driver',
-        'BF-FEAT-01',
-        'accepted bits that were not offered',
-        (value & ~this.offeredLegacy) >>> 0,
-      );
-    }
-    this.accepted.fill(0);
-    this.accepted[0] = word;
+    this.features.acceptLegacy(value);
     this.#updateMode();
   }
 
@@ -223,8 +201,11 @@ export class VirtioDevice implements QueueOwner, Stateful {
       indirect: this.has(feature.ringIndirectDescriptors),
       eventIndex: this.has(feature.ringEventIndex),
       notifyOnEmpty: this.legacyDriver && this.has(feature.notifyOnEmpty),
+      // LEG-LAY-10: a legacy driver has neither.
+      inOrder: !this.legacyDriver && this.has(feature.inOrder),
+      packed: !this.legacyDriver && this.has(feature.ringPacked),
     };
-    for (const { ring } of this.#queues) ring.setMode(mode);
+    for (const queue of this.#queues) queue.setMode(mode);
   }
 
   /** Legacy queue address: a page number, or 0 to take the queue down (LEG-VQ-02). */
@@ -248,6 +229,18 @@ export class VirtioDevice implements QueueOwner, Stateful {
     this.behaviour.queueReset?.(index);
   }
 
+  /** The driver resets one queue by its register (PCI-COM-11). */
+  startQueueReset(index: number): void {
+    this.resetQueue(index);
+    this.interrupts.queueReset(index);
+    this.#resets.start(index);
+  }
+
+  /** The reset of a queue is not finished (PCI-COM-12). */
+  queueResetRuns(index: number): boolean {
+    return this.#resets.running(index);
+  }
+
   /** A kick. Spurious ones, and those of absent queues, are taken without effect (SPL-ANS-12). */
   notify(index: number): void {
     const queue = this.#queues[index];
@@ -255,16 +248,22 @@ export class VirtioDevice implements QueueOwner, Stateful {
       this.report('driver', 'PCI-KICK-03', 'a kick for a queue that does not exist', index);
       return;
     }
+    if (this.statusRegister.suspension.stopped)
+      this.report('driver', 'SUSP-04', 'a kick for a device that is suspended', index);
+    else if (!this.legacyDriver && (this.status & deviceStatus.driverOk) === 0)
+      this.report('driver', 'INIT-08', 'a kick before DRIVER_OK', index);
     queue.kick();
   }
 
   /** LEG-INIT-03: a legacy driver's queues work before DRIVER_OK; BF-STAT-05: nobody else's do. */
   get mayRun(): boolean {
-    return !this.#broken && (this.legacyDriver || (this.#status & deviceStatus.driverOk) !== 0);
+    const { broken, suspension, value } = this.statusRegister;
+    if (broken || suspension.stopped || this.features.strayAddresses) return false;
+    return this.legacyDriver || (value & deviceStatus.driverOk) !== 0;
   }
 
   get dmaEnabled(): boolean {
-    return this.#dmaEnabled;
+    return this.#dmaEnabled && !this.suspended;
   }
 
   handle(chain: Chain): void {
@@ -285,26 +284,28 @@ export class VirtioDevice implements QueueOwner, Stateful {
     this.#batch.run(body);
   }
 
+  /** Publishes what was completed so far before anything that is completed from now on, batch or not (SCSI-OP-08). */
+  publish(): void {
+    this.#batch.publish();
+  }
+
   /** The configuration changed by itself: the driver is told (OPER-01). */
   configChanged(): void {
-    this.interrupts.config();
+    if (this.statusRegister.suspension.mayTell()) this.interrupts.config();
   }
 
   /** An error that only a reset mends (BF-STAT-06, BF-STAT-07). */
   fail(clause: string, message: string, value: number | null = null): void {
     this.report('driver', clause, message, value);
-    if (this.#broken) return;
-    this.#broken = true;
-    this.#status |= deviceStatus.needsReset;
-    if ((this.#status & deviceStatus.driverOk) !== 0) this.interrupts.config();
+    this.statusRegister.fail();
   }
 
   /** Back to the state after power-on; done when this returns (BF-RST-01, BF-RST-02). */
   reset(): void {
-    this.#status = 0;
-    this.#broken = false;
-    this.accepted.fill(0);
+    this.statusRegister.reset();
+    this.features.accepted.fill(0);
     for (const queue of this.#queues) queue.reset();
+    this.#resets.cancel();
     this.#runDeferred();
     this.#updateMode();
     this.behaviour.reset();
@@ -315,11 +316,11 @@ export class VirtioDevice implements QueueOwner, Stateful {
   save() {
     return {
       type: this.behaviour.type,
-      status: this.#status,
-      broken: this.#broken,
+      status: this.statusRegister.save(),
       dmaEnabled: this.#dmaEnabled,
-      accepted: [...this.accepted],
+      accepted: [...this.features.accepted],
       queues: this.#queues.map((queue) => queue.save()),
+      queueResets: this.#resets.save(),
       config: this.config.save(),
       behaviour: this.behaviour.save(),
     };
@@ -329,19 +330,20 @@ export class VirtioDevice implements QueueOwner, Stateful {
     const saved = state as ReturnType<VirtioDevice['save']>;
     expectSame('device type', saved.type, this.behaviour.type);
     expectSame('number of queues', saved.queues.length, this.#queues.length);
-    this.#status = saved.status;
-    this.#broken = saved.broken;
+    this.statusRegister.load(saved.status);
     this.#dmaEnabled = saved.dmaEnabled;
-    this.accepted.set(saved.accepted);
+    this.features.accepted.set(saved.accepted);
     this.#updateMode();
     this.config.load(saved.config);
     this.behaviour.load(saved.behaviour);
     for (const [index, queue] of this.#queues.entries()) queue.load(saved.queues[index]!);
+    this.#resets.load(saved.queueResets);
     this.#runDeferred();
   }
 
   /** Goes on with what was in flight when the state was saved. */
   resume(): void {
     for (const queue of this.#queues) queue.resume();
+    this.#resets.resume();
   }
 }

@@ -7,22 +7,34 @@ export interface DemoFact {
   readonly result: string | number;
   /** False when it was not what it should be. */
   readonly good: boolean;
+  /** Lines under it. */
+  readonly details?: readonly string[];
+  /** The same for programs, where there is more to it than `result`. */
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+/** What the caller, who records register accesses, is told on the way. */
+export interface DemoMarks {
+  /** The device is up: what was recorded until now is the bring-up. */
+  markBroughtUp(): void;
+  /** The first request, or exchange, has ended: nothing more is recorded. */
+  markFirst(): void;
 }
 
 /** A device with whatever stands behind it, and a driver's visit to it. */
 export interface DeviceVisit {
   readonly behaviour: DeviceBehaviour;
-  /**
-   * Brings the device up, works with it, closes it. The caller records register accesses: `markBroughtUp` is to be called
-   * after bring-up, `markFirst` once the first request, or exchange, has ended.
-   */
-  drive(
-    transport: Transport,
-    memory: DmaMemory,
-    marks: { markBroughtUp(): void; markFirst(): void },
-  ): Promise<readonly DemoFact[]>;
+  /** What the visit is about, for the first line: "image disk.img, 1 MiB". */
+  readonly subject?: string;
+  /** Brings the device up, works with it, closes the driver. */
+  drive(transport: Transport, memory: DmaMemory, marks: DemoMarks): Promise<readonly DemoFact[]>;
   /** Gives back what is not memory: files, sockets. */
   close(): Promise<void>;
+}
+
+export interface VisitOptions {
+  /** `--image` of the command line; only for types that take one. */
+  readonly image?: string;
 }
 
 /** A device type's part of `virtiolab demo`. */
@@ -30,5 +42,8 @@ export interface DeviceDemo {
   readonly type: DeviceTypeName;
   /** A line for the help text. */
   readonly summary: string;
-  visit(): Promise<DeviceVisit>;
+  /** What the first exchange is, for the heading above its accesses: "The first read". */
+  readonly first?: string;
+  readonly takesImage?: boolean;
+  visit(options: VisitOptions): Promise<DeviceVisit>;
 }

@@ -24,6 +24,25 @@ export function blockRequests(capacity: number, most: number): fc.Arbitrary<Bloc
   );
 }
 
+/** Ranges that a block device must discard, zero or erase. `unmap` is for `write-zeroes`. */
+export interface BlockRangeRequest {
+  readonly kind: 'discard' | 'write-zeroes' | 'secure-erase';
+  readonly ranges: readonly { readonly sector: number; readonly sectors: number }[];
+  readonly unmap: boolean;
+}
+
+/** Such requests within a device of `capacity` sectors, of at most four ranges of at most `most` sectors each. */
+export function blockRangeRequests(capacity: number, most: number): fc.Arbitrary<BlockRangeRequest> {
+  const range = fc
+    .tuple(fc.nat(capacity - 1), fc.nat(most))
+    .map(([sector, sectors]) => ({ sector, sectors: Math.min(sectors, capacity - sector) }));
+  return fc.record({
+    kind: fc.constantFrom('discard', 'write-zeroes', 'secure-erase'),
+    ranges: fc.array(range, { minLength: 1, maxLength: 4 }),
+    unmap: fc.boolean(),
+  });
+}
+
 /** Bytes that tell sector, place in it and request apart, so that no mix-up of any of them goes unseen. */
 export function blockData(request: { sector: number; sectors: number; seed: number }): Uint8Array {
   const { sector, sectors, seed } = request;

@@ -6,7 +6,7 @@ import {
   DESCRIPTOR_BYTES,
   descriptorFlag,
 } from '../../virtio/layout/index.ts';
-import type { RawDescriptor, RingScribe } from './scribe.ts';
+import { rawDescriptor as at, type RawDescriptor, type RingWriter } from './scribe.ts';
 
 /** One thing that a guest may do to its ring. A list of these reaches any content whatsoever. */
 export type RingEdit =
@@ -91,13 +91,6 @@ function rawDescriptors(options: RingEditOptions): fc.Arbitrary<RawDescriptor> {
       .map(([address, bits, index]) => ({ ...address, length, flags: bits, next: index })),
   );
 }
-
-const at = (address: number, length: number, flags: number): RawDescriptor => ({
-  ...halves(address),
-  length,
-  flags,
-  next: 0,
-});
 
 type ChainEdit = RingEdit & { edit: 'chain' };
 
@@ -226,26 +219,14 @@ export function ringEdits(options: RingEditOptions): fc.Arbitrary<RingEdit> {
 }
 
 /** Carries an edit out. `indirectTable` is where chains of that kind put their descriptors. */
-export function applyEdit(scribe: RingScribe, edit: RingEdit, indirectTable: number): void {
+export function applyEdit(scribe: RingWriter, edit: RingEdit, indirectTable: number): void {
   switch (edit.edit) {
     case 'chain': {
       const { descriptors, head, indirect, request, back } = edit;
       const [first] = descriptors;
       if (request !== null && first !== undefined)
         scribe.blockHeader(first.addressHigh * FOUR_GIB + first.addressLow, request.type, request.sector);
-      for (const [i, raw] of descriptors.entries()) {
-        const last = i === descriptors.length - 1;
-        const place = indirect ? i : (head + i) & (scribe.size - 1);
-        const next = last && back !== null ? back : indirect ? i + 1 : (place + 1) & (scribe.size - 1);
-        const flags = (raw.flags & ~descriptorFlag.next) | (last && back === null ? 0 : descriptorFlag.next);
-        scribe.descriptor(place, { ...raw, flags, next }, indirect ? indirectTable : scribe.place.descriptor);
-      }
-      if (indirect)
-        scribe.descriptor(
-          head,
-          at(indirectTable, DESCRIPTOR_BYTES * descriptors.length, descriptorFlag.indirect),
-        );
-      scribe.expose(head);
+      scribe.chain(head, descriptors, indirect ? indirectTable : null, back);
       break;
     }
     case 'descriptor':
@@ -255,7 +236,7 @@ export function applyEdit(scribe: RingScribe, edit: RingEdit, indirectTable: num
       scribe.expose(edit.head);
       break;
     case 'index':
-      scribe.availableIndex = edit.value;
+      scribe.moveTo(edit.value);
       break;
     case 'flags':
       scribe.setFlags(edit.value);

@@ -2,6 +2,7 @@ import { FOUR_GIB } from '../../core/index.ts';
 import {
   BLOCK_ID_BYTES,
   BLOCK_REQUEST_BYTES,
+  BLOCK_SEGMENT_BYTES,
   blockConfig,
   blockFeature,
   blockRequest,
@@ -14,6 +15,7 @@ import { DeviceFailedError, NoDeviceError, RequestFailedError, ResourceError } f
 import type { DmaMemory } from '../memory.ts';
 import type { Transport } from '../transport/transport.ts';
 import { type BringUpOptions, VirtioDriver } from '../virtio-driver.ts';
+import { encodeSegments, type SectorRange, segmentRows } from './block-segments.ts';
 
 /** Memory of one request in flight: header, data, status. */
 interface Slot {
@@ -32,18 +34,49 @@ interface Pending {
 export interface BlockDriverOptions {
   /** Bytes of data of one request at most; a multiple of 512. */
   readonly requestBytes?: number;
-  /** Requests in flight at most. */
+  /** Requests in flight at most, over all queues. */
   readonly depth?: number;
+  /** Queues at most; more than one where the device offers them. Requests go to each in turn. */
+  readonly queues?: number;
+  readonly maxQueueSize?: number;
   readonly ringFeatures?: BringUpOptions['ringFeatures'];
+  /** The device has become longer or shorter: its sectors by now. */
+  readonly onResize?: (capacity: number) => void;
 }
 
 const FEATURES = [
+  blockFeature.sizeMax,
   blockFeature.readOnly,
   blockFeature.blockSize,
   blockFeature.flush,
   blockFeature.topology,
   blockFeature.configWriteCache,
+  blockFeature.discard,
+  blockFeature.writeZeroes,
+  blockFeature.secureErase,
 ];
+
+/** Requests with a row of segments. */
+const segmentKinds = {
+  discard: {
+    type: blockRequestType.discard,
+    feature: blockFeature.discard,
+    sectors: 'maxDiscardSectors',
+    segments: 'maxDiscardSegments',
+  },
+  writeZeroes: {
+    type: blockRequestType.writeZeroes,
+    feature: blockFeature.writeZeroes,
+    sectors: 'maxWriteZeroesSectors',
+    segments: 'maxWriteZeroesSegments',
+  },
+  secureErase: {
+    type: blockRequestType.secureErase,
+    feature: blockFeature.secureErase,
+    sectors: 'maxSecureEraseSectors',
+    segments: 'maxSecureEraseSegments',
+  },
+} as const;
 
 /** Descriptors of one request: header, data, status. */
 const MAX_CHAIN = 3;
@@ -53,38 +86,71 @@ const statusNames = Object.entries(blockStatus);
 /** A driver for the block device, on any transport. Sectors are of 512 bytes. */
 export class BlockDriver {
   readonly driver: VirtioDriver;
-  /** Sectors. */
-  readonly capacity: number;
   readonly readOnly: boolean;
+  readonly #options: BlockDriverOptions;
   readonly #requestBytes: number;
   /** Descriptors of the ring that a request takes. */
   readonly #chainDescriptors: number;
   readonly #free: Slot[] = [];
-  readonly #pending = new Map<number, Pending>();
+  /** By queue, and by the chain's name. */
+  #pending: readonly Map<number, Pending>[] = [];
   readonly #waiting: (() => void)[] = [];
+  #nextQueue = 0;
+  /** -1 while it was never read. */
+  #capacity = -1;
   #failed: Error | null = null;
 
   /** Brings the device up. @throws NoDeviceError, also for a queue too short for a request; DeviceFailedError */
   constructor(transport: Transport, memory: DmaMemory, options: BlockDriverOptions = {}) {
-    const { requestBytes = 65536, depth = 16, ringFeatures } = options;
+    const { requestBytes = 65536, depth = 16, queues = 1, ringFeatures, maxQueueSize } = options;
+    this.#options = options;
     this.driver = new VirtioDriver(transport, memory);
-    this.#requestBytes = requestBytes;
     this.driver.bringUp(
-      { features: FEATURES, queues: [0], ...(ringFeatures === undefined ? {} : { ringFeatures }) },
+      {
+        features: queues > 1 ? [...FEATURES, blockFeature.multiQueue] : FEATURES,
+        queues: () => Array.from({ length: this.#countQueues(queues) }, (_, i) => i),
+        ...(ringFeatures === undefined ? {} : { ringFeatures }),
+        ...(maxQueueSize === undefined ? {} : { maxQueueSize }),
+      },
       { queue: () => this.poll(), config: () => this.#onConfig() },
     );
+    this.#pending = [...this.driver.rings.values()].map(() => new Map());
     this.#chainDescriptors = this.driver.has(feature.ringIndirectDescriptors) ? 1 : MAX_CHAIN;
     const { size } = this.driver.rings.get(0)!;
     if (size < this.#chainDescriptors)
       throw new NoDeviceError(`a queue of ${size} descriptors; a request takes ${this.#chainDescriptors}`);
+    this.#requestBytes = this.#mostBytes(requestBytes);
     for (let i = 0; i < depth; i++)
       this.#free.push({
         header: memory.allocate(BLOCK_REQUEST_BYTES),
-        data: memory.allocate(requestBytes, SECTOR_BYTES),
+        data: memory.allocate(this.#requestBytes, SECTOR_BYTES),
         status: memory.allocate(1),
       });
-    this.capacity = this.driver.readField(blockConfig, 'capacity');
+    this.#capacity = this.driver.readField(blockConfig, 'capacity');
     this.readOnly = this.driver.has(blockFeature.readOnly);
+  }
+
+  #countQueues(wanted: number): number {
+    if (!this.driver.has(blockFeature.multiQueue)) return 1;
+    return Math.max(1, Math.min(wanted, this.driver.readField(blockConfig, 'numQueues')));
+  }
+
+  /** A request's data is one buffer, which SIZE_MAX may bound. */
+  #mostBytes(wanted: number): number {
+    if (!this.driver.has(blockFeature.sizeMax)) return wanted;
+    const most = this.driver.readField(blockConfig, 'sizeMax');
+    if (most < SECTOR_BYTES) throw new NoDeviceError(`the device takes buffers of ${most} bytes at most`);
+    return Math.min(wanted, most - (most % SECTOR_BYTES));
+  }
+
+  /** Sectors, as last read: at the start, and whenever the configuration has changed (BLK-OP-02). */
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** Queues in use. */
+  get queues(): number {
+    return this.#pending.length;
   }
 
   /** Reads `sectors` sectors. @throws RequestFailedError, DeviceFailedError */
@@ -106,6 +172,31 @@ export class BlockDriver {
   /** Makes every write that has ended stable. */
   async flush(): Promise<void> {
     await this.#request(blockRequestType.flush, 0, null, 0);
+  }
+
+  /**
+   * Tells that ranges are not needed any more; what they read as is open then (BLK-OP-12).
+   * @throws RequestFailedError; DeviceFailedError, also where DISCARD was not accepted.
+   */
+  async discard(ranges: readonly SectorRange[]): Promise<void> {
+    await this.#segments('discard', ranges, false);
+  }
+
+  /** Makes ranges read as zeros. @param unmap lets the device give their space back. @throws as {@link discard}. */
+  async writeZeroes(ranges: readonly SectorRange[], unmap = false): Promise<void> {
+    await this.#segments('writeZeroes', ranges, unmap);
+  }
+
+  /** Makes what ranges held irrecoverable. @throws as {@link discard}. */
+  async secureErase(ranges: readonly SectorRange[]): Promise<void> {
+    await this.#segments('secureErase', ranges, false);
+  }
+
+  /** Chooses whether writes may stay in a cache until a flush (BLK-OP-10). @throws DeviceFailedError */
+  setWriteback(on: boolean): void {
+    if (!this.driver.has(blockFeature.configWriteCache))
+      throw new DeviceFailedError('the cache mode is fixed: CONFIG_WCE was not accepted');
+    this.driver.transport.writeConfig(blockConfig.writeback.offset, 1, on ? 1 : 0);
   }
 
   /** The device's id, without its padding. */
@@ -145,25 +236,62 @@ export class BlockDriver {
     await Promise.all(pieces);
   }
 
+  async #segments(
+    name: keyof typeof segmentKinds,
+    ranges: readonly SectorRange[],
+    unmap: boolean,
+  ): Promise<void> {
+    const { driver } = this;
+    const kind = segmentKinds[name];
+    if (!driver.has(kind.feature))
+      throw new DeviceFailedError(`feature ${kind.feature} was not accepted, so there is no ${name}`);
+    const bounds = {
+      // A device that says 0 takes one sector, one segment at a time, if any.
+      sectors: Math.max(1, driver.readField(blockConfig, kind.sectors)),
+      segments: Math.max(
+        1,
+        Math.min(driver.readField(blockConfig, kind.segments), this.#requestBytes / BLOCK_SEGMENT_BYTES),
+      ),
+    };
+    await Promise.all(
+      segmentRows(ranges, bounds).map((row) => this.#request(kind.type, 0, encodeSegments(row, unmap), 0)),
+    );
+  }
+
   async #request(type: number, sector: number, out: Uint8Array | null, inBytes: number): Promise<Uint8Array> {
-    const ring = this.driver.rings.get(0);
-    while (this.#failed === null && (this.#free.length === 0 || ring!.free < this.#chainDescriptors))
+    let queue = this.#roomyQueue();
+    while (this.#failed === null && (this.#free.length === 0 || queue < 0)) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      queue = this.#roomyQueue();
+    }
     if (this.#failed !== null) throw this.#failed;
+    this.#nextQueue = (queue + 1) % this.queues;
     const slot = this.#free.pop()!;
     this.#writeHeader(slot, type, sector);
     if (out !== null) this.driver.memory.ram.write(slot.data, out);
     const length = out?.length ?? inBytes;
-    const head = ring!.add([
-      { address: slot.header, length: BLOCK_REQUEST_BYTES, writable: false },
-      ...(length === 0 ? [] : [{ address: slot.data, length, writable: out === null }]),
-      { address: slot.status, length: 1, writable: true },
-    ]);
+    const head = this.driver.rings
+      .get(queue)!
+      .add([
+        { address: slot.header, length: BLOCK_REQUEST_BYTES, writable: false },
+        ...(length === 0 ? [] : [{ address: slot.data, length, writable: out === null }]),
+        { address: slot.status, length: 1, writable: true },
+      ]);
     const done = new Promise<Uint8Array>((resolve, reject) => {
-      this.#pending.set(head, { slot, length: inBytes, resolve, reject });
+      this.#pending[queue]!.set(head, { slot, length: inBytes, resolve, reject });
     });
-    this.driver.kick(0);
+    this.driver.kick(queue);
     return done;
+  }
+
+  /** The queue whose turn it is, or the next with room; -1 when there is none. */
+  #roomyQueue(): number {
+    for (let i = 0; i < this.queues; i++) {
+      const queue = (this.#nextQueue + i) % this.queues;
+      const ring = this.driver.rings.get(queue);
+      if (ring !== undefined && ring.free >= this.#chainDescriptors) return queue;
+    }
+    return -1;
   }
 
   #writeHeader(slot: Slot, type: number, sector: number): void {
@@ -181,11 +309,15 @@ export class BlockDriver {
 
   /** Takes what the device handed back; the interrupt handler. Used lengths are not relied on (LEG-BLK-08). */
   poll(): void {
-    const ring = this.driver.rings.get(0);
+    for (const [queue, pending] of this.#pending.entries()) this.#pollQueue(queue, pending);
+  }
+
+  #pollQueue(queue: number, inFlight: Map<number, Pending>): void {
+    const ring = this.driver.rings.get(queue);
     for (let used = ring?.take() ?? null; used !== null; used = ring!.take()) {
-      const pending = this.#pending.get(used.head);
+      const pending = inFlight.get(used.head);
       if (pending === undefined) continue;
-      this.#pending.delete(used.head);
+      inFlight.delete(used.head);
       const { slot } = pending;
       const { ram } = this.driver.memory;
       const status = ram.read(slot.status, 1)[0]!;
@@ -201,13 +333,22 @@ export class BlockDriver {
   }
 
   #onConfig(): void {
-    if (this.driver.needsReset) this.#fail(new DeviceFailedError('the device asks to be reset'));
+    if (this.driver.needsReset) {
+      this.#fail(new DeviceFailedError('the device asks to be reset'));
+      return;
+    }
+    const capacity = this.driver.readField(blockConfig, 'capacity');
+    const before = this.#capacity;
+    this.#capacity = capacity;
+    if (before >= 0 && before !== capacity) this.#options.onResize?.(capacity);
   }
 
   #fail(error: Error): void {
     this.#failed = error;
-    for (const { reject } of this.#pending.values()) reject(error);
-    this.#pending.clear();
+    for (const inFlight of this.#pending) {
+      for (const { reject } of inFlight.values()) reject(error);
+      inFlight.clear();
+    }
     for (const wake of this.#waiting.splice(0)) wake();
   }
 }

@@ -2,9 +2,13 @@ import { entropyQueue } from '../../virtio/layout/index.ts';
 import { DeviceFailedError } from '../errors.ts';
 import type { DmaMemory } from '../memory.ts';
 import type { Transport } from '../transport/transport.ts';
-import { VirtioDriver } from '../virtio-driver.ts';
+import { type BringUpOptions, VirtioDriver } from '../virtio-driver.ts';
 
 const BUFFER_BYTES = 4096;
+
+export interface EntropyDriverOptions {
+  readonly ringFeatures?: BringUpOptions['ringFeatures'];
+}
 
 /** A driver for the entropy device, on any transport: one buffer in flight at a time. */
 export class EntropyDriver {
@@ -13,10 +17,14 @@ export class EntropyDriver {
   #pending: { resolve(length: number): void; reject(error: Error): void } | null = null;
 
   /** Brings the device up. @throws NoDeviceError, DeviceFailedError */
-  constructor(transport: Transport, memory: DmaMemory) {
+  constructor(transport: Transport, memory: DmaMemory, { ringFeatures }: EntropyDriverOptions = {}) {
     this.driver = new VirtioDriver(transport, memory);
     this.driver.bringUp(
-      { features: [], queues: [entropyQueue.request] },
+      {
+        features: [],
+        queues: [entropyQueue.request],
+        ...(ringFeatures === undefined ? {} : { ringFeatures }),
+      },
       { queue: () => this.poll(), config: () => this.#onConfig() },
     );
     this.#buffer = memory.allocate(BUFFER_BYTES);

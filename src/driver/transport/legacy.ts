@@ -8,7 +8,7 @@ import {
   NO_VECTOR,
   QUEUE_ADDRESS_UNIT,
 } from '../../virtio/layout/index.ts';
-import { DeviceFailedError, NoDeviceError } from '../errors.ts';
+import { DeviceFailedError, NoDeviceError, ResourceError } from '../errors.ts';
 import type { FoundFunction } from '../pci.ts';
 import type { RingPlace } from '../ring.ts';
 import { CONFIG_VECTOR, resetDevice, TransportInterrupts } from './interrupts.ts';
@@ -95,13 +95,23 @@ export class LegacyTransport implements Transport {
     return this.#get(legacyHeader.queueSize);
   }
 
+  /** @throws ResourceError for a ring whose page has no number here: 0 stands for no queue (LEG-VQ-02). */
   setUpQueue(index: number, _size: number, place: RingPlace): void {
+    const page = place.descriptor / QUEUE_ADDRESS_UNIT;
+    if (!Number.isInteger(page) || page <= 0 || page > maskOf(legacyHeader.queueAddress.width))
+      throw new ResourceError(
+        `a ring at 0x${place.descriptor.toString(16)}: wants page 1 to 2^32 - 1 of ${QUEUE_ADDRESS_UNIT} bytes`,
+      );
     this.#set(legacyHeader.queueSelect, index);
     if (this.#get(legacyHeader.queueAddress) !== 0)
       throw new DeviceFailedError(`queue ${index} is in use already`);
-    this.#set(legacyHeader.queueAddress, place.descriptor / QUEUE_ADDRESS_UNIT);
+    this.#set(legacyHeader.queueAddress, page);
     if (this.#interrupts.messages)
       this.#setVector(legacyVectors.queueMsixVector, this.#interrupts.queueVector);
+  }
+
+  resetQueue(index: number): never {
+    throw new DeviceFailedError(`queue ${index}: the legacy interface resets whole devices only`);
   }
 
   /** PCI-MSIX-14: read back what was asked for. */

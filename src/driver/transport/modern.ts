@@ -1,41 +1,32 @@
 import { type Bus, FOUR_GIB, type Register, type Width } from '../../core/index.ts';
-import { capabilityId } from '../../pci/layout/index.ts';
 import {
   commonConfig,
   FEATURE_WORDS,
+  feature,
+  hasFeature,
   NO_VECTOR,
+  NOTIFICATION_BYTES,
+  NOTIFICATION_DATA_BYTES,
+  notification,
   notifyCapability,
-  structureCapability,
   structureType,
 } from '../../virtio/layout/index.ts';
 import { DeviceFailedError, NoDeviceError } from '../errors.ts';
 import type { FoundFunction } from '../pci.ts';
 import type { RingPlace } from '../ring.ts';
 import { CONFIG_VECTOR, resetDevice, TransportInterrupts } from './interrupts.ts';
-import type { InterruptHandlers, Transport, TransportOptions } from './transport.ts';
+import { findStructure, type Structure } from './structures.ts';
+import {
+  type InterruptHandlers,
+  MAX_RESET_READS,
+  type Transport,
+  type TransportOptions,
+} from './transport.ts';
 
-/** Guest-physical address and length in bytes of a structure. */
-interface Structure {
+/** Where a queue is kicked, and by what name. */
+interface Doorbell {
   readonly address: number;
-  readonly length: number;
-  /** Where its capability stands. */
-  readonly capability: number;
-}
-
-/** The first usable structure of a type (PCI-CAP-08); unknown types and BARs are passed over (PCI-CAP-07, PCI-CAP-10). */
-function findStructure(bus: Bus, fn: FoundFunction, type: number): Structure | null {
-  for (const { id, offset: capability } of fn.capabilities) {
-    if (id !== capabilityId.vendorSpecific) continue;
-    const read = (register: Register) =>
-      bus.configRead(fn.address, capability + register.offset, register.width as Width);
-    if (read(structureCapability.structureType) !== type) continue;
-    const bar = fn.bars.find(({ index }) => index === read(structureCapability.bar));
-    const offset = read(structureCapability.offset);
-    const length = read(structureCapability.length);
-    if (bar === undefined || bar.kind === 'io' || bar.address === 0 || offset + length > bar.size) continue;
-    return { address: bar.address + offset, length, capability };
-  }
-  return null;
+  readonly name: number;
 }
 
 /** The virtio 1.x interface. */
@@ -50,7 +41,9 @@ export class ModernTransport implements Transport {
   readonly #isr: Structure;
   readonly #device: Structure | null;
   readonly #multiplier: number;
-  readonly #notifyAddresses = new Map<number, number>();
+  readonly #doorbells = new Map<number, Doorbell>();
+  #notificationData = false;
+  #configData = false;
   readonly #interrupts: TransportInterrupts;
 
   /** @throws NoDeviceError when a structure that every device has is missing (LEG-DET-05). */
@@ -105,6 +98,8 @@ export class ModernTransport implements Transport {
       this.#set(commonConfig.driverFeatureSelect, word);
       this.#set(commonConfig.driverFeature, value);
     }
+    this.#notificationData = hasFeature(words, feature.notificationData);
+    this.#configData = hasFeature(words, feature.notificationConfigData);
   }
 
   queueSize(index: number): number {
@@ -126,11 +121,31 @@ export class ModernTransport implements Transport {
     }
     if (this.#interrupts.messages)
       this.#setVector(commonConfig.queueMsixVector, this.#interrupts.queueVector);
-    this.#notifyAddresses.set(
-      index,
-      this.#notify.address + this.#get(commonConfig.queueNotifyOffset) * this.#multiplier,
-    );
+    this.#doorbells.set(index, this.#doorbell(index));
     this.#set(commonConfig.queueEnable, 1);
+  }
+
+  /** Of the selected queue. @throws DeviceFailedError when it lies outside its structure (PCI-NOT-05, PCI-NOT-09). */
+  #doorbell(index: number): Doorbell {
+    const offset = this.#get(commonConfig.queueNotifyOffset) * this.#multiplier;
+    if (offset + this.#notificationBytes > this.#notify.length)
+      throw new DeviceFailedError(`queue ${index} is kicked at ${offset}, outside its structure`);
+    const name = this.#configData ? this.#get(commonConfig.queueNotifConfigData) : index;
+    return { address: this.#notify.address + offset, name };
+  }
+
+  get #notificationBytes() {
+    return this.#notificationData ? NOTIFICATION_DATA_BYTES : NOTIFICATION_BYTES;
+  }
+
+  resetQueue(index: number): void {
+    this.#set(commonConfig.queueSelect, index);
+    this.#set(commonConfig.queueReset, 1);
+    for (let reads = 0; this.#get(commonConfig.queueReset) !== 0; reads++)
+      if (reads === MAX_RESET_READS)
+        throw new DeviceFailedError(`the device does not finish the reset of queue ${index}`);
+    if (this.#get(commonConfig.queueEnable) !== 0)
+      throw new DeviceFailedError(`queue ${index} is still enabled after its reset (PCI-COM-13)`);
   }
 
   /** PCI-MSIX-14: read back what was asked for. */
@@ -140,8 +155,10 @@ export class ModernTransport implements Transport {
       throw new DeviceFailedError(`the device cannot map vector ${vector}`);
   }
 
-  notify(index: number): void {
-    this.#bus.memoryWrite(this.#notifyAddresses.get(index)!, 2, index);
+  notify(index: number, position: number): void {
+    const { address, name } = this.#doorbells.get(index)!;
+    const next = this.#notificationData ? position * 2 ** (8 * notification.next.offset) : 0;
+    this.#bus.memoryWrite(address, this.#notificationBytes, next + name);
   }
 
   readConfig(offset: number, width: Width): number {

@@ -35,7 +35,13 @@ export interface Transport {
   queueSize(index: number): number;
   /** Tells the device where a ring is and what interrupts for it. */
   setUpQueue(index: number, size: number, place: RingPlace): void;
-  notify(index: number): void;
+  /**
+   * Takes one queue down, and returns when the device shows that it is (PCI-COM-24). Wants RING_RESET to be accepted.
+   * @throws DeviceFailedError when that never comes, or the interface has no such thing.
+   */
+  resetQueue(index: number): void;
+  /** Kicks. @param position where the next entry goes, 16 bits, for a device that wants to know (NOTIFICATION_DATA). */
+  notify(index: number, position: number): void;
   /** Device configuration, in the device's byte order, at the field's own width. */
   readConfig(offset: number, width: Width): number;
   writeConfig(offset: number, width: Width, value: number): void;

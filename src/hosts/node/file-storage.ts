@@ -1,6 +1,6 @@
 import { read, type Stats, write } from 'node:fs';
 import { access, constants, type FileHandle, open, stat } from 'node:fs/promises';
-import type { ViewCache } from '../../core/index.ts';
+import { ViewCache } from '../../core/index.ts';
 import { SECTOR_BYTES, type Storage, type Transfer } from '../../virtio/index.ts';
 import { BounceBuffers } from './bounce-buffers.ts';
 import {
@@ -65,6 +65,8 @@ export class FileStorage implements Storage {
   readonly readOnly: boolean;
   readonly #handle: FileHandle;
   readonly #buffers: BounceBuffers;
+  /** As long as a buffer. */
+  readonly #zeros: ViewCache;
   #inFlight = 0;
   /** A transfer's end is being told: what it starts in turn, such as making a write stable, belongs to it. */
   #ending = false;
@@ -76,10 +78,9 @@ export class FileStorage implements Storage {
     this.length = length;
     this.readOnly = options.readOnly ?? false;
     this.#handle = handle;
-    this.#buffers = new BounceBuffers(
-      options.concurrency ?? CONCURRENCY,
-      Math.min(options.chunkBytes ?? CHUNK_BYTES, length),
-    );
+    const bufferBytes = Math.min(options.chunkBytes ?? CHUNK_BYTES, length);
+    this.#buffers = new BounceBuffers(options.concurrency ?? CONCURRENCY, bufferBytes);
+    this.#zeros = new ViewCache(new Uint8Array(bufferBytes));
   }
 
   /**
@@ -115,6 +116,15 @@ export class FileStorage implements Storage {
       await this.#handle.sync();
       return true;
     });
+  }
+
+  /** Writes zeros: Node has no call that would give a range back to the file system. */
+  discard(transfer: Transfer): void {
+    this.writeZeroes(transfer);
+  }
+
+  writeZeroes(transfer: Transfer): void {
+    this.#run(transfer, () => (this.readOnly ? Promise.resolve(false) : this.#writeZeroes(transfer)));
   }
 
   /** Waits for the transfers in flight, then closes the file. Transfers that come later fail. */
@@ -160,6 +170,15 @@ export class FileStorage implements Storage {
     return this.#pieces(transfer, async (buffer, at, length) => {
       if (!(await ready(transfer, () => transfer.take(at, buffer.bytes, 0, length)))) return false;
       await this.#whole('write', buffer, transfer.offset + at, length);
+      return true;
+    });
+  }
+
+  /** Nothing asks guest memory on the way, so each piece asks whether a reset has taken the request back. */
+  async #writeZeroes(transfer: Transfer): Promise<boolean> {
+    return this.#pieces(transfer, async (_, at, length) => {
+      if (!transfer.live) return false;
+      await this.#whole('write', this.#zeros, transfer.offset + at, length);
       return true;
     });
   }

@@ -65,7 +65,8 @@ export class V86Board implements Stateful {
   watchWrites(dma: DmaDomain): () => void {
     const before = dma.observer;
     dma.observer = (start, length) => {
-      this.bus.ram.dirty(start, start + length);
+      const physical = dma.physical(start);
+      this.bus.ram.dirty(physical, physical + length);
       before?.(start, length);
     };
     return () => {

@@ -30,6 +30,8 @@ export interface LegacyBackend extends Stateful {
   setBusMaster(on: boolean): void;
   /** The guest's function was reset. */
   reset(): void;
+  /** Gives what the host lent back: vectors, a line. Nothing reaches the guest any more. */
+  release(): void;
 }
 
 /** A function that the translator cannot use, or that does not answer as it must. */

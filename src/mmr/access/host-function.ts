@@ -6,6 +6,7 @@ import {
   capabilityHeader,
   capabilityId,
   command,
+  EXTENDED_START,
   MSIX_ENTRY_BYTES,
   messageControl,
   msixCapability,
@@ -15,9 +16,8 @@ import {
 } from '../../pci/layout/index.ts';
 import { TranslatorError } from './backend.ts';
 
-/** Capability lists are this long at most: 192 bytes of ordinary, 3840 of extended space, four bytes each. */
+/** An ordinary capability list is this long at most: 192 bytes, four each. */
 const MAX_CAPABILITIES = 48;
-const MAX_EXTENDED = 960;
 
 /** The host's view of the function behind the translator: configuration space through the bus, nothing else. */
 export class HostFunction {
@@ -55,8 +55,9 @@ export class HostFunction {
   /** Offsets of the extended capabilities with that id, in list order. Lists that loop end. */
   findExtended(id: number): number[] {
     const found: number[] = [];
-    let at = 0x100;
-    for (let seen = 0; at >= 0x100 && seen < MAX_EXTENDED; seen++) {
+    const seen = new Set<number>();
+    for (let at = EXTENDED_START; at >= EXTENDED_START && !seen.has(at); ) {
+      seen.add(at);
       const header = this.bus.configRead(this.address, at, 4);
       if (header === 0 || header === 0xffffffff) break;
       const { id: each, next } = unpackExtendedHeader(header);
@@ -146,8 +147,9 @@ export class HostMessages {
       this.#host.write(msixCapability.messageControl, on ? messageControl.enable : 0, this.#at);
   }
 
+  /** Once more does nothing: a vector that was given back may be another's by then. */
   release(): void {
     this.enable(false);
-    for (const message of this.#messages) message.release();
+    for (const message of this.#messages.splice(0)) message.release();
   }
 }

@@ -1,3 +1,4 @@
 export * from './alternatives.ts';
 export * from './capability.ts';
 export * from './draft.ts';
+export * from './identity.ts';

@@ -1,19 +1,12 @@
-import {
-  expectSame,
-  FOUR_GIB,
-  type State,
-  type Task,
-  type ViewCache,
-  VirtiolabError,
-} from '../../core/index.ts';
+import { expectSame, FOUR_GIB, type State, VirtiolabError } from '../../core/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
-import { DeviceConfig } from '../config.ts';
+import type { DeviceConfig } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';
 import {
   BLOCK_BARRIER,
   BLOCK_ID_BYTES,
   BLOCK_REQUEST_BYTES,
-  blockConfig,
+  type blockConfig,
   blockFeature,
   blockRequest,
   blockRequestType,
@@ -22,153 +15,51 @@ import {
   SECTOR_BYTES,
 } from '../layout/index.ts';
 import type { Chain } from '../queue/chain.ts';
-import type { Storage, Transfer } from '../storage.ts';
-
-/** A storage whose length is no whole number of sectors. */
-export class StorageSizeError extends VirtiolabError {
-  readonly lengthBytes: number;
-
-  constructor(lengthBytes: number) {
-    super(
-      `storage of ${lengthBytes} bytes: wants a whole number of ${SECTOR_BYTES}-byte sectors, at least one`,
-    );
-    this.lengthBytes = lengthBytes;
-  }
-}
-
-export interface BlockOptions {
-  readonly storage: Storage;
-  /** What GET_ID answers; at most 20 bytes of ASCII. */
-  readonly serial?: string;
-  /** Descriptors of the queue. */
-  readonly queueSize?: number;
-}
-
-/** Two descriptors of a full queue's chain are header and status. */
-const segmentMax = (queueSize: number) => Math.max(1, queueSize - 2);
-
-/** CHS values as drives give them that do not have any (at most 16383 cylinders of 16 heads of 63 sectors). */
-function geometry(sectors: number): { cylinders: number; heads: number; sectors: number } {
-  return { cylinders: Math.min(16383, Math.max(2, Math.floor(sectors / (16 * 63)))), heads: 16, sectors: 63 };
-}
-
-/** One request: parsed from its chain, run by the scheduler, ended by the storage. Pooled. */
-class Request implements Task, Transfer {
-  readonly label = 'block request';
-  offset = 0;
-  length = 0;
-  chain: Chain | null = null;
-  type = 0;
-  /** Status to be given instead of running; null for a good request. */
-  refused: number | null = null;
-  /** A write in writethrough mode that still has to be made stable. */
-  #stabilise = false;
-  #ok = false;
-  readonly #owner: BlockDevice;
-
-  constructor(owner: BlockDevice) {
-    this.#owner = owner;
-  }
-
-  run(): void {
-    const { storage, device } = this.#owner;
-    if (!this.chain!.live) return;
-    // Bus mastering may have gone off since the chain was taken.
-    if (!device.dmaEnabled) {
-      device.whenDma(this);
-      return;
-    }
-    this.#stabilise = this.type === blockRequestType.out && !this.#owner.writeback;
-    if (this.refused !== null) this.#owner.finish(this, this.refused);
-    else if (this.type === blockRequestType.in) storage.read(this);
-    else if (this.type === blockRequestType.out) storage.write(this);
-    else if (this.type === blockRequestType.getId) this.done(this.#owner.giveId(this));
-    else storage.flush(this);
-  }
-
-  give(
-    at: number,
-    source: Uint8Array,
-    sourceOffset: number,
-    length: number,
-    views?: ViewCache | null,
-  ): boolean {
-    return (
-      this.#owner.device.dmaEnabled && this.chain!.write(at, source, sourceOffset, length, views ?? null)
-    );
-  }
-
-  take(at: number, target: Uint8Array, targetOffset: number, length: number): boolean {
-    return (
-      this.#owner.device.dmaEnabled &&
-      this.chain!.read(BLOCK_REQUEST_BYTES + at, target, targetOffset, length)
-    );
-  }
-
-  whenReady(step: () => void): void {
-    this.#owner.device.whenDma({ label: 'block transfer', run: step });
-  }
-
-  done(ok: boolean): void {
-    if (ok && this.#stabilise) {
-      this.#stabilise = false;
-      this.#owner.storage.flush(this);
-      return;
-    }
-    this.#ok = ok;
-    this.#owner.device.whenDma(this.#finish);
-  }
-
-  readonly #finish: Task = {
-    label: 'block completion',
-    run: () => this.#owner.finish(this, this.#ok ? blockStatus.ok : blockStatus.ioError),
-  };
-}
+import type { Storage } from '../storage.ts';
+import { BarrierOrder } from './block-barriers.ts';
+import { type BlockOptions, blockConfigOf, blockFeatures, setCapacity } from './block-config.ts';
+import { BlockRequest } from './block-request.ts';
+import { segmentCommands } from './block-segments.ts';
 
 /**
- * The block device (chapter Block Device): IN, OUT, FLUSH and its legacy twin, GET_ID, a cache mode that the driver may
- * switch. Requests are taken as streams of bytes, so any framing works; what a guest gets wrong ends as a status byte.
+ * The block device (chapter Block Device): IN, OUT, FLUSH and its legacy twin, GET_ID, DISCARD, WRITE_ZEROES and
+ * SECURE_ERASE where the storage can, a cache mode that the driver may switch, a capacity that may change. Requests are
+ * taken as streams of bytes, so any framing works; what a guest gets wrong ends as a status byte. Requests of all queues
+ * end in any order.
  */
 export class BlockDevice implements DeviceBehaviour {
   readonly type = 'block';
   readonly features: readonly number[];
+  readonly legacyFeatures: readonly number[];
   readonly config: DeviceConfig<typeof blockConfig>;
   readonly queueSizes: readonly number[];
   readonly storage: Storage;
   device!: VirtioDevice;
+  readonly #segmentMax: number;
   readonly #id = new Uint8Array(BLOCK_ID_BYTES);
-  readonly #free: Request[] = [];
+  readonly #free: BlockRequest[] = [];
+  /** What the driver has been shown of the storage. */
+  #shownBytes = 0;
+  readonly #labels: readonly string[];
+  /** By queue: what barriers order is the requests of one queue. */
+  readonly #orders: readonly BarrierOrder<BlockRequest>[];
 
-  /** @throws StorageSizeError, VirtiolabError for a serial that is too long. */
+  /** @throws StorageSizeError, BlockOptionError, VirtiolabError for a serial that is too long. */
   constructor(options: BlockOptions) {
-    const { storage, serial = 'virtiolab', queueSize = 256 } = options;
-    if (storage.length === 0 || storage.length % SECTOR_BYTES !== 0)
-      throw new StorageSizeError(storage.length);
+    const { storage, serial = 'virtiolab', queueSize = 256, queues = 1 } = options;
     if (serial.length > BLOCK_ID_BYTES)
       throw new VirtiolabError(`serial ${JSON.stringify(serial)}: at most ${BLOCK_ID_BYTES} characters`);
-    this.storage = storage;
-    this.queueSizes = [queueSize];
-    this.features = [
-      blockFeature.segmentMax,
-      blockFeature.geometry,
-      ...(storage.readOnly ? [blockFeature.readOnly] : []),
-      blockFeature.blockSize,
-      blockFeature.flush,
-      blockFeature.topology,
-      blockFeature.configWriteCache,
-    ];
     for (let i = 0; i < serial.length; i++) this.#id[i] = serial.charCodeAt(i);
-    this.config = new DeviceConfig(blockConfig);
-    const sectors = storage.length / SECTOR_BYTES;
-    this.config.set('capacity', sectors);
-    this.config.set('segmentMax', segmentMax(queueSize));
-    const chs = geometry(sectors);
-    this.config.set('cylinders', chs.cylinders);
-    this.config.set('heads', chs.heads);
-    this.config.set('sectors', chs.sectors);
-    this.config.set('blockSize', SECTOR_BYTES);
-    this.config.set('minimumIoSize', 1);
-    this.config.set('numQueues', this.queueSizes.length);
+    this.storage = storage;
+    this.features = blockFeatures(options);
+    this.legacyFeatures = options.barriers === true ? [blockFeature.barrier] : [];
+    this.config = blockConfigOf(options, this.features);
+    this.#segmentMax = this.config.get('segmentMax');
+    this.queueSizes = new Array(queues).fill(queueSize);
+    const start = (request: BlockRequest) => this.device.scheduler.submit(request);
+    this.#labels = this.queueSizes.map((_, i) => `block request${i === 0 ? '' : ` of queue ${i}`}`);
+    this.#orders = this.queueSizes.map(() => new BarrierOrder(start));
+    this.measure();
     this.reset();
   }
 
@@ -176,14 +67,50 @@ export class BlockDevice implements DeviceBehaviour {
     this.device = device;
   }
 
+  /** Shows the storage's length without telling anybody: for a length that changed before there was a driver. */
+  measure(): void {
+    setCapacity(this.config, this.storage.length);
+    this.#shownBytes = this.storage.length;
+  }
+
+  /**
+   * The storage has become longer or shorter: shows its length and tells the driver (BLK-OP-15). Requests that lie beyond
+   * the end by now fail. @throws StorageSizeError
+   */
+  resize(): void {
+    this.measure();
+    this.device.configChanged();
+  }
+
+  /** Sectors that the driver has been shown. */
+  get capacity(): number {
+    return this.#shownBytes / SECTOR_BYTES;
+  }
+
+  /** Bytes that a request may reach: what the driver was shown, as far as the storage still has it. */
+  get reachBytes(): number {
+    return Math.min(this.#shownBytes, this.storage.length);
+  }
+
   /** Writes may stay in a cache until a flush. */
   get writeback(): boolean {
     return this.config.get('writeback') !== 0;
   }
 
+  /** Writes are stable when they end (BLK-OP-22): the driver chose so, or cannot flush. */
+  get stableWrites(): boolean {
+    const { device } = this;
+    return device.has(blockFeature.configWriteCache) ? !this.writeback : !device.has(blockFeature.flush);
+  }
+
   /** Power-on and reset state: writeback, to be switched by the driver. */
   reset(): void {
     this.#setWriteback(1);
+    for (const order of this.#orders) order.forgetDead();
+  }
+
+  queueReset(index: number): void {
+    this.#orders[index]!.forgetDead();
   }
 
   /** BLK-INIT-10: CONFIG_WCE without FLUSH starts as writethrough; the driver may switch it from here on. */
@@ -200,6 +127,8 @@ export class BlockDevice implements DeviceBehaviour {
     const { device } = this;
     if (!device.has(blockFeature.configWriteCache))
       this.#setWriteback(device.has(blockFeature.flush) ? 1 : 0);
+    if (this.storage.readOnly && !device.has(blockFeature.readOnly))
+      device.report('driver', 'BLK-OP-04', 'RO was offered and not accepted');
   }
 
   #setWriteback(value: 0 | 1): void {
@@ -207,29 +136,56 @@ export class BlockDevice implements DeviceBehaviour {
   }
 
   handle(chain: Chain): void {
-    if (this.device.legacyDriver && !this.device.has(feature.anyLayout)) this.#checkFraming(chain);
-    const request = this.#free.pop() ?? new Request(this);
+    this.#checkFraming(chain);
+    const request = this.#free.pop() ?? new BlockRequest(this);
     request.chain = chain;
+    request.label = this.#labels[chain.queue]!;
     request.refused = this.#parse(request, chain);
-    this.device.scheduler.submit(request);
+    if (this.device.has(blockFeature.barrier)) this.#orders[chain.queue]!.submit(request);
+    else this.device.scheduler.submit(request);
   }
 
-  /** LEG-BLK-15: without ANY_LAYOUT the header and the status are descriptors of their own. Served all the same. */
+  /** What a driver may not do, and what is served all the same. */
   #checkFraming(chain: Chain): void {
+    const { device } = this;
     const { count, lengths } = chain;
-    if (lengths[0] !== BLOCK_REQUEST_BYTES || lengths[count - 1] !== 1)
-      this.device.report(
+    // LEG-BLK-15: without ANY_LAYOUT the header and the status are descriptors of their own.
+    if (device.legacyDriver && !device.has(feature.anyLayout))
+      if (lengths[0] !== BLOCK_REQUEST_BYTES || lengths[count - 1] !== 1)
+        device.report(
+          'driver',
+          'LEG-BLK-15',
+          'framing that wants ANY_LAYOUT, which was not accepted',
+          chain.head,
+        );
+    if (this.#exceedsLimits(chain))
+      device.report(
         'driver',
-        'LEG-BLK-15',
-        'framing that wants ANY_LAYOUT, which was not accepted',
+        'BLK-OP-09',
+        'more or longer buffers of data than the device takes',
         chain.head,
       );
+    if (chain.queue > 0 && !device.has(blockFeature.multiQueue))
+      device.report('driver', 'BF-FEAT-03', 'a request of a queue that only MQ gives', chain.queue);
+  }
+
+  /** Whether SEG_MAX or SIZE_MAX are disregarded. Two buffers may be header and status. */
+  #exceedsLimits({ count, lengths }: Chain): boolean {
+    const { device, config } = this;
+    if (count - 2 > this.#segmentMax && device.has(blockFeature.segmentMax)) return true;
+    if (!device.has(blockFeature.sizeMax)) return false;
+    const most = config.get('sizeMax');
+    for (let i = 0; i < count; i++) if (lengths[i]! > most) return true;
+    return false;
   }
 
   /** Fills the request in. @returns null, or the status with which it is refused. */
-  #parse(request: Request, chain: Chain): number | null {
+  #parse(request: BlockRequest, chain: Chain): number | null {
     request.offset = request.length = 0;
     request.type = -1;
+    request.command = null;
+    request.barrier = false;
+    const { device } = this;
     const view = chain.header(BLOCK_REQUEST_BYTES);
     if (view === null)
       return this.#refuse(
@@ -238,11 +194,14 @@ export class BlockDevice implements DeviceBehaviour {
         chain.readableBytes,
       );
     const at = chain.headerAt;
-    const little = this.device.littleEndian;
+    const little = device.littleEndian;
     let type = view.getUint32(at + blockRequest.type.offset, little);
-    // LEG-BLK-11: requests end in the order asked for without help; the bit is no part of the type.
-    if (this.device.legacyDriver) type &= ~BLOCK_BARRIER;
-    if (this.device.legacyDriver && type === blockRequestType.flushOut) type = blockRequestType.flush;
+    if (device.legacyDriver) {
+      // LEG-BLK-11: the bit is no part of the type, and says nothing where BARRIER was not accepted.
+      request.barrier = (type & BLOCK_BARRIER) !== 0;
+      type = (type & ~BLOCK_BARRIER) >>> 0;
+      if (type === blockRequestType.flushOut) type = blockRequestType.flush;
+    }
     request.type = type;
     const word0 = view.getUint32(at + blockRequest.sectorLow.offset, little);
     const word1 = view.getUint32(at + blockRequest.sectorHigh.offset, little);
@@ -253,26 +212,16 @@ export class BlockDevice implements DeviceBehaviour {
       if (refused !== null || !this.storage.readOnly) return refused;
       return this.#refuse('BLK-OP-16', 'a write to a read-only device', sector);
     }
-    if (type === blockRequestType.flush) {
-      if (sector !== 0) this.device.report('driver', 'BLK-OP-05', 'a flush with a sector', sector);
-      return null;
-    }
-    if (type === blockRequestType.getId) {
-      if (chain.writableBytes >= BLOCK_ID_BYTES + 1) return null;
-      return this.#refuse(
-        'BLK-OP-08',
-        `an id buffer of ${chain.writableBytes - 1} bytes`,
-        chain.writableBytes - 1,
-      );
-    }
-    return blockStatus.unsupported;
+    if (type === blockRequestType.flush) return this.#checkFlush(chain, sector);
+    if (type === blockRequestType.getId) return this.#checkId(chain);
+    return this.#parseSegments(request, chain);
   }
 
   /** Checks place and length of a data transfer. */
-  #range(request: Request, sector: number, length: number): number | null {
+  #range(request: BlockRequest, sector: number, length: number): number | null {
     if (length < 0 || length % SECTOR_BYTES !== 0)
       return this.#refuse('BLK-OP-06', `${length} bytes of data, not a multiple of ${SECTOR_BYTES}`, length);
-    if (sector * SECTOR_BYTES + length > this.storage.length)
+    if (sector * SECTOR_BYTES + length > this.reachBytes)
       return this.#refuse(
         'BLK-OP-03',
         `sector ${sector} and ${length} bytes lie beyond the capacity`,
@@ -283,22 +232,57 @@ export class BlockDevice implements DeviceBehaviour {
     return null;
   }
 
+  #checkFlush(chain: Chain, sector: number): null {
+    const data = chain.readableBytes - BLOCK_REQUEST_BYTES + Math.max(0, chain.writableBytes - 1);
+    if (sector !== 0) this.device.report('driver', 'BLK-OP-05', 'a flush with a sector', sector);
+    if (data !== 0) this.device.report('driver', 'BLK-OP-05', 'a flush with data', data);
+    return null;
+  }
+
+  /** Too long a buffer gets the id at its start. */
+  #checkId(chain: Chain): number | null {
+    const bytes = chain.writableBytes - 1;
+    if (bytes === BLOCK_ID_BYTES) return null;
+    const refused = this.#refuse('BLK-OP-08', `an id buffer of ${bytes} bytes`, bytes);
+    return bytes < BLOCK_ID_BYTES ? refused : null;
+  }
+
+  /** Requests with a row of segments. What is of no such type either is unsupported, as is what was not offered. */
+  #parseSegments(request: BlockRequest, chain: Chain): number | null {
+    const command = segmentCommands[request.type];
+    if (command === undefined || !this.features.includes(command.feature)) return blockStatus.unsupported;
+    if (!this.device.has(command.feature)) {
+      this.device.report('driver', 'BF-FEAT-03', 'a request whose feature was not accepted', request.type);
+      return blockStatus.unsupported;
+    }
+    const capacity = this.reachBytes / SECTOR_BYTES;
+    const fault = request.segments.read(chain, command, this.config, capacity);
+    request.command = command;
+    if (fault === null) return null;
+    this.device.report('driver', fault.clause, fault.message, fault.value);
+    return fault.status;
+  }
+
   #refuse(clause: string, message: string, value: number): number {
     this.device.report('driver', clause, message, value);
     return blockStatus.ioError;
   }
 
   /** Answers GET_ID. */
-  giveId(request: Request): boolean {
+  giveId(request: BlockRequest): boolean {
     return request.give(0, this.#id, 0, BLOCK_ID_BYTES);
   }
 
   /** Writes the status, the last writable byte, and hands the chain back. */
-  finish(request: Request, status: number): void {
+  finish(request: BlockRequest, status: number): void {
     const chain = request.chain!;
+    if (chain.live) this.#handBack(chain, request, status);
     request.chain = null;
+    this.#orders[chain.queue]!.ended(request);
     this.#free.push(request);
-    if (!chain.live) return;
+  }
+
+  #handBack(chain: Chain, request: BlockRequest, status: number): void {
     const last = chain.writableBytes - 1;
     if (!chain.writeLast(status)) {
       this.device.report('driver', 'LEG-BLK-15', 'no status byte that can be written', chain.head);
@@ -313,15 +297,19 @@ export class BlockDevice implements DeviceBehaviour {
     );
   }
 
-  #filled(request: Request, data: number): boolean {
+  #filled(request: BlockRequest, data: number): boolean {
     return (request.type === blockRequestType.in ? request.length : BLOCK_ID_BYTES) === data;
   }
 
   save() {
-    return { type: this.type };
+    return { type: this.type, capacity: this.capacity };
   }
 
+  /** @throws StateMismatchError, also for a storage of another length: what it holds is no part of the state. */
   load(state: State): void {
-    expectSame('block device', (state as ReturnType<BlockDevice['save']>).type, this.type);
+    const saved = state as ReturnType<BlockDevice['save']>;
+    expectSame('block device', saved.type, this.type);
+    expectSame('capacity of the storage', this.storage.length / SECTOR_BYTES, saved.capacity);
+    this.#shownBytes = this.storage.length;
   }
 }

@@ -1,4 +1,4 @@
-import { registers, ro, rw } from '../../core/index.ts';
+import { lengthOf, registers, ro, rw } from '../../core/index.ts';
 
 /** Feature bits of the block device. */
 export const blockFeature = {
@@ -36,7 +36,25 @@ export const blockConfig = registers({
   writeback: rw(32, 1, 'LEG-BLK-04 BLK-OP-10', { writable: 1 }),
   unused0: ro(33, 1, 'BLK-INIT-11'),
   numQueues: ro(34, 2),
+  maxDiscardSectors: ro(36, 4),
+  maxDiscardSegments: ro(40, 4, 'BLK-OP-09'),
+  discardSectorAlignment: ro(44, 4),
+  maxWriteZeroesSectors: ro(48, 4),
+  maxWriteZeroesSegments: ro(52, 4, 'BLK-OP-09'),
+  writeZeroesMayUnmap: ro(56, 1, 'BLK-OP-21'),
+  unused1: ro(57, 1, 'BLK-INIT-11', { count: 3 }),
+  maxSecureEraseSectors: ro(60, 4),
+  maxSecureEraseSegments: ro(64, 4, 'BLK-OP-09'),
+  secureEraseSectorAlignment: ro(68, 4),
 });
+
+/** The structure ends with the fields of the last feature that is offered; up to the number of queues it always goes. */
+export const blockConfigEnd = {
+  always: blockConfig.maxDiscardSectors.offset,
+  discard: blockConfig.maxWriteZeroesSectors.offset,
+  writeZeroes: blockConfig.maxSecureEraseSectors.offset,
+  secureErase: lengthOf(blockConfig),
+} as const;
 
 export const SECTOR_BYTES = 512;
 
@@ -58,7 +76,37 @@ export const blockRequestType = {
   flush: 4,
   flushOut: 5,
   getId: 8,
+  getLifetime: 10,
+  discard: 11,
+  writeZeroes: 13,
+  secureErase: 14,
 } as const;
+
+/** Request types of zoned devices, which others refuse (BLK-OP-25). */
+export const blockZoneRequestType = {
+  append: 15,
+  report: 16,
+  open: 18,
+  close: 20,
+  finish: 22,
+  reset: 24,
+  resetAll: 26,
+} as const;
+
+/**
+ * One range of a discard, write zeroes or secure erase request, whose data is a row of them (BLK-OP-07). It is data, not
+ * a field of the request: little-endian for legacy guests too (LEG-BLK-07 names the request's fields alone).
+ */
+export const blockSegment = registers({
+  sectorLow: ro(0, 4),
+  sectorHigh: ro(4, 4),
+  sectors: ro(8, 4),
+  flags: ro(12, 4, 'BLK-OP-12 BLK-OP-17 BLK-OP-18'),
+});
+export const BLOCK_SEGMENT_BYTES = 16;
+
+/** Flag of a segment: the range may be deallocated, which only write zeroes requests may ask for (BLK-OP-18, BLK-OP-20). */
+export const BLOCK_UNMAP = 1;
 
 /** Legacy: orders a request against earlier and later ones (LEG-BLK-11). */
 export const BLOCK_BARRIER = 0x80000000;

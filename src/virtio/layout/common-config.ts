@@ -21,4 +21,8 @@ export const commonConfig = registers({
   queueDriverHigh: rw(0x2c, 4, 'PCI-LAY-03'),
   queueDeviceLow: rw(0x30, 4, 'PCI-LAY-03'),
   queueDeviceHigh: rw(0x34, 4, 'PCI-LAY-03'),
+  queueNotifConfigData: ro(0x38, 2, 'PCI-KICK-05 PCI-COM-18'),
+  queueReset: rw(0x3a, 2, 'PCI-COM-09 PCI-COM-11'),
+  adminQueueIndex: ro(0x3c, 2, 'PCI-COM-16'),
+  adminQueueNum: ro(0x3e, 2, 'PCI-COM-17'),
 });

@@ -18,7 +18,14 @@ export const feature = {
   notificationConfigData: 39,
   ringReset: 40,
   adminQueue: 41,
+  suspend: 43,
 } as const;
+
+/**
+ * A feature, and those of which it needs at least one (BF-FEAT-02, BF-FEAT-09). A feature that needs several together
+ * has a row for each.
+ */
+export type FeatureDependency = readonly [feature: number, anyOf: readonly number[]];
 
 /** Bits 0..31 are all that the legacy interface can show (LEG-LAY-10). */
 export const LEGACY_FEATURE_BITS = 32;
@@ -43,4 +50,14 @@ export function featureBits(words: Uint32Array): number[] {
   const bits: number[] = [];
   for (let bit = 0; bit < words.length * 32; bit++) if (hasFeature(words, bit)) bits.push(bit);
   return bits;
+}
+
+/** The first dependency that a set does not meet, or null. */
+export function unmetDependency(
+  words: Uint32Array,
+  dependencies: readonly FeatureDependency[],
+): FeatureDependency | null {
+  const unmet = ([bit, anyOf]: FeatureDependency) =>
+    hasFeature(words, bit) && !anyOf.some((needed) => hasFeature(words, needed));
+  return dependencies.find(unmet) ?? null;
 }

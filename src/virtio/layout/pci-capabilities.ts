@@ -30,6 +30,21 @@ export const notifyCapability = registers({
   notifyOffMultiplier: ro(16, 4, 'PCI-NOT-03'),
 });
 
+/** Structure capability whose offset and length have 64 bits: a shared memory region, named by `id`. */
+export const sharedMemoryCapability = registers({
+  ...structureCapability,
+  offsetHigh: ro(16, 4, 'PCI-SHM-01'),
+  lengthHigh: ro(20, 4, 'PCI-SHM-01'),
+});
+
+/** Vendor data: what follows is the vendor's, up to the capability's length, a multiple of 4 (PCI-VND-04). */
+export const vendorDataCapability = registers({
+  ...capabilityHeader,
+  capabilityLength: ro(2, 1, 'PCI-CAP-15 PCI-VND-04'),
+  structureType: ro(3, 1, 'PCI-CAP-02'),
+  vendorId: ro(4, 2, 'PCI-VND-03 PCI-VND-07'),
+});
+
 /** Window into the BARs through configuration space (PCI-CFGW-01..03). */
 export const pciConfigCapability = registers({
   ...structureCapability,

@@ -2,6 +2,12 @@ import { type DmaDomain, FOUR_GIB, type ViewCache } from '../../core/index.ts';
 
 const FIRST_CAPACITY = 8;
 
+/** {@link Chain.written} of a chain that is not completed. */
+export const NOT_DONE = -1;
+
+/** A chain in flight as plain data: used elements may have taken the place of its descriptors. */
+export type SavedChain = ReturnType<Chain['save']>;
+
 /**
  * A descriptor chain that the device has taken: a readable stream of bytes, then a writable one. How the driver cut them
  * into descriptors does not show (SPL-FRM-01). A chain dies with its queue's reset: it then copies nothing any more.
@@ -18,9 +24,14 @@ export class Chain {
   queue = 0;
   /** Where {@link header} begins in its view. */
   headerAt = 0;
-  /** The device's bookkeeping: place in its list of chains in flight, and order of being taken. */
-  slot = 0;
-  ticket = 0;
+  /** Descriptors of the ring that it occupies, for the ring. */
+  span = 1;
+  /** The queue's bookkeeping: neighbours in the order of being taken, and the bytes of a completion that is held back. */
+  before: Chain | null = null;
+  after: Chain | null = null;
+  written = NOT_DONE;
+  /** Kept by a {@link WaitingChains}. */
+  waiting = false;
   /** Guest-physical address, in halves, and length in bytes of each descriptor; the ring fills them in. */
   lows = new Uint32Array(FIRST_CAPACITY);
   highs = new Uint32Array(FIRST_CAPACITY);
@@ -35,6 +46,25 @@ export class Chain {
     this.readableCount = 0;
     this.live = true;
     this.#dma = dma;
+  }
+
+  save() {
+    const { head, span, written, readableCount, count } = this;
+    const cut = (words: Uint32Array) => [...words.subarray(0, count)];
+    const [lows, highs, lengths] = [cut(this.lows), cut(this.highs), cut(this.lengths)];
+    return { head, span, written, readableCount, lows, highs, lengths };
+  }
+
+  load(saved: SavedChain, dma: DmaDomain): void {
+    this.begin(saved.head, dma);
+    this.span = saved.span;
+    this.written = saved.written;
+    this.readableCount = saved.readableCount;
+    this.count = saved.lengths.length;
+    while (this.lengths.length < this.count) this.grow();
+    this.lows.set(saved.lows);
+    this.highs.set(saved.highs);
+    this.lengths.set(saved.lengths);
   }
 
   /** Bytes that the driver gave the device to read. */

@@ -1,13 +1,16 @@
 import {
   type DmaDomain,
+  expectSame,
   immediate,
   type Scheduler,
   type State,
   type Stateful,
   Work,
 } from '../../core/index.ts';
-import { Chain } from './chain.ts';
-import { pop, type Virtqueue } from './virtqueue.ts';
+import { Chain, NOT_DONE, type SavedChain } from './chain.ts';
+import { PackedQueue } from './packed.ts';
+import { SplitQueue } from './split.ts';
+import { pop, type RingMode, type Virtqueue } from './virtqueue.ts';
 
 /** What a queue needs of its device. */
 export interface QueueOwner {
@@ -21,7 +24,10 @@ export interface QueueOwner {
 
 /** Collects what several queues complete, so that each publishes and interrupts once. */
 export class Batch {
-  readonly #dirty = new Set<QueueService>();
+  /** Those from `#next` to `#end` have something to publish. It never gets shorter: nothing is allocated per batch. */
+  readonly #dirty: QueueService[] = [];
+  #next = 0;
+  #end = 0;
   #depth = 0;
 
   run(body: () => void): void {
@@ -31,30 +37,82 @@ export class Batch {
     } finally {
       this.#depth--;
     }
-    if (this.#depth === 0 && this.#dirty.size > 0) {
-      for (const queue of this.#dirty) queue.publish();
-      this.#dirty.clear();
+    if (this.#depth === 0) this.publish();
+  }
+
+  /**
+   * Publishes now what was completed so far. An interrupt may bring the driver to kick: what that completes, and what is
+   * left here, the inner call publishes.
+   */
+  publish(): void {
+    while (this.#next < this.#end) {
+      const queue = this.#dirty[this.#next++]!;
+      queue.dirty = false;
+      queue.publish();
     }
+    this.#next = this.#end = 0;
+  }
+
+  /** Nothing that was completed is to be published. */
+  get idle(): boolean {
+    return this.#depth === 0 && this.#end === 0;
   }
 
   completed(queue: QueueService): void {
     if (this.#depth === 0) queue.publish();
-    else this.#dirty.add(queue);
+    else if (!queue.dirty) {
+      queue.dirty = true;
+      this.#dirty[this.#end++] = queue;
+    }
+  }
+}
+
+/**
+ * Chains used in order that one used element can stand for: all but the last were read or written completely, as the driver
+ * takes those that are skipped to be (SPL-INO-01, PKD-EVT-03).
+ */
+class UsedRun {
+  head = 0;
+  length = 0;
+  chains = 0;
+  span = 0;
+  /** The last chain may be skipped: another may follow. */
+  open = true;
+
+  add(chain: Chain): void {
+    this.head = chain.head;
+    this.length = chain.written;
+    this.chains++;
+    this.span += chain.span;
+    this.open = chain.written === chain.writableBytes;
+  }
+
+  clear(): void {
+    this.chains = this.span = 0;
+    this.open = true;
   }
 }
 
 /** Serves one queue: takes chains when kicked, keeps those in flight, hands them back. */
 export class QueueService implements Stateful {
-  readonly ring: Virtqueue;
+  /** It is in its batch's list. */
+  dirty = false;
   readonly index: number;
   readonly #owner: QueueOwner;
   readonly #batch: Batch;
+  readonly #split: SplitQueue;
+  #packed: PackedQueue | null = null;
+  #ring: Virtqueue;
+  #dma: DmaDomain | null = null;
+  #inOrder = false;
   readonly #free: Chain[] = [];
-  readonly #inFlight: Chain[] = [];
-  /** Chains taken so far: their order outlives the reshuffling of the list in flight. */
-  #tickets = 0;
-  /** Heads that were in flight, and a kick that was pending, in a state that was loaded. */
-  #resumed: number[] = [];
+  /** Chains in flight, linked in the order of being taken. */
+  #oldest: Chain | null = null;
+  #newest: Chain | null = null;
+  #inFlight = 0;
+  readonly #run = new UsedRun();
+  /** Chains that were in flight, and a kick that was pending, in a state that was loaded. */
+  #resumed: readonly SavedChain[] = [];
   #resumedKick = false;
   /** A kick that came while DMA was off. */
   #waiting = false;
@@ -62,24 +120,58 @@ export class QueueService implements Stateful {
   /** Bound once, so that serving allocates nothing. */
   readonly #take = () => this.#takeAll();
 
-  constructor(ring: Virtqueue, index: number, owner: QueueOwner, batch: Batch) {
-    this.ring = ring;
+  /** `maxSize` in descriptors, a power of two; 0 for an absent queue. */
+  constructor(maxSize: number, index: number, owner: QueueOwner, batch: Batch) {
+    this.#split = new SplitQueue(maxSize);
+    this.#ring = this.#split;
     this.index = index;
     this.#owner = owner;
     this.#batch = batch;
   }
 
+  /** The ring in use. */
+  get ring(): Virtqueue {
+    return this.#ring;
+  }
+
   connect(subject: string, scheduler: Scheduler, dma: DmaDomain): void {
-    this.ring.attach(dma);
+    this.#dma = dma;
+    this.#split.attach(dma);
+    this.#packed?.attach(dma);
     this.#work = new Work(`${subject} queue ${this.index}`, scheduler, () => this.#serve());
+  }
+
+  /** Follows the features that were accepted. Chains of another kind of ring do not outlive it. */
+  setMode(mode: RingMode): void {
+    const packed = this.#ring !== this.#split;
+    if (mode.packed !== packed || mode.inOrder !== this.#inOrder) this.#drop();
+    if (mode.packed !== packed) this.#exchange(mode.packed);
+    this.#inOrder = mode.inOrder;
+    this.#ring.setMode(mode);
+  }
+
+  /** The other ring takes over what the driver has set up so far. */
+  #exchange(packed: boolean): void {
+    const before = this.#ring;
+    if (packed && this.#packed === null) {
+      this.#packed = new PackedQueue(this.#split.maxSize);
+      if (this.#dma !== null) this.#packed.attach(this.#dma);
+    }
+    const after = packed ? this.#packed! : this.#split;
+    after.reset();
+    if (after.takesSize(before.size)) after.size = before.size;
+    after.addresses.words.set(before.addresses.words);
+    after.ready = before.ready;
+    this.#ring = after;
   }
 
   kick(): void {
     this.#work.schedule();
   }
 
-  /** DMA is possible again: kicks that came in between are served. */
+  /** DMA is possible again: chains of a loaded state are handled, kicks that came in between are served. */
   dmaEnabled(): void {
+    if (this.#resumed.length > 0) this.#batch.run(() => this.#takeResumed());
     if (!this.#waiting) return;
     this.#waiting = false;
     this.#work.schedule();
@@ -93,30 +185,36 @@ export class QueueService implements Stateful {
 
   #takeAll(): void {
     if (this.#resumed.length > 0) this.#takeResumed();
+    const ring = this.#ring;
     // Twice the queue at most: a chain's own data may overwrite the ring that it came from.
-    for (let left = 2 * this.ring.size; left > 0 && this.#owner.mayRun && this.ring.ready; left--) {
+    for (let left = 2 * ring.size; left > 0 && this.#owner.mayRun && ring.ready; left--) {
       const chain = this.#fresh();
-      const popped = this.ring.pop(chain);
+      const popped = ring.pop(chain);
       if (popped === pop.chain) {
-        if (this.#inFlight.length < this.ring.size) this.#handle(chain);
+        if (this.#inFlight < ring.size) this.#handle(chain);
         else
           this.#owner.fail('SPL-AVL-01', 'more chains in flight than the queue has descriptors', chain.head);
         continue;
       }
       this.#free.push(chain);
       if (popped === pop.fault) this.#failRing();
-      else if (this.ring.rearm()) continue;
+      else if (ring.rearm()) continue;
       return;
     }
   }
 
   #takeResumed(): void {
-    const heads = this.#resumed;
+    const resumed = this.#resumed;
     this.#resumed = [];
-    for (const head of heads) {
+    for (const saved of resumed) {
       const chain = this.#fresh();
-      if (this.ring.repop(head, chain) === pop.chain) this.#handle(chain);
-      else this.#failRing();
+      chain.load(saved, this.#dma!);
+      if (chain.written === NOT_DONE) this.#handle(chain);
+      else {
+        chain.live = false;
+        this.#link(chain);
+        this.#useOldest();
+      }
     }
   }
 
@@ -129,68 +227,125 @@ export class QueueService implements Stateful {
   }
 
   #handle(chain: Chain): void {
-    chain.slot = this.#inFlight.length;
-    chain.ticket = this.#tickets++;
-    this.#inFlight.push(chain);
+    chain.written = NOT_DONE;
+    chain.waiting = false;
+    this.#link(chain);
     this.#owner.handle(chain);
   }
 
+  #link(chain: Chain): void {
+    chain.before = this.#newest;
+    chain.after = null;
+    if (this.#newest === null) this.#oldest = chain;
+    else this.#newest.after = chain;
+    this.#newest = chain;
+    this.#inFlight++;
+  }
+
+  #unlink(chain: Chain): void {
+    const { before, after } = chain;
+    if (before === null) this.#oldest = after;
+    else before.after = after;
+    if (after === null) this.#newest = before;
+    else after.before = before;
+    this.#inFlight--;
+  }
+
   #failRing(): void {
-    const { clause, message, value } = this.ring.fault!;
+    const { clause, message, value } = this.#ring.fault!;
     this.#owner.fail(clause, `queue ${this.index}: ${message}`, value);
   }
 
   /** Hands a chain back; `length` bytes were written, from its first writable byte on (SPL-USED-02). */
   complete(chain: Chain, length: number): void {
     if (!chain.live) return;
-    const last = this.#inFlight.pop()!;
-    if (last !== chain) {
-      this.#inFlight[chain.slot] = last;
-      last.slot = chain.slot;
-    }
     chain.live = false;
+    if (this.#inOrder) {
+      chain.written = length;
+      this.#useOldest();
+      return;
+    }
+    this.#unlink(chain);
     this.#free.push(chain);
-    if (this.ring.push(chain.head, length)) this.#batch.completed(this);
-    else this.#owner.fail('SPL-LAY-01', `queue ${this.index}: the used ring is out of reach`, chain.head);
+    if (this.#ring.push(chain.head, length, 1, chain.span)) this.#batch.completed(this);
+    else this.#failRing();
+  }
+
+  /** RF-18: what ended early waits for those that were taken before it. */
+  #useOldest(): void {
+    let used = false;
+    for (let chain = this.#oldest; chain !== null && chain.written !== NOT_DONE; chain = this.#oldest) {
+      if (!this.#run.open) this.#useRun();
+      this.#run.add(chain);
+      this.#unlink(chain);
+      this.#free.push(chain);
+      used = true;
+    }
+    if (used) this.#batch.completed(this);
+  }
+
+  #useRun(): void {
+    const { head, length, chains, span } = this.#run;
+    this.#run.clear();
+    if (chains > 0 && !this.#ring.push(head, length, chains, span)) this.#failRing();
+  }
+
+  /** Nothing is being done for the chains in flight: each waits for an event, or in order for one that does. */
+  get idle(): boolean {
+    if (this.#resumed.length > 0) return false;
+    for (let chain = this.#oldest; chain !== null; chain = chain.after)
+      if (!chain.waiting && chain.written === NOT_DONE) return false;
+    return true;
   }
 
   publish(): void {
-    if (this.ring.publish()) this.#owner.interrupt(this.index);
+    this.#useRun();
+    if (this.#ring.publish()) this.#owner.interrupt(this.index);
   }
 
   /** Nothing of the queue is executed or reported any more (BF-VQR-01, BF-VQR-02). */
   reset(): void {
-    for (const chain of this.#inFlight) chain.live = false;
-    this.#inFlight.length = 0;
-    this.#resumed = [];
+    this.#drop();
     this.#resumedKick = this.#waiting = false;
     this.#work.cancel();
-    this.ring.reset();
+    this.#ring.reset();
+  }
+
+  /** Chains in flight die; their devices may still hold them, so they are not used again. */
+  #drop(): void {
+    for (let chain = this.#oldest; chain !== null; chain = chain.after) chain.live = false;
+    this.#oldest = this.#newest = null;
+    this.#inFlight = 0;
+    this.#resumed = [];
+    this.#run.clear();
   }
 
   save() {
-    const inFlight = [...this.#inFlight].sort((a, b) => a.ticket - b.ticket).map(({ head }) => head);
+    const inFlight = [...this.#resumed];
+    for (let chain = this.#oldest; chain !== null; chain = chain.after) inFlight.push(chain.save());
     return {
-      ring: this.ring.save(),
-      inFlight: [...this.#resumed, ...inFlight],
+      packed: this.#ring !== this.#split,
+      ring: this.#ring.save(),
+      inFlight,
       waiting: this.#waiting,
       pending: this.#work.pending,
     };
   }
 
+  /** To be called in the mode in which the state was saved. */
   load(state: State): void {
     const saved = state as ReturnType<QueueService['save']>;
+    expectSame('packed ring', saved.packed, this.#ring !== this.#split);
     this.reset();
-    this.ring.load(saved.ring);
-    this.#resumed = [...saved.inFlight];
+    this.#ring.load(saved.ring);
+    this.#resumed = saved.inFlight;
     this.#waiting = saved.waiting;
     this.#resumedKick = saved.pending;
   }
 
-  /** Takes chains that were in flight from the ring again and handles them anew, then serves a pending kick. */
+  /** Handles chains that were in flight anew, in the order of being taken, then serves a pending kick. */
   resume(): void {
     if (this.#resumed.length > 0 && this.#owner.dmaEnabled) this.#batch.run(() => this.#takeResumed());
-    else if (this.#resumed.length > 0) this.#waiting = true;
     if (this.#resumedKick) this.#work.schedule();
     this.#resumedKick = false;
   }

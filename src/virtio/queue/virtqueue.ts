@@ -1,6 +1,12 @@
 import { type DmaDomain, FOUR_GIB, type State } from '../../core/index.ts';
 import type { Chain } from './chain.ts';
 
+/**
+ * Longest chain by way of an indirect table. The specification allows no more than the queue is long (SPL-IND-03); real
+ * drivers go beyond it and a device may set its own bound (SPL-FRM-02, PKD-SG-08).
+ */
+export const MAX_INDIRECT = 1024;
+
 /** What a ring does that its driver must not do. The queue takes nothing more until it is reset. */
 export interface RingFault {
   readonly clause: string;
@@ -15,7 +21,21 @@ export interface RingMode {
   readonly indirect: boolean;
   readonly eventIndex: boolean;
   readonly notifyOnEmpty: boolean;
+  /** Buffers are used in the order in which they were made available (RF-18). */
+  readonly inOrder: boolean;
+  /** A packed ring instead of a split one. */
+  readonly packed: boolean;
 }
+
+/** Before any feature is accepted. */
+export const PLAIN_MODE: RingMode = {
+  littleEndian: true,
+  indirect: false,
+  eventIndex: false,
+  notifyOnEmpty: false,
+  inOrder: false,
+  packed: false,
+};
 
 /**
  * Where the three areas of a queue lie, as six 32-bit halves: guests write halves, and whatever they wrote reads back
@@ -59,24 +79,34 @@ export interface Virtqueue {
   /** The driver has set the queue up. */
   ready: boolean;
   readonly addresses: QueueAddresses;
-  /** Why the queue stopped, after `pop.fault`. */
+  /** Why the queue stopped, after `pop.fault` or a push that failed. */
   readonly fault: RingFault | null;
 
   /** Where DMA goes. */
   attach(dma: DmaDomain): void;
   setMode(mode: RingMode): void;
+  /** Whether a queue of so many descriptors can be had. */
+  takesSize(size: number): boolean;
   /** To be called when an address or the size changed. */
   relocate(): void;
   /** Takes the next available chain. */
   pop(chain: Chain): Pop;
-  /** Takes a chain again that was in flight when the state was saved. */
-  repop(head: number, chain: Chain): Pop;
-  /** Puts a chain on the used ring; not visible before {@link publish}. @returns false when the ring is out of reach. */
-  push(head: number, length: number): boolean;
+  /**
+   * Hands chains back by one used element; not visible before {@link publish}. `chains` is more than 1 only in order, where
+   * the element stands for the last of a run: all before it were read or written completely (SPL-INO-01, PKD-EVT-03).
+   * @param head the chain's name. @param length bytes written. @param span descriptors of the ring that `chains` occupy.
+   * @returns false when the ring is out of reach; `fault` says so then.
+   */
+  push(head: number, length: number, chains: number, span: number): boolean;
   /** Makes pushed chains visible. @returns whether the driver wants an interrupt. */
   publish(): boolean;
   /** Asks for a kick at the next available chain. @returns true when one is there already. */
   rearm(): boolean;
+  /**
+   * Whether the driver can have gone as far as the data of a kick says: 16 bits, offset and wrap counter of the next entry
+   * that it will make available. Not ahead of what is in the ring, nor further behind than the ring is long (KICK-01).
+   */
+  plausibleNext(next: number): boolean;
   reset(): void;
   save(): State;
   load(state: State): void;

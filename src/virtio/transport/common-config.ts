@@ -7,9 +7,10 @@ import {
   type Width,
 } from '../../core/index.ts';
 import type { VirtioDevice } from '../device.ts';
-import { commonConfig, NO_VECTOR } from '../layout/index.ts';
+import { commonConfig, feature, NO_VECTOR } from '../layout/index.ts';
 import type { QueueArea } from '../queue/virtqueue.ts';
 import type { VirtioInterrupts } from './interrupts.ts';
+import { notificationConfigData } from './notify.ts';
 
 /** Bytes of the common configuration's place in its BAR; past the structure it reads 0. */
 export const COMMON_BYTES = 0x1000;
@@ -44,7 +45,7 @@ export class CommonConfigWindow implements BusTarget, Stateful {
           this.#deviceFeatureSelect = value;
         },
       },
-      deviceFeature: { read: () => device.offered[this.#deviceFeatureSelect] ?? 0 },
+      deviceFeature: { read: () => device.features.offered[this.#deviceFeatureSelect] ?? 0 },
       driverFeatureSelect: {
         read: () => this.#driverFeatureSelect,
         write: (value) => {
@@ -52,7 +53,7 @@ export class CommonConfigWindow implements BusTarget, Stateful {
         },
       },
       driverFeature: {
-        read: () => device.accepted[this.#driverFeatureSelect] ?? 0,
+        read: () => device.features.accepted[this.#driverFeatureSelect] ?? 0,
         write: (value) => device.acceptFeatures(this.#driverFeatureSelect, value),
       },
       configMsixVector: {
@@ -62,7 +63,10 @@ export class CommonConfigWindow implements BusTarget, Stateful {
         },
       },
       numQueues: { read: () => device.queueCount },
-      deviceStatus: { read: () => device.status, write: (value) => device.writeStatus(value) },
+      deviceStatus: {
+        read: () => device.statusRegister.readModern(),
+        write: (value) => device.statusRegister.writeModern(value),
+      },
       configGeneration: { read: () => device.config.readGeneration() },
       queueSelect: {
         read: () => this.#queueSelect,
@@ -86,6 +90,19 @@ export class CommonConfigWindow implements BusTarget, Stateful {
       queueDriverHigh: this.#area('driver', 1),
       queueDeviceLow: this.#area('device', 0),
       queueDeviceHigh: this.#area('device', 1),
+      // The last fields exist where their features were accepted, and read 0 elsewhere; ADMIN_VQ is not built.
+      queueNotifConfigData: {
+        read: () =>
+          this.#queue !== null && device.has(feature.notificationConfigData)
+            ? notificationConfigData(this.#queueSelect)
+            : 0,
+      },
+      queueReset: {
+        read: () => (device.queueResetRuns(this.#queueSelect) ? 1 : 0),
+        write: (value) => this.#reset(value),
+      },
+      adminQueueIndex: { read: () => 0 },
+      adminQueueNum: { read: () => 0 },
     };
   }
 
@@ -104,12 +121,13 @@ export class CommonConfigWindow implements BusTarget, Stateful {
     };
   }
 
-  /** PCI-COM-15, PCI-COM-20: only powers of two up to the size offered are taken. */
+  /** PCI-COM-15, PCI-COM-19, PCI-COM-20: powers of two up to the size offered; a packed ring takes any size. */
   #setSize(value: number): void {
     const queue = this.#queue;
     if (queue === null) return;
-    if (value === 0 || (value & (value - 1)) !== 0 || value > queue.maxSize || queue.ready) {
-      this.#device.report('driver', 'PCI-COM-20', 'a queue size that cannot be taken', value);
+    if (!queue.takesSize(value) || queue.ready) {
+      const clause = value === 0 && this.#device.has(feature.ringPacked) ? 'PCI-COM-19' : 'PCI-COM-20';
+      this.#device.report('driver', clause, 'a queue size that cannot be taken', value);
       return;
     }
     queue.size = value;
@@ -117,10 +135,28 @@ export class CommonConfigWindow implements BusTarget, Stateful {
   }
 
   #enable(value: number): void {
+    const device = this.#device;
     const queue = this.#queue;
     if (value !== 1)
-      this.#device.report('driver', 'PCI-COM-23', 'queue_enable was written with other than 1', value);
+      device.report('driver', 'PCI-COM-23', 'queue_enable was written with other than 1', value);
+    else if (device.queueResetRuns(this.#queueSelect))
+      device.report('driver', 'PCI-COM-24', 'a queue was enabled before its reset was finished', value);
     else if (queue !== null) queue.ready = true;
+  }
+
+  /** PCI-COM-11 */
+  #reset(value: number): void {
+    const device = this.#device;
+    if (!device.has(feature.ringReset) || value !== 1)
+      device.report(
+        'driver',
+        'PCI-COM-11',
+        value === 1
+          ? 'queue_reset was written without RING_RESET'
+          : 'queue_reset was written with other than 1',
+        value,
+      );
+    else if (this.#queue !== null) device.startQueueReset(this.#queueSelect);
   }
 
   read(offset: number, width: Width): number {

@@ -63,6 +63,11 @@ export class VirtioInterrupts implements InterruptPort, Stateful {
     return value < (this.function.msix?.vectors ?? 0) ? value : NO_VECTOR;
   }
 
+  /** A queue's vector is part of the state that its reset takes back (BF-VQR-02). */
+  queueReset(index: number): void {
+    this.#queueVectors[index] = NO_VECTOR;
+  }
+
   /** PCI-MSIX-07 */
   reset(): void {
     this.#configVector = NO_VECTOR;

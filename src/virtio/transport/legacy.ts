@@ -58,9 +58,9 @@ export class LegacyWindow implements BusTarget, Stateful {
     const device = this.#device;
     const interrupts = this.#interrupts;
     return {
-      deviceFeatures: { read: () => device.offeredLegacy },
+      deviceFeatures: { read: () => device.features.offeredLegacy },
       driverFeatures: {
-        read: () => device.accepted[0]!,
+        read: () => device.features.accepted[0]!,
         write: (value) => device.acceptLegacyFeatures(value),
       },
       queueAddress: {
@@ -78,7 +78,7 @@ export class LegacyWindow implements BusTarget, Stateful {
         },
       },
       queueNotify: { read: () => NOTIFY_READS, write: (value) => device.notify(value) },
-      deviceStatus: { read: () => device.status, write: (value) => device.writeStatus(value) },
+      deviceStatus: { read: () => device.status, write: (value) => device.statusRegister.write(value) },
       isrStatus: { read: () => interrupts.readIsr() },
       configMsixVector: {
         read: () => interrupts.configVector,

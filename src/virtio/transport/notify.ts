@@ -1,22 +1,53 @@
 import type { BusTarget } from '../../core/index.ts';
 import type { VirtioDevice } from '../device.ts';
+import { feature, NOTIFICATION_BYTES, NOTIFICATION_DATA_BYTES } from '../layout/index.ts';
 
-/** Bytes between two queues' places: queue_notify_off counts in these units (PCI-NOT-03). */
+/** Bytes between two queues' places: queue_notify_off counts in these units (PCI-NOT-03, PCI-NOT-06). */
 export const NOTIFY_MULTIPLIER = 4;
 
-/** The notification structure: a queue's number, written at the queue's place (PCI-KICK-03). It reads 0. */
+/** What queue_notif_config_data adds to a queue's number, so that a driver cannot do with the number instead. */
+const CONFIG_DATA_BASE = 0x4000;
+
+/** A queue's name in notifications, with NOTIF_CONFIG_DATA (PCI-KICK-05). */
+export const notificationConfigData = (queue: number) => (queue + CONFIG_DATA_BASE) & 0xffff;
+
+const queueOf = (configData: number) => (configData - CONFIG_DATA_BASE) & 0xffff;
+
+/** The clause on a queue's name in a kick: without features, with NOTIFICATION_DATA, NOTIF_CONFIG_DATA, both. */
+const namingClauses = ['PCI-KICK-03', 'PCI-KICK-04', 'PCI-KICK-05', 'PCI-KICK-06'] as const;
+
+/**
+ * The notification structure: a queue's number or the device's name for it, written at the queue's place, with
+ * NOTIFICATION_DATA followed by the position of the next available entry (PCI-KICK-01..06). It reads 0. A kick of a wrong
+ * width, at a wrong place or with wrong data is reported, and counts all the same.
+ */
 export function notifyWindow(device: VirtioDevice): BusTarget {
+  const report = (clause: string, message: string, value: number) =>
+    device.report('driver', clause, message, value);
   return {
     read: () => 0,
-    write: (offset, _width, value) => {
-      const queue = value & 0xffff;
-      if (offset !== queue * NOTIFY_MULTIPLIER)
-        device.report(
-          'driver',
-          'PCI-KICK-03',
-          `a kick at 0x${offset.toString(16)} names another queue`,
-          queue,
+    write: (offset, width, value) => {
+      const [named, next] = [value & 0xffff, value >>> 16];
+      const renamed = device.has(feature.notificationConfigData);
+      const data = device.has(feature.notificationData);
+      const queue = renamed ? queueOf(named) : named;
+      const bytes = data ? NOTIFICATION_DATA_BYTES : NOTIFICATION_BYTES;
+      if (width !== bytes)
+        report(
+          data ? 'PCI-KICK-02' : 'PCI-KICK-01',
+          `a kick of ${width} bytes where ${bytes} are due`,
+          value,
         );
+      else if (data && device.queue(queue)?.plausibleNext(next) === false)
+        report(
+          'KICK-01',
+          `a kick of queue ${queue} names a next entry that its ring does not bear out`,
+          next,
+        );
+      if (offset !== queue * NOTIFY_MULTIPLIER) {
+        const clause = namingClauses[(renamed ? 2 : 0) + (data ? 1 : 0)]!;
+        report(clause, `a kick at 0x${offset.toString(16)} names another queue`, named);
+      }
       device.notify(queue);
     },
   };

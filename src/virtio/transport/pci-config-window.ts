@@ -1,11 +1,32 @@
 import type { BusTarget, Width } from '../../core/index.ts';
 import { capabilityId, type PciFunction } from '../../pci/index.ts';
-import { pciConfigCapability, structureType } from '../layout/index.ts';
+import { pciConfigCapability, structureCapability, structureType } from '../layout/index.ts';
+
+/** What the window is aimed at; `target` is null where nothing stands. */
+interface Aim {
+  readonly target: BusTarget | null;
+  readonly offset: number;
+  readonly width: Width;
+}
+
+/** The bytes lie in a structure that a capability names, other than this window (PCI-CFGW-05). */
+function inStructure(fn: PciFunction, bar: number, offset: number, width: number): boolean {
+  return fn.capabilities.offsets.some((at) => {
+    const field = (name: keyof typeof structureCapability, bytes: Width) =>
+      fn.config.get(at + structureCapability[name].offset, bytes);
+    const type = field('structureType', 1);
+    if (field('capabilityId', 1) !== capabilityId.vendorSpecific) return false;
+    if (type === structureType.pciConfig || type === structureType.vendor) return false;
+    const start = field('offset', 4);
+    return field('bar', 1) === bar && offset >= start && offset + width <= start + field('length', 4);
+  });
+}
 
 /**
  * The PCI configuration access capability: reading or writing its data register reads or writes the BAR that it points
  * at, decoded or not (PCI-CFGW-02, PCI-CFGW-03). Lengths other than 1, 2, 4 and unaligned offsets do nothing; a place
- * where nothing stands reads 0; I/O BARs cannot be reached (observed).
+ * where nothing stands reads 0; I/O BARs cannot be reached (observed). A driver that aims at no structure is reported,
+ * unless it never aimed: tools read all of configuration space.
  */
 export function addPciConfigWindow(fn: PciFunction): void {
   const at = fn.capabilities.add(capabilityId.vendorSpecific, pciConfigCapability, {
@@ -16,26 +37,37 @@ export function addPciConfigWindow(fn: PciFunction): void {
     fn.config.get(at + pciConfigCapability[name].offset, name === 'bar' ? 1 : 4);
   const data = at + pciConfigCapability.data.offset;
 
-  const target = (): { target: BusTarget; offset: number; width: Width } | 'nowhere' | null => {
-    const [offset, width] = [field('offset'), field('length')];
-    if ((width !== 1 && width !== 2 && width !== 4) || offset % width !== 0) return null;
-    const bar = fn.bars.find(({ index, kind }) => index === field('bar') && kind !== 'io');
+  const report = (clause: string, message: string, value: number) => {
+    if (fn.plugged)
+      fn.slot.report({ kind: 'finding', clause, party: 'driver', subject: fn.name, message, value });
+  };
+
+  const aim = (): Aim | null => {
+    const [index, offset, width] = [field('bar'), field('offset'), field('length')];
+    if (width === 0) return null;
+    if (width !== 1 && width !== 2 && width !== 4) {
+      report('PCI-CFGW-05', 'a configuration access window of a length that no access has', width);
+      return null;
+    }
+    if (offset % width !== 0) {
+      report('PCI-CFGW-04', `a configuration access window of ${width} bytes that is not aligned`, offset);
+      return null;
+    }
+    if (!inStructure(fn, index, offset, width))
+      report('PCI-CFGW-05', `a configuration access window on BAR${index}, outside any structure`, offset);
+    const bar = fn.bars.find((each) => each.index === index && each.kind !== 'io');
     const region = bar?.regions.find(
       (each) => offset >= each.offset && offset + width <= each.offset + each.length,
     );
-    return region === undefined
-      ? 'nowhere'
-      : { target: region.target, offset: offset - region.offset, width };
+    return { target: region?.target ?? null, offset: offset - (region?.offset ?? 0), width };
   };
 
   fn.config.onRead(data, 4, () => {
-    const found = target();
-    if (found === null) return;
-    fn.config.set(data, 4, found === 'nowhere' ? 0 : found.target.read(found.offset, found.width));
+    const found = aim();
+    if (found !== null) fn.config.set(data, 4, found.target?.read(found.offset, found.width) ?? 0);
   });
   fn.config.onWrite(data, 4, () => {
-    const found = target();
-    if (found === null || found === 'nowhere') return;
-    found.target.write(found.offset, found.width, fn.config.get(data, 4) % 2 ** (8 * found.width));
+    const found = aim();
+    found?.target?.write(found.offset, found.width, fn.config.get(data, 4) % 2 ** (8 * found.width));
   });
 }

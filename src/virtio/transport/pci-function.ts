@@ -15,11 +15,14 @@ import {
   VIRTIO_VENDOR_ID,
 } from '../layout/index.ts';
 import { COMMON_BYTES, CommonConfigWindow } from './common-config.ts';
+import { deviceConfigWindow } from './device-config.ts';
 import { VirtioInterrupts } from './interrupts.ts';
 import { isrWindow } from './isr.ts';
 import { LegacyWindow } from './legacy.ts';
 import { NOTIFY_MULTIPLIER, notifyWindow } from './notify.ts';
 import { addPciConfigWindow } from './pci-config-window.ts';
+import { addSharedMemory, type SharedMemoryRegion } from './shared-memory.ts';
+import { addVendorData, type VendorData } from './vendor-data.ts';
 
 export type FunctionKind = 'legacy' | 'transitional' | 'modern';
 
@@ -31,6 +34,9 @@ export interface VirtioFunctionOptions {
   /** MSI-X vectors; 0 for none; by default one a queue and one for configuration changes. */
   readonly vectors?: number;
   readonly powerManagement?: boolean;
+  /** Memory that the modern window shows beside its structures, in a BAR of its own. */
+  readonly sharedMemory?: readonly SharedMemoryRegion[];
+  readonly vendorData?: readonly VendorData[];
   /** PCI Express instead of conventional PCI: extended configuration space, function-level reset. */
   readonly express?: boolean;
 }
@@ -54,8 +60,8 @@ export function identityOf(behaviour: DeviceBehaviour, kind: FunctionKind): Iden
     : { deviceId: transitionalId, revisionId: 0, subsystemId: type };
 }
 
-/** BARs as the field's software expects them: legacy block, MSI-X, modern structures. */
-export const conventionalBars = { legacy: 0, msix: 1, modern: 4 } as const;
+/** BARs as the field's software expects them: legacy block, MSI-X, modern structures; shared memory in the gap. */
+export const conventionalBars = { legacy: 0, msix: 1, sharedMemory: 2, modern: 4 } as const;
 
 /** Bytes from one modern structure to the next in their BAR: one page each, so that each can be mapped alone. */
 const STRUCTURE_BYTES = 0x1000;
@@ -134,7 +140,12 @@ export class VirtioFunction {
     const regions: BarRegion[] = [
       { name: 'common', offset: 0, length: COMMON_BYTES, target: common },
       { name: 'isr', offset: STRUCTURE_BYTES, length: STRUCTURE_BYTES, target: isrWindow(interrupts) },
-      { name: 'device', offset: 2 * STRUCTURE_BYTES, length: STRUCTURE_BYTES, target: device.config.little },
+      {
+        name: 'device',
+        offset: 2 * STRUCTURE_BYTES,
+        length: STRUCTURE_BYTES,
+        target: deviceConfigWindow(device),
+      },
       { name: 'notify', offset: 3 * STRUCTURE_BYTES, length: notifyBytes, target: notifyWindow(device) },
     ];
     const capability = (region: BarRegion, type: number) => ({
@@ -175,6 +186,9 @@ export function virtioFunction(behaviour: DeviceBehaviour, options: VirtioFuncti
   const { kind } = options;
   const fn = new VirtioFunction(behaviour, identityOf(behaviour, kind), kind !== 'modern', options);
   if (kind !== 'modern') fn.addLegacyIoBar();
-  if (kind !== 'legacy') fn.addModernBar();
+  if (kind === 'legacy') return fn;
+  fn.addModernBar();
+  addSharedMemory(fn.pci, conventionalBars.sharedMemory, options.sharedMemory ?? []);
+  for (const data of options.vendorData ?? []) addVendorData(fn.pci, data);
   return fn;
 }

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { Progress } from './output.ts';
+import { Progress } from '../output.ts';
 
 /** A stretch of the image, in bytes from its start; whole sectors. */
 export interface Range {

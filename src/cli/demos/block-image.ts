@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs';
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { FileStorage, repositoryImage } from '../hosts/node/index.ts';
-import { Progress } from './output.ts';
+import { FileStorage, repositoryImage } from '../../hosts/node/index.ts';
+import { Progress } from '../output.ts';
 
 /** The image of a demonstration, and the copy that its device may write to. */
 export interface DemoImage {
@@ -16,7 +16,7 @@ export interface DemoImage {
   readonly copy: string;
 }
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const PIECE_BYTES = 1 << 20;
 
 /** An image in the scratch folder, made of this project's own files. */

@@ -1,11 +1,11 @@
-import { type Draft, draft2023 } from '../mmr/layout/index.ts';
 import {
   type DeviceTypeName,
   deviceTypeNames,
   deviceTypes,
   MODERN_DEVICE_ID_BASE,
   VIRTIO_VENDOR_ID,
-} from '../virtio/layout/index.ts';
+} from '../../virtio/layout/index.ts';
+import { type Draft, draft2023 } from './draft.ts';
 
 /** What a function's ids say: `legacy` stands for transitional functions too, whose ids are the same (PCI-ID-09). */
 export interface VirtioIdentity {

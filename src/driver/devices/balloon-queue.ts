@@ -1,0 +1,60 @@
+import { DeviceFailedError } from '../errors.ts';
+import type { ChainBuffer } from '../ring.ts';
+import type { VirtioDriver } from '../virtio-driver.ts';
+
+interface Pending {
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/** A queue of buffers that lie anywhere in memory; nothing comes back but the buffers themselves. */
+export class BalloonQueue {
+  /** Descriptors of the ring. */
+  readonly size: number;
+  readonly #driver: VirtioDriver;
+  readonly #index: number;
+  readonly #pending = new Map<number, Pending>();
+  readonly #waiting: (() => void)[] = [];
+  #failed: Error | null = null;
+
+  /** To be made after bring-up. */
+  constructor(driver: VirtioDriver, index: number) {
+    this.#driver = driver;
+    this.#index = index;
+    this.size = driver.rings.get(index)!.size;
+  }
+
+  /** Sends a chain; waits for room where there is none. Resolved when the device has handed it back. */
+  async send(buffers: readonly ChainBuffer[]): Promise<void> {
+    for (;;) {
+      if (this.#failed !== null) throw this.#failed;
+      const head = this.#driver.rings.get(this.#index)!.add(buffers);
+      if (head >= 0) {
+        const done = new Promise<void>((resolve, reject) => this.#pending.set(head, { resolve, reject }));
+        this.#driver.kick(this.#index);
+        return done;
+      }
+      if (this.#pending.size === 0) throw new DeviceFailedError('a ring too short for a request');
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  /** Takes what the device handed back; used lengths are not looked at (LEG-BAL-04). */
+  poll(): void {
+    const ring = this.#driver.rings.get(this.#index);
+    for (let used = ring?.take() ?? null; used !== null; used = ring!.take()) {
+      const pending = this.#pending.get(used.head);
+      this.#pending.delete(used.head);
+      pending?.resolve();
+      this.#waiting.shift()?.();
+    }
+  }
+
+  /** Ends everything that is in flight or waits, and whatever is sent from now on, with an error. */
+  fail(error: Error): void {
+    this.#failed = error;
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+}

@@ -1,0 +1,43 @@
+import { VirtiolabError } from '../../core/index.ts';
+
+/** Who hears what a server sends. */
+export interface P9Receiver {
+  /** Bytes of the server's, cut anywhere; valid until this returns. */
+  data(bytes: Uint8Array): void;
+  /** The connection has ended by itself; `error` says why, where there is more to say than that the server closed it. */
+  closed(error: Error | null): void;
+}
+
+export interface P9Connection {
+  /** One whole message, valid until this returns. */
+  send(message: Uint8Array): void;
+  /** Ends the connection; the receiver hears nothing any more. */
+  close(): void;
+}
+
+/** A 9P server that can be connected to: over a socket, or in memory. */
+export interface P9Server {
+  /** A new connection. It may take its time, or fail: what is sent meanwhile is kept, and `closed` tells. */
+  connect(receiver: P9Receiver): P9Connection;
+  /**
+   * The connection of a saved state again, with all that the driver has open, but without the messages in flight: they
+   * are sent anew. Left out, or null, where there is none: the driver then has to mount again.
+   */
+  resume?(receiver: P9Receiver): P9Connection | null;
+}
+
+/** Why a device lost its server. */
+export type P9LossReason = 'closed' | 'connection' | 'protocol';
+
+/** The server went away, or sent what no server sends: the session is over. */
+export class P9ServerError extends VirtiolabError {
+  readonly reason: P9LossReason;
+  /** A connection's error, as the system gave it. */
+  override readonly cause: Error | null;
+
+  constructor(reason: P9LossReason, message: string, cause: Error | null = null) {
+    super(`9P server: ${message}`);
+    this.reason = reason;
+    this.cause = cause;
+  }
+}

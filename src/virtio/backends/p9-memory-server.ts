@@ -1,0 +1,260 @@
+import { immediate, type Scheduler } from '../../core/index.ts';
+import {
+  decodeP9,
+  encodeP9,
+  MAX_WALK,
+  type P9Fields,
+  type P9MessageName,
+  type P9Qid,
+  P9Writer,
+  p9Error,
+  p9Messages,
+  p9Tag,
+  p9Type,
+  p9Version,
+  qidType,
+  READ_OVERHEAD_BYTES,
+} from '../layout/index.ts';
+import type { P9Connection, P9Receiver, P9Server } from './p9-link.ts';
+
+/** A folder: files as bytes, and further folders, by name. */
+export interface P9Tree {
+  readonly [name: string]: Uint8Array | P9Tree;
+}
+
+interface Node {
+  readonly content: Uint8Array | P9Tree;
+  readonly name: string;
+  readonly parent: Node | null;
+  readonly qid: P9Qid;
+  /** Of a folder, in the order of the tree. */
+  readonly children: ReadonlyMap<string, Node>;
+}
+
+/** Longest reply that a client is allowed. */
+const MAX_MSIZE = 1 << 20;
+const MIN_MSIZE = 256;
+const BLOCK_BYTES = 4096;
+const MODE = { folder: 0o040555, file: 0o100444 } as const;
+/** Everything but the birth time that Linux asks for. */
+const BASIC_ATTRIBUTES = 0x7ffn;
+const NINE_P_MAGIC = 0x01021997;
+const OPEN_FOR_WRITING = 0o3;
+const MAX_NAME_BYTES = 255;
+const FILE_TYPE = { folder: 4, file: 8 } as const;
+
+/** An error as its number: what a request is answered with that cannot be carried out. */
+class Refusal {
+  readonly ecode: number;
+
+  constructor(ecode: number) {
+    this.ecode = ecode;
+  }
+}
+
+type Handler<N extends P9MessageName> = (fields: P9Fields<N>) => Uint8Array;
+
+/**
+ * A small 9P2000.L server over a tree in memory, for demonstrations and tests: whoever connects may read everything and
+ * write nothing. Each connection has fids of its own.
+ */
+export class P9MemoryServer implements P9Server {
+  readonly #root: Node;
+  readonly #scheduler: Scheduler;
+  #paths = 0n;
+
+  /** @param scheduler lets replies go; at once, unless it is one that holds them. */
+  constructor(tree: P9Tree, scheduler: Scheduler = immediate) {
+    this.#root = this.#node(tree, '/', null);
+    this.#scheduler = scheduler;
+  }
+
+  #node(content: Uint8Array | P9Tree, name: string, parent: Node | null): Node {
+    const folder = !(content instanceof Uint8Array);
+    const qid = { type: folder ? qidType.directory : qidType.file, version: 0, path: this.#paths++ };
+    const children = new Map<string, Node>();
+    const node = { content, name, parent, qid, children };
+    if (folder)
+      for (const [each, inside] of Object.entries(content))
+        children.set(each, this.#node(inside, each, node));
+    return node;
+  }
+
+  connect(receiver: P9Receiver): P9Connection {
+    const session = new MemorySession(this.#root);
+    let over = false;
+    return {
+      send: (message) => {
+        const reply = session.answer(message.slice());
+        this.#scheduler.submit({
+          label: '9P server',
+          run: () => {
+            if (!over) receiver.data(reply);
+          },
+        });
+      },
+      close: () => {
+        over = true;
+      },
+    };
+  }
+}
+
+/** One connection: what its fids stand for. */
+class MemorySession {
+  readonly #root: Node;
+  readonly #fids = new Map<number, Node>();
+  #msize = MAX_MSIZE;
+  #tag = 0;
+
+  constructor(root: Node) {
+    this.#root = root;
+  }
+
+  /** The reply to one message. */
+  answer(message: Uint8Array): Uint8Array {
+    this.#tag = p9Tag(message);
+    try {
+      for (const [name, handle] of this.#handlers)
+        if (p9Messages[name].type === p9Type(message)) {
+          const fields = decodeP9(name, message);
+          if (fields === null) throw new Refusal(p9Error.invalid);
+          return handle(fields as never);
+        }
+      throw new Refusal(p9Error.notSupported);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return this.#reply('Rlerror', { ecode: error.ecode });
+    }
+  }
+
+  #reply<N extends P9MessageName>(name: N, fields: P9Fields<N>): Uint8Array {
+    return encodeP9(name, fields, this.#tag);
+  }
+
+  #at(fid: number): Node {
+    const node = this.#fids.get(fid);
+    if (node === undefined) throw new Refusal(p9Error.badFid);
+    return node;
+  }
+
+  /** As many bytes as a reply may have. */
+  #most(count: number): number {
+    return Math.min(count, this.#msize - READ_OVERHEAD_BYTES);
+  }
+
+  readonly #version: Handler<'Tversion'> = ({ msize, version }) => {
+    this.#fids.clear();
+    this.#msize = Math.max(MIN_MSIZE, Math.min(msize, MAX_MSIZE));
+    const known = version.startsWith(p9Version.linux) ? p9Version.linux : 'unknown';
+    return this.#reply('Rversion', { msize: this.#msize, version: known });
+  };
+
+  readonly #attach: Handler<'Tattach'> = ({ fid }) => {
+    this.#fids.set(fid, this.#root);
+    return this.#reply('Rattach', { qid: this.#root.qid });
+  };
+
+  /** Stops at the first name that is not there; that is an error only where it is the first of all. */
+  readonly #walk: Handler<'Twalk'> = ({ fid, newfid, names }) => {
+    if (names.length > MAX_WALK) throw new Refusal(p9Error.invalid);
+    let node = this.#at(fid);
+    const qids: P9Qid[] = [];
+    for (const name of names) {
+      const next = name === '..' ? (node.parent ?? node) : node.children.get(name);
+      if (next === undefined && qids.length === 0)
+        throw new Refusal(node.children.size > 0 || isFolder(node) ? p9Error.noEntry : p9Error.notDirectory);
+      if (next === undefined) return this.#reply('Rwalk', { qids });
+      qids.push(next.qid);
+      node = next;
+    }
+    this.#fids.set(newfid, node);
+    return this.#reply('Rwalk', { qids });
+  };
+
+  readonly #open: Handler<'Tlopen'> = ({ fid, flags }) => {
+    const { qid } = this.#at(fid);
+    if ((flags & OPEN_FOR_WRITING) !== 0) throw new Refusal(p9Error.readOnly);
+    return this.#reply('Rlopen', { qid, iounit: 0 });
+  };
+
+  readonly #read: Handler<'Tread'> = ({ fid, offset, count }) => {
+    const { content } = this.#at(fid);
+    if (!(content instanceof Uint8Array)) throw new Refusal(p9Error.invalid);
+    const from = Number(offset < BigInt(content.length) ? offset : BigInt(content.length));
+    return this.#reply('Rread', { data: content.subarray(from, from + this.#most(count)) });
+  };
+
+  /** Entries from the one at `offset` on: qid, offset of the next, type, name. */
+  readonly #readFolder: Handler<'Treaddir'> = ({ fid, offset, count }) => {
+    const node = this.#at(fid);
+    if (!isFolder(node)) throw new Refusal(p9Error.notDirectory);
+    const entries: [string, Node][] = [['.', node], ['..', node.parent ?? node], ...node.children];
+    const data = new P9Writer();
+    for (let i = Number(offset); i < entries.length; i++) {
+      const [name, each] = entries[i]!;
+      const type = isFolder(each) ? FILE_TYPE.folder : FILE_TYPE.file;
+      const entry = new P9Writer()
+        .qid(each.qid)
+        .u64(BigInt(i + 1))
+        .uint(type, 1)
+        .string(name);
+      if (data.length + entry.length > this.#most(count)) break;
+      data.raw(entry.take());
+    }
+    return this.#reply('Rreaddir', { data: data.take() });
+  };
+
+  readonly #attributes: Handler<'Tgetattr'> = ({ fid }) => {
+    const node = this.#at(fid);
+    const size = node.content instanceof Uint8Array ? node.content.length : 0;
+    const none = { atimeSec: 0n, atimeNsec: 0n, mtimeSec: 0n, mtimeNsec: 0n, ctimeSec: 0n, ctimeNsec: 0n };
+    return this.#reply('Rgetattr', {
+      valid: BASIC_ATTRIBUTES,
+      qid: node.qid,
+      mode: isFolder(node) ? MODE.folder : MODE.file,
+      uid: 0,
+      gid: 0,
+      nlink: isFolder(node) ? 2n : 1n,
+      rdev: 0n,
+      size: BigInt(size),
+      blksize: BigInt(BLOCK_BYTES),
+      blocks: BigInt(Math.ceil(size / 512)),
+      ...none,
+      btimeSec: 0n,
+      btimeNsec: 0n,
+      gen: 0n,
+      dataVersion: 0n,
+    });
+  };
+
+  readonly #statistics: Handler<'Tstatfs'> = ({ fid }) => {
+    this.#at(fid);
+    const empty = { blocks: 0n, bfree: 0n, bavail: 0n, files: 0n, ffree: 0n, fsid: 0n };
+    const sizes = { type: NINE_P_MAGIC, bsize: BLOCK_BYTES, namelen: MAX_NAME_BYTES };
+    return this.#reply('Rstatfs', { ...sizes, ...empty });
+  };
+
+  readonly #clunk: Handler<'Tclunk'> = ({ fid }) => {
+    this.#at(fid);
+    this.#fids.delete(fid);
+    return this.#reply('Rclunk', {});
+  };
+
+  readonly #handlers: readonly (readonly [P9MessageName, (fields: never) => Uint8Array])[] = [
+    ['Tversion', this.#version],
+    ['Tattach', this.#attach],
+    ['Twalk', this.#walk],
+    ['Tlopen', this.#open],
+    ['Tread', this.#read],
+    ['Treaddir', this.#readFolder],
+    ['Tgetattr', this.#attributes],
+    ['Tstatfs', this.#statistics],
+    ['Tclunk', this.#clunk],
+    // Everything is answered in turn: what is to be flushed has been.
+    ['Tflush', () => this.#reply('Rflush', {})],
+    ['Twrite', () => this.#reply('Rlerror', { ecode: p9Error.readOnly })],
+  ];
+}
+
+const isFolder = (node: Node) => !(node.content instanceof Uint8Array);

@@ -1,0 +1,75 @@
+import type { DmaDomain } from '../../core/index.ts';
+import type { VirtioDevice } from '../device.ts';
+import { BALLOON_PAGE_BYTES } from '../layout/index.ts';
+import type { Chain } from '../queue/chain.ts';
+
+/** The guest's memory in pages of the balloon. */
+export class BalloonMemory {
+  readonly #device: VirtioDevice;
+  readonly #fill = new Uint8Array(BALLOON_PAGE_BYTES);
+  #value = 0;
+
+  constructor(device: VirtioDevice) {
+    this.#device = device;
+  }
+
+  get #dma(): DmaDomain | null {
+    return this.#device.dma;
+  }
+
+  /** Pages of all memory: no honest request names more of them. */
+  get pages(): number {
+    let bytes = 0;
+    for (const { start, end } of this.#dma?.memory.ranges ?? []) bytes += end - start;
+    return Math.ceil(bytes / BALLOON_PAGE_BYTES);
+  }
+
+  /** True when all of the page is memory that the device reaches. */
+  holds(page: number): boolean {
+    return this.#dma?.reaches(page * BALLOON_PAGE_BYTES, BALLOON_PAGE_BYTES, false) === true;
+  }
+
+  /**
+   * Takes a page's content away: 32-bit words of `value` stand there afterwards, little-endian.
+   * @returns false when the page cannot be written.
+   */
+  discard(page: number, value: number): boolean {
+    if (value !== this.#value) {
+      const view = new DataView(this.#fill.buffer);
+      for (let at = 0; at < BALLOON_PAGE_BYTES; at += 4) view.setUint32(at, value, true);
+      this.#value = value;
+    }
+    return this.#dma?.write(page * BALLOON_PAGE_BYTES, this.#fill, 0, BALLOON_PAGE_BYTES) === true;
+  }
+
+  /**
+   * Every page that a chain's writable buffers name by being it; no more of them than there are.
+   * @param use takes a page, and says whether it was written to.
+   * @param clause what a driver breaks that names anything else.
+   * @returns bytes that were written in a row from the first on (SPL-USED-02).
+   */
+  eachPage(chain: Chain, clause: string, use: (page: number) => boolean): number {
+    let left = this.pages;
+    let written = 0;
+    let inARow = true;
+    for (let i = chain.readableCount; i < chain.count; i++) {
+      const { address, length } = chain.segment(i);
+      if (address % BALLOON_PAGE_BYTES !== 0 || length % BALLOON_PAGE_BYTES !== 0) {
+        this.#device.report('driver', clause, `${length} bytes that are not whole pages`, address);
+        inARow = false;
+        continue;
+      }
+      const first = address / BALLOON_PAGE_BYTES;
+      for (let page = first; page < first + length / BALLOON_PAGE_BYTES; page++) {
+        if (left-- === 0 || !this.holds(page)) {
+          const what = left < 0 ? 'more free pages than there are' : 'a free page outside the memory';
+          this.#device.report('driver', clause, what, page);
+          return written;
+        }
+        if (!use(page)) inARow = false;
+        else if (inARow) written += BALLOON_PAGE_BYTES;
+      }
+    }
+    return written;
+  }
+}

@@ -1,0 +1,145 @@
+import type { State, Stateful } from '../../core/index.ts';
+import { ethernet, etherType, get16 } from '../backends/ethernet.ts';
+import {
+  ETHERNET_HEADER_BYTES,
+  MAC_BYTES,
+  type NetworkReceiveMode,
+  networkReceiveMode,
+  VLAN_IDS,
+  VLAN_TAG_BYTES,
+} from '../layout/index.ts';
+
+/** Addresses that one table holds; with more than that the device takes every address of the kind. */
+export const MAC_TABLE_ENTRIES = 64;
+
+const modeMask = (mode: NetworkReceiveMode) => 1 << networkReceiveMode[mode];
+const PROMISCUOUS = modeMask('promiscuous');
+const ALL_MULTICAST = modeMask('allMulticast');
+const ALL_UNICAST = modeMask('allUnicast');
+const NO_MULTICAST = modeMask('noMulticast');
+const NO_UNICAST = modeMask('noUnicast');
+const NO_BROADCAST = modeMask('noBroadcast');
+
+/** True for an address of many stations. */
+export const isGroupAddress = (bytes: Uint8Array, at: number): boolean => (bytes[at]! & 1) !== 0;
+
+function sameAddress(a: Uint8Array, at: number, b: Uint8Array, other: number): boolean {
+  for (let i = 0; i < MAC_BYTES; i++) if (a[at + i] !== b[other + i]) return false;
+  return true;
+}
+
+function isBroadcast(bytes: Uint8Array, at: number): boolean {
+  for (let i = 0; i < MAC_BYTES; i++) if (bytes[at + i] !== 0xff) return false;
+  return true;
+}
+
+/** One table of MAC addresses. */
+export class MacTable implements Stateful<number[] | null> {
+  readonly #bytes = new Uint8Array(MAC_TABLE_ENTRIES * MAC_BYTES);
+  #count = 0;
+  #overflow = false;
+
+  /** @param count may be larger than the table; then `bytes` are not looked at, and every address matches. */
+  set(bytes: Uint8Array, count: number): void {
+    this.#overflow = count > MAC_TABLE_ENTRIES;
+    this.#count = this.#overflow ? 0 : count;
+    for (let i = 0; i < this.#count * MAC_BYTES; i++) this.#bytes[i] = bytes[i]!;
+  }
+
+  matches(frame: Uint8Array, at: number): boolean {
+    for (let i = 0; i < this.#count; i++) if (sameAddress(this.#bytes, i * MAC_BYTES, frame, at)) return true;
+    return this.#overflow;
+  }
+
+  /** All addresses in a row; null for too many. */
+  save(): number[] | null {
+    return this.#overflow ? null : [...this.#bytes.subarray(0, this.#count * MAC_BYTES)];
+  }
+
+  load(state: number[] | null): void {
+    if (state === null) this.set(this.#bytes, MAC_TABLE_ENTRIES + 1);
+    else this.set(Uint8Array.from(state), state.length / MAC_BYTES);
+  }
+}
+
+/**
+ * Which frames a driver wants to receive: modes, MAC addresses, VLANs (NET-CVQ-01, NET-CVQ-02, NET-CVQ-08, NET-CVQ-13).
+ * `at` is where a frame begins in `bytes`; `length` its bytes, 14 at least.
+ */
+export class ReceiveFilter implements Stateful {
+  readonly macAddress = new Uint8Array(MAC_BYTES);
+  readonly unicast = new MacTable();
+  readonly multicast = new MacTable();
+  #modes = 0;
+  readonly #vlans = new Uint32Array(VLAN_IDS / 32);
+
+  setMode(mode: NetworkReceiveMode, on: boolean): void {
+    this.#modes = on ? this.#modes | modeMask(mode) : this.#modes & ~modeMask(mode);
+  }
+
+  /** `id` below 4096. */
+  setVlan(id: number, on: boolean): void {
+    const bit = 1 << (id & 31);
+    if (on) this.#vlans[id >> 5]! |= bit;
+    else this.#vlans[id >> 5]! &= ~bit;
+  }
+
+  /**
+   * @param addresses a driver without CTRL_RX has no say in addresses, and gets all that come: it may use one that the
+   * device does not know of (NET-CFG-18).
+   * @param vlans a driver without CTRL_VLAN gets every tagged frame (NET-CVQ-12).
+   */
+  passes(bytes: Uint8Array, at: number, length: number, addresses: boolean, vlans: boolean): boolean {
+    const modes = this.#modes;
+    if (addresses && (modes & PROMISCUOUS) !== 0) return true;
+    if (vlans && !this.#vlanPasses(bytes, at, length)) return false;
+    if (!addresses) return true;
+    if (!isGroupAddress(bytes, at))
+      return (
+        (modes & NO_UNICAST) === 0 &&
+        ((modes & ALL_UNICAST) !== 0 ||
+          sameAddress(this.macAddress, 0, bytes, at) ||
+          this.unicast.matches(bytes, at))
+      );
+    if (isBroadcast(bytes, at)) return (modes & NO_BROADCAST) === 0;
+    return (
+      (modes & NO_MULTICAST) === 0 && ((modes & ALL_MULTICAST) !== 0 || this.multicast.matches(bytes, at))
+    );
+  }
+
+  #vlanPasses(bytes: Uint8Array, at: number, length: number): boolean {
+    const type = at + ethernet.type;
+    if (get16(bytes, type) !== etherType.vlan) return true;
+    if (length < ETHERNET_HEADER_BYTES + VLAN_TAG_BYTES) return false;
+    const id = get16(bytes, type + 2) & (VLAN_IDS - 1);
+    return ((this.#vlans[id >> 5]! >>> (id & 31)) & 1) !== 0;
+  }
+
+  /** Back to the modes, tables and address of power-on (NET-CVQ-05). */
+  reset(macAddress: Uint8Array): void {
+    this.macAddress.set(macAddress);
+    this.unicast.set(macAddress, 0);
+    this.multicast.set(macAddress, 0);
+    this.#modes = 0;
+    this.#vlans.fill(0);
+  }
+
+  save() {
+    return {
+      macAddress: [...this.macAddress],
+      unicast: this.unicast.save(),
+      multicast: this.multicast.save(),
+      modes: this.#modes,
+      vlans: [...this.#vlans],
+    };
+  }
+
+  load(state: State): void {
+    const saved = state as ReturnType<ReceiveFilter['save']>;
+    this.macAddress.set(saved.macAddress);
+    this.unicast.load(saved.unicast);
+    this.multicast.load(saved.multicast);
+    this.#modes = saved.modes;
+    this.#vlans.set(saved.vlans);
+  }
+}

@@ -1,0 +1,146 @@
+import { payloadOffset } from '../backends/ethernet.ts';
+import type { Offload } from '../backends/network-link.ts';
+import type { Segmenter } from '../backends/offload.ts';
+import type { VirtioDevice } from '../device.ts';
+import {
+  ETHERNET_HEADER_BYTES,
+  feature,
+  MAX_NETWORK_FRAME_BYTES,
+  NETWORK_HEADER_BYTES,
+  networkFeature,
+  networkGsoType,
+  networkHeader,
+  networkHeaderFlag,
+  networkSegmentation,
+} from '../layout/index.ts';
+import type { Chain } from '../queue/chain.ts';
+import { headerBytes } from './network-receive.ts';
+
+/** A header that leaves everything to be done as it is. */
+export const newOffload = (): Offload => ({
+  flags: 0,
+  gsoType: networkGsoType.none,
+  headerLength: 0,
+  gsoSize: 0,
+  checksumStart: 0,
+  checksumOffset: 0,
+});
+
+/** True for a frame that is longer than the MTU allows and not to be segmented (NET-CFG-05, NET-CFG-22). */
+export function exceeds(
+  mtu: number,
+  bytes: Uint8Array,
+  at: number,
+  length: number,
+  offload: Offload | null,
+): boolean {
+  if (offload !== null && (offload.gsoType & ~networkGsoType.ecn) !== networkGsoType.none) return false;
+  const headers = payloadOffset(bytes, at, length) - at;
+  return length > headers + mtu;
+}
+
+const { needsChecksum, dataValid, rscInfo } = networkHeaderFlag;
+
+/** Takes frames out of the driver's chains, and refuses those that break the rules. */
+export class FrameReader {
+  readonly #device: VirtioDevice;
+  readonly #segmenter: Segmenter;
+  /** The last frame that was read, from the first byte on, and what is left to be done with it. */
+  readonly bytes = new Uint8Array(MAX_NETWORK_FRAME_BYTES);
+  readonly #offload = newOffload();
+
+  constructor(device: VirtioDevice, segmenter: Segmenter) {
+    this.#device = device;
+    this.#segmenter = segmenter;
+  }
+
+  /** Of the last frame; null where there is nothing left to be done. */
+  get offload(): Offload | null {
+    const { flags, gsoType } = this.#offload;
+    return flags === 0 && gsoType === networkGsoType.none ? null : this.#offload;
+  }
+
+  /** @param mtu that was agreed on, or null. @returns the frame's length, or -1: refused, and said why. */
+  read(chain: Chain, mtu: number | null): number {
+    const device = this.#device;
+    const header = headerBytes(device);
+    if (device.legacyDriver && !device.has(feature.anyLayout) && chain.lengths[0] !== header)
+      device.report(
+        'driver',
+        'LEG-NET-12',
+        'a header that is no descriptor of its own wants ANY_LAYOUT, which was not accepted',
+        chain.head,
+      );
+    const length = chain.readableBytes - header;
+    if (length < ETHERNET_HEADER_BYTES)
+      return this.#refuse('NET-TX-02', 'a chain shorter than the headers', chain.readableBytes);
+    if (length > MAX_NETWORK_FRAME_BYTES)
+      return this.#refuse('NET-CFG-22', 'a frame longer than any', length);
+    const view = chain.header(header);
+    if (view === null) return this.#refuse('NET-TX-02', 'a header out of reach', chain.head);
+    if (!this.#readHeader(view, chain.headerAt, header)) return -1;
+    if (!chain.read(header, this.bytes, 0, length))
+      return this.#refuse('NET-TX-02', 'a frame out of reach', chain.head);
+    if (mtu !== null && exceeds(mtu, this.bytes, 0, length, this.#offload))
+      return this.#refuse('NET-CFG-22', 'a frame longer than the MTU', length);
+    const { offload } = this;
+    if (offload === null) return length;
+    const objection = this.#segmenter.objection(this.bytes, 0, length, offload);
+    return objection === null ? length : this.#refuse(objection.clause, objection.message, objection.value);
+  }
+
+  #refuse(clause: string, message: string, value: number): -1 {
+    this.#device.report('driver', clause, message, value);
+    return -1;
+  }
+
+  #readHeader(view: DataView, at: number, header: number): boolean {
+    const little = this.#device.littleEndian;
+    const offload = this.#offload;
+    offload.flags = view.getUint8(at + networkHeader.flags.offset);
+    offload.gsoType = view.getUint8(at + networkHeader.gsoType.offset);
+    if (header === NETWORK_HEADER_BYTES && view.getUint16(at + networkHeader.numBuffers.offset, little) !== 0)
+      this.#device.report('driver', 'NET-TX-03', 'a frame that is sent with a number of buffers');
+    if ((offload.flags | offload.gsoType) === 0) return true;
+    offload.headerLength = view.getUint16(at + networkHeader.headerLength.offset, little);
+    offload.gsoSize = view.getUint16(at + networkHeader.gsoSize.offset, little);
+    offload.checksumStart = view.getUint16(at + networkHeader.checksumStart.offset, little);
+    offload.checksumOffset = view.getUint16(at + networkHeader.checksumOffset.offset, little);
+    return this.#checkFlags(offload) && this.#checkSegmentation(offload);
+  }
+
+  /** NET-TX-19: flags that mean nothing here are ignored, those that the driver must not set too. */
+  #checkFlags(offload: Offload): true {
+    const device = this.#device;
+    const { flags } = offload;
+    if (flags !== 0 && !device.has(networkFeature.checksum))
+      device.report('driver', 'NET-TX-04', 'flags without CSUM', flags);
+    if ((flags & (dataValid | rscInfo)) !== 0)
+      device.report('driver', 'NET-TX-17', 'flags that only the device sets', flags);
+    offload.flags = device.has(networkFeature.checksum) ? flags & needsChecksum : 0;
+    return true;
+  }
+
+  #checkSegmentation(offload: Offload): boolean {
+    const device = this.#device;
+    const { gsoType } = offload;
+    if (gsoType === networkGsoType.none) return true;
+    const refuse = (clause: string, message: string) => this.#refuse(clause, message, gsoType) >= 0;
+    // LEG-NET-01: with the old bit, every type there was.
+    const any = device.legacyDriver && device.has(networkFeature.gso) && device.has(networkFeature.checksum);
+    if ((gsoType & networkGsoType.ecn) !== 0 && !any && !device.has(networkFeature.hostEcn))
+      return refuse('NET-TX-09', 'ECN without HOST_ECN');
+    const type = gsoType & ~networkGsoType.ecn;
+    if (type === networkGsoType.none) return true;
+    const host = networkSegmentation.get(type)?.host;
+    const accepted = host !== undefined && (device.has(host) || any);
+    if (!accepted) {
+      const none = ![...networkSegmentation.values()].some((each) => device.has(each.host)) && !any;
+      return refuse(none ? 'NET-TX-12' : 'NET-TX-07', 'a segmentation type that was not accepted');
+    }
+    // Its size, and whether it is what the type says, the segmenter judges.
+    if ((offload.flags & needsChecksum) === 0)
+      return refuse('NET-TX-13', 'a frame to be segmented without NEEDS_CSUM');
+    return true;
+  }
+}

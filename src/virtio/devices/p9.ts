@@ -1,0 +1,301 @@
+import { expectSame, type State, type Task, VirtiolabError } from '../../core/index.ts';
+import { type P9Server, P9ServerError } from '../backends/p9-link.ts';
+import { P9Session } from '../backends/p9-session.ts';
+import type { DeviceBehaviour } from '../behaviour.ts';
+import { DeviceConfig } from '../config.ts';
+import type { VirtioDevice } from '../device.ts';
+import {
+  decodeP9,
+  isRequest,
+  MAX_MOUNT_TAG_BYTES,
+  p9Config,
+  p9Error,
+  p9Feature,
+  p9Header,
+  p9Messages,
+  p9Tag,
+  p9Type,
+  p9Version,
+} from '../layout/index.ts';
+import type { Chain } from '../queue/chain.ts';
+import { errorReply } from './p9-errors.ts';
+
+export interface P9Options {
+  readonly server: P9Server;
+  /** The name by which a driver finds the file system, in UTF-8 at most 254 bytes. */
+  readonly mountTag?: string;
+  /** Bytes of one message at most, in either direction; a driver that wants longer ones is talked down. */
+  readonly maxMessageBytes?: number;
+  /** Descriptors of the queue. */
+  readonly queueSize?: number;
+  /** The server went away, or sent garbage. */
+  readonly onServerLost?: (error: P9ServerError) => void;
+}
+
+/** A mount tag that is empty, or longer than the configuration has room for. */
+export class MountTagError extends VirtiolabError {
+  readonly mountTag: string;
+
+  constructor(mountTag: string) {
+    super(`mount tag ${JSON.stringify(mountTag)}: wants 1 to ${MAX_MOUNT_TAG_BYTES} bytes of UTF-8`);
+    this.mountTag = mountTag;
+  }
+}
+
+/** A bound on messages within which no version can be negotiated. */
+export class P9MessageBoundError extends VirtiolabError {
+  readonly bytes: number;
+
+  constructor(bytes: number) {
+    super(`messages of at most ${bytes} bytes: wants a whole number from ${MIN_MESSAGE} to ${MAX_MESSAGE}`);
+    this.bytes = bytes;
+  }
+}
+
+const NOTHING = new Uint8Array();
+const NONE: readonly P9Request[] = [];
+const MIN_MESSAGE = 256;
+const MAX_MESSAGE = 1 << 24;
+/** What Linux asks for at most: 125 pages, and then some. */
+const DEFAULT_MESSAGE = 512 * 1024;
+
+/** A message of the driver's, and later its reply on the way into memory. */
+class P9Request implements Task {
+  readonly label = '9P reply';
+  chain: Chain | null = null;
+  tag = 0;
+  type = 0;
+  /** Which request a Tflush means. */
+  oldTag = 0;
+  /** Empty where there is to be no reply. */
+  reply: Uint8Array = NOTHING;
+  readonly #device: P9Device;
+
+  constructor(device: P9Device) {
+    this.#device = device;
+  }
+
+  run(): void {
+    this.#device.finish(this);
+  }
+}
+
+/**
+ * The 9P transport (type 9): carries messages between its driver and a server, one session each. A session begins with a
+ * version message, which connects anew where there is no connection, and ends with a reset of the device or with the
+ * server: requests in flight, and all further ones up to the next version message, are then answered with an error.
+ */
+export class P9Device implements DeviceBehaviour {
+  readonly type = 'p9';
+  readonly features = [p9Feature.mountTag];
+  readonly config: DeviceConfig<typeof p9Config>;
+  readonly queueSizes: readonly number[];
+  readonly #server: P9Server;
+  readonly #maxBytes: number;
+  readonly #onServerLost: (error: P9ServerError) => void;
+  readonly #message: Uint8Array;
+  readonly #free: P9Request[] = [];
+  readonly #inFlight = new Map<number, P9Request>();
+  #device!: VirtioDevice;
+  #session: P9Session | null = null;
+  #version: string = p9Version.linux;
+
+  /** @throws MountTagError, P9MessageBoundError */
+  constructor(options: P9Options) {
+    const { mountTag = 'virtiolab', maxMessageBytes = DEFAULT_MESSAGE, queueSize = 128 } = options;
+    const tag = new TextEncoder().encode(mountTag);
+    if (tag.length === 0 || tag.length > MAX_MOUNT_TAG_BYTES) throw new MountTagError(mountTag);
+    if (!Number.isInteger(maxMessageBytes) || maxMessageBytes < MIN_MESSAGE || maxMessageBytes > MAX_MESSAGE)
+      throw new P9MessageBoundError(maxMessageBytes);
+    this.#server = options.server;
+    this.#maxBytes = maxMessageBytes;
+    this.#message = new Uint8Array(maxMessageBytes);
+    this.#onServerLost = options.onServerLost ?? (() => {});
+    this.queueSizes = [queueSize];
+    this.config = new DeviceConfig(p9Config, p9Config.tag.offset + tag.length);
+    this.config.set('tagLength', tag.length);
+    this.config.setBytes('tag', tag);
+  }
+
+  attach(device: VirtioDevice): void {
+    this.#device = device;
+  }
+
+  /** True while there is a session with the server. */
+  get connected(): boolean {
+    return this.#session?.open === true;
+  }
+
+  handle(chain: Chain): void {
+    const header = chain.header(p9Header.bytes);
+    if (header === null) {
+      this.#report(`a message of ${chain.readableBytes} bytes, or out of reach`, chain.readableBytes);
+      this.#device.complete(chain, 0);
+      return;
+    }
+    const at = chain.headerAt;
+    const size = header.getUint32(at + p9Header.size, true);
+    const request = this.#free.pop() ?? new P9Request(this);
+    request.chain = chain;
+    request.type = header.getUint8(at + p9Header.type);
+    request.tag = header.getUint16(at + p9Header.tag, true);
+    const error = this.#refusal(request, size);
+    if (error === null) this.#forward(request, this.#message.subarray(0, size));
+    else this.#answerError(request, error);
+  }
+
+  #report(message: string, value: number): void {
+    this.#device.report('driver', 'P9-01', message, value);
+  }
+
+  /** Takes the message into the buffer. @returns the error with which it is refused, or null. */
+  #refusal({ chain, type, tag }: P9Request, size: number): number | null {
+    const { readableBytes } = chain!;
+    const refuse = (message: string, value: number, error: number = p9Error.invalid) => {
+      this.#report(message, value);
+      return error;
+    };
+    if (size < p9Header.bytes || size > readableBytes)
+      return refuse(`a message of ${size} bytes in ${readableBytes}`, size);
+    if (size > this.#maxBytes)
+      return refuse(`a message of ${size} bytes; ${this.#maxBytes} were agreed on`, size, p9Error.tooLong);
+    if (size < readableBytes) this.#report(`${readableBytes - size} bytes behind a message`, readableBytes);
+    if (!isRequest(type)) return refuse(`a message of type ${type}, which is a reply's`, type);
+    if (this.#inFlight.has(tag)) return refuse('a tag that is in use', tag);
+    if (!chain!.read(0, this.#message, 0, size)) return refuse('a message out of reach', chain!.head);
+    if (type === p9Messages.Tflush.type && size < p9Header.bytes + 2)
+      return refuse('a flush of nothing', size);
+    return null;
+  }
+
+  #forward(request: P9Request, message: Uint8Array): void {
+    if (request.type === p9Messages.Tversion.type) {
+      this.#agree(message);
+      if (!this.connected) this.#session = this.#connect(false);
+    }
+    if (!this.connected) {
+      this.#answerError(request, p9Error.io);
+      return;
+    }
+    if (request.type === p9Messages.Tflush.type)
+      request.oldTag = message[p9Header.bytes]! | (message[p9Header.bytes + 1]! << 8);
+    this.#inFlight.set(request.tag, request);
+    this.#session!.send(message);
+  }
+
+  #connect(resume: boolean): P9Session {
+    const owner = {
+      message: (bytes: Uint8Array, session: P9Session) => this.#onReply(bytes, session),
+      lost: (error: P9ServerError) => this.#onLost(error),
+    };
+    return new P9Session(this.#server, this.#maxBytes, owner, resume);
+  }
+
+  /** Neither side is to send longer messages than there is room for here. */
+  #agree(message: Uint8Array): void {
+    const asked = decodeP9('Tversion', message);
+    if (asked === null) return;
+    this.#version = asked.version;
+    const msize = Math.min(asked.msize, this.#maxBytes);
+    new DataView(message.buffer).setUint32(p9Header.bytes, msize, true);
+  }
+
+  #onReply(bytes: Uint8Array, session: P9Session): void {
+    const request = this.#inFlight.get(p9Tag(bytes));
+    const type = p9Type(bytes);
+    const { Rlerror, Rerror } = p9Messages;
+    const fits = request?.type === type - 1 || type === Rlerror.type || type === Rerror.type;
+    if (request === undefined || !fits) {
+      const what = request === undefined ? `tag ${p9Tag(bytes)}, which nothing has` : `type ${type}`;
+      session.fail(new P9ServerError('protocol', `a reply of ${what}`));
+      return;
+    }
+    this.#inFlight.delete(request.tag);
+    const ended = this.#endedBy(request, bytes);
+    if (ended.length === 0) this.#answer(request, bytes);
+    else
+      this.#device.batch(() => {
+        // The server will not answer these: the driver gets their buffers back empty, and before the reply.
+        for (const each of ended) {
+          this.#inFlight.delete(each.tag);
+          this.#answer(each, NOTHING);
+        }
+        this.#answer(request, bytes);
+      });
+  }
+
+  /** Requests that a reply ends beside its own: the one that was flushed; all, where a new session begins. */
+  #endedBy(request: P9Request, reply: Uint8Array): readonly P9Request[] {
+    const type = p9Type(reply);
+    if (type === p9Messages.Rversion.type) {
+      this.#version = decodeP9('Rversion', reply)?.version ?? this.#version;
+      return [...this.#inFlight.values()];
+    }
+    const flushed = type === p9Messages.Rflush.type ? this.#inFlight.get(request.oldTag) : undefined;
+    return flushed === undefined ? NONE : [flushed];
+  }
+
+  /** The session is over: whatever waits for an answer gets an error, oldest first. */
+  #onLost(error: P9ServerError): void {
+    const waiting = [...this.#inFlight.values()];
+    this.#inFlight.clear();
+    this.#device.batch(() => {
+      for (const each of waiting) this.#answerError(each, p9Error.io);
+    });
+    this.#onServerLost(error);
+  }
+
+  #answerError(request: P9Request, error: number): void {
+    this.#answer(request, errorReply(this.#version, request.tag, error));
+  }
+
+  /** Hands a reply over when guest memory may be touched; what waits for that is a copy. */
+  #answer(request: P9Request, reply: Uint8Array): void {
+    request.reply = this.#device.dmaEnabled ? reply : reply.slice();
+    this.#device.whenDma(request);
+  }
+
+  /** Puts a reply into the driver's buffers; one that does not fit becomes an error, and that none becomes nothing. */
+  finish(request: P9Request): void {
+    const { tag, reply } = request;
+    const chain = request.chain!;
+    request.chain = null;
+    request.reply = NOTHING;
+    this.#free.push(request);
+    if (!chain.live) return;
+    const room = chain.writableBytes;
+    let bytes = reply;
+    if (bytes.length > room) {
+      this.#report(`a reply of ${bytes.length} bytes, and room for ${room}`, room);
+      bytes = errorReply(this.#version, tag, p9Error.tooLong);
+    }
+    const fits = bytes.length <= room;
+    const written = fits && chain.write(0, bytes, 0, bytes.length);
+    if (fits && !written) this.#report('room for a reply that is out of reach', chain.head);
+    this.#device.complete(chain, written ? bytes.length : 0);
+  }
+
+  /** The queue was stopped by itself. What is under way at the server cannot be told apart from what comes: a new session. */
+  queueReset(): void {
+    if (this.#inFlight.size > 0) this.reset();
+  }
+
+  reset(): void {
+    this.#session?.close();
+    this.#session = null;
+    this.#inFlight.clear();
+    this.#version = p9Version.linux;
+  }
+
+  save() {
+    return { type: this.type, version: this.#version, connected: this.connected };
+  }
+
+  load(state: State): void {
+    const saved = state as ReturnType<P9Device['save']>;
+    expectSame('9P device', saved.type, this.type);
+    this.reset();
+    this.#version = saved.version;
+    if (saved.connected) this.#session = this.#connect(true);
+  }
+}

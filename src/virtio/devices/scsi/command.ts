@@ -1,0 +1,288 @@
+import type { Task, ViewCache } from '../../../core/index.ts';
+import type { VirtioDevice } from '../../device.ts';
+import {
+  MAX_CDB_BYTES,
+  SCSI_COMMAND_HEADER_BYTES,
+  SCSI_COMMAND_RESPONSE_BYTES,
+  type Sense,
+  scsiCommandHeader,
+  scsiCommandResponse,
+  scsiResponse,
+  scsiSense,
+  scsiStatus,
+} from '../../layout/index.ts';
+import type { Chain } from '../../queue/chain.ts';
+import type { Transfer } from '../../storage.ts';
+import { addressAt, NOWHERE } from './address.ts';
+import type { Addressee } from './addressee.ts';
+import { commandIn, type KnownCommand } from './lookup.ts';
+import { NO_FIELD, putSense } from './sense.ts';
+
+/** Most sense data that there is (SPC-4). */
+const MAX_SENSE_BYTES = 252;
+
+/** What a command needs of its host. */
+export interface CommandHost {
+  readonly device: VirtioDevice;
+  execute(command: ScsiCommand): void;
+  /** The command has been answered, or will never be. */
+  ended(command: ScsiCommand): void;
+  /** Nobody holds the command any more. */
+  free(command: ScsiCommand): void;
+}
+
+/** What a back end's end leads to. */
+export type Continuation = (command: ScsiCommand, ok: boolean) => void;
+
+const response = new Uint8Array(SCSI_COMMAND_RESPONSE_BYTES + MAX_SENSE_BYTES);
+const responseView = new DataView(response.buffer);
+
+/**
+ * One request of a request queue, from its chain to its answer. It is answered once: by the unit that it is for, or by
+ * whoever aborts it. What a back end still does with an answered command touches nothing. Pooled.
+ */
+export class ScsiCommand implements Task, Transfer {
+  readonly label = 'scsi command';
+  /** Place of a transfer in the storage, in bytes. */
+  offset = 0;
+  length = 0;
+  chain: Chain | null = null;
+  readonly cdb = new Uint8Array(MAX_CDB_BYTES);
+  /** The command of the CDB; null for one that nobody knows. */
+  known: KnownCommand | null = null;
+  /** The response that it gets instead of being carried out; null for a good request. */
+  refused: number | null = null;
+  /** Key of the address. */
+  address = NOWHERE;
+  /** What answers; null when there is no such target. */
+  addressee: Addressee | null = null;
+  /** Identifier, as two words in the guest's order. */
+  id0 = 0;
+  id1 = 0;
+  /** Bytes of the two data buffers. */
+  dataOutBytes = 0;
+  dataInBytes = 0;
+  /** The host's bookkeeping: place in its task set, and order of coming. */
+  slot = 0;
+  order = 0;
+  /** Handed to its unit, conditions that it had to tell first notwithstanding. */
+  begun = false;
+  /** Answered, or never to be answered. */
+  over = true;
+  /** The response with which it was aborted, while that cannot be told yet. */
+  #verdict: number | null = null;
+  /** Who may still call back: the scheduler, a back end. */
+  #holders = 0;
+  #senseSize = 0;
+  #cdbSize = 0;
+  /** The guest's buffers, not the back end, made a transfer fail. */
+  #outOfReach = false;
+  #then: Continuation = () => {};
+  readonly #host: CommandHost;
+
+  constructor(host: CommandHost) {
+    this.#host = host;
+  }
+
+  /**
+   * Reads the header. @returns false when it, or room for the answer's fields, is missing: the command can then only be
+   * answered with FAILURE, or with nothing.
+   */
+  parse(chain: Chain, cdbSize: number, senseSize: number): boolean {
+    this.chain = chain;
+    this.over = this.begun = false;
+    this.#verdict = null;
+    this.#outOfReach = false;
+    this.#senseSize = senseSize;
+    this.#cdbSize = cdbSize;
+    this.addressee = this.known = this.refused = null;
+    this.address = NOWHERE;
+    this.dataOutBytes = Math.max(0, chain.readableBytes - SCSI_COMMAND_HEADER_BYTES - cdbSize);
+    this.dataInBytes = Math.max(0, chain.writableBytes - SCSI_COMMAND_RESPONSE_BYTES - senseSize);
+    if (chain.readableBytes < SCSI_COMMAND_HEADER_BYTES + cdbSize) return false;
+    // A CDB size of the driver's choice is no reason to read more than any command has.
+    const cdbBytes = Math.min(cdbSize, MAX_CDB_BYTES);
+    const view = chain.header(SCSI_COMMAND_HEADER_BYTES + cdbBytes);
+    if (view === null) return false;
+    const at = chain.headerAt;
+    this.address = addressAt(view, at + scsiCommandHeader.lun.offset);
+    this.id0 = view.getUint32(at + scsiCommandHeader.id.offset);
+    this.id1 = view.getUint32(at + scsiCommandHeader.id.offset + 4);
+    const { taskAttribute, priority, commandReference } = scsiCommandHeader;
+    const attribute = view.getUint8(at + taskAttribute.offset);
+    const rest = view.getUint8(at + priority.offset) | view.getUint8(at + commandReference.offset);
+    if ((attribute | rest) !== 0)
+      this.#host.device.report('driver', 'SCSI-OP-06', 'a task attribute, priority or CRN', attribute);
+    this.cdb.fill(0);
+    for (let i = 0; i < cdbBytes; i++) this.cdb[i] = view.getUint8(at + SCSI_COMMAND_HEADER_BYTES + i);
+    this.known = cdbBytes === 0 ? null : commandIn(this.cdb, cdbBytes);
+    return chain.writableBytes >= SCSI_COMMAND_RESPONSE_BYTES + senseSize;
+  }
+
+  /** Gives the command to the scheduler. */
+  submit(): void {
+    this.#holders++;
+    this.#host.device.scheduler.submit(this);
+  }
+
+  run(): void {
+    const { device } = this.#host;
+    // Bus mastering may have gone off since the chain was taken.
+    if (!this.over && !device.dmaEnabled) {
+      device.whenDma(this);
+      return;
+    }
+    if (this.#letGo()) this.#host.execute(this);
+  }
+
+  /** A holder is done with the command. @returns whether the command is to go on. */
+  #letGo(): boolean {
+    this.#holders--;
+    if (this.over && this.#holders === 0) this.#host.free(this);
+    return this.live;
+  }
+
+  /** Prepares for a back end: `then` runs when it has called `done`. Offset and length in bytes. */
+  prepare(offset: number, length: number, then: Continuation): void {
+    this.offset = offset;
+    this.length = length;
+    this.#then = then;
+    this.#holders++;
+  }
+
+  /** Still to be carried out: neither answered, nor aborted, nor taken back by a reset. */
+  get live(): boolean {
+    return !this.over && this.#verdict === null && this.chain?.live === true;
+  }
+
+  give(
+    at: number,
+    source: Uint8Array,
+    sourceOffset: number,
+    length: number,
+    views: ViewCache | null = null,
+  ): boolean {
+    if (!this.live || !this.#host.device.dmaEnabled) return false;
+    const place = SCSI_COMMAND_RESPONSE_BYTES + this.#senseSize + at;
+    if (at + length <= this.dataInBytes && this.chain!.write(place, source, sourceOffset, length, views))
+      return true;
+    this.#outOfReach = true;
+    return false;
+  }
+
+  take(at: number, target: Uint8Array, targetOffset: number, length: number): boolean {
+    if (!this.live || !this.#host.device.dmaEnabled) return false;
+    const place = SCSI_COMMAND_HEADER_BYTES + this.#cdbSize + at;
+    if (this.chain!.read(place, target, targetOffset, length)) return true;
+    this.#outOfReach = true;
+    return false;
+  }
+
+  whenReady(step: () => void): void {
+    this.#host.device.whenDma({ label: 'scsi transfer', run: step });
+  }
+
+  #ok = false;
+
+  done(ok: boolean): void {
+    this.#ok = ok;
+    if (this.over) this.#letGo();
+    else this.#host.device.whenDma(this.#continue);
+  }
+
+  readonly #continue: Task = {
+    label: 'scsi continuation',
+    run: () => {
+      if (this.#letGo()) this.#then(this, this.#ok);
+    },
+  };
+
+  /** Ends with GOOD; so many bytes were transferred. */
+  good(transferred = 0): void {
+    this.#answer(scsiResponse.ok, scsiStatus.good, transferred, 0);
+  }
+
+  /** Sends `bytes` as data in, as many of them as were asked for, and ends with GOOD. */
+  reply(bytes: Uint8Array, allocation: number): void {
+    const length = Math.min(bytes.length, allocation);
+    if (this.give(0, bytes, 0, length)) this.good(length);
+    else this.failed(scsiSense.unrecoveredReadError);
+  }
+
+  /** Ends with CHECK CONDITION. @param field the byte of the CDB that was wrong. */
+  check(sense: Sense, field = NO_FIELD): void {
+    const length = putSense(response, SCSI_COMMAND_RESPONSE_BYTES, sense, field);
+    this.#answer(scsiResponse.ok, scsiStatus.checkCondition, 0, Math.min(length, this.#senseSize));
+  }
+
+  /** Ends after a back end failed: with `sense`, unless it was the guest's own buffers. */
+  failed(sense: Sense): void {
+    if (!this.#outOfReach) {
+      this.check(sense);
+      return;
+    }
+    this.#host.device.report('driver', 'LEG-SCSI-06', 'a data buffer out of reach', this.chain?.head ?? null);
+    this.respond(scsiResponse.failure);
+  }
+
+  /** Ends without having been carried out. */
+  respond(code: number): void {
+    this.#answer(code, scsiStatus.good, 0, 0);
+  }
+
+  /** Ends before its time, as soon as guest memory may be touched. */
+  abort(code: number): void {
+    if (this.over || this.#verdict !== null) return;
+    this.#verdict = code;
+    this.#holders++;
+    this.#host.device.whenDma({
+      label: 'scsi abort',
+      run: () => {
+        if (!this.over) this.respond(code);
+        this.#letGo();
+      },
+    });
+  }
+
+  /** The chain is dead: there will be no answer. */
+  forget(): void {
+    if (this.over) return;
+    this.over = true;
+    if (this.#holders === 0) this.#host.free(this);
+  }
+
+  /**
+   * Writes the answer in one piece, sense data and zeros behind it, and hands the chain back: all that was written from
+   * the first byte on counts (SPL-USED-02).
+   */
+  #answer(code: number, status: number, transferred: number, senseBytes: number): void {
+    const chain = this.chain!;
+    const { device } = this.#host;
+    const little = device.littleEndian;
+    const {
+      senseLength,
+      residual,
+      statusQualifier,
+      status: statusByte,
+      response: code8,
+    } = scsiCommandResponse;
+    const left = this.dataOutBytes + this.dataInBytes - transferred;
+    responseView.setUint32(senseLength.offset, senseBytes, little);
+    responseView.setUint32(residual.offset, Math.min(left, 0xffffffff), little);
+    responseView.setUint16(statusQualifier.offset, 0, little);
+    responseView.setUint8(statusByte.offset, status);
+    responseView.setUint8(code8.offset, code);
+    response.fill(0, SCSI_COMMAND_RESPONSE_BYTES + senseBytes);
+    const room = chain.writableBytes;
+    const head = Math.min(SCSI_COMMAND_RESPONSE_BYTES + Math.min(this.#senseSize, MAX_SENSE_BYTES), room);
+    const written = head >= SCSI_COMMAND_RESPONSE_BYTES && chain.write(0, response, 0, head);
+    if (!written && chain.live)
+      device.report('driver', 'LEG-SCSI-06', 'no room for a response that can be written', chain.head);
+    const dataIn = this.known?.row.data === 'in' && this.#senseSize <= MAX_SENSE_BYTES ? transferred : 0;
+    this.over = true;
+    this.chain = null;
+    this.#host.ended(this);
+    device.complete(chain, written ? head + dataIn : 0);
+    if (this.#holders === 0) this.#host.free(this);
+  }
+}

@@ -1,0 +1,379 @@
+import { type DmaDomain, type DmaRegion, FOUR_GIB, type State } from '../../core/index.ts';
+import {
+  descriptorFlag,
+  MAX_QUEUE_SIZE,
+  PACKED_DESCRIPTOR_BYTES,
+  PACKED_EVENT_BYTES,
+  PACKED_EVENT_FLAG_MASK,
+  PACKED_WRAP_BIT,
+  packedDescriptor,
+  packedDescriptorFlag,
+  packedDistance,
+  packedEvent,
+  packedEventDue,
+  packedEventFlag,
+  packedPlace,
+  packedPosition,
+  packedRingBytes,
+} from '../layout/index.ts';
+import type { Chain } from './chain.ts';
+import {
+  MAX_INDIRECT,
+  PLAIN_MODE,
+  type Pop,
+  pop,
+  QueueAddresses,
+  type RingFault,
+  type RingMode,
+  type Virtqueue,
+} from './virtqueue.ts';
+
+/*
+ * The tables' numbers as constants of this module, which the compiler folds into the code. A descriptor's id and flags are
+ * read as one 32-bit word, flags in its upper half.
+ */
+const BYTES = PACKED_DESCRIPTOR_BYTES;
+const ADDRESS_LOW = packedDescriptor.addressLow.offset;
+const ADDRESS_HIGH = packedDescriptor.addressHigh.offset;
+const LENGTH = packedDescriptor.length.offset;
+const ID = packedDescriptor.id.offset;
+const FLAGS = packedDescriptor.flags.offset;
+const HALF = 16;
+const AVAILABLE = packedDescriptorFlag.available << HALF;
+const USED = packedDescriptorFlag.used << HALF;
+const AVAILABLE_AND_USED = AVAILABLE | USED;
+const NEXT = descriptorFlag.next << HALF;
+const WRITE = descriptorFlag.write << HALF;
+const INDIRECT = descriptorFlag.indirect << HALF;
+const NOTHING = -1;
+const { empty: EMPTY, chain: CHAIN, fault: FAULT } = pop;
+
+/**
+ * The packed virtqueue, device side; always little-endian. A place in the ring is counted over two rounds, 0 up to twice
+ * the size: in the first the wrap counter is 1, in the second 0 (PKD-EVT-04). Every number the guest wrote is checked where
+ * it enters; nothing is allocated.
+ */
+export class PackedQueue implements Virtqueue {
+  readonly maxSize: number;
+  size: number;
+  ready = false;
+  readonly addresses = new QueueAddresses();
+  fault: RingFault | null = null;
+  #mode: RingMode = PLAIN_MODE;
+  #dma: DmaDomain | null = null;
+  #generation = 0;
+  #ring: DmaRegion | null = null;
+  #driver: DmaRegion | null = null;
+  #device: DmaRegion | null = null;
+  #ringAt = 0;
+  #driverAt = 0;
+  #deviceAt = 0;
+  /** Places: the next descriptor to take, the next to use, and the latter at the last interrupt decision. */
+  #nextAvailable = 0;
+  #nextUsed = 0;
+  #signalled = 0;
+  /** Slot of the first used descriptor that is not visible yet, and its flags, which make it so. */
+  #hidden = NOTHING;
+  #hiddenFlags = 0;
+
+  /** `maxSize` is at most 32768; 0 for an absent queue. */
+  constructor(maxSize: number) {
+    this.maxSize = maxSize;
+    this.size = maxSize;
+  }
+
+  attach(dma: DmaDomain): void {
+    this.#dma = dma;
+    this.#generation = 0;
+  }
+
+  setMode(mode: RingMode): void {
+    this.#mode = mode;
+  }
+
+  takesSize(size: number): boolean {
+    return size > 0 && size <= Math.min(this.maxSize, MAX_QUEUE_SIZE);
+  }
+
+  reset(): void {
+    this.size = this.maxSize;
+    this.ready = false;
+    this.addresses.words.fill(0);
+    this.fault = null;
+    this.#generation = 0;
+    this.#nextAvailable = this.#nextUsed = this.#signalled = 0;
+    this.#hidden = NOTHING;
+  }
+
+  relocate(): void {
+    this.#generation = 0;
+  }
+
+  /** The areas are where they were looked up last, or are found now. */
+  #reachable(): boolean {
+    return this.#generation === this.#dma!.generation || this.#resolve();
+  }
+
+  #resolve(): boolean {
+    const dma = this.#dma!;
+    const ring = this.addresses.get('descriptor');
+    const driver = this.addresses.get('driver');
+    const device = this.addresses.get('device');
+    this.#ring = dma.find(ring, packedRingBytes(this.size), true);
+    this.#driver = dma.find(driver, PACKED_EVENT_BYTES, false);
+    this.#device = dma.find(device, PACKED_EVENT_BYTES, true);
+    if (this.#ring === null || this.#driver === null || this.#device === null) {
+      this.#fail('PKD-LAY-03', 'a part of the ring lies outside the memory that the function reaches', ring);
+      return false;
+    }
+    // Whole 32-bit numbers from here on, see SplitQueue.
+    this.#ringAt = (ring - this.#ring.base) >>> 0;
+    this.#driverAt = (driver - this.#driver.base) >>> 0;
+    this.#deviceAt = (device - this.#device.base) >>> 0;
+    this.#generation = dma.generation;
+    return true;
+  }
+
+  /** The inner loop changes only locals and the chain's arrays, which make unsigned numbers of what is read. */
+  pop(chain: Chain): Pop {
+    if (!this.ready || this.fault !== null) return EMPTY;
+    if (!this.#reachable()) return FAULT;
+    const { view } = this.#ring!;
+    const { size } = this;
+    const base = this.#ringAt;
+    const place = this.#nextAvailable;
+    let slot = place < size ? place : place - size;
+    // What the two bits are in a descriptor that is available: they change over at the end of the ring.
+    let wanted = place < size ? AVAILABLE : USED;
+    const { lows, highs, lengths } = chain;
+    const room = Math.min(this.#room, lengths.length);
+    let count = 0;
+    let readable = 0;
+    let bits = 0;
+    let tail: number;
+    do {
+      const at = base + BYTES * slot;
+      tail = view.getInt32(at + ID, true);
+      if (((tail ^ wanted) & AVAILABLE_AND_USED) !== 0) return count === 0 ? EMPTY : this.#torn(count, slot);
+      if (count === room) return this.#stopped(count, chain);
+      if ((tail & INDIRECT) !== 0) return this.#enter(at, tail, count, chain);
+      const length = view.getInt32(at + LENGTH, true);
+      bits |= length;
+      lengths[count] = length;
+      lows[count] = view.getInt32(at + ADDRESS_LOW, true);
+      highs[count] = view.getInt32(at + ADDRESS_HIGH, true);
+      if ((tail & WRITE) === 0 && readable++ !== count) return this.#misordered(slot);
+      count++;
+      if (++slot === size) {
+        slot = 0;
+        wanted ^= AVAILABLE_AND_USED;
+      }
+    } while ((tail & NEXT) !== 0);
+    this.#take(chain, tail & 0xffff, count, count, readable);
+    // Only descriptors of some length can come to 2^32 bytes.
+    return bits >>> HALF === 0 || this.#fits(chain) ? CHAIN : FAULT;
+  }
+
+  /** Descriptors that the driver may have made available: those that are not in flight. */
+  get #room(): number {
+    const inFlight = this.#nextAvailable - this.#nextUsed;
+    return this.size - (inFlight < 0 ? inFlight + 2 * this.size : inFlight);
+  }
+
+  /** The place `span` descriptors further on. */
+  #after(place: number, span: number): number {
+    const next = place + span;
+    return next < 2 * this.size ? next : next - 2 * this.size;
+  }
+
+  #take(chain: Chain, id: number, span: number, count: number, readable: number): void {
+    chain.begin(id, this.#dma!);
+    chain.span = span;
+    chain.count = count;
+    chain.readableCount = readable;
+    this.#nextAvailable = this.#after(this.#nextAvailable, span);
+  }
+
+  /** A list that is one descriptor with a table of its own: WRITE in it is ignored, and all else in the table (PKD-IND-05). */
+  #enter(at: number, tail: number, before: number, chain: Chain): Pop {
+    const { view } = this.#ring!;
+    const flags = tail >>> HALF;
+    const length = view.getUint32(at + LENGTH, true);
+    const address =
+      view.getUint32(at + ADDRESS_HIGH, true) * FOUR_GIB + view.getUint32(at + ADDRESS_LOW, true);
+    if (!this.#mode.indirect)
+      return this.#fail('PKD-IND-01', 'indirect descriptor without the feature', flags);
+    if (before > 0 || (tail & NEXT) !== 0)
+      return this.#fail('PKD-IND-04', 'an indirect descriptor in a list of several', flags);
+    const entries = length / BYTES;
+    if (length === 0 || !Number.isInteger(entries) || entries > MAX_INDIRECT)
+      return this.#fail('PKD-IND-03', `indirect table of ${length} bytes`, length);
+    const region = this.#dma!.find(address, length, false);
+    if (region === null) return this.#fail('PKD-IND-03', 'indirect table outside reachable memory', address);
+    while (chain.lengths.length < entries) chain.grow();
+    const readable = this.#readTable(region.view, (address - region.base) >>> 0, entries, chain);
+    if (readable < 0) return FAULT;
+    this.#take(chain, tail & 0xffff, 1, entries, readable);
+    return this.#fits(chain) ? CHAIN : FAULT;
+  }
+
+  /** Entries follow one another. @returns how many are readable, or -1. */
+  #readTable(view: DataView, base: number, entries: number, chain: Chain): number {
+    const { lows, highs, lengths } = chain;
+    let readable = 0;
+    for (let i = 0; i < entries; i++) {
+      const at = base + BYTES * i;
+      lengths[i] = view.getUint32(at + LENGTH, true);
+      lows[i] = view.getUint32(at + ADDRESS_LOW, true);
+      highs[i] = view.getUint32(at + ADDRESS_HIGH, true);
+      if ((view.getInt32(at + ID, true) & WRITE) === 0 && readable++ !== i) {
+        this.#misordered(i);
+        return -1;
+      }
+    }
+    return readable;
+  }
+
+  // What a guest gets wrong, out of the way of the hot path.
+
+  #fail(clause: string, message: string, value: number): Pop {
+    this.fault = { clause, message, value };
+    return FAULT;
+  }
+
+  /** No room: in the chain's arrays, which grow then, or in the ring. */
+  #stopped(count: number, chain: Chain): Pop {
+    if (count === this.#room) return this.#crowded(count);
+    chain.grow();
+    return this.pop(chain);
+  }
+
+  #crowded(count: number): Pop {
+    if (count === 0)
+      return this.#fail('PKD-DESC-05', 'a descriptor was made available again before it was used', count);
+    return count === this.size
+      ? this.#fail('PKD-SG-02', `a list of more than the ${count} descriptors of the queue`, count)
+      : this.#fail('PKD-SG-05', `a list of more than the ${count} descriptors that are free`, count);
+  }
+
+  /** The rest of a list is available when its first descriptor is (PKD-SG-06). */
+  #torn(count: number, slot: number): Pop {
+    if (count === this.#room) return this.#crowded(count);
+    return this.#fail('PKD-LAY-01', 'a list goes on with a descriptor that is not available', slot);
+  }
+
+  #misordered(index: number): Pop {
+    return this.#fail('PKD-SG-03', 'a readable descriptor after a writable one', index);
+  }
+
+  /** The device's own bound (PKD-SG-08): a used descriptor has 32 bits for the bytes that were written. */
+  #fits(chain: Chain): boolean {
+    if (chain.readableBytes + chain.writableBytes <= FOUR_GIB) return true;
+    this.#fail('PKD-SG-01', 'a list of more than 2^32 bytes', chain.head);
+    return false;
+  }
+
+  push(head: number, length: number, _chains: number, span: number): boolean {
+    if (!this.#reachable()) return false;
+    const { view, base } = this.#ring!;
+    const place = this.#nextUsed;
+    const first = place < this.size;
+    const slot = first ? place : place - this.size;
+    const at = this.#ringAt + BYTES * slot;
+    const flags = (first ? AVAILABLE_AND_USED : 0) | (length > 0 ? WRITE : 0);
+    const { observer } = this.#dma!;
+    if (observer !== null) observer(base + at + LENGTH, BYTES - LENGTH);
+    view.setUint32(at + LENGTH, length, true);
+    // The driver looks at one descriptor at a time: what follows a hidden one is not visible either.
+    if (this.#hidden === NOTHING) {
+      view.setUint16(at + ID, head, true);
+      this.#hidden = slot;
+      this.#hiddenFlags = flags >>> HALF;
+    } else view.setInt32(at + ID, flags | head, true);
+    this.#nextUsed = this.#after(place, span);
+    return true;
+  }
+
+  publish(): boolean {
+    if (this.#hidden === NOTHING || !this.#reachable()) return false;
+    const { view, base } = this.#ring!;
+    const at = this.#ringAt + BYTES * this.#hidden + FLAGS;
+    const { observer } = this.#dma!;
+    if (observer !== null) observer(base + at, 2);
+    view.setUint16(at, this.#hiddenFlags, true);
+    this.#hidden = NOTHING;
+    return this.#wantsInterrupt();
+  }
+
+  #wantsInterrupt(): boolean {
+    const { view } = this.#driver!;
+    const before = this.#signalled;
+    this.#signalled = this.#nextUsed;
+    const flags = view.getUint16(this.#driverAt + packedEvent.flags.offset, true) & PACKED_EVENT_FLAG_MASK;
+    if (flags === packedEventFlag.disable) return false;
+    // What the driver may not say (PKD-EVT-01) is not taken for a wish to be left alone.
+    if (flags !== packedEventFlag.descriptor || !this.#mode.eventIndex) return true;
+    const position = view.getUint16(this.#driverAt + packedEvent.position.offset, true);
+    return packedEventDue(position, before, this.#nextUsed, this.size);
+  }
+
+  rearm(): boolean {
+    if (!this.ready || this.fault !== null || !this.#reachable()) return false;
+    const place = this.#nextAvailable;
+    if (this.#mode.eventIndex) {
+      const { view, base } = this.#device!;
+      const at = this.#deviceAt;
+      const { observer } = this.#dma!;
+      if (observer !== null) observer(base + at, PACKED_EVENT_BYTES);
+      view.setUint16(at + packedEvent.position.offset, packedPosition(place, this.size), true);
+      view.setUint16(at + packedEvent.flags.offset, packedEventFlag.descriptor, true);
+    }
+    return this.#isAvailable(place);
+  }
+
+  #isAvailable(place: number): boolean {
+    const first = place < this.size;
+    const slot = first ? place : place - this.size;
+    const tail = this.#ring!.view.getInt32(this.#ringAt + BYTES * slot + ID, true);
+    return ((tail ^ (first ? AVAILABLE : USED)) & AVAILABLE_AND_USED) === 0;
+  }
+
+  plausibleNext(next: number): boolean {
+    if (!this.ready || this.fault !== null || !this.#reachable()) return true;
+    const { size } = this;
+    if ((next & ~PACKED_WRAP_BIT) >= size) return false;
+    const ahead = packedDistance(this.#nextAvailable, packedPlace(next, size), size);
+    // Where the device stands, or behind it: a kick that comes late.
+    if (ahead === 0 || ahead > size) return true;
+    const last = this.#after(this.#nextAvailable, ahead - 1);
+    return ahead <= this.#room && this.#isAvailable(last);
+  }
+
+  save() {
+    return {
+      size: this.size,
+      ready: this.ready,
+      addresses: [...this.addresses.words],
+      nextAvailable: this.#nextAvailable,
+      nextUsed: this.#nextUsed,
+      signalled: this.#signalled,
+      hidden: this.#hidden,
+      hiddenFlags: this.#hiddenFlags,
+      fault: this.fault === null ? null : { ...this.fault },
+    };
+  }
+
+  load(state: State): void {
+    const saved = state as ReturnType<PackedQueue['save']>;
+    this.size = saved.size;
+    this.ready = saved.ready;
+    this.addresses.words.set(saved.addresses);
+    this.#nextAvailable = saved.nextAvailable;
+    this.#nextUsed = saved.nextUsed;
+    this.#signalled = saved.signalled;
+    this.#hidden = saved.hidden;
+    this.#hiddenFlags = saved.hiddenFlags;
+    this.fault = saved.fault;
+    this.relocate();
+  }
+}

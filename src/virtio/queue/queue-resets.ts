@@ -1,0 +1,47 @@
+import { type Scheduler, type State, type Stateful, Work } from '../../core/index.ts';
+
+/**
+ * Resets of single queues that are not finished yet. A queue is dead from the first moment of its reset; the end, which
+ * its register shows, comes when the scheduler lets it (PCI-COM-12). Nothing is waited for: chains that were in flight
+ * copy nothing any more (BF-VQR-01).
+ */
+export class QueueResets implements Stateful {
+  #works: readonly Work[] = [];
+  /** Those that were not finished in a state that was loaded. */
+  #resumed: readonly number[] = [];
+
+  connect(subject: string, scheduler: Scheduler, queues: number): void {
+    const label = (queue: number) => `${subject} reset of queue ${queue}`;
+    this.#works = Array.from({ length: queues }, (_, queue) => new Work(label(queue), scheduler, () => {}));
+  }
+
+  /** The queue's reset is not finished. */
+  running(queue: number): boolean {
+    return this.#works[queue]?.pending === true || this.#resumed.includes(queue);
+  }
+
+  start(queue: number): void {
+    this.#works[queue]?.schedule();
+  }
+
+  /** The whole device is reset. */
+  cancel(): void {
+    for (const work of this.#works) work.cancel();
+    this.#resumed = [];
+  }
+
+  save(): number[] {
+    return this.#works.flatMap((_, queue) => (this.running(queue) ? [queue] : []));
+  }
+
+  load(state: State): void {
+    this.cancel();
+    this.#resumed = [...(state as number[])];
+  }
+
+  resume(): void {
+    const resumed = this.#resumed;
+    this.#resumed = [];
+    for (const queue of resumed) this.start(queue);
+  }
+}

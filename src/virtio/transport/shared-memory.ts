@@ -1,0 +1,116 @@
+import {
+  type BusTarget,
+  expectSame,
+  FOUR_GIB,
+  lengthOf,
+  maskOf,
+  type State,
+  type Stateful,
+  VirtiolabError,
+} from '../../core/index.ts';
+import { type BarIndex, type BarRegion, capabilityId, type PciFunction } from '../../pci/index.ts';
+import { sharedMemoryCapability, structureType } from '../layout/index.ts';
+
+/** Memory that device and driver share: neither registers nor a stream (SHM-01). `id` is 0..255. */
+export interface SharedMemoryRegion {
+  readonly id: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Regions that a function cannot have: an id twice or out of range, or no bytes. */
+export class SharedMemoryError extends VirtiolabError {
+  readonly id: number;
+
+  constructor(id: number, reason: string) {
+    super(`shared memory region ${id}: ${reason}`);
+    this.id = id;
+  }
+}
+
+/** Regions begin at such multiples in their BAR, so that each can be mapped alone. */
+const REGION_BYTES = 0x1000;
+
+/** Bytes behind a BAR. An access that leaves them reads all ones there, and writes nothing. */
+function memoryTarget(bytes: Uint8Array): BusTarget {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return {
+    read: (offset, width) => {
+      if (offset + width > bytes.length) return maskOf(width);
+      return width === 4
+        ? view.getUint32(offset, true)
+        : width === 2
+          ? view.getUint16(offset, true)
+          : bytes[offset]!;
+    },
+    write: (offset, width, value) => {
+      if (offset + width > bytes.length) return;
+      if (width === 4) view.setUint32(offset, value, true);
+      else if (width === 2) view.setUint16(offset, value, true);
+      else bytes[offset] = value;
+    },
+  };
+}
+
+class SharedMemory implements Stateful {
+  readonly #regions: readonly SharedMemoryRegion[];
+
+  constructor(regions: readonly SharedMemoryRegion[]) {
+    this.#regions = regions;
+  }
+
+  save() {
+    return this.#regions.map(({ id, bytes }) => ({ id, bytes: bytes.slice() }));
+  }
+
+  load(state: State): void {
+    const saved = state as ReturnType<SharedMemory['save']>;
+    expectSame('shared memory regions', saved.length, this.#regions.length);
+    for (const [index, { id, bytes }] of this.#regions.entries()) {
+      expectSame('shared memory region', saved[index]!.id, id);
+      expectSame(`bytes of shared memory region ${id}`, saved[index]!.bytes.length, bytes.length);
+      bytes.set(saved[index]!.bytes);
+    }
+  }
+}
+
+/**
+ * Puts shared memory regions into a 64-bit BAR of their own, with a capability for each (PCI-SHM-01, PCI-SHM-02).
+ * @throws SharedMemoryError
+ */
+export function addSharedMemory(
+  pci: PciFunction,
+  index: BarIndex,
+  shared: readonly SharedMemoryRegion[],
+): void {
+  const regions: BarRegion[] = [];
+  let end = 0;
+  for (const { id, bytes } of shared) {
+    if (!Number.isInteger(id) || id < 0 || id > 0xff)
+      throw new SharedMemoryError(id, 'wants an id of 0..255');
+    if (shared.filter((each) => each.id === id).length > 1)
+      throw new SharedMemoryError(id, 'the id is taken');
+    if (bytes.length === 0) throw new SharedMemoryError(id, 'has no bytes');
+    regions.push({
+      name: `shared-memory-${id}`,
+      offset: end,
+      length: bytes.length,
+      target: memoryTarget(bytes),
+    });
+    end = Math.ceil((end + bytes.length) / REGION_BYTES) * REGION_BYTES;
+  }
+  if (regions.length === 0) return;
+  for (const [i, { offset, length }] of regions.entries())
+    pci.capabilities.add(capabilityId.vendorSpecific, sharedMemoryCapability, {
+      capabilityLength: lengthOf(sharedMemoryCapability),
+      structureType: structureType.sharedMemory,
+      bar: index,
+      id: shared[i]!.id,
+      offset: offset % FOUR_GIB,
+      length: length % FOUR_GIB,
+      offsetHigh: Math.floor(offset / FOUR_GIB),
+      lengthHigh: Math.floor(length / FOUR_GIB),
+    });
+  const lengthBytes = 2 ** Math.ceil(Math.log2(Math.max(end, REGION_BYTES)));
+  pci.addBar({ index, kind: 'memory64', prefetchable: true, lengthBytes, regions });
+  pci.parts.set('shared memory', new SharedMemory(shared));
+}
