@@ -33,6 +33,78 @@ const windows: readonly DmaWindow[] = [
 
 const source = Uint8Array.from({ length: 2 * KIB }, (_, i) => i % 251);
 
+describe('a DMA domain that translates', () => {
+  /** The second page before the first, a page above 4 GiB in the middle, read-only. */
+  const mapped = (): readonly DmaWindow[] => [
+    { start: 0x10_0000, length: 4 * KIB, write: true, target: 4 * KIB },
+    { start: 0x10_1000, length: 4 * KIB, write: true, target: 0 },
+    { start: 0x10_2000, length: 4 * KIB, write: false, target: FOUR_GIB },
+    { start: 0x10_3000, length: 4 * KIB, write: true, target: 8 * KIB },
+  ];
+  const physical = (address: number) =>
+    [4 * KIB, 0, FOUR_GIB, 8 * KIB][(address - 0x10_0000) >> 12]! + (address & 0xfff);
+
+  it('reaches the same bytes as a walk through the windows, byte by byte', () => {
+    const bytes = fc.integer({ min: 0x10_0000 - 64, max: 0x10_4000 + 64 });
+    fc.assert(
+      fc.property(bytes, fc.nat(0x1800), fc.boolean(), (address, length, writes) => {
+        const memory = ram();
+        memory.write(
+          0,
+          Uint8Array.from({ length: 16 * KIB }, (_, i) => i * 7 + (i >> 8)),
+        );
+        memory.write(
+          FOUR_GIB,
+          Uint8Array.from({ length: 4 * KIB }, (_, i) => i * 3),
+        );
+        const before = (at: number) => memory.read(physical(at), 1)[0];
+        const domain = new DmaDomain(memory, mapped());
+        const inside = address >= 0x10_0000 && address + length <= 0x10_4000;
+        const touchesReadOnly = address < 0x10_3000 && address + length > 0x10_2000;
+        const may = (inside && !(writes && touchesReadOnly)) || length === 0;
+        const buffer = new Uint8Array(length).fill(0xd1);
+        if (writes) expect(domain.write(address, buffer, 0, length)).toBe(may);
+        else expect(domain.read(address, buffer, 0, length)).toBe(may);
+        if (!may || !inside) return;
+        for (let i = 0; i < length; i += 97) expect(buffer[i]).toBe(before(address + i));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('knows the guest-physical address of what it reaches, and itself as what it is', () => {
+    const domain = new DmaDomain(ram(), mapped());
+    expect([0x10_0010, 0x10_1fff, 0x10_2000].map((at) => domain.physical(at))).toEqual([
+      4 * KIB + 16,
+      4 * KIB - 1,
+      FOUR_GIB,
+    ]);
+    expect([domain.physical(5), domain.translated, domain.limited]).toEqual([5, true, true]);
+    domain.setWindows(windows);
+    expect([domain.translated, domain.limited]).toEqual([false, true]);
+    const plain = new DmaDomain(ram());
+    expect([plain.translated, plain.limited]).toEqual([false, false]);
+  });
+
+  it('logs the pages of the memory, not those of the bus', () => {
+    const domain = new DmaDomain(ram(), mapped());
+    const log = new DirtyLog(domain);
+    domain.write(0x10_0ff8, source, 0, 16);
+    expect(log.take()).toEqual([0, 4 * KIB]);
+  });
+
+  it('follows a window that is turned to other memory', () => {
+    const domain = new DmaDomain(ram(), [{ start: 0, length: 16, write: true, target: 64 }]);
+    domain.write(0, source, 1, 4);
+    domain.setWindows([{ start: 0, length: 16, write: true, target: 128 }]);
+    domain.write(0, source, 5, 4);
+    expect([...domain.memory.read(64, 4), ...domain.memory.read(128, 4)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(() => domain.setWindows([{ start: 0, length: 1, write: true, target: -1 }])).toThrow(
+      AddressRangeError,
+    );
+  });
+});
+
 describe('a DMA domain', () => {
   it('without windows reaches all RAM and nothing else', () => {
     const domain = new DmaDomain(ram());

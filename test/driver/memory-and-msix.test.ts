@@ -1,6 +1,13 @@
 import { describe, expect, it, test } from 'vitest';
 import { GuestMemory } from '../../src/core/index.ts';
-import { DmaMemory, DriverMsix, findFunction, ResourceError, runFirmware } from '../../src/driver/index.ts';
+import {
+  DmaMemory,
+  DmaPieces,
+  DriverMsix,
+  findFunction,
+  ResourceError,
+  runFirmware,
+} from '../../src/driver/index.ts';
 import { at, bareFunction, configOf, interruptsIn, SLOT, smallMachine, watch } from '../pci/support.ts';
 
 describe('driver memory', () => {
@@ -24,6 +31,58 @@ describe('driver memory', () => {
     expect(() => memory.allocate(1)).toThrow(ResourceError);
     expect(new DmaMemory(ram(), 2 ** 32 + 16).end).toBe(2 ** 32 + 0x1000);
     expect(() => new DmaMemory(ram(), 0x5000)).toThrow(ResourceError);
+  });
+});
+
+describe('driver memory that comes back', () => {
+  const memory = () => new DmaMemory(GuestMemory.allocate({ start: 0x1000, length: 0x1000 }), 0x1000);
+
+  it('is given out again for as much, zeroed, where it is aligned as asked', () => {
+    const under = memory();
+    const [first, second] = [under.allocate(32, 16), under.allocate(32, 16)];
+    under.ram.fill(first, 64, 0xff);
+    under.free(first, 32);
+    expect([under.allocate(16), under.allocate(32, 4096)]).toEqual([0x1040, 0x1000]);
+    under.free(second, 32);
+    expect([under.allocate(32, 0x100), under.allocate(32, 32)]).toEqual([0x1100, second]);
+    expect([...under.ram.read(second, 32)]).toEqual(Array(32).fill(0));
+  });
+
+  it('is forgotten when all is taken back', () => {
+    const under = memory();
+    under.free(under.allocate(32), 32);
+    under.clear();
+    expect([under.allocate(32), under.allocate(32)]).toEqual([0x1000, 0x1020]);
+  });
+
+  it('goes back together where it was taken together', () => {
+    const under = memory();
+    const pieces = new DmaPieces(under);
+    const taken = [pieces.allocate(8), pieces.allocate(64)];
+    pieces.free();
+    pieces.free();
+    expect([under.allocate(64), under.allocate(8), under.allocate(8)]).toEqual([taken[1], taken[0], 0x1050]);
+  });
+});
+
+describe('driver memory behind an IOMMU', () => {
+  it('is used by bus addresses, and is the same memory', () => {
+    const ram = GuestMemory.allocate({ start: 0x1000, length: 0x1000 });
+    const memory = DmaMemory.translated(ram, 0x1800, 0x1900, 0x10000);
+    const at = memory.allocate(16);
+    memory.ram.write(at, Uint8Array.of(1, 2, 3));
+    expect([at, [...ram.read(0x1800, 3)], memory.translated]).toEqual([0x11800, [1, 2, 3], true]);
+    expect(() => memory.allocate(0x100)).toThrow(ResourceError);
+    expect(() => memory.ram.read(0x1800, 1)).toThrow();
+  });
+
+  it('follows the memory when that moves, and cannot lie below address 0', () => {
+    const ram = GuestMemory.allocate({ start: 0x1000, length: 0x1000 });
+    const memory = DmaMemory.translated(ram, 0x1000, 0x2000, -0x1000);
+    const moved = new Uint8Array(0x1000).fill(7);
+    ram.replace([{ start: 0x1000, bytes: moved }]);
+    expect(memory.ram.read(0, 1)[0]).toBe(7);
+    expect(() => DmaMemory.translated(ram, 0x1000, 0x2000, -0x1001)).toThrow(/below address 0/);
   });
 });
 

@@ -5,7 +5,7 @@ import { DriverSplitRing, INDIRECT_ENTRIES, ResourceError } from '../../src/driv
 const SIZE = 8;
 const place = { descriptor: 0x1000, driver: 0x2000, device: 0x3000 };
 const TABLES = 0x8000;
-const plain = { littleEndian: true, eventIndex: false, indirect: false };
+const plain = { littleEndian: true, eventIndex: false, indirect: false, inOrder: false };
 
 function ring(mode: Partial<typeof plain> = {}, size = SIZE) {
   const ram = GuestMemory.allocate({ start: 0, length: 0x20000 });
@@ -20,11 +20,11 @@ function ring(mode: Partial<typeof plain> = {}, size = SIZE) {
     ring: made,
     u16: (at: number) => view.getUint16(at, little),
     put16: (at: number, value: number) => view.setUint16(at, value, little),
-    /** What a device does: puts an element on the used ring. */
-    use: (id: number, length: number) => {
+    /** What a device does: puts an element on the used ring, and goes on by as many as it stands for. */
+    use: (id: number, length: number, chains = 1) => {
       view.setUint32(place.device + 4 + 8 * (used % size), id, little);
       view.setUint32(place.device + 8 + 8 * (used % size), length, little);
-      used = (used + 1) & 0xffff;
+      used = (used + chains) & 0xffff;
       view.setUint16(place.device + 2, used, little);
     },
     descriptor: (index: number, table = place.descriptor) => ({
@@ -202,5 +202,43 @@ describe('the driver side of a split ring', () => {
     expect(() => new DriverSplitRing(ram, SIZE, { ...place, descriptor: 0x5000 }, plain)).toThrow(
       ResourceError,
     );
+  });
+});
+
+describe('a device in order', () => {
+  it('SPL-INO-01: may report a run of chains by its last: the others were used completely', () => {
+    const { ring: under, use } = ring({ inOrder: true });
+    for (let round = 0; round < 7; round++) {
+      const a = under.add([readable(0, 1), writable(0, 70), writable(0, 7)]);
+      const b = under.add([readable(0, 5)]);
+      const c = under.add([writable(0, 9)]);
+      under.publish();
+      use(c, 3, 3);
+      expect([under.take(), under.take(), under.take(), under.take(), under.free]).toEqual([
+        { head: a, length: 77 },
+        { head: b, length: 0 },
+        { head: c, length: 3 },
+        null,
+        SIZE,
+      ]);
+    }
+  });
+
+  it('SPL-DESC-06: gets descriptors in ring order', () => {
+    const { ring: under, use, descriptor } = ring({ inOrder: true });
+    let at = 0;
+    for (const span of [3, 1, 4, 2, 5, 8, 3]) {
+      const head = under.add(Array.from({ length: span }, () => writable(0, 1)));
+      expect(head).toBe(at);
+      for (let i = 1; i < span; i++) {
+        const { next } = descriptor(at);
+        at = (at + 1) % SIZE;
+        expect(next).toBe(at);
+      }
+      at = (at + 1) % SIZE;
+      under.publish();
+      use(head, 0);
+      under.take();
+    }
   });
 });

@@ -8,6 +8,7 @@ import {
   memoryAccess,
   NoDeviceError,
   portAccess,
+  ResourceError,
   runFirmware,
   swapBytes,
   type Transport,
@@ -16,6 +17,7 @@ import {
 import { draft2023, mmrFunction } from '../../src/mmr/index.ts';
 import {
   DeviceConfig,
+  feature,
   featureWords,
   structureCapability,
   type VirtioFunction,
@@ -35,16 +37,18 @@ const config = () => {
 interface Options extends TransportOptions {
   readonly vectors?: number;
   readonly held?: boolean;
+  readonly transportFeatures?: readonly number[];
 }
 
 type Kind = 'legacy' | 'native-mmr' | 'modern';
 
 /** One device behind one of the three transports. */
-function open(kind: Kind, { vectors, held = false, ...options }: Options = {}) {
+function open(kind: Kind, { vectors, held = false, transportFeatures, ...options }: Options = {}) {
   const machine = smallMachine({ holdPostedWrites: held });
   const probe = new Probe({ type: 'block', config: config(), features: [3], queueSizes: [8, 8] });
   const some = {
     ...(vectors === undefined ? {} : { vectors }),
+    ...(transportFeatures === undefined ? {} : { transportFeatures }),
     guestEndian: options.bigEndian === true ? ('big' as const) : ('little' as const),
   };
   const fn: VirtioFunction =
@@ -104,7 +108,7 @@ describe.each<Kind>(['legacy', 'native-mmr', 'modern'])('the %s transport', (kin
   it('carries features by word', () => {
     const { transport, probe } = open(kind);
     const offered = transport.readFeatures();
-    expect([offered[0]! & 8, offered[1]]).toEqual([8, kind === 'modern' ? 1 : 0]);
+    expect([offered[0]! & 8, offered[1]]).toEqual([8, kind === 'modern' ? 0x101 : 0]);
     transport.writeFeatures(featureWords(kind === 'modern' ? [3, 32] : [3]));
     expect([probe.device.has(3), probe.device.legacyDriver]).toEqual([true, kind !== 'modern']);
   });
@@ -120,7 +124,7 @@ describe.each<Kind>(['legacy', 'native-mmr', 'modern'])('the %s transport', (kin
     ]);
     if (kind === 'modern') transport.setStatus(0x0f);
     machine.ram.write(0x10080, Uint8Array.of(0, 0, 1, 0));
-    transport.notify(1);
+    transport.notify(1, 0);
     expect(probe.handled).toEqual(['1:0']);
   });
 
@@ -191,7 +195,7 @@ describe('the legacy transport', () => {
     transport.setStatus(1);
     transport.writeFeatures(featureWords([3]));
     transport.setUpQueue(0, 8, place);
-    transport.notify(0);
+    transport.notify(0, 0);
     const seen = accessesIn(events).map((access) => access.replace(/ .*legacy/, ' ').replace(/=.*/, ''));
     expect(seen).toEqual(['w1 +12', 'w4 +4', 'w2 +e', 'r4 +8', 'w4 +8', 'w2 +10']);
   });
@@ -200,6 +204,22 @@ describe('the legacy transport', () => {
     const { transport } = open('legacy');
     transport.setUpQueue(0, 8, place);
     expect(() => transport.setUpQueue(0, 8, place)).toThrow(/in use already/);
+  });
+
+  // LEG-VQ-02: the register holds a page number of 32 bits, and 0 says that there is no queue.
+  test.each([
+    ['at page 0', 0],
+    ['beyond 32-bit page numbers', 2 ** 44],
+    ['that does not begin a page', 0x10010],
+  ])('LEG-VQ-02: takes no ring %s, and touches nothing', (_, descriptor) => {
+    const { transport, probe, events } = open('legacy');
+    events.length = 0;
+    expect(() => transport.setUpQueue(0, 8, { ...place, descriptor })).toThrow(ResourceError);
+    expect([probe.device.queue(0)!.ready, accessesIn(events)]).toEqual([false, []]);
+  });
+
+  it('has no reset of a single queue', () => {
+    expect(() => open('legacy').transport.resetQueue(0)).toThrow(DeviceFailedError);
   });
 
   it('LEG-DET-01: wants an I/O BAR0 with an address', () => {
@@ -230,7 +250,7 @@ describe('the native MMR transport', () => {
     transport.setStatus(3);
     expect(machine.posted!.count).toBe(0);
     transport.setUpQueue(0, 8, place);
-    transport.notify(0);
+    transport.notify(0, 0);
     expect(machine.posted!.count).toBe(1);
     const seen = accessesIn(events).map((access) => access.replace(/ .*legacy/, ' ').replace(/=.*/, ''));
     expect(seen).toEqual(['w1 +12', 'r1 +12', 'w2 +e', 'r1 +12', 'r4 +8', 'w4 +8', 'r1 +12', 'w2 +10']);
@@ -294,11 +314,63 @@ describe('the modern transport', () => {
     expect(() => transport.writeConfig(0, 1, 0)).toThrow(NoDeviceError);
   });
 
+  test.each([
+    [[], 'w2 00:04.0 BAR4 notify+4=1'],
+    [[feature.notificationData], 'w4 00:04.0 BAR4 notify+4=80030001'],
+    [[feature.notificationConfigData], 'w2 00:04.0 BAR4 notify+4=4001'],
+    [[feature.notificationData, feature.notificationConfigData], 'w4 00:04.0 BAR4 notify+4=80034001'],
+  ])('PCI-KICK-01..06: kicks with what was negotiated: %j', (transportFeatures, kick) => {
+    const { transport, events } = open('modern', { transportFeatures });
+    transport.writeFeatures(featureWords([...transportFeatures, feature.version1]));
+    transport.setUpQueue(1, 8, place);
+    events.length = 0;
+    transport.notify(1, 0x8003);
+    expect(accessesIn(events)).toEqual([kick]);
+  });
+
+  it('PCI-NOT-05: does not kick outside the structure', () => {
+    const { transport, found, machine, fn } = open('modern');
+    const notify = fn.pci.capabilities.offsets.find((offset) => fn.pci.config.get(offset + 3, 1) === 2)!;
+    fn.pci.config.set(notify + 16, 4, 0x1000);
+    const misled = new ModernTransport(machine, found);
+    expect(() => misled.setUpQueue(0, 8, place)).not.toThrow();
+    expect(() => misled.setUpQueue(1, 8, place)).toThrow(DeviceFailedError);
+    transport.setUpQueue(1, 8, place);
+  });
+
+  it('PCI-COM-24: takes one queue down, and believes it when queue_reset reads 0', () => {
+    const { transport, probe, events } = open('modern');
+    transport.writeFeatures(featureWords([feature.ringReset, feature.version1]));
+    transport.setUpQueue(1, 8, place);
+    events.length = 0;
+    transport.resetQueue(1);
+    expect(probe.device.queue(1)!.ready).toBe(false);
+    expect(accessesIn(events).map((access) => access.replace(/00:04.0 BAR4 /, ''))).toEqual([
+      'w2 common+16=1',
+      'w2 common+3a=1',
+      'r2 common+3a=0',
+      'r2 common+1c=0',
+    ]);
+    transport.setUpQueue(1, 4, place);
+    expect(probe.device.queue(1)!.size).toBe(4);
+  });
+
+  it.each([
+    ['never ends', { queueResetRuns: (): boolean => true }],
+    ['leaves the queue enabled', { startQueueReset: (): void => {} }],
+  ])('PCI-COM-13, BF-VQR-03: gives a device up whose queue reset %s', (_, broken) => {
+    const { transport, probe } = open('modern');
+    transport.writeFeatures(featureWords([feature.ringReset, feature.version1]));
+    transport.setUpQueue(1, 8, place);
+    Object.assign(probe.device, broken);
+    expect(() => transport.resetQueue(1)).toThrow(DeviceFailedError);
+  });
+
   it('kicks a queue at its own place (PCI-NOT-03)', () => {
     const { transport, events } = open('modern');
     transport.setUpQueue(1, 8, place);
     events.length = 0;
-    transport.notify(1);
+    transport.notify(1, 0);
     expect(accessesIn(events)).toEqual(['w2 00:04.0 BAR4 notify+4=1']);
   });
 });

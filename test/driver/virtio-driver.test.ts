@@ -39,6 +39,7 @@ function fake(overrides: Partial<Transport> = {}, offered: readonly number[] = [
       void log.push(
         `queue ${index} of ${size}: ${[descriptor % 16, driver % 2, device % 4, device - descriptor].join(' ')}`,
       ),
+    resetQueue: (index) => void log.push(`reset queue ${index}`),
     notify: (index) => void log.push(`notify ${index}`),
     readConfig: () => 0,
     writeConfig: () => {},
@@ -134,6 +135,42 @@ describe('bringing a device up', () => {
     expect(log.filter((step) => step.startsWith('notify'))).toEqual(['notify 0']);
   });
 
+  it.each([
+    ['all', [5, 6, 7], '5 6 7'],
+    ['those whose prerequisites are missing', [6, 7], ''],
+    ['what needs one that needs another', [5, 7], '5'],
+  ])(
+    'BF-FEAT-02, BF-FEAT-03: of features that need others, accepts or leaves out %s',
+    (_, offered, accepted) => {
+      const { driver, log } = fake({}, offered);
+      const dependencies = [
+        [7, [6]],
+        [6, [5, 4]],
+      ] as const;
+      driver.bringUp({ features: [5, 6, 7], queues: [0], dependencies }, handlers);
+      expect(log).toContain(`features ${accepted}`);
+    },
+  );
+
+  it('BF-FEAT-04, BF-FEAT-05, BF-FEAT-08: takes no notice of features that it does not know', () => {
+    const offered = Array.from({ length: 128 }, (_, bit) => bit);
+    const { driver, log } = fake({ modern: true, ringLayout: 'separate' }, offered);
+    driver.bringUp({ features: [5], queues: [0] }, handlers);
+    expect(log).toContain('features 5 28 29 32 33 36 38 39 40 43');
+  });
+
+  it('RF-05: hands out no bus addresses to a device that did not agree to them', () => {
+    const modern = { modern: true, ringLayout: 'separate' } as const;
+    const { ram } = fake().memory;
+    const memory = () => DmaMemory.translated(ram, 0x1000, 0x9000, 0x100000);
+    const refused = new VirtioDriver(fake(modern, [32]).transport, memory());
+    expect(() => refused.bringUp({ features: [], queues: [0] }, handlers)).toThrow(/physical addresses only/);
+    const { transport } = fake(modern, [32, 33]);
+    const agreed = new VirtioDriver(transport, memory());
+    agreed.bringUp({ features: [], queues: [0] }, handlers);
+    expect([transport.status, agreed.rings.get(0)!.place.descriptor]).toEqual([15, 0x101000]);
+  });
+
   it('OPER-03: closes by a reset before it gives anything back', () => {
     const { driver, log, memory } = fake();
     driver.bringUp({ features: [], queues: [0] }, handlers);
@@ -147,6 +184,103 @@ describe('bringing a device up', () => {
     expect(driver.needsReset).toBe(false);
     transport.setStatus(0x47);
     expect(driver.needsReset).toBe(true);
+  });
+});
+
+describe('one queue', () => {
+  const up = () => {
+    const under = fake({ modern: true, ringLayout: 'separate' }, [32, 40]);
+    under.driver.bringUp({ features: [], queues: [0, 1], maxQueueSize: 8 }, handlers);
+    under.log.length = 0;
+    return under;
+  };
+
+  it('BF-VQR-04, BF-VQR-06: is taken down and set up again, smaller perhaps, in the memory that it had', () => {
+    const { driver, log } = up();
+    const before = driver.rings.get(1)!.place;
+    driver.resetQueue(1);
+    expect([...driver.rings.keys()]).toEqual([0]);
+    driver.setUpQueue(1, 8);
+    expect(driver.rings.get(1)!.place).toEqual(before);
+    driver.resetQueue(1);
+    driver.setUpQueue(1, 4);
+    expect(driver.rings.get(1)!.size).toBe(4);
+    expect(log.map((step) => step.replace(/:.*/, ''))).toEqual([
+      'reset queue 1',
+      'queue 1 of 8',
+      'reset queue 1',
+      'queue 1 of 4',
+    ]);
+  });
+
+  it('is never reset where that was not agreed on', () => {
+    const { driver, log } = fake({ modern: true, ringLayout: 'separate' }, [32]);
+    driver.bringUp({ features: [], queues: [0] }, handlers);
+    expect(() => driver.resetQueue(0)).toThrow(DeviceFailedError);
+    expect(log).not.toContain('reset queue 0');
+  });
+});
+
+describe('suspending', () => {
+  const BUFFER = [{ address: 0x9000, length: 1, writable: true }];
+
+  /** A device that follows only when the test says so. */
+  function up(offered = [32, 43]) {
+    const under = fake({ modern: true, ringLayout: 'separate' }, offered);
+    under.driver.bringUp({ features: [], queues: [0, 1] }, handlers);
+    under.log.length = 0;
+    return under;
+  }
+
+  it('SUSP-02..04: believes it when it sees it, and kicks nothing from the moment of asking', () => {
+    const { driver, log, transport } = up();
+    expect([driver.suspend(), transport.status]).toEqual([false, 0x1f]);
+    const ring = driver.rings.get(0)!;
+    ring.add(BUFFER);
+    driver.kick(0);
+    expect([driver.suspend(), log]).toEqual([false, ['status 31']]);
+    const { ram } = driver.memory;
+    expect([...ram.read(ring.place.driver + 2, 2)]).toEqual([0, 0]);
+    transport.setStatus(0x1b);
+    expect(driver.suspend()).toBe(true);
+    log.length = 0;
+    driver.kick(0);
+    expect(log).toEqual([]);
+    // SUSP-06: it asks, and goes on when the device does.
+    expect([driver.resume(), log, transport.status]).toEqual([false, ['status 31'], 0x1f]);
+    transport.setStatus(0x0f);
+    log.length = 0;
+    expect([driver.resume(), log, [...ram.read(ring.place.driver + 2, 2)]]).toEqual([
+      true,
+      ['notify 0'],
+      [1, 0],
+    ]);
+    expect(driver.resume()).toBe(true);
+  });
+
+  it('SUSP-05: leaves configuration alone', () => {
+    const map = registers({ field: ro(0, 4) });
+    const written: number[] = [];
+    const { driver, transport } = up();
+    transport.writeConfig = (...all) => void written.push(...all);
+    driver.writeField(map, 'field', -1);
+    driver.suspend();
+    expect(() => driver.writeField(map, 'field', 2)).toThrow(DeviceFailedError);
+    expect(written).toEqual([0, 4, 0xffffffff]);
+  });
+
+  it('SUSP-01: is not asked for where it was not agreed on', () => {
+    const { driver, log } = up([32]);
+    expect(() => driver.suspend()).toThrow(DeviceFailedError);
+    expect(log).toEqual([]);
+  });
+
+  it('SUSP-12, SUSP-13: ends in an error where the device asks to be reset', () => {
+    const { driver, transport } = up();
+    driver.suspend();
+    transport.setStatus(0x5f);
+    expect(() => driver.suspend()).toThrow(DeviceFailedError);
+    expect(() => driver.resume()).toThrow(DeviceFailedError);
   });
 });
 

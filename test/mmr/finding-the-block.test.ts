@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import type { Width } from '../../src/core/index.ts';
 import { findFunction, memoryAccess, NoDeviceError } from '../../src/driver/index.ts';
 import {
@@ -9,6 +9,7 @@ import {
   encodeCapability,
   encodings,
   fixedVectorsDraft,
+  HostFunction,
   MmrBackend,
   TranslatorError,
 } from '../../src/mmr/index.ts';
@@ -108,6 +109,28 @@ describe.each([
     expect(() => open(machine, { ...draft2023, cfgType: 11 })).toThrow(error);
     expect(() => open(machine, bareCapabilityDraft)).toThrow(error);
     expect(() => open(machine, fixedVectorsDraft)).not.toThrow();
+  });
+});
+
+describe('a list of extended capabilities', () => {
+  const vendor = draft2023.extendedCapabilityId;
+
+  test.each([
+    ['ends in itself', 2, 2],
+    ['goes back to its start', 2, 0],
+    ['goes back into its middle', 2, 1],
+  ])('that %s names each capability once', (_, from, to) => {
+    const { pci } = handmade([{ bar: 3 }, {}, { bar: 4, offset: 0 }]);
+    const { offsets } = pci.extendedCapabilities;
+    pci.extendedCapabilities.link(offsets[from]!, offsets[to]!);
+    expect(new HostFunction(hostWith(pci), SLOT).findExtended(vendor)).toEqual(offsets);
+  });
+
+  it('that leads out of the extended space ends there', () => {
+    const { pci } = handmade([{}, {}]);
+    const { offsets } = pci.extendedCapabilities;
+    pci.extendedCapabilities.link(offsets[0]!, 0x40);
+    expect(new HostFunction(hostWith(pci), SLOT).findExtended(vendor)).toEqual([offsets[0]]);
   });
 });
 

@@ -19,6 +19,7 @@ function recorder(msix = false) {
     setMsix: () => {},
     setBusMaster: () => {},
     reset: () => {},
+    release: () => {},
     save: () => null,
     load: () => {},
   } satisfies LegacyBackend;

@@ -1,11 +1,11 @@
 import { describe, expect, it, test } from 'vitest';
 import { registers, ro } from '../../src/core/index.ts';
-import { findFunction } from '../../src/driver/index.ts';
+import { findFunction, runFirmware } from '../../src/driver/index.ts';
 import { bareCapabilityDraft, draft2023, NotPresentableError, presentLegacy } from '../../src/mmr/index.ts';
 import { DeviceConfig, deviceTypeNames, deviceTypes, virtioFunction } from '../../src/virtio/index.ts';
 import { bareFunction, SLOT } from '../pci/support.ts';
 import { Probe } from '../virtio/support/probe.ts';
-import { hostWith, Pair } from './support.ts';
+import { configProbe, GUEST_SLOT, hostWith, Pair, UP } from './support.ts';
 
 describe('what the guest is given', () => {
   test.each(
@@ -57,6 +57,47 @@ describe('what the guest is given', () => {
     const under = new Pair(new Probe());
     const { pci } = presentLegacy(under.host, SLOT, { messages: false });
     expect(pci.msix).toBeNull();
+  });
+});
+
+describe.each([
+  ['mmr', {}],
+  ['io-bar', { ioBar: true }],
+])('a function taken away from its guest, by way of %s', (_, options) => {
+  it('gives the host all of its vectors back, and can be presented again', () => {
+    const under = new Pair(configProbe(), options);
+    const { vectors } = under.presented.backend;
+    const before = under.host.interrupts.allocateMessage(() => {});
+    expect(before.data).toBe(vectors);
+    under.guest.unplug(GUEST_SLOT);
+    const { pci } = presentLegacy(under.host, SLOT);
+    const next = under.host.interrupts.allocateMessage(() => {});
+    expect(next.data).toBe(vectors + 1);
+    under.guest.plug(pci, GUEST_SLOT);
+    runFirmware(under.guest);
+    under.config.command(0x7);
+    under.set('deviceStatus', 7);
+    under.interrupts();
+    under.function.device.configChanged();
+    expect(under.interrupts()).toEqual([UP]);
+  });
+
+  it('interrupts its guest no more', () => {
+    const under = new Pair(configProbe(), options);
+    under.enableMsix();
+    under.set('configMsixVector', 0);
+    under.guest.unplug(GUEST_SLOT);
+    under.interrupts();
+    const handlers = under.host.interrupts.pendingVectors;
+    under.function.device.configChanged();
+    expect([under.interrupts(), handlers]).toEqual([[], []]);
+    // Whoever gets a vector of the host next is not told what this function does.
+    let told = 0;
+    under.host.interrupts.allocateMessage(() => told++);
+    under.presented.backend.release();
+    under.function.device.configChanged();
+    expect(told).toBe(0);
+    expect(under.host.interrupts.allocateMessage(() => {}).data).toBe(1);
   });
 });
 

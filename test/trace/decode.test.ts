@@ -69,7 +69,7 @@ describe('decoding of the legacy block', () => {
         () => machine.ioRead(port + 0x14, 4),
         () => machine.ioRead(port + 0x18, 4),
         () => machine.ioRead(port + 0x1a, 2),
-        () => machine.ioRead(port + 0x3c, 1),
+        () => machine.ioRead(port + 0x6c, 1),
       ).map(([, register, , meaning]) => [register, meaning]),
     ).toEqual([
       ['queueSize (4 bytes)', ''],
@@ -77,7 +77,7 @@ describe('decoding of the legacy block', () => {
       ['config.capacity.low', '2048'],
       ['config.capacity.high', '0'],
       ['config.capacity (2 bytes at +6)', ''],
-      ['config.0x28', ''],
+      ['config.0x58', ''],
     ]);
   });
 
@@ -120,7 +120,7 @@ describe('decoding of the modern structures', () => {
       ),
     ).toEqual([
       ['common', 'deviceFeatureSelect', '0x00000001', '1'],
-      ['common', 'deviceFeature', '0x00000001', 'version1'],
+      ['common', 'deviceFeature', '0x00000101', 'version1 ringReset'],
       ['common', 'deviceFeatureSelect', '0x00000000', '0'],
       ['common', 'driverFeatureSelect', '0x00000001', '1'],
       ['common', 'driverFeature', '0x00000001', 'version1'],
@@ -142,6 +142,25 @@ describe('decoding of the modern structures', () => {
       ['device', 'config.capacity.low', '0x00000800', '2048'],
       ['notify', 'queueNotify', '0x0000', '0'],
       ['msix-table', 'entry[1].messageData', '0x00000009', ''],
+    ]);
+  });
+
+  it('PCI-KICK-04: tells where a kick with data says that the queue goes on', () => {
+    const { machine, decoded, bar } = lab(virtioFunction(block(), { kind: 'modern' }).pci);
+    expect(
+      decoded(
+        () => machine.memoryWrite(bar(4) + 0x3004, 4, 0x80030001),
+        () => machine.memoryWrite(bar(4) + 0x3004, 4, 0x7fff4001),
+        () => machine.memoryRead(bar(4) + 0x38, 2),
+        () => machine.memoryWrite(bar(4) + 0x3a, 2, 1),
+        () => machine.memoryRead(bar(4) + 0x3e, 2),
+      ),
+    ).toEqual([
+      ['notify', 'queueNotify', '0x80030001', '1, next 3, wrap 1'],
+      ['notify', 'queueNotify', '0x7fff4001', '16385, next 32767, wrap 0'],
+      ['common', 'queueNotifConfigData', '0x0000', ''],
+      ['common', 'queueReset', '0x0001', '1'],
+      ['common', 'adminQueueNum', '0x0000', '0'],
     ]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 import { HeldScheduler, StateMismatchError } from '../../src/core/index.ts';
-import { Batch, Chain } from '../../src/virtio/index.ts';
+import { Batch, Chain, PLAIN_MODE, QueueService } from '../../src/virtio/index.ts';
 import { BUFFERS, LegacyGuest, ModernGuest } from './support/guests.ts';
 import { Probe } from './support/probe.ts';
 import type { RawRing } from './support/ring.ts';
@@ -162,6 +162,19 @@ describe('chains in flight', () => {
     expect(rings.map((ring) => ring.usedIndex)).toEqual([0, 1]);
   });
 
+  it('leave their room to others when the queue is taken down', () => {
+    const probe = new Probe({ queueSizes: [4] });
+    const guest = new LegacyGuest(probe);
+    fill(guest.start()[0]!).offer(0, 1, 2, 3);
+    for (let round = 0; round < 3; round++) {
+      guest.kick();
+      guest.block.set('queueAddress', 0);
+      fill(guest.setUp(0)).offer(0, 1, 2, 3);
+    }
+    guest.kick();
+    expect([probe.handled.length, guest.clauses()]).toEqual([16, []]);
+  });
+
   it('a queue that was taken down and set up again starts anew', () => {
     const probe = new Probe({ complete: 0 });
     const guest = new LegacyGuest(probe);
@@ -318,6 +331,30 @@ describe('a saved device', () => {
     expect(fresh.handled).toEqual([]);
     after.config.command(0x7);
     expect(fresh.handled).toEqual(['0:3']);
+  });
+
+  it('saved again before its chains could be handled anew keeps them', () => {
+    const first = new LegacyGuest(new Probe());
+    fill(first.start()[0]!).offer(3, 5);
+    first.kick();
+    first.config.command(0x3);
+    const second = new LegacyGuest(new Probe());
+    second.machine.load(first.machine.save());
+    const third = new LegacyGuest(new Probe());
+    third.machine.load(second.machine.save());
+    third.config.command(0x7);
+    expect((third.device.behaviour as Probe).handled).toEqual(['0:3', '0:5']);
+  });
+
+  it('is refused by a queue with another kind of ring', () => {
+    const queue = (packed: boolean) => {
+      const owner = { mayRun: true, dmaEnabled: true, handle() {}, interrupt() {}, fail() {} };
+      const made = new QueueService(8, 0, owner, new Batch());
+      made.setMode({ ...PLAIN_MODE, packed });
+      return made;
+    };
+    expect(() => queue(false).load(queue(true).save())).toThrow(StateMismatchError);
+    expect(() => queue(true).load(queue(true).save())).not.toThrow();
   });
 
   it('is refused by a device of another type or with other queues', () => {

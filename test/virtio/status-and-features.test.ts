@@ -180,7 +180,7 @@ describe('feature negotiation through the common configuration', () => {
       block.set('deviceFeatureSelect', word);
       return block.get('deviceFeature');
     });
-    expect(words).toEqual([(1 << 3) | (1 << 28) | (1 << 29), 1, 1 << 6, 0, 0, 0, 0]);
+    expect(words).toEqual([(1 << 3) | (1 << 28) | (1 << 29), 0x101, 1 << 6, 0, 0, 0, 0]);
   });
 
   it('PCI-COM-04: reads back what was accepted by word, and keeps nothing beyond the last word', () => {

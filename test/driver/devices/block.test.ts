@@ -9,6 +9,7 @@ import {
   LegacyTransport,
   ModernTransport,
   memoryAccess,
+  NoDeviceError,
   portAccess,
   RequestFailedError,
   ResourceError,
@@ -16,7 +17,13 @@ import {
   type TransportOptions,
 } from '../../../src/driver/index.ts';
 import { draft2023, mmrFunction } from '../../../src/mmr/index.ts';
-import { BlockDevice, MemoryStorage, virtioFunction } from '../../../src/virtio/index.ts';
+import {
+  BlockDevice,
+  type BlockOptions,
+  CountedStorage,
+  MemoryStorage,
+  virtioFunction,
+} from '../../../src/virtio/index.ts';
 import { sameBytes } from '../../core/bytes.ts';
 import { clausesIn, SLOT, smallMachine, watch } from '../../pci/support.ts';
 
@@ -28,6 +35,7 @@ type Kind = 'legacy' | 'native-mmr' | 'modern';
 interface Options extends TransportOptions, BlockDriverOptions {
   readonly readOnly?: boolean;
   readonly queueSize?: number;
+  readonly device?: Partial<BlockOptions>;
   readonly scheduler?: HeldScheduler;
 }
 
@@ -35,7 +43,8 @@ function open(kind: Kind, options: Options = {}) {
   const { readOnly = false, queueSize = 64, scheduler, bigEndian = false } = options;
   const machine = smallMachine(scheduler === undefined ? {} : { scheduler });
   const storage = new MemoryStorage(image(), readOnly);
-  const device = new BlockDevice({ storage, queueSize, serial: 'number 9' });
+  const counted = new CountedStorage(storage);
+  const device = new BlockDevice({ storage: counted, queueSize, serial: 'number 9', ...options.device });
   const guestEndian = bigEndian ? 'big' : 'little';
   const fn =
     kind === 'native-mmr'
@@ -56,7 +65,7 @@ function open(kind: Kind, options: Options = {}) {
         );
   const memory = new DmaMemory(machine.ram, 0x10000);
   const driver = new BlockDriver(transport, memory, { requestBytes: 4096, ...options });
-  return { machine, storage, fn, driver, events, memory };
+  return { machine, storage, counted, device, fn, driver, events, memory };
 }
 
 describe.each<Kind>(['legacy', 'native-mmr', 'modern'])('the block driver, %s', (kind) => {
@@ -86,6 +95,104 @@ describe.each<Kind>(['legacy', 'native-mmr', 'modern'])('the block driver, %s', 
   );
 });
 
+describe.each<Kind>(['legacy', 'native-mmr', 'modern'])('the block driver and ranges, %s', (kind) => {
+  const limits = { sectors: 4, segments: 2 };
+  const device = { discard: limits, writeZeroes: limits, secureErase: limits };
+  const ranges = [
+    { sector: 3, sectors: 9 },
+    { sector: 20, sectors: 0 },
+    { sector: 30, sectors: 2 },
+  ];
+  const zeroed = image();
+  for (const { sector, sectors } of ranges) zeroed.fill(0, sector * 512, (sector + sectors) * 512);
+
+  // 4 + 4, 1 + 2 sectors: two segments each in two requests.
+  it.each([
+    ['discards', 'discard'],
+    ['zeroes', 'writeZeroes'],
+    ['erases', 'secureErase'],
+  ] as const)('%s them in segments that the device takes', async (_, operation) => {
+    const { driver, storage, counted, events } = open(kind, { device });
+    await driver[operation](ranges);
+    expect(sameBytes(storage.bytes, zeroed)).toBe(true);
+    expect(counted.requests[operation]).toBe(4);
+    await driver[operation]([]);
+    await driver.writeZeroes([{ sector: 40, sectors: 1 }], true);
+    expect(storage.bytes[40 * 512 + 1]).toBe(0);
+    await expect(driver[operation]([{ sector: SECTORS, sectors: 1 }])).rejects.toMatchObject({ status: 1 });
+    expect(clausesIn(events)).toEqual(['BLK-OP-03']);
+  });
+
+  it('lets go of zeroed space where it is told to', async () => {
+    const { driver, counted } = open(kind);
+    const flags: boolean[] = [];
+    const zero = counted.writeZeroes!;
+    counted.writeZeroes = (transfer, mayUnmap) => {
+      flags.push(mayUnmap);
+      zero(transfer, mayUnmap);
+    };
+    await driver.writeZeroes([{ sector: 1, sectors: 1 }]);
+    await driver.writeZeroes([{ sector: 1, sectors: 1 }], true);
+    expect(flags).toEqual([false, true]);
+  });
+
+  it('does not ask for what was not offered', async () => {
+    const { driver, counted } = open(kind, { readOnly: true });
+    for (const operation of ['discard', 'writeZeroes', 'secureErase'] as const)
+      await expect(driver[operation](ranges)).rejects.toThrow(DeviceFailedError);
+    expect(counted.requests).toMatchObject({ discard: 0, writeZeroes: 0, secureErase: 0 });
+  });
+
+  it('BLK-OP-02: sees the disk grow and shrink', async () => {
+    const seen: number[] = [];
+    const { driver, device, storage } = open(kind, { onResize: (capacity) => seen.push(capacity) });
+    for (const sectors of [64, 64, 8]) {
+      storage.resize(sectors * 512);
+      device.resize();
+      expect(driver.capacity).toBe(sectors);
+    }
+    expect(seen).toEqual([64, 8]);
+    expect((await driver.read(7, 1))[0]).toBe(image()[7 * 512]);
+  });
+
+  it('BLK-OP-10: switches the cache mode', async () => {
+    const { driver, counted } = open(kind);
+    const data = new Uint8Array(512);
+    for (const on of [true, false, true]) {
+      driver.setWriteback(on);
+      await driver.write(0, data);
+    }
+    expect(counted.requests).toMatchObject({ write: 3, flush: 1 });
+  });
+
+  it('uses as many queues as both have', async () => {
+    for (const [offered, wanted, used] of [
+      [1, 4, 1],
+      [3, 2, 2],
+      [2, 4, 2],
+      [4, 1, 1],
+    ] as const) {
+      const { driver, fn, events } = open(kind, {
+        device: { queues: offered },
+        queues: wanted,
+        requestBytes: 512,
+        depth: 4,
+        queueSize: 16,
+      });
+      const kicked = new Set<number>();
+      const { behaviour } = fn.device;
+      const handle = behaviour.handle.bind(behaviour);
+      behaviour.handle = (chain) => {
+        kicked.add(chain.queue);
+        handle(chain);
+      };
+      expect(sameBytes(await driver.read(0, SECTORS), image())).toBe(true);
+      expect([driver.queues, [...kicked].sort()]).toEqual([used, Array.from({ length: used }, (_, i) => i)]);
+      expect(clausesIn(events)).toEqual([]);
+    }
+  });
+});
+
 describe('the block driver', () => {
   it('tells a refused request from a good one', async () => {
     const { driver } = open('legacy', { readOnly: true });
@@ -96,6 +203,13 @@ describe('the block driver', () => {
     await expect(driver.request(0x99, 0, null, 512)).rejects.toMatchObject({ status: 2 });
     await expect(driver.read(SECTORS, 1)).rejects.toMatchObject({ status: 1 });
     expect((await driver.read(1, 1))[0]).toBe(image()[512]);
+  });
+
+  it('sends no longer a buffer than the device takes', async () => {
+    const { driver, events, counted } = open('modern', { device: { sizeMax: 1300 } });
+    expect(sameBytes(await driver.read(0, 4), image().subarray(0, 2048))).toBe(true);
+    expect([counted.requests.read, clausesIn(events)]).toEqual([2, []]);
+    expect(() => open('modern', { device: { sizeMax: 511 } })).toThrow(NoDeviceError);
   });
 
   it('does not take more data than it has room for', async () => {

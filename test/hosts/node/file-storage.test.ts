@@ -58,6 +58,9 @@ function transfer(offset: number, data: Uint8Array, copies = Number.POSITIVE_INF
   const made: Transfer = {
     offset,
     length: data.length,
+    get live() {
+      return copies > 0;
+    },
     give: (at, source, from, length) => {
       if (copies-- <= 0) return false;
       data.set(source.subarray(from, from + length), at);
@@ -78,6 +81,35 @@ function transfer(offset: number, data: Uint8Array, copies = Number.POSITIVE_INF
 }
 
 describe('file storage', () => {
+  it.each(['discard', 'writeZeroes'] as const)(
+    '%s leaves zeros there, and nothing else',
+    async (operation) => {
+      const storage = await open({ chunkBytes: 1000, concurrency: 1 });
+      const zeroed = transfer(1024, new Uint8Array(5 * 512));
+      storage[operation](zeroed.made);
+      expect([await zeroed.end, zeroed.ends]).toEqual([true, [true]]);
+      const expected = contents.slice();
+      expected.fill(0, 1024, 1024 + 5 * 512);
+      expect(new Uint8Array(readFileSync(path))).toEqual(expected);
+    },
+  );
+
+  it.each(['discard', 'writeZeroes'] as const)(
+    '%s changes nothing once a reset has taken the request back, nor where it may not write',
+    async (operation) => {
+      for (const [options, copies] of [
+        [{}, 0],
+        [{ readOnly: true }, 9],
+      ] as const) {
+        const storage = await open(options);
+        const zeroed = transfer(512, new Uint8Array(512), copies);
+        storage[operation](zeroed.made);
+        expect(await zeroed.end).toBe(false);
+      }
+      expect(new Uint8Array(readFileSync(path))).toEqual(contents);
+    },
+  );
+
   it('reads and writes at any place, in pieces of its buffers', async () => {
     const storage = await open({ chunkBytes: 1000, concurrency: 2 });
     expect(storage.length).toBe(contents.length);

@@ -1,7 +1,9 @@
+import { Buffer } from 'node:buffer';
 import { describe, expect, it, test } from 'vitest';
 import { VirtiolabError } from '../../../src/core/index.ts';
 import {
   BlockDevice,
+  BlockOptionError,
   blockConfig,
   blockFeature,
   feature,
@@ -85,7 +87,13 @@ describe.each([
     ['sends a type that does not exist', { type: 0x1234 }, UNSUPP, []],
     ['asks for an id in too short a buffer', { type: GET_ID, inBytes: 19 }, IOERR, ['BLK-OP-08']],
     ['gives a flush a sector', { type: FLUSH, sector: 3 }, OK, ['BLK-OP-05']],
+    ['gives a flush data', { type: FLUSH, out: new Uint8Array(512) }, OK, ['BLK-OP-05']],
     ['reads nothing at all', { type: IN }, OK, []],
+    ['asks how old the device is, which it does not tell', { type: 10, inBytes: 6 }, UNSUPP, []],
+    ['BLK-OP-25: asks a device without zones for a report of them', { type: 16, inBytes: 64 }, UNSUPP, []],
+    ['appends to a zone', { type: 15, out: new Uint8Array(512) }, UNSUPP, []],
+    ['discards without having accepted that', { type: 11, out: new Uint8Array(16) }, UNSUPP, ['BF-FEAT-03']],
+    ['erases securely, which was not offered', { type: 14, out: new Uint8Array(16) }, UNSUPP, []],
   ] as const)('that %s', (_, request, status, clauses) => {
     const { requests, guest, storage } = start();
     const answer = requests.do(request);
@@ -190,6 +198,14 @@ describe('legacy only', () => {
     expect(requests.do({ type: IN, sector: 2 ** 32, inBytes: 512 }).status).toBe(IOERR);
   });
 
+  it('LEG-BLK-02: configuration is in the order of the guest', () => {
+    const { guest } = legacy({ guestEndian: 'big' });
+    const config = (offset: number, width: 1 | 2 | 4) => guest.block.readAt(20 + offset, width);
+    // As a big-endian processor sees its own integers, byte by byte: capacity, then the size of a block.
+    expect([0, 7].map((at) => config(at, 1))).toEqual([0, SECTORS]);
+    expect([20, 21, 22, 23].map((at) => config(at, 1))).toEqual([0, 0, 2, 0]);
+  });
+
   it.each([
     ['a read', { type: IN, sector: 4, inBytes: 512 }, OK],
     ['a flush', { type: FLUSH }, OK],
@@ -216,13 +232,18 @@ describe('legacy only', () => {
   );
 });
 
+/** All fields that the structure goes on to. */
+const valuesOf = ({ config }: BlockDevice) =>
+  Object.fromEntries(
+    Object.entries(blockConfig)
+      .filter(([, { offset }]) => offset < config.length)
+      .map(([name]) => [name, config.get(name as keyof typeof blockConfig)]),
+  );
+
 describe('configuration and features', () => {
   it('BLK-OP-15, BLK-OP-09, BLK-INIT-11: describes the storage', () => {
     const device = new BlockDevice({ storage: new MemoryStorage(new Uint8Array(4 << 20)), queueSize: 64 });
-    const values = Object.fromEntries(
-      Object.keys(blockConfig).map((name) => [name, device.config.get(name as keyof typeof blockConfig)]),
-    );
-    expect(values).toEqual({
+    expect(valuesOf(device)).toEqual({
       capacity: 8192,
       sizeMax: 0,
       segmentMax: 62,
@@ -237,17 +258,170 @@ describe('configuration and features', () => {
       writeback: 1,
       unused0: 0,
       numQueues: 1,
+      maxDiscardSectors: 0x3fffff,
+      maxDiscardSegments: 1,
+      discardSectorAlignment: 1,
+      maxWriteZeroesSectors: 0x3fffff,
+      maxWriteZeroesSegments: 1,
+      writeZeroesMayUnmap: 0,
+      unused1: 0,
     });
   });
 
-  it('BLK-INIT-08, BLK-INIT-09, BLK-INIT-12: offers FLUSH with CONFIG_WCE, read-only where it is, and no zones', () => {
+  it('shows what it is told: block size, topology, limits, queues', () => {
+    const storage = new MemoryStorage(new Uint8Array(4 << 20));
+    const device = new BlockDevice({
+      storage,
+      queueSize: 8,
+      queues: 3,
+      blockSize: 4096,
+      topology: { physicalBlockExponent: 3, alignmentOffset: 7, minimumIoSize: 16, optimalIoSize: 0x12345 },
+      sizeMax: 0x20000,
+      segmentMax: 5,
+      discard: { sectors: 100, segments: 256, alignment: 64 },
+      writeZeroes: { sectors: 0xffffffff, segments: 2 },
+      secureErase: { segments: 3 },
+    });
+    expect(valuesOf(device)).toMatchObject({
+      capacity: 8192,
+      sizeMax: 0x20000,
+      segmentMax: 5,
+      blockSize: 4096,
+      physicalBlockExponent: 3,
+      alignmentOffset: 7,
+      minimumIoSize: 16,
+      optimalIoSize: 0x12345,
+      numQueues: 3,
+      maxDiscardSectors: 100,
+      maxDiscardSegments: 256,
+      discardSectorAlignment: 64,
+      maxWriteZeroesSectors: 0xffffffff,
+      maxWriteZeroesSegments: 2,
+      maxSecureEraseSectors: 0x3fffff,
+      maxSecureEraseSegments: 3,
+      secureEraseSectorAlignment: 8,
+    });
+    expect(device.queueSizes).toEqual([8, 8, 8]);
+    for (const bit of [blockFeature.sizeMax, blockFeature.multiQueue, blockFeature.secureErase])
+      expect(device.features).toContain(bit);
+  });
+
+  // The structure as the specification draws it, byte by byte, in the order of a modern driver.
+  it('puts each field where the specification has it', () => {
+    const device = new BlockDevice({
+      storage: new MemoryStorage(new Uint8Array(0x1234 * 512)),
+      sizeMax: 0x01020304,
+      segmentMax: 0x05060708,
+      queues: 2,
+      topology: {
+        physicalBlockExponent: 0x11,
+        alignmentOffset: 0x12,
+        minimumIoSize: 0x1314,
+        optimalIoSize: 0x15161718,
+      },
+      discard: { sectors: 0x21222324, segments: 0x25, alignment: 0x29303132 },
+      writeZeroes: { sectors: 0x33343536, segments: 0x37 },
+      secureErase: { sectors: 0x41424344, segments: 0x45, alignment: 0x49505152 },
+    });
+    const bytes = Array.from({ length: device.config.length }, (_, at) => device.config.little.read(at, 1));
+    expect(Buffer.from(bytes).toString('hex')).toBe(
+      '3412000000000000' +
+        '04030201' +
+        '08070605' +
+        '0400' +
+        '10' +
+        '3f' +
+        '00020000' +
+        '11121413' +
+        '18171615' +
+        '01' +
+        '00' +
+        '0200' +
+        '24232221' +
+        '25000000' +
+        '32313029' +
+        '36353433' +
+        '37000000' +
+        '00' +
+        '000000' +
+        '44434241' +
+        '45000000' +
+        '52515049',
+    );
+  });
+
+  test.each([
+    ['blockSize', { blockSize: 1000 }],
+    ['blockSize', { blockSize: 256 }],
+    ['queues', { queues: 0 }],
+    ['queues', { queues: 70000 }],
+    ['sizeMax', { sizeMax: 0 }],
+    ['segmentMax', { segmentMax: -1 }],
+    ['topology.alignmentOffset', { topology: { alignmentOffset: 256 } }],
+    ['topology.minimumIoSize', { topology: { minimumIoSize: 1.5 } }],
+    ['discard.segments', { discard: { segments: 257 } }],
+    ['discard.alignment', { discard: { alignment: 0 } }],
+    ['writeZeroes.sectors', { writeZeroes: { sectors: 0 } }],
+  ])('refuses %s of %j', (option, options) => {
+    const make = () => new BlockDevice({ storage: new MemoryStorage(image()), ...options });
+    expect(make).toThrow(BlockOptionError);
+    expect(make).toThrow(expect.objectContaining({ option }));
+  });
+
+  it('refuses storage of half a logical block, and secure erase on a storage that cannot', () => {
+    const storage = new MemoryStorage(new Uint8Array(4096 + 512));
+    expect(() => new BlockDevice({ storage, blockSize: 4096 })).toThrow(StorageSizeError);
+    const { length, readOnly } = storage;
+    const plain = { length, readOnly, read: () => {}, write: () => {}, flush: () => {} };
+    expect(() => new BlockDevice({ storage: plain, secureErase: {} })).toThrow(BlockOptionError);
+  });
+
+  it('offers what the storage can, and only as long a structure', () => {
+    const { length } = image();
+    const plain = { length, readOnly: false, read: () => {}, write: () => {}, flush: () => {} };
+    const lengths = [
+      plain,
+      { ...plain, discard: () => {} },
+      { ...plain, writeZeroes: () => {}, mayUnmap: true },
+      new MemoryStorage(image(), true),
+    ].map((storage) => {
+      const { features, config } = new BlockDevice({ storage });
+      const bits = [blockFeature.discard, blockFeature.writeZeroes, blockFeature.secureErase];
+      return [config.length, bits.filter((bit) => features.includes(bit))];
+    });
+    expect(lengths).toEqual([
+      [36, []],
+      [48, [13]],
+      [60, [14]],
+      [36, []],
+    ]);
+    const unmapping = new BlockDevice({ storage: { ...plain, writeZeroes: () => {}, mayUnmap: true } });
+    expect([unmapping.config.get('writeZeroesMayUnmap'), unmapping.config.get('maxDiscardSectors')]).toEqual([
+      1, 0,
+    ]);
+  });
+
+  it('BLK-INIT-08, BLK-INIT-09: offers FLUSH with CONFIG_WCE, and read-only where it is', () => {
     const features = (readOnly: boolean) =>
       new BlockDevice({ storage: new MemoryStorage(image(), readOnly) }).features;
     for (const each of [features(false), features(true)]) {
       expect(each).toEqual(expect.arrayContaining([blockFeature.flush, blockFeature.configWriteCache]));
-      expect(each).not.toContain(blockFeature.zoned);
     }
     expect([features(false).includes(5), features(true).includes(5)]).toEqual([false, true]);
+  });
+
+  it('BLK-INIT-12, BLK-INIT-13, BLK-OP-24, LEG-BLK-01: offers neither zones nor lifetime nor SCSI, to nobody', () => {
+    const device = new BlockDevice({
+      storage: new MemoryStorage(image()),
+      queues: 2,
+      sizeMax: 4096,
+      secureErase: {},
+      barriers: true,
+    });
+    const { features, legacyFeatures } = device;
+    for (const bit of [blockFeature.zoned, blockFeature.lifetime, blockFeature.scsi])
+      expect([...features, ...legacyFeatures]).not.toContain(bit);
+    expect([features, legacyFeatures]).toEqual([[1, 2, 4, 6, 9, 10, 11, 12, 13, 14, 16], [0]]);
   });
 
   test.each([0, 1, 511, 513])('storage of %d bytes is refused', (length) => {

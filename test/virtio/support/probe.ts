@@ -3,13 +3,16 @@ import {
   type DeviceBehaviour,
   DeviceConfig,
   type DeviceTypeName,
+  type FeatureDependency,
   type VirtioDevice,
 } from '../../../src/virtio/index.ts';
 
 export interface ProbeOptions {
   readonly type?: DeviceTypeName;
   readonly features?: readonly number[];
+  readonly legacyFeatures?: readonly number[];
   readonly brokenDriverFeatures?: readonly number[];
+  readonly dependencies?: readonly FeatureDependency[];
   readonly queueSizes?: readonly number[];
   readonly config?: DeviceBehaviour['config'];
   /** Completes every chain at once with that many bytes written; without it chains wait in `taken`. */
@@ -20,7 +23,9 @@ export interface ProbeOptions {
 export class Probe implements DeviceBehaviour {
   readonly type: DeviceTypeName;
   readonly features: readonly number[];
+  readonly legacyFeatures: readonly number[];
   readonly brokenDriverFeatures: readonly number[];
+  readonly dependencies: readonly FeatureDependency[];
   readonly queueSizes: readonly number[];
   readonly config: DeviceBehaviour['config'];
   /** Chains that were handed over and not completed. */
@@ -36,6 +41,8 @@ export class Probe implements DeviceBehaviour {
   constructor(options: ProbeOptions = {}) {
     this.type = options.type ?? 'entropy';
     this.features = options.features ?? [];
+    this.legacyFeatures = options.legacyFeatures ?? [];
+    this.dependencies = options.dependencies ?? [];
     this.brokenDriverFeatures = options.brokenDriverFeatures ?? [];
     this.queueSizes = options.queueSizes ?? [8];
     this.config = options.config ?? new DeviceConfig({});
@@ -60,6 +67,10 @@ export class Probe implements DeviceBehaviour {
 
   started(): void {
     this.told.push('started');
+  }
+
+  queueReset(index: number): void {
+    this.told.push(`queue reset ${index}`);
   }
 
   reset(): void {

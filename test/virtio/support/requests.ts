@@ -13,17 +13,31 @@ export interface RawRequest {
   readonly writableCuts?: readonly number[];
 }
 
-const OUT = BUFFERS;
-const IN = BUFFERS + 0x20000;
+/** Requests that are to be in flight at a time have memory and descriptors of their own. */
+const SLOT_BYTES = 0x2000;
+const SLOT_DESCRIPTORS = 8;
+
+export interface RequestPlace {
+  readonly queue?: number;
+  readonly slot?: number;
+}
 
 /** Block requests written byte by byte, in whatever framing. */
 export class RawRequests {
   readonly #guest: LegacyGuest | ModernGuest;
   readonly #ring: RawRing;
+  readonly #queue: number;
+  readonly #head: number;
+  readonly #out: number;
+  readonly #in: number;
 
-  constructor(guest: LegacyGuest | ModernGuest, ring: RawRing) {
+  constructor(guest: LegacyGuest | ModernGuest, ring: RawRing, { queue = 0, slot = 0 }: RequestPlace = {}) {
     this.#guest = guest;
     this.#ring = ring;
+    this.#queue = queue;
+    this.#head = slot * SLOT_DESCRIPTORS;
+    this.#out = BUFFERS + slot * SLOT_BYTES;
+    this.#in = BUFFERS + 0x20000 + slot * SLOT_BYTES;
   }
 
   #header(type: number, sector: number): Uint8Array {
@@ -39,9 +53,9 @@ export class RawRequests {
   /** Exposes a request and kicks. */
   send({ type, sector = 0, out = new Uint8Array(), inBytes = 0, ...cuts }: RawRequest): void {
     const { ram } = this.#guest.machine;
-    ram.write(OUT, this.#header(type, sector));
-    ram.write(OUT + 16, out);
-    ram.fill(IN, inBytes + 1, 0xee);
+    ram.write(this.#out, this.#header(type, sector));
+    ram.write(this.#out + 16, out);
+    ram.fill(this.#in, inBytes + 1, 0xee);
     const readable = cuts.readableCuts ?? [16, ...(out.length === 0 ? [] : [out.length])];
     const writable = cuts.writableCuts ?? [...(inBytes === 0 ? [] : [inBytes]), 1];
     const place = (start: number, lengths: readonly number[], flags: number) => {
@@ -51,15 +65,15 @@ export class RawRequests {
         return { address: at - length, length, flags };
       });
     };
-    this.#ring.chain(0, [...place(OUT, readable, 0), ...place(IN, writable, 2)]);
-    this.#ring.offer(0);
-    this.#guest.kick();
+    this.#ring.chain(this.#head, [...place(this.#out, readable, 0), ...place(this.#in, writable, 2)]);
+    this.#ring.offer(this.#head);
+    this.#guest.kick(this.#queue);
   }
 
   /** What stands in the writable buffers: data, and the status after it. */
   answer(inBytes = 0): { status: number; data: Uint8Array } {
     const { ram } = this.#guest.machine;
-    return { status: ram.read(IN + inBytes, 1)[0]!, data: ram.read(IN, inBytes) };
+    return { status: ram.read(this.#in + inBytes, 1)[0]!, data: ram.read(this.#in, inBytes) };
   }
 
   /** Sends, and expects the answer at once. @returns status, data and the length in the used element. */

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 import { lengthOf, type Width } from '../../../src/core/index.ts';
-import { commonConfig, structureCapability, structureType } from '../../../src/virtio/index.ts';
+import { commonConfig, feature, structureCapability, structureType } from '../../../src/virtio/index.ts';
 import { BlockModel } from '../../core/register-model.ts';
 import { ModernGuest } from '../support/guests.ts';
 import { Probe } from '../support/probe.ts';
@@ -131,7 +131,7 @@ describe('the common configuration structure', () => {
       fresh.block.get('queueSelect'),
       fresh.block.get('deviceFeature'),
       fresh.block.get('driverFeatureSelect'),
-    ]).toEqual([2, 1, 3]);
+    ]).toEqual([2, 0x101, 3]);
   });
 });
 
@@ -192,4 +192,23 @@ describe('the capabilities', () => {
       expect(guest.clauses()).toEqual([]);
     },
   );
+
+  test.each([1, 3, 1025])(
+    'PCI-NOT-06..09: and with NOTIFICATION_DATA a place of four bytes for each of %d',
+    (queues) => {
+      const guest = new ModernGuest(new Probe({ queueSizes: Array<number>(queues).fill(2) }), {
+        transportFeatures: [feature.notificationData],
+      });
+      const notify = found(guest).find(({ type }) => type === structureType.notify)!;
+      const multiplier = guest.config.read(notify.at + 16, 4);
+      expect([notify.from % 4, multiplier % 4, Math.log2(multiplier) % 1]).toEqual([0, 0, 0]);
+      guest.block.set('queueSelect', queues - 1);
+      expect(guest.block.get('queueNotifyOffset') * multiplier + 4).toBeLessThanOrEqual(notify.length);
+    },
+  );
+
+  it('PCI-COM-16, PCI-COM-17: without ADMIN_VQ there is no administration queue', () => {
+    const { block } = guestWith();
+    expect([block.get('adminQueueIndex'), block.get('adminQueueNum')]).toEqual([0, 0]);
+  });
 });

@@ -71,10 +71,29 @@ describe('the window into the BARs (PCI-CFGW-02, PCI-CFGW-03)', () => {
     expect(read()).toBe(0);
   });
 
-  it('reaches the MSI-X table as well', () => {
+  it('reaches the MSI-X table as well, which no driver should do so', () => {
     const { guest, aim, data, read } = window();
     aim(1, 8, 4);
     guest.config.write(data, 4, 0xabcd);
     expect([read(), guest.function.pci.msix!.table.read(8, 4)]).toEqual([0xabcd, 0xabcd]);
+    expect(new Set(guest.clauses())).toEqual(new Set(['PCI-CFGW-05']));
+  });
+
+  test.each([
+    ['a structure', 4, NUM_QUEUES, 2, []],
+    ['the last bytes of one', 4, 0xffc, 4, []],
+    ['nothing, as nobody aimed it', 0, 0, 0, []],
+    ['an offset that is not aligned', 4, 2, 4, ['PCI-CFGW-04']],
+    ['a length of 3', 4, 0, 3, ['PCI-CFGW-05']],
+    ['the gap behind all structures', 4, 0x8000, 4, ['PCI-CFGW-05']],
+    ['another BAR', 1, 0, 4, ['PCI-CFGW-05']],
+    ['the legacy block', 0, 0, 4, ['PCI-CFGW-05']],
+  ])('PCI-CFGW-04, PCI-CFGW-05: aimed at %s', (_, bar, offset, length, clauses) => {
+    const { guest, aim, data, read } = window();
+    aim(bar, offset, length);
+    read();
+    expect(guest.clauses()).toEqual(clauses);
+    guest.config.write(data, 4, 0);
+    expect(guest.clauses()).toEqual(clauses);
   });
 });
