@@ -8,6 +8,7 @@ import {
   commonConfig,
   feature,
   legacyHeader,
+  PACKED_EVENT_BYTES,
   usedRingBytes,
 } from '../../src/virtio/layout/index.ts';
 import { type HostileSetup, type HostileStep, Target } from './support/hostile.ts';
@@ -39,10 +40,11 @@ const atTheEnd = (bytes: number) =>
     .tuple(fc.constantFrom(...WINDOWS), fc.constantFrom(0, 1, 2, 4, 8, 10, -2))
     .map(([{ start, length }, delta]) => start + length - bytes + delta);
 
-const placed = (size: number): fc.Arbitrary<readonly [number, number, number]> => {
-  const parts = [16 * size, availableRingBytes(size), usedRingBytes(size)].map((bytes) =>
-    fc.oneof(about(bytes), atTheEnd(bytes)),
-  );
+const placed = (size: number, packed: boolean): fc.Arbitrary<readonly [number, number, number]> => {
+  const areas = packed
+    ? [PACKED_EVENT_BYTES, PACKED_EVENT_BYTES]
+    : [availableRingBytes(size), usedRingBytes(size)];
+  const parts = [16 * size, ...areas].map((bytes) => fc.oneof(about(bytes), atTheEnd(bytes)));
   const [table, available, used] = parts as [
     fc.Arbitrary<number>,
     fc.Arbitrary<number>,
@@ -65,24 +67,35 @@ const features = [
   feature.ringEventIndex,
   feature.notifyOnEmpty,
   feature.anyLayout,
+  feature.inOrder,
   blockFeature.flush,
   blockFeature.configWriteCache,
 ];
 
-const setups: fc.Arbitrary<HostileSetup> = fc.constantFrom(8, 8, 16, 4, 1).chain((queueSize) =>
-  fc.record({
-    type: fc.constantFrom('block', 'entropy'),
-    way: fc.constantFrom('legacy', 'modern', 'half-modern'),
-    bigEndian: fc.boolean(),
-    features: fc.subarray(features),
-    queueSize: fc.constant(queueSize),
-    held: fc.boolean(),
-    observed: fc.boolean(),
-    mends: fc.constantFrom(true, true, true, false),
-    places: placed(queueSize),
-    table: fc.oneof(fc.constant(0x3400), about(16), about(32), about(48)),
-  }),
-);
+const setupsOf = (
+  way: fc.Arbitrary<HostileSetup['way']>,
+  sizes: fc.Arbitrary<number>,
+): fc.Arbitrary<HostileSetup> =>
+  fc.tuple(way, sizes).chain(([by, queueSize]) =>
+    fc.record({
+      type: fc.constantFrom('block', 'entropy'),
+      way: fc.constant(by),
+      bigEndian: fc.boolean(),
+      features: fc.subarray(features),
+      queueSize: fc.constant(queueSize),
+      held: fc.boolean(),
+      late: fc.boolean(),
+      observed: fc.boolean(),
+      mends: fc.constantFrom(true, true, true, false),
+      places: placed(queueSize, by === 'packed'),
+      table: fc.oneof(fc.constant(0x3400), about(16), about(32), about(48)),
+    }),
+  );
+
+const rings = [
+  ['split', setupsOf(fc.constantFrom('legacy', 'modern', 'half-modern'), fc.constantFrom(8, 8, 16, 4, 1))],
+  ['packed', setupsOf(fc.constant('packed'), fc.constantFrom(8, 8, 7, 5, 12, 16, 3, 1))],
+] as const;
 
 function stepsOf(setup: HostileSetup): fc.Arbitrary<HostileStep> {
   const edits = ringEdits({
@@ -105,9 +118,10 @@ function stepsOf(setup: HostileSetup): fc.Arbitrary<HostileStep> {
   );
 }
 
-const cases: fc.Arbitrary<Case> = setups.chain((setup) =>
-  fc.record({ setup: fc.constant(setup), steps: fc.array(stepsOf(setup), { maxLength: 48, size: 'max' }) }),
-);
+const casesOf = (setups: fc.Arbitrary<HostileSetup>): fc.Arbitrary<Case> =>
+  setups.chain((setup) =>
+    fc.record({ setup: fc.constant(setup), steps: fc.array(stepsOf(setup), { maxLength: 48, size: 'max' }) }),
+  );
 
 async function run({ setup, steps }: Case): Promise<void> {
   const [one, other] = [new Target(setup, 0x00), new Target(setup, 0xff)];
@@ -121,10 +135,10 @@ async function run({ setup, steps }: Case): Promise<void> {
   await one.recover();
 }
 
-describe('any content of a split ring', () => {
+describe.each(rings)('any content of a %s ring', (_, setups) => {
   it(
     'ends, stays inside the DMA domain, and leaves a device that a reset mends',
-    () => fc.assert(fc.asyncProperty(cases, run), { numRuns: runs(1200) }),
+    () => fc.assert(fc.asyncProperty(casesOf(setups), run), { numRuns: runs(700) }),
     PATIENCE,
   );
 });

@@ -26,17 +26,23 @@ const plain: RigOptions = {
   lateInterrupts: false,
   lateWrites: false,
 };
-const start = { do: 'bring-up', fn: 0, page: 2, features: 0, messages: null } as const;
-const read = {
-  do: 'request',
+const start = { do: 'bring-up', fn: 0, place: 0, features: 0, messages: null } as const;
+/** A read of one sector, by whatever is in its header. */
+const readAt = (sector: number) => ({
+  do: 'chain' as const,
   fn: 0,
-  type: 0,
-  sector: 0,
-  pieces: [512],
+  nth: 0,
+  chain: {
+    queue: 0,
+    readable: [[...new Uint8Array(8), sector & 0xff, sector >> 8, ...new Uint8Array(6)]],
+    writable: [512, 1],
+  },
   slot: 0,
   head: 0,
+  indirect: false,
   kick: true,
-} as const;
+});
+const read = readAt(0);
 
 describe('what the properties found', () => {
   it('DMA: an address of 2^53, where adding one changes nothing, is out of reach and no exception', () => {
@@ -50,7 +56,7 @@ describe('what the properties found', () => {
     for (const sector of [0, 1000]) {
       const world = new World('direct', { ...setup, held: true });
       perform(world, start);
-      perform(world, { ...read, sector });
+      perform(world, readAt(sector));
       expect(world.run('virtio-blk queue 0', 0)).toBe(true);
       perform(world, { do: 'command', fn: 0, bits: 3 });
       const before = world.guest.ram.read(0, LOW_RAM);

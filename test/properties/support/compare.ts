@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { isDeepStrictEqual } from 'node:util';
 import type { Case, Operation } from './operations.ts';
 import { perform, survey } from './perform.ts';
 import { World, type WorldKind } from './worlds.ts';
@@ -20,7 +21,9 @@ export function same(when: string, a: World, b: World, valuesA: number[], values
     const [x, y] = [range.bytes[offset], other.bytes[offset]];
     throw new Error(`${where} memory at 0x${(range.start + offset).toString(16)}: ${x}, ${y}`);
   }
-  if (Buffer.compare(a.storage, b.storage) !== 0) throw new Error(`${where} the storage`);
+  const [outsideA, outsideB] = [a.outside(), b.outside()];
+  if (!isDeepStrictEqual(outsideA, outsideB))
+    throw new Error(`${where} what reached the world behind: ${show(outsideA)}, ${show(outsideB)}`);
 }
 
 /**

@@ -1,13 +1,13 @@
-import { RingScribe } from '../../../src/conformance/testing.ts';
+import { PackedRingScribe, RingScribe, rawDescriptor } from '../../../src/conformance/testing.ts';
 import { type DmaWindow, GuestMemory } from '../../../src/core/index.ts';
-import { DESCRIPTOR_BYTES, descriptorFlag } from '../../../src/virtio/index.ts';
+import { DESCRIPTOR_BYTES, descriptorFlag, PACKED_DESCRIPTOR_BYTES } from '../../../src/virtio/index.ts';
 
 /** RAM above 4 GiB begins here. */
 export const HIGH = 2 ** 32;
 /** A table of descriptors each of which leads to the next, longer than a device should go through. Nobody writes it. */
 export const LONG_TABLE = 2 ** 33;
 const LONG_ENTRIES = 32768;
-export const longTables = { little: longTable(true), big: longTable(false) };
+export const longTables = { little: longTable(true), big: longTable(false), packed: longPackedTable() };
 
 function longTable(littleEndian: boolean): Uint8Array {
   const bytes = new Uint8Array(DESCRIPTOR_BYTES * LONG_ENTRIES);
@@ -16,6 +16,15 @@ function longTable(littleEndian: boolean): Uint8Array {
   const flags = descriptorFlag.next | descriptorFlag.write;
   for (let i = 0; i < LONG_ENTRIES; i++)
     scribe.descriptor(i, { addressLow: 0x9000, addressHigh: 0, length: 1, flags, next: i + 1 });
+  return bytes;
+}
+
+function longPackedTable(): Uint8Array {
+  const bytes = new Uint8Array(PACKED_DESCRIPTOR_BYTES * LONG_ENTRIES);
+  const place = { descriptor: 0, driver: 0, device: 0 };
+  const scribe = new PackedRingScribe(new GuestMemory([{ start: 0, bytes }]), place, 1);
+  const table = Array.from({ length: LONG_ENTRIES }, () => rawDescriptor(0x9000, 1, descriptorFlag.write));
+  scribe.chain(0, table, 0, null);
   return bytes;
 }
 

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import {
   applyEdit,
+  PackedRingScribe,
   type RegisterAccess,
   type RingEdit,
   RingScribe,
@@ -35,23 +36,29 @@ import {
   FEATURE_WORDS,
   feature,
   featureWords,
+  LEGACY_FEATURE_BITS,
   legacyHeader,
   legacyRingLayout,
   MemoryStorage,
+  PACKED_EVENT_BYTES,
   SeededEntropy,
+  type Storage,
   virtioFunction,
 } from '../../../src/virtio/index.ts';
 import { withinAccesses } from './count.ts';
 import { HIGH, LONG_TABLE, longTables, RANGES, WHOLE, WINDOW_SETS, WINDOWS } from './hostile-memory.ts';
+import { LateStorage } from './late-storage.ts';
 
 export interface HostileSetup {
   readonly type: 'block' | 'entropy';
-  /** Through the legacy block; through the common configuration; through that, but without VERSION_1. */
-  readonly way: 'legacy' | 'modern' | 'half-modern';
+  /** Through the legacy block; the common configuration; that, but without VERSION_1; that, with a packed ring. */
+  readonly way: 'legacy' | 'modern' | 'half-modern' | 'packed';
   readonly bigEndian: boolean;
   readonly features: readonly number[];
   readonly queueSize: number;
   readonly held: boolean;
+  /** Transfers wait for release by themselves, in any order: chains stay in flight meanwhile. */
+  readonly late: boolean;
   /** Somebody logs what the function writes, which may take it other ways through the code. */
   readonly observed: boolean;
   /** The driver starts anew whenever the device asks for it: a broken device would sit out the rest of a case. */
@@ -75,6 +82,12 @@ export type HostileStep =
 
 const address = functionAddress(0, 4);
 const IO = 0xc000;
+const RING_FEATURES = [
+  feature.ringIndirectDescriptors,
+  feature.ringEventIndex,
+  feature.ringPacked,
+  feature.inOrder,
+];
 const diskImage = new Uint8Array(32 * 512).map((_, i) => (i * 7 + (i >> 9)) & 0xff);
 
 /** A function between a hostile driver and memory of which it may reach a part. */
@@ -85,7 +98,7 @@ export class Target {
   readonly tasks: HeldScheduler | null;
   readonly storage = diskImage.slice();
   readonly log: string[] = [];
-  readonly scribe: RingScribe;
+  readonly scribe: RingScribe | PackedRingScribe;
   #common = 0;
   #notify = 0;
   #bytes = 0;
@@ -93,24 +106,27 @@ export class Target {
   /** @param secret fills what the function may never reach. */
   constructor(setup: HostileSetup, secret: number) {
     this.setup = setup;
-    const little = !setup.bigEndian || setup.way === 'modern';
+    const { version1, packed } = this.#kind;
+    const little = !setup.bigEndian || version1;
     const ram = new GuestMemory([
       ...RANGES.map(({ start, length }) => ({ start, bytes: new Uint8Array(length).fill(secret) })),
-      { start: LONG_TABLE, bytes: longTables[little ? 'little' : 'big'] },
+      { start: LONG_TABLE, bytes: longTables[packed ? 'packed' : little ? 'little' : 'big'] },
     ]);
     for (const { start, length } of WINDOWS) ram.fill(start, length, 0);
     this.tasks = setup.held ? new HeldScheduler() : null;
     this.machine = new Machine({ ram, scheduler: this.tasks ?? immediate, interruptScheduler: immediate });
     this.domain = new DmaDomain(ram, WHOLE);
     if (setup.observed) this.domain.observer = (_at, length) => this.#countBytes(length);
-    const { queueSize } = setup;
+    // A packed ring may be of any size up to that; what a split one may be of is the device's to know.
+    const queueSize = packed ? 16 : setup.queueSize;
     const behaviour =
       setup.type === 'block'
-        ? new BlockDevice({ storage: new MemoryStorage(this.storage), queueSize })
+        ? new BlockDevice({ storage: this.#storage(), queueSize })
         : new EntropyDevice({ source: new SeededEntropy(9), queueSize });
     const fn = virtioFunction(behaviour, {
       kind: setup.way === 'legacy' ? 'legacy' : 'transitional',
       guestEndian: setup.bigEndian ? 'big' : 'little',
+      transportFeatures: RING_FEATURES,
     });
     this.machine.plug(fn.pci, address, this.domain);
     const found = runFirmware(this.machine).find((each) => each.address === address)!;
@@ -122,9 +138,22 @@ export class Target {
     this.machine.events = (event) => {
       if (event.kind === 'finding' || event.kind === 'interrupt') this.log.push(JSON.stringify(event));
     };
-    this.scribe = new RingScribe(ram, this.#place(), queueSize, little);
+    this.scribe = packed
+      ? new PackedRingScribe(ram, this.#place(), setup.queueSize)
+      : new RingScribe(ram, this.#place(), setup.queueSize, little);
     this.#clear();
     this.#setUp();
+  }
+
+  #storage(): Storage {
+    return this.tasks !== null && this.setup.late
+      ? new LateStorage(this.storage, this.tasks)
+      : new MemoryStorage(this.storage);
+  }
+
+  get #kind() {
+    const packed = this.setup.way === 'packed';
+    return { packed, version1: packed || this.setup.way === 'modern' };
   }
 
   get #legacy(): boolean {
@@ -161,13 +190,15 @@ export class Target {
 
   #offered(bit: number): boolean {
     const legacyOnly = bit === feature.notifyOnEmpty || bit === feature.anyLayout;
+    if (bit >= LEGACY_FEATURE_BITS) return this.#kind.version1;
     return bit < 24 ? this.setup.type === 'block' : !legacyOnly || this.#legacy;
   }
 
   #setUp(): void {
-    const { features, way, queueSize } = this.setup;
-    const words = featureWords(features.filter((bit) => this.#offered(bit)));
-    if (way === 'modern') words[1] = 1;
+    const { features, queueSize } = this.setup;
+    const { packed, version1 } = this.#kind;
+    const wanted = [...(packed ? [feature.ringPacked] : []), ...(version1 ? [feature.version1] : [])];
+    const words = featureWords([...features.filter((bit) => this.#offered(bit)), ...wanted]);
     const { place } = this.scribe;
     if (this.#legacy) {
       this.#set(legacyHeader.deviceStatus, 0);
@@ -183,7 +214,7 @@ export class Target {
       this.#set(commonConfig.driverFeatureSelect, word);
       this.#set(commonConfig.driverFeature, words[word]!);
     }
-    if (way === 'modern') this.#set(commonConfig.deviceStatus, 11);
+    if (version1) this.#set(commonConfig.deviceStatus, 11);
     this.#set(commonConfig.queueSize, queueSize);
     const areas = [
       [commonConfig.queueDescriptorLow, commonConfig.queueDescriptorHigh, place.descriptor],
@@ -195,21 +226,24 @@ export class Target {
       this.#set(high, Math.floor(at / HIGH));
     }
     this.#set(commonConfig.queueEnable, 1);
-    this.#set(commonConfig.deviceStatus, way === 'modern' ? 15 : 7);
+    this.#set(commonConfig.deviceStatus, version1 ? 15 : 7);
   }
 
   /**
-   * A driver gives zeroed memory. Where the function cannot reach it the secret stays, but for the available index: the
-   * driver reads that itself.
+   * A driver gives zeroed memory. Where the function cannot reach it the secret stays, but for the available index of a
+   * split ring: the driver reads that itself.
    */
   #clear(): void {
-    const { place, size } = this.scribe;
+    const { scribe } = this;
+    const { place, size } = scribe;
+    const packed = scribe instanceof PackedRingScribe;
     const parts = [
       [place.descriptor, 16 * size],
-      [place.driver, 6 + 2 * size],
-      [place.device, 6 + 8 * size],
+      [place.driver, packed ? PACKED_EVENT_BYTES : 6 + 2 * size],
+      [place.device, packed ? PACKED_EVENT_BYTES : 6 + 8 * size],
     ] as const;
-    const index = place.driver + availableRing.index.offset;
+    if (packed) scribe.restart();
+    const index = packed ? Number.NaN : place.driver + availableRing.index.offset;
     const granted = (at: number) => WINDOWS.some(({ start, length }) => at >= start && at < start + length);
     for (const [start, length] of parts)
       for (let at = start; at < start + length; at++)

@@ -40,6 +40,22 @@ export class LateStorage implements Storage {
     this.#pieces(transfer, (at, place) => transfer.take(at, this.bytes, place, SECTOR_BYTES));
   }
 
+  discard(transfer: Transfer): void {
+    this.#clear(transfer);
+  }
+
+  writeZeroes(transfer: Transfer): void {
+    this.#clear(transfer);
+  }
+
+  /** Sector by sector, too; after a reset nothing changes any more. */
+  #clear(transfer: Transfer): void {
+    this.#pieces(transfer, (_at, place) => {
+      if (transfer.live) this.bytes.fill(0, place, place + SECTOR_BYTES);
+      return transfer.live;
+    });
+  }
+
   flush(transfer: Transfer): void {
     this.scheduler.submit({ label: 'flush', run: () => transfer.done(true) });
   }

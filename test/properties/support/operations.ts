@@ -10,16 +10,25 @@ import {
 } from '../../../src/conformance/testing.ts';
 import { lengthOf } from '../../../src/core/index.ts';
 import { type0Header } from '../../../src/pci/layout/index.ts';
+import type { DeviceTypeName } from '../../../src/virtio/index.ts';
 import {
-  blockConfig,
-  blockFeature,
-  blockRequestType,
   commonConfig,
   feature,
   legacyHeader,
   legacyHeaderWithVectors,
 } from '../../../src/virtio/layout/index.ts';
-import { BUFFERS, LOW_RAM, MESSAGES, RING_PAGES, type Setup } from './worlds.ts';
+import { kits, kitTypes } from '../kits/index.ts';
+import type { KitChain } from '../kits/kit.ts';
+import {
+  BUFFER_SLOT,
+  BUFFER_SLOTS,
+  BUFFERS,
+  LOW_RAM,
+  MESSAGES,
+  MOST_QUEUES,
+  ringPage,
+  type Setup,
+} from './worlds.ts';
 
 /** Something that a guest does, or (the last three) that time does. `fn` counts the guest's functions from 0. */
 export type Operation =
@@ -49,25 +58,28 @@ export type Operation =
   | {
       readonly do: 'bring-up';
       readonly fn: number;
-      readonly page: number;
+      /** Which of their places the rings have. */
+      readonly place: number;
       readonly features: number;
       /** Where the vectors' messages go, or null for no MSI-X. */
       readonly messages: number | null;
     }
-  /** A well-formed request: for the block device header, data, status; for the entropy device buffers. */
+  /** A chain of the device type's own, good or bad, on its nth queue. */
   | {
-      readonly do: 'request';
+      readonly do: 'chain';
       readonly fn: number;
-      readonly type: number;
-      readonly sector: number;
-      readonly pieces: readonly number[];
-      /** Which header and status byte it uses. */
+      readonly nth: number;
+      readonly chain: KitChain;
+      /** Which place of memory its buffers have. */
       readonly slot: number;
       /** First descriptor. */
       readonly head: number;
+      readonly indirect: boolean;
       readonly kick: boolean;
     }
-  | { readonly do: 'ring'; readonly fn: number; readonly edit: RingEdit }
+  /** Something happens behind the function: a frame arrives, a disk grows. */
+  | { readonly do: 'stimulus'; readonly fn: number; readonly stimulus: unknown }
+  | { readonly do: 'ring'; readonly fn: number; readonly nth: number; readonly edit: RingEdit }
   | { readonly do: 'kick'; readonly fn: number; readonly queue: number }
   | { readonly do: 'reset'; readonly fn: number }
   | { readonly do: 'arrive'; readonly fn: number; readonly all: boolean }
@@ -94,24 +106,29 @@ function op<K extends Operation['do']>(
 type Weighted = fc.WeightedArbitrary<Operation>;
 const weigh = (weight: number, arbitrary: fc.Arbitrary<Operation>): Weighted => ({ weight, arbitrary });
 
-/** Ring features, FLUSH and CONFIG_WCE in any mix, and now and then anything at all. */
-const bits = [
-  blockFeature.flush,
-  blockFeature.configWriteCache,
+/** Ring features and the type's own in any mix, and now and then anything at all. */
+const ringBits = [
   feature.notifyOnEmpty,
   feature.anyLayout,
   feature.ringIndirectDescriptors,
   feature.ringEventIndex,
 ];
-const features = fc.oneof(
-  { weight: 6, arbitrary: fc.subarray(bits).map((some) => some.reduce((word, bit) => word + 2 ** bit, 0)) },
-  { weight: 1, arbitrary: values(4) },
-);
-
-const { in: read, out: write, flush, getId, scsiCommand } = blockRequestType;
+const features = (type: DeviceTypeName) =>
+  fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc
+        .subarray([...kits[type].features, ...ringBits])
+        .map((some) => some.reduce((word, bit) => word + 2 ** bit, 0)),
+    },
+    { weight: 1, arbitrary: values(4) },
+  );
 
 /** A byte before the end of the longest block, and some after it. */
-const BLOCK_BYTES = lengthOf(legacyHeaderWithVectors) + lengthOf(blockConfig) + 8;
+const blockBytes = (types: readonly DeviceTypeName[]) =>
+  lengthOf(legacyHeaderWithVectors) +
+  8 +
+  Math.max(...types.map((type) => kits[type].make(4).behaviour.config.length));
 
 const at = (start: number, access: fc.Arbitrary<RegisterAccess>) =>
   access.map((each) => ({ ...each, offset: start + each.offset }));
@@ -137,8 +154,11 @@ const status = fc
   .tuple(widths, fc.constantFrom(0, 0x100, 0x8000, 3, 7, 0x107, 0x80))
   .map(([width, value]) => ({ offset: legacyHeader.deviceStatus.offset, width, value }));
 
-function ringOperations(setup: Setup, fn: fc.Arbitrary<number>): fc.Arbitrary<Operation> {
-  const rings = RING_PAGES.flatMap(([one, two]) => [one * 4096, two * 4096]);
+/** Numbers of a function's queues that have rings here. */
+const nths = (type: DeviceTypeName) => Math.min(kits[type].queues.length, MOST_QUEUES);
+
+function ringOperations(setup: Setup, fn: number): fc.Arbitrary<Operation> {
+  const rings = [0, 1].map((place) => ringPage(fn, 0, place) * 4096);
   const parts = rings.flatMap((ring) => [ring, ring + 16 * setup.queueSize, ring + 4096]);
   const edit = ringEdits({
     size: setup.queueSize,
@@ -146,24 +166,38 @@ function ringOperations(setup: Setup, fn: fc.Arbitrary<number>): fc.Arbitrary<Op
     headers: [BUFFERS, BUFFERS + 16, BUFFERS + 32],
     buffers: [BUFFERS + 0x400, BUFFERS + 0xa00, MESSAGES],
   });
-  return op('ring', { fn, edit });
+  return op('ring', { fn: fc.constant(fn), nth: fc.nat(nths(setup.types[fn]!) - 1), edit });
 }
 
-function requests(setup: Setup, fn: fc.Arbitrary<number>): fc.Arbitrary<Operation> {
-  const maxLength = Math.min(3, setup.queueSize - 2);
-  return op('request', {
-    fn,
-    type: fc.constantFrom<number>(read, write, write, flush, getId, scsiCommand),
-    sector: fc.nat(33),
-    pieces: fc.oneof(
-      { weight: 3, arbitrary: fc.array(fc.constantFrom(512, 1024), { minLength: 1, maxLength }) },
-      { weight: 1, arbitrary: fc.array(fc.constantFrom(512, 20, 500, 12, 1), { maxLength }) },
-    ),
-    slot: fc.nat(3),
-    head: fc.nat(3),
-    kick: fc.constantFrom(true, true, false),
-  });
+/** Descriptors of a chain at most: two are kept for chains that are taken apart further. */
+const fits = (size: number) => (chain: KitChain) => {
+  const buffers = chain.readable.length + chain.writable.length;
+  const bytes =
+    chain.readable.reduce((sum, { length }) => sum + length, 0) +
+    chain.writable.reduce((sum, n) => sum + n, 0);
+  return buffers > 0 && buffers <= size && bytes <= BUFFER_SLOT;
+};
+
+function chains(setup: Setup, fn: number): fc.Arbitrary<Operation> {
+  const kit = kits[setup.types[fn]!];
+  const used = kit.queues.slice(0, MOST_QUEUES);
+  return fc
+    .record({
+      chain: kit
+        .chains(!setup.bigEndian)
+        .filter((chain) => used.includes(chain.queue) && fits(setup.queueSize)(chain)),
+      slot: fc.nat(BUFFER_SLOTS - 1),
+      head: fc.nat(3),
+      indirect: fc.constantFrom(false, false, false, true),
+      kick: fc.constantFrom(true, true, false),
+    })
+    .map((each) => ({ do: 'chain', fn, nth: used.indexOf(each.chain.queue), ...each }));
 }
+
+const stimuli = (setup: Setup, fn: number): fc.Arbitrary<Operation>[] => {
+  const { stimuli } = kits[setup.types[fn]!];
+  return stimuli === null ? [] : [stimuli.map((stimulus) => ({ do: 'stimulus', fn, stimulus }))];
+};
 
 /** Everything that a guest may do with its configuration registers, and with its vectors. */
 function configuring(setup: Setup, fn: fc.Arbitrary<number>): Weighted[] {
@@ -174,7 +208,7 @@ function configuring(setup: Setup, fn: fc.Arbitrary<number>): Weighted[] {
     fc.constantFrom(0xfee00000, 0xfee00010),
     fc.constantFrom(MESSAGES, MESSAGES + 4, MESSAGES + 8),
     // A ring's own indices: a message there is a guest's mistake, but one with a definite outcome.
-    fc.constantFrom(...RING_PAGES.flat().map((page) => (page % 0x10000) * 4096 + 16 * setup.queueSize)),
+    fc.constantFrom(...[0, 1].map((place) => ringPage(0, 0, place) * 4096 + 16 * setup.queueSize)),
   );
   const vector = {
     fn,
@@ -195,29 +229,29 @@ function configuring(setup: Setup, fn: fc.Arbitrary<number>): Weighted[] {
   ];
 }
 
-function bringUps(fn: fc.Arbitrary<number>): fc.Arbitrary<Operation> {
-  const messages = fc.constantFrom(null, null, 0xfee00000, 0xfee00000, MESSAGES);
-  return fc.tuple(fn, fc.nat(2), features, messages).map(([index, page, word, target]) => ({
-    do: 'bring-up' as const,
-    fn: index,
-    page: RING_PAGES[index as 0 | 1][page as 0 | 1 | 2],
-    features: word,
-    messages: target,
-  }));
+function bringUps(setup: Setup, fn: number): fc.Arbitrary<Operation> {
+  return op('bring-up', {
+    fn: fc.constant(fn),
+    place: fc.nat(2),
+    features: features(setup.types[fn]!),
+    messages: fc.constantFrom(null, null, 0xfee00000, 0xfee00000, MESSAGES),
+  });
 }
 
 /** What a guest may do; with held work and writes, what time may do too. */
 function anyOperation(setup: Setup, structures: boolean): fc.Arbitrary<Operation> {
   const fn = fc.nat(setup.types.length - 1);
+  const each = <T>(of: (fn: number) => T) => setup.types.map((_, index) => of(index));
   const guest = [
-    weigh(20, requests(setup, fn)),
-    weigh(4, ringOperations(setup, fn)),
-    weigh(3, op('kick', { fn, queue: fc.constantFrom(0, 0, 0, 1, 0xffff) })),
-    weigh(8, op('port', { fn, access: accesses(legacyHeaderWithVectors, BLOCK_BYTES) })),
+    weigh(20, fc.oneof(...each((index) => chains(setup, index)))),
+    ...each((index) => stimuli(setup, index).map((stimulus) => weigh(5, stimulus))).flat(),
+    weigh(4, fc.oneof(...each((index) => ringOperations(setup, index)))),
+    weigh(3, op('kick', { fn, queue: fc.constantFrom(0, 0, 0, 1, 2, 0xffff) })),
+    weigh(8, op('port', { fn, access: accesses(legacyHeaderWithVectors, blockBytes(setup.types)) })),
     weigh(1, op('port', { fn, access: select })),
     weigh(1, op('port', { fn, access: status })),
     weigh(2, op('any-port', { access: anyPort })),
-    weigh(3, bringUps(fn)),
+    weigh(3, fc.oneof(...each((index) => bringUps(setup, index)))),
     ...configuring(setup, fn),
   ];
   const time = [
@@ -240,6 +274,8 @@ export interface CaseOptions {
   readonly placement?: Setup['placement'];
   readonly held: boolean;
   readonly queueSizes?: readonly number[];
+  /** Device types of the functions; by default any one, and some pairs. */
+  readonly types?: readonly Setup['types'][];
   /** Operations at most. Worlds are dear and operations cheap: few long cases find more than many short ones. */
   readonly most?: number;
   /** The functions have modern structures and power management that the guest may use as well. */
@@ -255,12 +291,13 @@ export function cases(options: CaseOptions): fc.Arbitrary<Case> {
     queueSizes = [8, 4, 256],
     structures = false,
     most = 40,
+    types = [...kitTypes.map((type) => [type]), ['block', 'entropy']],
   } = options;
   const setups: fc.Arbitrary<Setup> = fc.record({
     draft: fc.constant(draft),
     placement: fc.constant(placement),
     held: fc.constant(held),
-    types: fc.constantFrom<Setup['types'][]>(['block'], ['block'], ['entropy'], ['block', 'entropy']),
+    types: fc.constantFrom(...types),
     queueSize: fc.constantFrom(...queueSizes),
     bigEndian: fc.boolean(),
     vectors: fc.constantFrom(undefined, undefined, 1, 3),
@@ -269,7 +306,7 @@ export function cases(options: CaseOptions): fc.Arbitrary<Case> {
   return setups.chain((setup) =>
     fc.record({
       setup: fc.constant(setup),
-      start: fc.tuple(...setup.types.map((_, fn) => bringUps(fc.constant(fn)))),
+      start: fc.tuple(...setup.types.map((_, fn) => bringUps(setup, fn))),
       operations: fc.array(anyOperation(setup, structures), { maxLength: most, size: 'max' }),
     }),
   );

@@ -1,14 +1,13 @@
 import { applyEdit, type RegisterAccess } from '../../../src/conformance/testing.ts';
-import { capabilityId, msixCapability, powerManagement } from '../../../src/pci/layout/index.ts';
+import { capabilityId, command, msixCapability, powerManagement } from '../../../src/pci/layout/index.ts';
 import {
-  blockRequestType,
   commonConfig,
   descriptorFlag,
   deviceStatus,
   legacyRingLayout,
 } from '../../../src/virtio/layout/index.ts';
 import type { Operation } from './operations.ts';
-import { BUFFERS, INDIRECT_TABLE, STRUCTURES_BASE, type World } from './worlds.ts';
+import { BUFFER_SLOT, BUFFERS, INDIRECT_TABLE, STRUCTURES_BASE, type World } from './worlds.ts';
 
 const messageControl = (world: World, fn: number) =>
   world.capability(fn, capabilityId.msix, msixCapability.messageControl.offset);
@@ -24,7 +23,7 @@ function port(guest: Guest, base: number, { offset, width, value }: RegisterAcce
 /** The start of a legacy driver (LEG-INIT-01), with everything read back that it may read. */
 function bringUp(world: World, operation: Operation & { do: 'bring-up' }): number[] {
   const { guest, setup } = world;
-  const { fn, page, features, messages } = operation;
+  const { fn, place, features, messages } = operation;
   const address = world.addresses[fn]!;
   const base = world.ioBase(fn);
   const read: number[] = [];
@@ -38,19 +37,23 @@ function bringUp(world: World, operation: Operation & { do: 'bring-up' }): numbe
   const offered = guest.ioRead(base, 4);
   set(0x04, 4, (offered & features) >>> 0);
   guest.configWrite(address, messageControl(world, fn), 2, messages === null ? 0 : 0x8000);
-  world.pages[fn] = page;
-  const { total } = legacyRingLayout(setup.queueSize);
-  guest.ram.fill(page * 4096, total, 0);
-  set(0x0e, 2, 0);
-  read.push(offered, guest.ioRead(base + 0x0c, 2));
-  set(0x08, 4, page);
+  world.places[fn] = place;
   if (messages !== null) {
     const last = Math.min(1, (setup.vectors ?? 2) - 1);
     for (let entry = 0; entry <= last; entry++)
       vector(world, fn, entry, messages + 4 * entry, 2 * fn + entry, false);
     set(0x14, 2, 0);
-    set(0x16, 2, last);
   }
+  for (const [nth, queue] of world.queues(fn).entries()) {
+    const page = world.page(fn, nth);
+    guest.ram.fill(page * 4096, legacyRingLayout(world.queueSize(fn, nth)).total, 0);
+    set(0x0e, 2, queue);
+    read.push(guest.ioRead(base + 0x0c, 2));
+    set(0x08, 4, page);
+    if (messages !== null) set(0x16, 2, Math.min(1, (setup.vectors ?? 2) - 1));
+  }
+  set(0x0e, 2, world.queues(fn)[0]!);
+  read.push(offered);
   set(0x12, 1, deviceStatus.acknowledge | deviceStatus.driver | deviceStatus.driverOk);
   return read;
 }
@@ -73,53 +76,30 @@ function vector(
     world.guest.memoryWrite(at + offset, 4, value);
 }
 
-/** Builds a chain in descriptors `slot`, `slot + 1`, ... and exposes it. */
-function request(world: World, operation: Operation & { do: 'request' }): void {
-  const { fn, type, sector, pieces, slot, head, kick } = operation;
-  const scribe = world.scribe(fn);
-  const header = BUFFERS + 16 * slot;
-  const block = world.setup.types[fn] === 'block';
-  const writable = !block || type === blockRequestType.in || type === blockRequestType.getId;
-  let at = BUFFERS + 0x400 + 0x300 * (slot & 3);
-  const data = pieces.map((length) => {
-    const buffer = {
-      addressLow: at,
-      addressHigh: 0,
-      length,
-      flags: writable ? descriptorFlag.write : 0,
-      next: 0,
-    };
+/** Puts a chain's bytes into memory, its descriptors into the table, and exposes it. */
+function chain(world: World, operation: Operation & { do: 'chain' }): void {
+  const { fn, nth, chain: each, slot, head, indirect, kick } = operation;
+  const scribe = world.scribe(fn, nth);
+  let at = BUFFERS + BUFFER_SLOT * slot;
+  const buffer = (length: number, flags: number) => {
+    const made = { addressLow: at, addressHigh: 0, length, flags, next: 0 };
     at += length;
-    return buffer;
-  });
-  if (block) scribe.blockHeader(header, type, sector);
-  const descriptors = block
-    ? [
-        { addressLow: header, addressHigh: 0, length: 16, flags: 0, next: 0 },
-        ...data,
-        {
-          addressLow: BUFFERS + 0x300 + slot,
-          addressHigh: 0,
-          length: 1,
-          flags: descriptorFlag.write,
-          next: 0,
-        },
-      ]
-    : data;
-  if (descriptors.length > 0)
-    applyEdit(
-      scribe,
-      {
-        edit: 'chain',
-        head: head & (scribe.size - 1),
-        descriptors,
-        indirect: false,
-        request: null,
-        back: null,
-      },
-      INDIRECT_TABLE,
-    );
-  if (kick) world.guest.ioWrite(world.ioBase(fn) + 0x10, 2, 0);
+    return made;
+  };
+  const descriptors = [
+    ...each.readable.map((bytes) => {
+      world.guest.ram.write(at, Uint8Array.from(bytes));
+      return buffer(bytes.length, 0);
+    }),
+    ...each.writable.map((length) => buffer(length, descriptorFlag.write)),
+  ];
+  const first = head & (scribe.size - 1);
+  applyEdit(
+    scribe,
+    { edit: 'chain', head: first, descriptors, indirect, request: null, back: null },
+    INDIRECT_TABLE,
+  );
+  if (kick) world.guest.ioWrite(world.ioBase(fn) + 0x10, 2, each.queue);
 }
 
 /** Carries one of the guest's operations out. @returns the values that the guest read. */
@@ -180,11 +160,16 @@ export function perform(world: World, operation: Operation): number[] {
       return [];
     case 'bring-up':
       return bringUp(world, operation);
-    case 'request':
-      request(world, operation);
+    case 'chain':
+      chain(world, operation);
+      return [];
+    case 'stimulus':
+      // Without bus mastering an MMR function cannot send the message that stands for an interrupt (docs/translator.md).
+      if ((guest.configRead(world.addresses[operation.fn]!, 0x04, 2) & command.busMaster) !== 0)
+        world.devices[operation.fn]!.stimulate(operation.stimulus);
       return [];
     case 'ring':
-      applyEdit(world.scribe(operation.fn), operation.edit, INDIRECT_TABLE);
+      applyEdit(world.scribe(operation.fn, operation.nth), operation.edit, INDIRECT_TABLE);
       return [];
     case 'kick':
       guest.ioWrite(world.ioBase(operation.fn) + 0x10, 2, operation.queue);

@@ -52,6 +52,8 @@ export interface RigOptions {
   readonly lateInterrupts: boolean;
   /** Memory writes wait for release, or for a read that pushes them. */
   readonly lateWrites: boolean;
+  /** Ring and transport features that are offered; the device's defaults where this is left out. */
+  readonly transportFeatures?: readonly number[];
 }
 
 /** A device, the machine or machines between it and its driver, and the transport that the driver is given. */
@@ -69,7 +71,10 @@ const address = functionAddress(0, 4);
 
 export function buildRig(behaviour: DeviceBehaviour, options: RigOptions, tasks: HeldScheduler): Rig {
   const { way, bigEndian, intx } = options;
-  const guestEndian = bigEndian ? 'big' : 'little';
+  const common = {
+    guestEndian: bigEndian ? ('big' as const) : ('little' as const),
+    ...(options.transportFeatures === undefined ? {} : { transportFeatures: options.transportFeatures }),
+  };
   const ram = GuestMemory.allocate({ start: 0, length: RAM_BYTES });
   const memory = new DmaMemory(ram, DRIVER_MEMORY);
   const machine = (own: GuestMemory) =>
@@ -81,10 +86,10 @@ export function buildRig(behaviour: DeviceBehaviour, options: RigOptions, tasks:
     });
   const fn =
     way.by === 'legacy' || way.by === 'modern'
-      ? virtioFunction(behaviour, { kind: way.kind, guestEndian })
+      ? virtioFunction(behaviour, { kind: way.kind, ...common })
       : way.by === 'virtual-io-bar'
-        ? virtioFunction(behaviour, { kind: 'transitional', guestEndian })
-        : mmrFunction(behaviour, { draft: drafts[way.draft]!, placement: way.placement, guestEndian });
+        ? virtioFunction(behaviour, { kind: 'transitional', ...common })
+        : mmrFunction(behaviour, { draft: drafts[way.draft]!, placement: way.placement, ...common });
   const settings = { bigEndian, intx };
   if (way.by !== 'virtual-io-bar' && way.by !== 'virtual-mmr') {
     const plain = machine(ram);

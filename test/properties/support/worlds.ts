@@ -13,15 +13,13 @@ import { runFirmware } from '../../../src/driver/index.ts';
 import { drafts, mmrFunction, presentLegacy } from '../../../src/mmr/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
 import {
-  BlockDevice,
-  type DeviceBehaviour,
-  EntropyDevice,
+  type DeviceTypeName,
   legacyRingLayout,
-  MemoryStorage,
-  SeededEntropy,
   type VirtioFunction,
   virtioFunction,
 } from '../../../src/virtio/index.ts';
+import { kits } from '../kits/index.ts';
+import type { KitDevice } from '../kits/kit.ts';
 
 /**
  * Ways to put a legacy function before a guest. `direct` needs no host and no translator: it is the plain function;
@@ -35,7 +33,8 @@ export interface Setup {
   readonly draft: string;
   readonly placement: 'own' | 'shared';
   /** One function or two; two share the interrupt line. */
-  readonly types: readonly ('block' | 'entropy')[];
+  readonly types: readonly DeviceTypeName[];
+  /** Descriptors of each queue. */
   readonly queueSize: number;
   readonly bigEndian: boolean;
   /** MSI-X vectors; undefined for one a queue and one for configuration. */
@@ -47,28 +46,36 @@ export interface Setup {
 }
 
 /** Guest-physical RAM. A legacy ring may lie above 4 GiB: its page number has 32 bits. */
-export const LOW_RAM = 0x10000;
-export const HIGH_RAM = { start: 2 ** 32, length: 0x8000 } as const;
-/** Headers, data and status bytes of requests, and where chains have their indirect table. */
-export const BUFFERS = 0xe000;
-export const INDIRECT_TABLE = 0xfa00;
+export const LOW_RAM = 0x64000;
 /** Where messages land that are aimed at RAM. */
-export const MESSAGES = 0xd000;
-/** Pages on which the guest's rings may begin, by function; the last one is above 4 GiB. */
-export const RING_PAGES = [
-  [2, 5, 0x100000],
-  [8, 11, 0x100004],
+export const MESSAGES = 0x1000;
+/** Pages of the longest ring that is drawn, of 256 descriptors. */
+const RING_PAGES = 3;
+/** Queues of a function that have a ring here; the others stay absent to the guest. */
+export const MOST_QUEUES = 6;
+/** A function's rings may begin at two places below 4 GiB and at one above, as pages of 4096 bytes. */
+const FIRST_PAGES = [
+  [0x2, 0x26, 0x100000],
+  [0x14, 0x38, 0x100012],
 ] as const;
+export const HIGH_RAM = { start: 2 ** 32, length: 2 * MOST_QUEUES * RING_PAGES * 4096 } as const;
+/** Places for what chains point at, and where chains have their indirect table. */
+export const BUFFERS = 0x4a000;
+export const BUFFER_SLOT = 0xa00;
+export const BUFFER_SLOTS = 40;
+export const INDIRECT_TABLE = 0x63000;
+
+/** Page on which the ring of a function's nth queue begins, at one of its three places. */
+export const ringPage = (fn: number, nth: number, place: number) =>
+  FIRST_PAGES[fn]![place]! + RING_PAGES * nth;
 
 const FUNCTIONS: readonly FunctionAddress[] = [functionAddress(0, 4), functionAddress(0, 8)];
 const LINE = 11;
-const SECTORS = 32;
 export const IO_BASE = 0xc000;
 export const MEMORY_BASE = 0xc0000000;
 export const STRUCTURES_BASE = 0xd0000000;
 
-/** What the disk holds at first, and what lies in the guest's buffers: a guest that writes zeros proves little. */
-const diskImage = new Uint8Array(SECTORS * 512).map((_, i) => (i * 7 + (i >> 9)) & 0xff);
+/** What lies in the guest's buffers at first: a guest that writes zeros proves little. */
 const buffers = new Uint8Array(INDIRECT_TABLE - BUFFERS).map((_, i) => (i * 11 + (i >> 8)) & 0xff);
 
 function makeRam(): GuestMemory {
@@ -90,11 +97,12 @@ export class World {
   /** The guest's interrupts: its processor takes them between two of its operations. */
   readonly cpu = new HeldScheduler();
   readonly functions: VirtioFunction[] = [];
-  readonly storage = diskImage.slice();
+  /** What stands behind each function. */
+  readonly devices: KitDevice[] = [];
   /** Everything about interrupts that the guest notices, in order. */
   readonly log: string[] = [];
-  /** First page of each function's ring, as the guest last set it up. */
-  readonly pages = [RING_PAGES[0][0], RING_PAGES[1][0]] as number[];
+  /** Which of its three places each function's rings have, as the guest last set them up. */
+  readonly places: number[] = [0, 0];
 
   constructor(kind: WorldKind, setup: Setup) {
     this.kind = kind;
@@ -144,13 +152,6 @@ export class World {
     return at === undefined ? 0xfff : at + register;
   }
 
-  #behaviour(type: 'block' | 'entropy'): DeviceBehaviour {
-    const { queueSize } = this.setup;
-    return type === 'block'
-      ? new BlockDevice({ storage: new MemoryStorage(this.storage), queueSize })
-      : new EntropyDevice({ source: new SeededEntropy(7), queueSize });
-  }
-
   #plug(ram: GuestMemory): void {
     const { setup, host, kind } = this;
     const { placement, vectors } = setup;
@@ -158,7 +159,9 @@ export class World {
     const guestEndian = setup.bigEndian ? ('big' as const) : ('little' as const);
     const common = vectors === undefined ? { guestEndian } : { guestEndian, vectors };
     for (const [index, type] of setup.types.entries()) {
-      const behaviour = this.#behaviour(type);
+      const device = kits[type].make(setup.queueSize);
+      const { behaviour } = device;
+      this.devices.push(device);
       const fn =
         kind === 'mmr'
           ? mmrFunction(behaviour, { ...common, draft, placement })
@@ -198,7 +201,7 @@ export class World {
       const isr = this.guest.ioRead(base + 0x13, 1);
       this.log.push(`handler read ISR ${isr}`);
       handled ||= isr === 1 || isr === 2 || isr === 3;
-      if (this.setup.handler === 'isr-and-kick') this.guest.ioWrite(base + 0x10, 2, 0);
+      if (this.setup.handler === 'isr-and-kick') this.guest.ioWrite(base + 0x10, 2, this.queues(index)[0]!);
     }
     return handled;
   }
@@ -212,12 +215,32 @@ export class World {
     return (this.guest.configRead(FUNCTIONS[index]!, 0x14, 4) & ~15) >>> 0;
   }
 
-  scribe(index: number): RingScribe {
-    const { queueSize, bigEndian } = this.setup;
-    const base = this.pages[index]! * 4096;
-    const { available, used } = legacyRingLayout(queueSize);
+  /** Numbers of the queues that the guest uses. */
+  queues(index: number): readonly number[] {
+    return kits[this.setup.types[index]!].queues.slice(0, MOST_QUEUES);
+  }
+
+  /** Descriptors of a function's nth queue, as its kit has made it. */
+  queueSize(index: number, nth: number): number {
+    return this.devices[index]!.behaviour.queueSizes[this.queues(index)[nth]!]!;
+  }
+
+  /** Where a function's nth queue has its ring. */
+  page(index: number, nth: number): number {
+    return ringPage(index, nth, this.places[index]!);
+  }
+
+  scribe(index: number, nth = 0): RingScribe {
+    const size = this.queueSize(index, nth);
+    const base = this.page(index, nth) * 4096;
+    const { available, used } = legacyRingLayout(size);
     const place = { descriptor: base, driver: base + available, device: base + used };
-    return new RingScribe(this.guest.ram, place, queueSize, !bigEndian);
+    return new RingScribe(this.guest.ram, place, size, !this.setup.bigEndian);
+  }
+
+  /** All that has reached the world behind the functions. */
+  outside(): unknown {
+    return this.devices.map((device) => device.outside());
   }
 
   /** Device work that will have an effect: what was cancelled, or belongs to a queue since reset, stays listed only. */
@@ -238,8 +261,9 @@ export class World {
 
   /** The device looks at its queue without being told to, as it always may. */
   look(label: string): void {
-    const fn = this.functions.find(({ pci }) => label.startsWith(`${pci.name} queue `));
-    fn?.device.notify(0);
+    const [, name, queue] = /^(.*) queue (\d+)$/.exec(label) ?? [];
+    const fn = this.functions.find(({ pci }) => pci.name === name);
+    fn?.device.notify(Number(queue));
   }
 
   /** Everything saved: both machines, and what of the test itself goes along. */
@@ -247,9 +271,9 @@ export class World {
     return {
       guest: this.guest.save(),
       host: this.host?.save() ?? null,
-      storage: this.storage.slice(),
+      outside: this.devices.map((device) => device.saveOutside()),
       log: [...this.log],
-      pages: [...this.pages],
+      places: [...this.places],
     };
   }
 
@@ -257,13 +281,13 @@ export class World {
   static load(kind: WorldKind, setup: Setup, saved: ReturnType<World['save']>): World {
     const world = new World(kind, setup);
     world.paused = true;
-    world.storage.set(saved.storage);
+    for (const [i, device] of world.devices.entries()) device.loadOutside(saved.outside[i]!);
     world.guest.load(saved.guest as never);
     if (saved.host !== null) world.host!.load(saved.host as never);
     world.cpu.releaseAll();
     world.paused = false;
     world.log.splice(0, world.log.length, ...saved.log);
-    world.pages.splice(0, world.pages.length, ...saved.pages);
+    world.places.splice(0, world.places.length, ...saved.places);
     return world;
   }
 

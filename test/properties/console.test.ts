@@ -1,0 +1,374 @@
+import { Buffer } from 'node:buffer';
+import fc from 'fast-check';
+import { describe, it } from 'vitest';
+import { chooser, picks } from '../../src/conformance/testing.ts';
+import { HeldScheduler } from '../../src/core/index.ts';
+import { ConsoleDriver, type ConsoleDriverPort } from '../../src/driver/index.ts';
+import { ConsoleDevice, defaultTransportFeatures, feature, MemoryConsole } from '../../src/virtio/index.ts';
+import { ByteStream } from './support/byte-stream.ts';
+import { buildRig, type Rig, type RigOptions, ways } from './support/rigs.ts';
+import { PATIENCE, runs } from './support/runs.ts';
+
+/*
+ * Driver and device are both ours. What pins them down is a third thing: for each port and direction a plain queue of
+ * bytes, which knows nothing of rings, messages or byte orders. Whatever the transport, the ring features, the sizes of
+ * buffers and queues and the order in which things happen, what comes out at one end is what went in at the other: all of
+ * it, once, in order, at that port. Where somebody pulls a port out or hangs up under bytes that are on their way, these
+ * are lost, and nothing else is.
+ */
+type Step =
+  | { readonly do: 'write' | 'send' | 'take'; readonly port: number; readonly bytes: number }
+  | { readonly do: 'driver-open' | 'driver-close' | 'host-open'; readonly port: number }
+  | { readonly do: 'host-close' | 'remove'; readonly port: number; readonly calm: boolean }
+  | { readonly do: 'add'; readonly port: number; readonly open: boolean }
+  | { readonly do: 'resize'; readonly port: number; readonly columns: number; readonly rows: number }
+  | { readonly do: 'emergency'; readonly character: number }
+  | { readonly do: 'release'; readonly pick: number }
+  | { readonly do: 'arrive' }
+  | { readonly do: 'wait' };
+
+interface Case extends RigOptions {
+  /** 0 for a device without MULTIPORT. */
+  readonly maxPorts: number;
+  readonly offersSize: boolean;
+  readonly rowsFirst: boolean;
+  readonly queueSize: number;
+  readonly controlQueueSize: number;
+  readonly ringFeatures: readonly number[];
+  readonly buffers: number;
+  readonly bufferBytes: number;
+  readonly capacity: number;
+  readonly order: readonly number[];
+  readonly steps: readonly Step[];
+  readonly releases: number;
+}
+
+const OFFERED = [...defaultTransportFeatures, feature.ringPacked, feature.inOrder];
+
+const port = fc.nat(2);
+const bytes = fc.oneof(
+  { weight: 4, arbitrary: fc.integer({ min: 1, max: 40 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 41, max: 600 }) },
+);
+const step: fc.Arbitrary<Step> = fc.oneof<fc.WeightedArbitrary<Step>[]>(
+  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('write', 'send'), port, bytes }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('take'), port, bytes }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom('driver-open', 'driver-close', 'host-open'), port }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constantFrom('host-close', 'remove'), port, calm: fc.boolean() }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('add'), port, open: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('resize'),
+      port,
+      columns: fc.integer({ min: 1, max: 0xffff }),
+      rows: fc.integer({ min: 1, max: 0xffff }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('emergency'), character: fc.integer({ min: 1, max: 255 }) }),
+  },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('release'), pick: fc.nat(7) }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'arrive' }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'wait' }) },
+);
+
+const cases: fc.Arbitrary<Case> = fc
+  .record({
+    way: fc.constantFrom(...ways),
+    bigEndian: fc.boolean(),
+    intx: fc.boolean(),
+    lateInterrupts: fc.boolean(),
+    lateWrites: fc.boolean(),
+    maxPorts: fc.constantFrom(3, 2, 1, 0),
+    offersSize: fc.boolean(),
+    rowsFirst: fc.boolean(),
+    queueSize: fc.constantFrom(4, 1, 2, 16),
+    controlQueueSize: fc.constantFrom(4, 1, 8),
+    ringFeatures: fc.subarray([
+      feature.ringIndirectDescriptors,
+      feature.ringEventIndex,
+      feature.notifyOnEmpty,
+      feature.ringPacked,
+      feature.inOrder,
+    ]),
+    buffers: fc.constantFrom(2, 1, 5),
+    bufferBytes: fc.constantFrom(16, 1, 64, 333),
+    capacity: fc.constantFrom(100_000, 1, 7, 64),
+    order: picks,
+    steps: fc.array(step, { maxLength: 40, size: 'max' }),
+    releases: fc.nat(8),
+  })
+  .map((each) => ({
+    ...each,
+    // NOTIFY_ON_EMPTY is a legacy feature: a modern driver has no business with it.
+    ringFeatures: each.ringFeatures.filter(
+      (bit) => bit !== feature.notifyOnEmpty || !each.way.by.startsWith('modern'),
+    ),
+  }));
+
+const microtasks = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+let seeds = 0;
+
+/** What is known of one port, by somebody who sees both ends and nothing between. */
+class PortModel {
+  readonly number: number;
+  readonly name: string;
+  readonly host: MemoryConsole;
+  readonly out = new ByteStream(seeds++);
+  readonly in = new ByteStream(seeds++);
+  driver: ConsoleDriverPort | null = null;
+  size: { columns: number; rows: number } | null = null;
+
+  constructor(number: number, capacity: number, open: boolean) {
+    this.number = number;
+    this.name = `port.${number}.${seeds}`;
+    this.host = new MemoryConsole({ capacity, open });
+  }
+
+  take(bytes?: number): number {
+    const taken = this.host.take(bytes);
+    this.out.got.push(...taken);
+    return taken.length;
+  }
+
+  check(whole: boolean): void {
+    this.out.check(`output of ${this.name}`, whole);
+    this.in.check(`input of ${this.name}`, whole);
+  }
+}
+
+class Bench {
+  readonly each: Case;
+  readonly tasks = new HeldScheduler();
+  readonly device: ConsoleDevice;
+  readonly rig: Rig;
+  readonly ports = new Map<number, PortModel>();
+  readonly printed: number[] = [];
+  readonly #choose: (count: number) => number;
+  readonly #failures: string[] = [];
+  /** Ports that were pulled out before all of their output had come. */
+  readonly #underWay = new Set<number>();
+  driver!: ConsoleDriver;
+
+  constructor(each: Case) {
+    this.each = each;
+    this.#choose = chooser(each.order);
+    this.device = new ConsoleDevice({
+      maxPorts: each.maxPorts,
+      offersSize: each.offersSize,
+      queueSize: each.queueSize,
+      controlQueueSize: each.controlQueueSize,
+      resizeOrder: each.rowsFirst ? 'rows-first' : 'columns-first',
+      onEmergency: (character) => this.printed.push(character),
+    });
+    for (let number = 0; number < Math.min(2, Math.max(1, each.maxPorts)); number++) this.plug(number, true);
+    this.rig = buildRig(this.device, { ...each, transportFeatures: OFFERED }, this.tasks);
+  }
+
+  plug(number: number, open: boolean): void {
+    const model = new PortModel(number, this.each.capacity, open);
+    this.ports.set(number, model);
+    this.device.addPort({ number, name: model.name, backend: model.host });
+  }
+
+  start(): void {
+    const { each, rig } = this;
+    this.driver = new ConsoleDriver(rig.transport(), rig.memory, {
+      ringFeatures: each.ringFeatures,
+      buffers: each.buffers,
+      bufferBytes: each.bufferBytes,
+      resizeOrder: each.rowsFirst ? 'rows-first' : 'columns-first',
+      onPort: (made) => {
+        const { number } = made;
+        // The host may have pulled the port out, and put another in, before the driver hears of the first.
+        made.onData = (data) => {
+          const model = this.ports.get(number);
+          if (model === undefined || made.removed) return;
+          model.driver = made;
+          model.in.got.push(...data);
+        };
+      },
+    });
+  }
+
+  /** Lets everything through until nothing is left to be done. */
+  async settle(): Promise<void> {
+    for (let rounds = 0; ; rounds++) {
+      if (rounds > 10_000) throw new Error('no end of it');
+      for (const { posted } of this.rig.machines) posted?.flushAll();
+      this.tasks.releaseAll(this.#choose);
+      await microtasks();
+      const taken = [...this.ports.values()].reduce((sum, model) => sum + model.take(), 0);
+      if (
+        taken === 0 &&
+        this.tasks.pending.length === 0 &&
+        this.rig.machines.every(({ posted }) => (posted?.count ?? 0) === 0)
+      )
+        return;
+    }
+  }
+
+  write(model: PortModel, bytes: number): void {
+    const driver = this.driver.ports.get(model.number);
+    if (driver === undefined || driver.name !== (this.each.maxPorts > 0 ? model.name : '')) return;
+    if (driver.isConsole && !model.host.open) model.out.mayLose = true;
+    driver.write(model.out.next(bytes)).catch((error: unknown) => {
+      if (!model.out.mayEnd) this.#failures.push(`${error}`);
+    });
+  }
+
+  async perform(step: Step): Promise<void> {
+    if (step.do === 'release') this.tasks.release(step.pick);
+    else if (step.do === 'arrive') for (const { posted } of this.rig.machines) posted?.flushAll();
+    else if (step.do === 'wait') await this.settle();
+    else if (step.do === 'emergency') this.driver.emergencyWrite(step.character);
+    else {
+      const model = this.ports.get(step.port);
+      if (model !== undefined) await this.#atPort(model, step);
+      else if (step.do === 'add' && step.port < this.each.maxPorts) {
+        // Output under way to a port that was pulled out would find who stands there next: a queue knows numbers only.
+        if (this.#underWay.delete(step.port)) await this.settle();
+        this.plug(step.port, step.open);
+      }
+    }
+  }
+
+  async #atPort(model: PortModel, step: Step & { port: number }): Promise<void> {
+    const driver = this.driver.ports.get(model.number);
+    if (step.do === 'write') this.write(model, step.bytes);
+    else if (step.do === 'send') model.host.send(model.in.next(step.bytes));
+    else if (step.do === 'take') model.take(step.bytes);
+    else if (step.do === 'driver-open') driver?.open();
+    else if (step.do === 'driver-close') driver?.close();
+    else if (step.do === 'host-open') model.host.setOpen(true);
+    else if (step.do === 'resize') {
+      model.size = { columns: step.columns, rows: step.rows };
+      model.host.resize(model.size);
+    } else if (step.do === 'host-close' || step.do === 'remove') {
+      if (step.do === 'remove' && this.each.maxPorts === 0) return;
+      if (step.calm) await this.settle();
+      else if (step.do === 'remove') model.out.mayEnd = model.in.mayEnd = true;
+      else model.out.mayLose = true;
+      if (step.do === 'remove') await this.#remove(model, step.calm);
+      else {
+        model.host.setOpen(false);
+        // A driver that is not told, or a console's, goes on writing.
+        if (this.each.maxPorts === 0 || model.number === 0) model.out.mayLose = true;
+        if (step.calm) await this.settle();
+      }
+    }
+  }
+
+  async #remove(model: PortModel, calm: boolean): Promise<void> {
+    // Held back by the driver, or not wanted by it: that is nobody's loss.
+    model.out.mayEnd = model.in.mayEnd = true;
+    model.take();
+    if (model.out.sent.length > model.out.got.length) this.#underWay.add(model.number);
+    this.device.removePort(model.number);
+    this.ports.delete(model.number);
+    if (calm) await this.settle();
+    model.check(true);
+  }
+
+  check(whole: boolean): void {
+    for (const model of this.ports.values()) model.check(whole);
+    if (this.#failures.length > 0) throw new Error(this.#failures.join('; '));
+  }
+
+  /** Both ends of every port open, and everything through. */
+  async openAll(): Promise<void> {
+    for (const model of this.ports.values()) model.host.setOpen(true);
+    await this.settle();
+    for (const model of this.ports.values()) this.driver.ports.get(model.number)!.open();
+    await this.settle();
+  }
+
+  checkPorts(): void {
+    const { each, driver } = this;
+    const expected = [...this.ports.values()].sort((a, b) => a.number - b.number);
+    const found = [...driver.ports.values()].sort((a, b) => a.number - b.number);
+    const show = (list: readonly { number: number; name: string }[]) =>
+      list.map(({ number, name }) => `${number} ${each.maxPorts > 0 ? name : ''}`).join();
+    if (show(expected) !== show(found))
+      throw new Error(`the driver sees ports ${show(found)}, not ${show(expected)}`);
+    for (const model of expected) {
+      const { size } = driver.ports.get(model.number)!;
+      const told = model.number === 0 && (each.maxPorts > 0 || each.offersSize);
+      if (told && model.size !== null && JSON.stringify(size) !== JSON.stringify(model.size))
+        throw new Error(`${model.name} is ${JSON.stringify(size)}, not ${JSON.stringify(model.size)}`);
+    }
+  }
+}
+
+async function run(each: Case): Promise<void> {
+  const bench = new Bench(each);
+  const characters: number[] = [];
+  bench.start();
+  for (const step of each.steps) {
+    if (step.do === 'emergency') characters.push(step.character);
+    await bench.perform(step);
+    await microtasks();
+    bench.check(false);
+  }
+  await bench.openAll();
+  bench.check(true);
+  bench.checkPorts();
+  if (bench.printed.join() !== characters.join())
+    throw new Error(`printed ${bench.printed}, not ${characters}`);
+  await leave(bench);
+  // The device is as good as new for the next driver.
+  for (const number of [...bench.ports.keys()]) {
+    bench.device.removePort(number);
+    bench.plug(number, true);
+  }
+  bench.start();
+  await bench.openAll();
+  for (const model of bench.ports.values()) {
+    bench.write(model, 100);
+    model.host.send(model.in.next(100));
+  }
+  await bench.settle();
+  bench.check(true);
+  bench.checkPorts();
+}
+
+/** After a reset the device touches neither memory nor what is behind its ports (BF-RST-02). */
+async function leave(bench: Bench): Promise<void> {
+  for (const model of bench.ports.values()) {
+    model.out.mayEnd = model.in.mayEnd = true;
+    bench.write(model, 50);
+    model.host.send(model.in.next(50));
+  }
+  for (let i = 0; i < bench.each.releases; i++) bench.tasks.release(i);
+  await microtasks();
+  bench.driver.close();
+  for (const { posted } of bench.rig.machines) posted?.flushAll();
+  const state = () => Buffer.from(bench.rig.memory.ram.ranges[0]!.bytes).toString('latin1');
+  for (const model of bench.ports.values()) model.take();
+  const before = state();
+  for (const model of bench.ports.values()) {
+    model.host.send(Uint8Array.of(1, 2, 3));
+    model.host.setOpen(false);
+    model.host.resize({ columns: 1, rows: 1 });
+  }
+  await bench.settle();
+  bench.check(false);
+  if (state() !== before) throw new Error('memory was written after the reset');
+}
+
+describe('console driver and device against plain queues of bytes', () => {
+  it(
+    'whatever is written, sent, opened, closed, plugged and resized, over any transport, under any order of release',
+    () => fc.assert(fc.asyncProperty(cases, run), { numRuns: runs(600) }),
+    PATIENCE,
+  );
+});

@@ -1,0 +1,105 @@
+import { Buffer } from 'node:buffer';
+import fc from 'fast-check';
+import { describe, it } from 'vitest';
+import { chooser, picks } from '../../src/conformance/testing.ts';
+import { HeldScheduler } from '../../src/core/index.ts';
+import { EntropyDriver } from '../../src/driver/index.ts';
+import { EntropyDevice, type EntropySource, feature } from '../../src/virtio/index.ts';
+import { buildRig, type Rig, type RigOptions, ways } from './support/rigs.ts';
+import { PATIENCE, runs } from './support/runs.ts';
+
+/*
+ * Driver and device are both ours. What pins them down is the source: it counts, so that each byte says which one it is,
+ * and a byte that is lost, doubled or in another's place shows.
+ */
+interface Case extends RigOptions {
+  readonly queueSize: number;
+  readonly ringFeatures: readonly number[];
+  readonly order: readonly number[];
+  /** Bytes of each read, one after the other. */
+  readonly reads: readonly number[];
+}
+
+class CountingSource implements EntropySource {
+  next = 0;
+
+  fill(target: Uint8Array): void {
+    for (let i = 0; i < target.length; i++) target[i] = byteOf(this.next++);
+  }
+
+  save = () => this.next;
+  load = () => {};
+}
+
+const byteOf = (index: number) => (index * 7 + (index >> 8) * 3) & 0xff;
+
+const { ringIndirectDescriptors, ringEventIndex, ringPacked, inOrder, notifyOnEmpty } = feature;
+const cases: fc.Arbitrary<Case> = fc
+  .record({
+    way: fc.constantFrom(...ways),
+    bigEndian: fc.boolean(),
+    intx: fc.boolean(),
+    lateInterrupts: fc.boolean(),
+    lateWrites: fc.boolean(),
+    transportFeatures: fc.constant([ringIndirectDescriptors, ringEventIndex, ringPacked, inOrder]),
+    queueSize: fc.constantFrom(8, 1, 2, 64),
+    ringFeatures: fc.subarray([ringIndirectDescriptors, ringEventIndex, ringPacked, inOrder, notifyOnEmpty]),
+    order: picks,
+    reads: fc.array(fc.oneof(fc.nat(64), fc.constantFrom(0, 4095, 4096, 4097, 9000)), { maxLength: 12 }),
+  })
+  .map((each) => {
+    const modern = each.way.by.startsWith('modern');
+    const fits = (bit: number) => (modern ? bit !== notifyOnEmpty : bit < 32);
+    return { ...each, ringFeatures: each.ringFeatures.filter(fits) };
+  });
+
+const microtasks = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** Lets everything through until `done`, or until nothing is left. */
+async function settle(
+  { machines }: Rig,
+  tasks: HeldScheduler,
+  choose: (count: number) => number,
+): Promise<void> {
+  for (;;) {
+    for (const { posted } of machines) posted?.flushAll();
+    tasks.releaseAll(choose);
+    await microtasks();
+    if (tasks.pending.length === 0 && machines.every(({ posted }) => (posted?.count ?? 0) === 0)) return;
+  }
+}
+
+async function run(each: Case): Promise<void> {
+  const tasks = new HeldScheduler();
+  const source = new CountingSource();
+  const device = new EntropyDevice({ source, queueSize: each.queueSize });
+  const rig = buildRig(device, each, tasks);
+  const choose = chooser(each.order);
+  const driver = new EntropyDriver(rig.transport(), rig.memory, { ringFeatures: each.ringFeatures });
+  let at = 0;
+  for (const length of each.reads) {
+    const read: Uint8Array[] = [];
+    driver.read(length).then((bytes) => read.push(bytes));
+    await settle(rig, tasks, choose);
+    if (read.length === 0) throw new Error(`a read of ${length} bytes never ended`);
+    const expected = Uint8Array.from({ length }, (_, i) => byteOf(at + i));
+    if (Buffer.compare(read[0]!, expected) !== 0) throw new Error(`wrong bytes from number ${at} on`);
+    at += length;
+  }
+  // After a reset nothing is written any more (BF-RST-02).
+  driver.read(4096).catch(() => 'the driver was closed');
+  await microtasks();
+  driver.close();
+  const before = rig.memory.ram.ranges[0]!.bytes.slice();
+  await settle(rig, tasks, choose);
+  if (Buffer.compare(before, rig.memory.ram.ranges[0]!.bytes) !== 0)
+    throw new Error('a buffer was filled after the reset');
+}
+
+describe('entropy driver and device against a source that counts', () => {
+  it(
+    'any reads, over any transport and ring, under any order of release',
+    () => fc.assert(fc.asyncProperty(cases, run), { numRuns: runs(300) }),
+    PATIENCE,
+  );
+});
