@@ -5,7 +5,7 @@ import devicesFile from './qemu-7.2/devices.json' with { type: 'json' };
 import { device, groups, normalise } from './replay-devices.ts';
 import { legacyOdd, legacyRead, msixDelivery } from './replay-legacy.ts';
 import { modernRead, pciConfigWindow } from './replay-modern.ts';
-import type { SubjectName } from './subject.ts';
+import { subjectNames } from './subject.ts';
 
 type Tree = { readonly [key: string]: Json };
 
@@ -31,7 +31,6 @@ function recordedDevice(record: Tree): Tree {
   };
 }
 
-const names: readonly SubjectName[] = ['blk', 'rng'];
 const kinds: readonly FunctionKind[] = ['transitional', 'legacy', 'modern'];
 
 /** One recorded section, and the replay of the same operations on our own function. */
@@ -49,7 +48,7 @@ const behaviour = (name: keyof typeof behaviourFile, replay: () => Json): Sectio
 
 /** Everything that was recorded of the devices that exist here. */
 export const sections: readonly Section[] = [
-  ...names.flatMap((name) =>
+  ...subjectNames.flatMap((name) =>
     kinds.map((kind) => ({
       name: `${name}.${kind}`,
       observed: recordedDevice(devicesFile[name][kind] as unknown as Tree),

@@ -1,6 +1,6 @@
 import { commonConfig, type FunctionKind, legacyHeader, structureType } from '../../src/virtio/index.ts';
 import type { Json } from './difference.ts';
-import { Block, hex8, hex16, hex32, hexBytes, Subject, type SubjectName } from './subject.ts';
+import { Block, hex8, hex16, hex32, hexBytes, Subject, type SubjectName, subjects } from './subject.ts';
 
 const VENDOR = 0x09;
 const structureNames: Readonly<Record<number, string>> = Object.fromEntries(
@@ -106,7 +106,7 @@ function legacyView(subject: Subject, name: SubjectName): Json {
     const size = w(legacyHeader.queueSize.offset);
     if (size !== 0) queues.push(size);
   }
-  const recorded = name === 'blk' ? 128 : 32;
+  const recorded = subjects[name].recordedBarBytes;
   return {
     ...first,
     queues,
@@ -122,6 +122,14 @@ function ioBarSize(subject: Subject): number {
   const mask = subject.cfg(4, 0x10);
   subject.setCfg(4, 0x10, before);
   return -(mask & ~3);
+}
+
+/** Many queues as the recording tells of them: the first six, how many there are, and which sizes. */
+function abridged(queues: readonly { readonly size: number }[]): Json[] {
+  const shown = queues as unknown as Json[];
+  if (queues.length <= 8) return shown;
+  const sizes = [...new Set(queues.map(({ size }) => size))].join(',');
+  return [...shown.slice(0, 6), `... all ${queues.length}, sizes ${sizes}`];
 }
 
 function modernView(subject: Subject): Json {
@@ -151,7 +159,7 @@ function modernView(subject: Subject): Json {
     num_queues: queues.length,
     status: b(commonConfig.deviceStatus.offset),
     config_generation: b(commonConfig.configGeneration.offset),
-    queues,
+    queues: abridged(queues),
     devcfg: groups(hexBytes(place(structureType.device).bytes(0, 64, 4))),
   };
 }

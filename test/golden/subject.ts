@@ -2,15 +2,30 @@ import { functionAddress, GuestMemory, type LabEvent, type Width } from '../../s
 import { type FoundFunction, runFirmware } from '../../src/driver/index.ts';
 import { configPorts, Machine } from '../../src/pci/index.ts';
 import {
+  BalloonDevice,
   BlockDevice,
+  ConsoleDevice,
+  type DeviceBehaviour,
   EntropyDevice,
   type FunctionKind,
   MemoryStorage,
+  NetworkDevice,
+  P9Device,
+  type P9Server,
+  ScsiDevice,
   SeededEntropy,
+  unplugged,
   virtioFunction,
 } from '../../src/virtio/index.ts';
 
-export type SubjectName = 'blk' | 'rng';
+/** A recorded device, made again here. */
+interface RecordedSubject {
+  make(): DeviceBehaviour;
+  /** MSI-X vectors; undefined for one a queue and one for configuration. */
+  readonly vectors?: number;
+  /** Bytes of the recorded I/O BAR: all of it was read. */
+  readonly recordedBarBytes: number;
+}
 
 /** The slot that the recorded function sat in. */
 export const SLOT = functionAddress(0, 4);
@@ -22,10 +37,27 @@ export const [hex8, hex16, hex32] = [hex(2), hex(4), hex(8)];
 export const hexBytes = (bytes: Iterable<number>) =>
   [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 
-const behaviours = {
-  blk: () => new BlockDevice({ storage: new MemoryStorage(diskImage()) }),
-  rng: () => new EntropyDevice({ source: new SeededEntropy(1) }),
-};
+const MAC = Uint8Array.of(0x52, 0x54, 0x00, 0x12, 0x34, 0x56);
+const noServer: P9Server = { connect: () => ({ send: () => {}, close: () => {} }) };
+
+/** Every recorded device type. */
+export const subjects = {
+  blk: {
+    make: () => new BlockDevice({ storage: new MemoryStorage(diskImage()) }),
+    recordedBarBytes: 128,
+  },
+  net: {
+    make: () => new NetworkDevice({ link: unplugged, macAddress: MAC }),
+    recordedBarBytes: 32,
+  },
+  rng: { make: () => new EntropyDevice({ source: new SeededEntropy(1) }), recordedBarBytes: 32 },
+  balloon: { make: () => new BalloonDevice(), vectors: 0, recordedBarBytes: 64 },
+  serial: { make: () => new ConsoleDevice(), vectors: 2, recordedBarBytes: 64 },
+  scsi: { make: () => new ScsiDevice(), recordedBarBytes: 64 },
+  '9p': { make: () => new P9Device({ server: noServer, mountTag: 'tag0' }), recordedBarBytes: 32 },
+} satisfies Readonly<Record<string, RecordedSubject>>;
+export type SubjectName = keyof typeof subjects;
+export const subjectNames = Object.keys(subjects) as SubjectName[];
 
 /** A disk whose every byte tells where it is. */
 export function diskImage(): Uint8Array {
@@ -42,7 +74,9 @@ export class Subject {
   readonly lines: string[] = [];
 
   constructor(name: SubjectName, kind: FunctionKind) {
-    this.machine.plug(virtioFunction(behaviours[name](), { kind }).pci, SLOT);
+    const { make, vectors }: RecordedSubject = subjects[name];
+    const options = vectors === undefined ? { kind } : { kind, vectors };
+    this.machine.plug(virtioFunction(make(), options).pci, SLOT);
     this.machine.events = (event: LabEvent) => {
       if (event.kind === 'interrupt' && event.signal === 'line')
         this.lines.push(`IRQ ${event.asserted ? 'raise' : 'lower'} ${event.vector}`);
