@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { guestWindows } from '../../src/hosts/v86/present.ts';
-import { BlockDevice, MemoryStorage, SeededEntropy } from '../../src/virtio/index.ts';
+import { BlockDevice, CountedStorage, MemoryStorage, SeededEntropy } from '../../src/virtio/index.ts';
 import { checkExt4, ext4Note, hasExt4Tools, makeExt4, md5 } from './ext4.ts';
 import { Lab, pciFolder } from './lab.ts';
-import { CountingStorage } from './storages.ts';
 import { pieces, skipNote } from './support.ts';
 
 const DEVICE = 5;
@@ -74,18 +73,18 @@ describe.skipIf(pieces === null)(`Linux's block driver${skipNote}`, () => {
     });
 
     it('flushes when it is asked to, and has its cache mode switched', async () => {
-      const storage = new CountingStorage(new MemoryStorage(new Uint8Array(1 << 20)));
+      const storage = new CountedStorage(new MemoryStorage(new Uint8Array(1 << 20)));
       lab.present(new BlockDevice({ storage }), DEVICE, window);
       await lab.rescan();
       expect(await lab.sh('cat /sys/block/vda/queue/write_cache')).toBe('write back');
       await lab.sh('dd if=/dev/zero of=/dev/vda bs=4k count=4 oflag=direct 2>/dev/null');
-      expect(storage).toMatchObject({ writes: 4, flushes: 0 });
+      expect(storage.requests).toMatchObject({ write: 4, flush: 0 });
       await lab.sh('dd if=/dev/zero of=/dev/vda bs=4k count=4 conv=fsync 2>/dev/null');
-      expect(storage.flushes).toBe(1);
+      expect(storage.requests.flush).toBe(1);
       await lab.sh('echo "write through" > /sys/block/vda/cache_type');
       await lab.sh('dd if=/dev/zero of=/dev/vda bs=4k count=4 conv=fsync oflag=direct 2>/dev/null');
       // Each write is made stable by the device now, and the kernel knows that it need not ask.
-      expect(storage.flushes).toBe(5);
+      expect(storage.requests.flush).toBe(5);
       expect(lab.findings).toEqual([]);
     });
 

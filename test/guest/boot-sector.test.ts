@@ -4,10 +4,9 @@ import { V86Board } from '../../src/hosts/v86/board.ts';
 import { bootSector } from '../../src/hosts/v86/boot-sector.ts';
 import { GuestTimeoutError } from '../../src/hosts/v86/errors.ts';
 import { guestWindows, presentDevice } from '../../src/hosts/v86/present.ts';
-import { BlockDevice, MemoryStorage } from '../../src/virtio/index.ts';
+import { BlockDevice, CountedStorage, MemoryStorage } from '../../src/virtio/index.ts';
 import { BareFunction } from './bare-function.ts';
 import { bootDisk } from './boot-disk.ts';
-import { CountingStorage } from './storages.ts';
 import { pieces, skipNote } from './support.ts';
 
 const FLOPPY_BYTES = 1440 * 1024;
@@ -53,7 +52,7 @@ describe.skipIf(pieces === null)(`SeaBIOS in v86${skipNote}`, () => {
   const TEXTS = ['by number', 'the last of many', 'by cylinder, head and sector'] as const;
 
   it.each(guestWindows)('boots through %s, and reads more sectors with int 13h', async (window) => {
-    const storage = new CountingStorage(new MemoryStorage(bootDisk(16 << 20, TEXTS)));
+    const storage = new CountedStorage(new MemoryStorage(bootDisk(16 << 20, TEXTS)));
     const findings: LabEvent[] = [];
     const { output } = await bootSector({
       pieces: pieces!,
@@ -67,7 +66,7 @@ describe.skipIf(pieces === null)(`SeaBIOS in v86${skipNote}`, () => {
       },
     });
     expect(output).toEqual(['in the boot sector', ...TEXTS]);
-    expect(storage.reads).toBeGreaterThanOrEqual(3);
+    expect(storage.requests.read).toBeGreaterThanOrEqual(3);
     expect(findings).toEqual([]);
   });
 

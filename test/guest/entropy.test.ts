@@ -1,7 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { State } from '../../src/core/index.ts';
 import { guestWindows } from '../../src/hosts/v86/present.ts';
-import { deviceStatus, EntropyDevice, type EntropySource, SeededEntropy } from '../../src/virtio/index.ts';
+import {
+  defaultTransportFeatures,
+  deviceStatus,
+  EntropyDevice,
+  type EntropySource,
+  feature,
+  SeededEntropy,
+} from '../../src/virtio/index.ts';
 import { Lab, pciFolder } from './lab.ts';
 import { pieces, skipNote } from './support.ts';
 
@@ -39,11 +46,19 @@ describe.skipIf(pieces === null)(`Linux's entropy driver${skipNote}`, () => {
 
   const current = () => lab.sh('cat /sys/class/misc/hw_random/rng_current');
 
-  describe.each(guestWindows)('through %s', (window) => {
+  describe.each([
+    ...guestWindows.map((window) => ({ name: window, window, offered: defaultTransportFeatures })),
+    {
+      name: 'modern, packed rings',
+      window: 'modern' as const,
+      offered: [...defaultTransportFeatures, feature.ringPacked],
+    },
+  ])('through $name', ({ window, offered }) => {
     it('hands out the bytes that are ours', async () => {
       const source = new RecordedEntropy();
-      lab.present(new EntropyDevice({ source }), DEVICE, window);
+      const { fn } = lab.present(new EntropyDevice({ source }), DEVICE, window, undefined, offered);
       await lab.rescan();
+      expect(fn.device.has(feature.ringPacked)).toBe(offered.includes(feature.ringPacked));
       expect(await current()).toBe('virtio_rng.0');
       const bytes = await lab.sh(`head -c 512 /dev/hwrng | hexdump -ve '1/1 "%02x"'`);
       expect(bytes).toHaveLength(1024);
@@ -53,7 +68,13 @@ describe.skipIf(pieces === null)(`Linux's entropy driver${skipNote}`, () => {
     });
 
     it(`is bound again ${REBINDS} times`, async () => {
-      const { fn } = lab.present(new EntropyDevice({ source: new SeededEntropy(1) }), DEVICE, window);
+      const { fn } = lab.present(
+        new EntropyDevice({ source: new SeededEntropy(1) }),
+        DEVICE,
+        window,
+        undefined,
+        offered,
+      );
       await lab.rescan();
       const name = await lab.sh(`basename $(readlink -f ${pciFolder(DEVICE)})`);
       const driver = '/sys/bus/pci/drivers/virtio-pci';

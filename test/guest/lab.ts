@@ -1,10 +1,33 @@
 import { functionAddress, type LabEvent, type Scheduler, type Task } from '../../src/core/index.ts';
 import { V86Board } from '../../src/hosts/v86/board.ts';
 import type { LinuxGuest } from '../../src/hosts/v86/linux-guest.ts';
-import { type GuestDevice, type GuestWindow, presentDevice } from '../../src/hosts/v86/present.ts';
+import {
+  type GuestDevice,
+  type GuestWindow,
+  guestWindows,
+  presentDevice,
+} from '../../src/hosts/v86/present.ts';
 import type { PciFunction } from '../../src/pci/index.ts';
-import type { DeviceBehaviour } from '../../src/virtio/index.ts';
+import { type DeviceBehaviour, feature } from '../../src/virtio/index.ts';
 import { startGuest } from './support.ts';
+
+/** One way for the guest to a device. The name goes into titles: what works is read from there (test/evidence.ts). */
+export interface GuestWay {
+  readonly name: string;
+  readonly window: GuestWindow;
+  /** What the function offers of ring and transport features, where it is not the usual. */
+  readonly transportFeatures: readonly number[] | undefined;
+}
+
+/** Every window, and the modern one with packed rings as well. */
+export const guestWays: readonly GuestWay[] = [
+  ...guestWindows.map((window) => ({ name: window, window, transportFeatures: undefined })),
+  {
+    name: 'modern, packed rings',
+    window: 'modern',
+    transportFeatures: [feature.ringIndirectDescriptors, feature.ringEventIndex, feature.ringPacked],
+  },
+];
 
 const RESCAN = 'echo 1 > /sys/bus/pci/rescan';
 

@@ -11,7 +11,7 @@ const [path, window, pieces] = process.argv.slice(2) as [string, GuestWindow, st
 const snapshot = (await readSnapshot(path))!;
 const findings: unknown[] = [];
 let disks: ResumedDisks | undefined;
-const inFlight = JSON.stringify(snapshot.functions).match(/"inFlight":\[\d+\]/g)?.length ?? 0;
+const inFlight = JSON.stringify(snapshot.functions).match(/"inFlight":\[\{/g)?.length ?? 0;
 const guest = await LinuxGuest.restore(snapshot, {
   pieces: JSON.parse(pieces) as GuestPieces,
   plug: (bus, functions) => {

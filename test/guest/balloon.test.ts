@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { guestWindows } from '../../src/hosts/v86/present.ts';
+import { BalloonDevice, type BalloonEvent, type BalloonOptions, feature } from '../../src/virtio/index.ts';
+import { Lab, pciFolder } from './lab.ts';
+import { pieces, skipNote } from './support.ts';
+
+const DEVICE = 5;
+const PACKED = [feature.ringIndirectDescriptors, feature.ringEventIndex, feature.ringPacked];
+/** Windows, and the ring features that each is run with. */
+const ways = [...guestWindows.map((window) => [window, undefined] as const), ['modern', PACKED] as const];
+const PAGES = 4096;
+const PATIENCE = { timeout: 30_000 };
+/**
+ * A guest this small has too little memory to report any of it in the largest blocks; smaller ones are asked for, and
+ * freed, once the driver is there.
+ */
+const REPORT = [
+  'echo 3 > /sys/module/page_reporting/parameters/page_reporting_order',
+  'dd if=/dev/zero of=/tmp/freed bs=1M count=8 2>/dev/null; rm /tmp/freed',
+].join('\n');
+
+describe.skipIf(pieces === null)(`Linux's balloon driver${skipNote}`, () => {
+  let lab: Lab;
+  let events: BalloonEvent[];
+
+  beforeEach(async () => {
+    lab = await Lab.start();
+    events = [];
+  });
+  afterEach(() => lab?.destroy());
+
+  const make = (options: BalloonOptions) =>
+    new BalloonDevice({ ...options, onEvent: (event) => events.push(event) });
+  /** Kilobytes, by the name that /proc/meminfo has. */
+  const meminfo = async (name: string) =>
+    Number(await lab.sh(`awk '/^${name}:/ { print $2 }' /proc/meminfo`));
+  const reached = (device: BalloonDevice, pages: number) =>
+    vi.waitFor(() => expect([device.actual, device.inflated.size]).toEqual([pages, pages]), PATIENCE);
+
+  describe.each(ways)('through %s, rings %j', (window, features) => {
+    it('gives memory to its host and takes it back, and says how it is', async () => {
+      const device = make({ discard: true });
+      lab.present(device, DEVICE, window, undefined, features);
+      await lab.rescan();
+      const [total, free] = [await meminfo('MemTotal'), await meminfo('MemFree')];
+      device.setTarget(PAGES);
+      await reached(device, PAGES);
+      // The pages are not the guest's any more: 16 MiB less of all memory, and of what is free.
+      expect(total - (await meminfo('MemTotal'))).toBe(4 * PAGES);
+      expect(free - (await meminfo('MemFree'))).toBeGreaterThan(3 * PAGES);
+      const [first] = device.inflated.ranges();
+      const page = lab.board.ram.read(first!.first * 4096, 4096);
+      expect(page.every((byte) => byte === 0)).toBe(true);
+      device.setTarget(100);
+      await reached(device, 100);
+      expect(total - (await meminfo('MemTotal'))).toBe(400);
+      expect(device.requestStatistics()).toBe(true);
+      await vi.waitFor(() => expect(events.at(-1)?.kind).toBe('statistics'), PATIENCE);
+      const { totalMemory, freeMemory } = device.statistics;
+      expect(Number(totalMemory) / 1024).toBe(total - 400);
+      expect(Math.abs(Number(freeMemory) / 1024 - (await meminfo('MemFree')))).toBeLessThan(4096);
+      expect(device.statistics.majorFaults).toBeTypeOf('bigint');
+      expect(lab.findings).toEqual([]);
+      // Whoever unbinds the driver gets everything back first.
+      await lab.sh(`echo 1 > ${pciFolder(DEVICE)}/remove`);
+      expect([device.actual, device.inflated.size, lab.findings]).toEqual([0, 0, []]);
+    });
+  });
+
+  it.each(['mmr', 'modern'] as const)('hints at free pages, and reports them, through %s', async (window) => {
+    const device = make({ freePageHints: true, freePageReports: true });
+    lab.present(device, DEVICE, window);
+    await lab.rescan();
+    const free = await meminfo('MemFree');
+    const commandId = device.hints.start();
+    await vi.waitFor(() => expect(events).toContainEqual({ kind: 'hinted all', commandId }), PATIENCE);
+    // Free memory comes in blocks of the largest order; what is left are smaller ones.
+    expect(device.hints.pages.size * 4).toBeGreaterThan(free / 2);
+    device.hints.done();
+    await vi.waitFor(async () => expect(await meminfo('MemFree')).toBeGreaterThan(free / 2), PATIENCE);
+    await lab.sh(REPORT);
+    await vi.waitFor(() => expect(device.reported.size).toBeGreaterThan(1000), PATIENCE);
+    expect(lab.findings).toEqual([]);
+  });
+
+  it('finds the reporting queue where QEMU has it, behind a gap that is closed', async () => {
+    const device = make({ freePageReports: true, numbering: 'contiguous', discard: true });
+    lab.present(device, DEVICE, 'io-bar');
+    await lab.rescan();
+    await lab.sh(REPORT);
+    await vi.waitFor(() => expect(device.reported.size).toBeGreaterThan(1000), PATIENCE);
+    expect(await lab.sh('echo alive; seq 1 1000 | md5sum')).toMatch(
+      /^alive\n53d025127ae99ab79e8502aae2d9bea6/,
+    );
+    expect(lab.findings).toEqual([]);
+  });
+});
