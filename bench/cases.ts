@@ -1,9 +1,11 @@
 import { prepareCQueue } from './baselines/c-queue.ts';
+import { prepareV86Network } from './baselines/v86-network.ts';
 import { prepareV86Registers } from './baselines/v86-registers.ts';
 import { prepareV86Queue } from './baselines/v86-virtqueue.ts';
 import { atLeast, atMost, type Case } from './frame.ts';
 import { type DiskName, prepareDisks, prepareRestore } from './guest.ts';
-import { prepareSplitQueue } from './queue.ts';
+import { prepareNetwork } from './network.ts';
+import { prepareQueue, type QueueContender } from './queue.ts';
 import { prepareLegacyRegisters, prepareTranslatedRegisters } from './registers.ts';
 
 /**
@@ -12,13 +14,49 @@ import { prepareLegacyRegisters, prepareTranslatedRegisters } from './registers.
  */
 const NO_ALLOCATION = 2;
 
+const SPLIT: QueueContender = { layout: 'split', device: 'ring' };
+
+/** One of our queues against another. */
+const queues = (target: number, name: string, ours: QueueContender, baseline: QueueContender): Case =>
+  atLeast(target, {
+    name,
+    unit: 'million chains/s',
+    prepare: () => {
+      const [first, second] = [prepareQueue(ours), prepareQueue(baseline)];
+      return { ours: () => first.run(), baseline: () => second.run() };
+    },
+  });
+
+/** Heap that one chain leaves behind. */
+const heap = (name: string, contender: QueueContender): Case =>
+  atMost(1, {
+    name,
+    unit: 'bytes',
+    prepare: () => {
+      const ours = prepareQueue(contender);
+      ours.run();
+      return { ours: () => ours.heap(), baseline: () => NO_ALLOCATION };
+    },
+  });
+
 const queue = (build: 'published' | 'unlogged', name: string): Case =>
   atLeast(4, {
     name,
     unit: 'million chains/s',
     prepare: async () => {
-      const ours = prepareSplitQueue();
+      const ours = prepareQueue(SPLIT);
       const v86 = await prepareV86Queue(build);
+      return { ours: () => ours.run(), baseline: () => v86.run(), release: v86.release };
+    },
+  });
+
+const network = (target: number, build: 'published' | 'unlogged', against: string): Case =>
+  atLeast(target, {
+    name: `network: 1500-byte packets through two functions and a hub, against ${against}`,
+    unit: 'Mpackets/s',
+    prepare: async () => {
+      const ours = prepareNetwork();
+      const v86 = await prepareV86Network(build);
       return { ours: () => ours.run(), baseline: () => v86.run(), release: v86.release };
     },
   });
@@ -38,18 +76,30 @@ export const CASES: readonly Case[] = [
     name: 'split queue, device side, against C -O2',
     unit: 'million chains/s',
     prepare: () => {
-      const ours = prepareSplitQueue();
+      const ours = prepareQueue(SPLIT);
       const c = prepareCQueue();
       return 'skip' in c ? c : { ours: () => ours.run(), baseline: () => c.run() };
     },
   }),
   queue('published', 'split queue, device side, against v86'),
   queue('unlogged', 'split queue, device side, against v86 without its log strings'),
+  heap('split queue, heap per chain', SPLIT),
+  queues(0.9, 'packed against split, device side', { layout: 'packed', device: 'ring' }, SPLIT),
+  queues(
+    1,
+    'packed with IN_ORDER against split, device side',
+    { layout: 'packed', device: 'service in order' },
+    { layout: 'split', device: 'service' },
+  ),
+  heap('packed queue, heap per chain', { layout: 'packed', device: 'ring' }),
+  heap('packed queue with IN_ORDER, heap per chain', { layout: 'packed', device: 'service in order' }),
+  network(1, 'published', "v86's device"),
+  network(1, 'unlogged', "v86's device without its log strings"),
   atMost(1, {
-    name: 'split queue, heap per chain',
+    name: 'network: 1500-byte packets, heap per packet',
     unit: 'bytes',
     prepare: () => {
-      const ours = prepareSplitQueue();
+      const ours = prepareNetwork();
       ours.run();
       return { ours: () => ours.heap(), baseline: () => NO_ALLOCATION };
     },

@@ -1,12 +1,30 @@
-import { DmaDomain, GuestMemory } from '../src/core/index.ts';
-import { Chain, pop, SplitQueue } from '../src/virtio/index.ts';
+import { DmaDomain, GuestMemory, immediate } from '../src/core/index.ts';
+import {
+  Batch,
+  Chain,
+  PackedQueue,
+  PLAIN_MODE,
+  pop,
+  QueueService,
+  SplitQueue,
+  type Virtqueue,
+} from '../src/virtio/index.ts';
 import { bytesPerOperation, millionPerSecond } from './measure.ts';
+import {
+  buildPackedChains,
+  checkUsed,
+  DEVICE_EVENT,
+  DRIVER_EVENT,
+  exposePackedBatch,
+  PACKED_SIZE,
+} from './packed-workload.ts';
 import {
   AVAILABLE_RING,
   BATCH,
   buildChains,
   DATA_BYTES,
   DESCRIPTOR_TABLE,
+  DESCRIPTORS_PER_CHAIN,
   exposeBatch,
   HEADER_BYTES,
   QUEUE_SIZE,
@@ -18,50 +36,160 @@ import {
 
 const GUEST_BYTES = 1 << 20;
 
-/** The queue workload on our split queue: bounds checked against a DMA domain, with the copies a block device makes. */
-export function prepareSplitQueue() {
+interface Driver {
+  /** Where the device finds the ring. */
+  readonly places: readonly [descriptor: number, driver: number, device: number];
+  readonly size: number;
+  setUp(): void;
+  /** Makes a batch of chains available. */
+  expose(): void;
+  /** Used chains, modulo 2^16, as memory shows them. */
+  used(batches: number): number;
+}
+
+function splitDriver(bytes: Uint8Array, view: DataView): Driver {
+  const guest16 = new Uint16Array(bytes.buffer);
+  let available = 0;
+  return {
+    places: [DESCRIPTOR_TABLE, AVAILABLE_RING, USED_RING],
+    size: QUEUE_SIZE,
+    setUp: () => {
+      buildChains(view);
+      available = 0;
+    },
+    expose: () => {
+      available = exposeBatch(guest16, available);
+    },
+    used: () => view.getUint16(USED_RING + 2, true),
+  };
+}
+
+function packedDriver(bytes: Uint8Array, view: DataView, inOrder: boolean): Driver {
+  const guest32 = new Int32Array(bytes.buffer);
+  let first = false;
+  return {
+    places: [DESCRIPTOR_TABLE, DRIVER_EVENT, DEVICE_EVENT],
+    size: PACKED_SIZE,
+    setUp: () => {
+      buildPackedChains(view);
+      first = false;
+    },
+    expose: () => {
+      first = !first;
+      exposePackedBatch(guest32, first);
+    },
+    used: (batches) => {
+      const last = BATCH - 1;
+      checkUsed(view, first, inOrder ? 0 : DESCRIPTORS_PER_CHAIN * last, last);
+      return (batches * BATCH) & 0xffff;
+    },
+  };
+}
+
+/** What a block device does with each chain: bounds checked against a DMA domain, header and data copied, status written. */
+class Copier {
+  readonly #data = new Uint8Array(DATA_BYTES);
+
+  copy(chain: Chain): number {
+    const view = chain.header(HEADER_BYTES)!;
+    const at = chain.headerAt;
+    const type = view.getUint32(at, true);
+    const sector = view.getUint32(at + 12, true) * 2 ** 32 + view.getUint32(at + 8, true);
+    chain.read(HEADER_BYTES, this.#data, 0, DATA_BYTES);
+    chain.writeLast(0);
+    return (type & 0xff) + sector + this.#data[DATA_BYTES - 1]!;
+  }
+}
+
+interface Device {
+  readonly ring: Virtqueue;
+  serve(): number;
+}
+
+/** The ring alone. */
+function ringDevice(ring: Virtqueue): Device {
+  const copier = new Copier();
+  const chain = new Chain();
+  return {
+    ring,
+    serve: () => {
+      let sum = 0;
+      while (ring.pop(chain) === pop.chain) {
+        sum += copier.copy(chain);
+        ring.push(chain.head, STATUS_BYTES, 1, chain.span);
+      }
+      ring.publish();
+      return sum;
+    },
+  };
+}
+
+/** The ring with the service that keeps chains in flight and hands them back, in order or as they come. */
+function serviceDevice(domain: DmaDomain, packed: boolean, inOrder: boolean): Device {
+  const copier = new Copier();
+  let sum = 0;
+  const owner = {
+    mayRun: true,
+    dmaEnabled: true,
+    handle: (chain: Chain) => {
+      sum += copier.copy(chain);
+      service.complete(chain, STATUS_BYTES);
+    },
+    interrupt: () => {},
+    fail: (clause: string, message: string) => {
+      throw new WorkloadError(`${clause}: ${message}`);
+    },
+  };
+  const service = new QueueService(QUEUE_SIZE, 0, owner, new Batch());
+  service.connect('bench', immediate, domain);
+  service.setMode({ ...PLAIN_MODE, packed, inOrder });
+  return {
+    get ring() {
+      return service.ring;
+    },
+    serve: () => {
+      sum = 0;
+      service.kick();
+      return sum;
+    },
+  };
+}
+
+export interface QueueContender {
+  readonly layout: 'split' | 'packed';
+  /** The ring alone, or with its service; with it, a device in order. */
+  readonly device: 'ring' | 'service' | 'service in order';
+}
+
+/** The queue workload on one of our queues. */
+export function prepareQueue({ layout, device: kind }: QueueContender) {
   const memory = GuestMemory.allocate({ start: 0, length: GUEST_BYTES });
   const { bytes, view } = memory.ranges[0]!;
-  const guest16 = new Uint16Array(bytes.buffer);
   const domain = new DmaDomain(memory);
-  const queue = new SplitQueue(QUEUE_SIZE);
-  queue.attach(domain);
-  const chain = new Chain();
-  const data = new Uint8Array(DATA_BYTES);
-  let available = 0;
-
-  const serveBatch = (): number => {
-    let sum = 0;
-    while (queue.pop(chain) === pop.chain) {
-      const view = chain.header(HEADER_BYTES)!;
-      const at = chain.headerAt;
-      const type = view.getUint32(at, true);
-      const sector = view.getUint32(at + 12, true) * 2 ** 32 + view.getUint32(at + 8, true);
-      chain.read(HEADER_BYTES, data, 0, DATA_BYTES);
-      chain.writeLast(0);
-      queue.push(chain.head, STATUS_BYTES);
-      sum += (type & 0xff) + sector + data[DATA_BYTES - 1]!;
-    }
-    queue.publish();
-    return sum;
-  };
+  const packed = layout === 'packed';
+  const inOrder = kind === 'service in order';
+  const driver = packed ? packedDriver(bytes, view, inOrder) : splitDriver(bytes, view);
+  const bare = (): Virtqueue => (packed ? new PackedQueue(QUEUE_SIZE) : new SplitQueue(QUEUE_SIZE));
+  const device = kind === 'ring' ? ringDevice(bare()) : serviceDevice(domain, packed, inOrder);
+  const { ring } = device;
+  if (kind === 'ring') ring.attach(domain);
 
   const setUp = (): void => {
-    buildChains(view);
-    queue.reset();
-    queue.addresses.set('descriptor', DESCRIPTOR_TABLE);
-    queue.addresses.set('driver', AVAILABLE_RING);
-    queue.addresses.set('device', USED_RING);
-    queue.relocate();
-    queue.ready = true;
-    available = 0;
+    driver.setUp();
+    ring.reset();
+    ring.size = driver.size;
+    ring.addresses.set('descriptor', driver.places[0]);
+    ring.addresses.set('driver', driver.places[1]);
+    ring.addresses.set('device', driver.places[2]);
+    ring.relocate();
+    ring.ready = true;
   };
 
   const batches = (count: number): number => {
     let sum = 0;
     for (let batch = 0; batch < count; batch++) {
-      available = exposeBatch(guest16, available);
-      sum += serveBatch();
+      driver.expose();
+      sum += device.serve();
     }
     return sum;
   };
@@ -74,7 +202,7 @@ export function prepareSplitQueue() {
       const rate = millionPerSecond(count * BATCH, () => {
         checksum = batches(count);
       });
-      verifyRun('split queue', count, checksum, view.getUint16(USED_RING + 2, true));
+      verifyRun(`${layout} queue`, count, checksum, driver.used(count));
       return rate;
     },
 
@@ -82,7 +210,7 @@ export function prepareSplitQueue() {
     heap(count = 2_000): number {
       setUp();
       return bytesPerOperation(count * BATCH, () => {
-        if (batches(count) === 0) throw new WorkloadError('split queue: no chain was served');
+        if (batches(count) === 0) throw new WorkloadError(`${layout} queue: no chain was served`);
       });
     },
   };

@@ -112,14 +112,18 @@ export interface V86Instance {
   release(): Promise<void>;
 }
 
-export async function startV86(build: V86Build = 'published'): Promise<V86Instance> {
+/** @param network the kind of network device, as v86 calls them. */
+export async function startV86(
+  build: V86Build = 'published',
+  network: 'none' | 'virtio' = 'none',
+): Promise<V86Instance> {
   const Emulator = await loadBuild(build);
   const emulator = new Emulator({
     wasm_path: fileURLToPath(new URL('v86.wasm', import.meta.resolve('v86'))),
     memory_size: 16 * 1024 * 1024,
     vga_memory_size: 1024 * 1024,
     filesystem: {},
-    net_device: { type: 'none' as 'virtio' }, // a word that works and that its type declarations do not know
+    net_device: { type: network as 'virtio' }, // `none` works, and its type declarations do not know it
     disable_keyboard: true,
     disable_mouse: true,
     disable_speaker: true,

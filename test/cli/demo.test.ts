@@ -3,11 +3,13 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { firstDifference, pattern, pieces, writtenRanges } from '../../src/cli/demo-pattern.ts';
 import { runDemo } from '../../src/cli/demo-run.ts';
 import { demoLines } from '../../src/cli/demo-view.ts';
 import { windowNames } from '../../src/cli/demo-windows.ts';
-import { MemoryStorage, type Storage } from '../../src/virtio/index.ts';
+import { blockVisit } from '../../src/cli/demos/block.ts';
+import { firstDifference, pattern, pieces, writtenRanges } from '../../src/cli/demos/block-pattern.ts';
+import { deviceDemos } from '../../src/cli/demos/index.ts';
+import { deviceTypeNames, MemoryStorage, type Storage } from '../../src/virtio/index.ts';
 import { virtiolab } from './run.ts';
 
 const bytes = Uint8Array.from({ length: 200 * 512 }, (_, i) => (i * 31 + (i >> 9)) & 0xff);
@@ -66,11 +68,14 @@ describe.concurrent('demo', () => {
     expect([status, stderr]).toEqual([0, '']);
     const document = JSON.parse(stdout);
     expect(document).toMatchObject({
+      device: 'block',
       window,
-      image: { path, bytes: bytes.length, sha256 },
-      read: { bytes: bytes.length, sha256, equal: true },
-      write: { bytes: bytes.length, differsAt: null, equal: true },
-      requests: { read: 3, write: 2, flush: 1 },
+      subject: `image ${path}, 100 KiB`,
+      facts: [
+        { what: 'Read', bytes: bytes.length, sha256, equal: true, good: true },
+        { what: 'Write', bytes: bytes.length, differsAt: null, equal: true, good: true },
+        { what: 'Requests', read: 3, write: 2, flush: 1 },
+      ],
       good: true,
     });
     const direct = window === 'native-mmr' || window === 'modern';
@@ -83,9 +88,46 @@ describe.concurrent('demo', () => {
   it('makes a real image where none is given, and leaves nothing behind', async () => {
     const { status, stdout } = await virtiolab([], { TMPDIR: temporary });
     expect(status).toBe(0);
-    expect(stdout).toMatch(/^Window mmr, image a tar archive of this project's \d+ files, /);
+    expect(stdout).toMatch(/^Device block, window mmr, image a tar archive of this project's \d+ files, /);
     expect(stdout).toContain("equal to the file's");
     expect(readdirSync(temporary).filter((name) => name.startsWith('virtiolab'))).toEqual([]);
+  });
+});
+
+describe('every device type through every window', () => {
+  it('is all of the types that there are', () => {
+    expect(deviceDemos.map(({ type }) => type).sort()).toEqual([...deviceTypeNames].sort());
+  });
+
+  const combinations = deviceDemos
+    .filter(({ takesImage }) => takesImage !== true)
+    .flatMap((demo) =>
+      windowNames.flatMap((window) => [false, true].map((intx) => ({ demo, window, intx }))),
+    );
+  it.for(combinations)('$demo.type, $window, INTx $intx', async ({ demo, window, intx }) => {
+    const visit = await demo.visit({});
+    try {
+      const { facts, good, bringUp, firstRequest } = await runDemo(window, visit, { intx });
+      expect(facts.filter((fact) => !fact.good)).toEqual([]);
+      expect(facts.length).toBeGreaterThan(2);
+      expect(good).toBe(true);
+      expect(bringUp.trace.length).toBeGreaterThan(10);
+      expect(firstRequest.length).toBeGreaterThan(0);
+    } finally {
+      await visit.close();
+    }
+  });
+
+  it('answers on the command line, and takes an image only where there is a disk', async () => {
+    const { status, stdout, stderr } = await virtiolab(['demo', '--device', 'entropy', '--json']);
+    expect([status, stderr]).toEqual([0, '']);
+    expect(JSON.parse(stdout)).toMatchObject({ device: 'entropy', window: 'mmr', good: true });
+    const wrong = await virtiolab(['demo', '--device', 'entropy', '--image', path]);
+    expect(wrong).toMatchObject({ status: 2, stdout: '' });
+    expect(wrong.stderr).toContain("option '--image' belongs to block devices, and the device is entropy");
+    const unknown = await virtiolab(['demo', '--device', 'floppy']);
+    expect(unknown).toMatchObject({ status: 2, stdout: '' });
+    expect(unknown.stderr).toContain("unknown device 'floppy'; devices are block, entropy");
   });
 });
 
@@ -100,7 +142,7 @@ describe('what the demonstration does when things go wrong', () => {
       write: (transfer) => transfer.done(false),
       flush: (transfer) => transfer.done(false),
     };
-    await expect(runDemo('mmr', image(), broken, false)).rejects.toThrow(
+    await expect(runDemo('mmr', blockVisit(image(), broken), { intx: false })).rejects.toThrow(
       'window mmr: the device failed: the device answered status 1 (ioError)',
     );
   });
@@ -108,8 +150,9 @@ describe('what the demonstration does when things go wrong', () => {
   it('finds a device that reads something else, and a file that was not written', async () => {
     const wrong = bytes.slice();
     wrong[70000]! ^= 1;
-    const result = await runDemo('io-bar', image(), new MemoryStorage(wrong), false);
-    expect(result).toMatchObject({ good: false, write: { differsAt: 0 } });
+    const result = await runDemo('io-bar', blockVisit(image(), new MemoryStorage(wrong)), { intx: false });
+    expect(result.good).toBe(false);
+    expect(result.facts[1]).toMatchObject({ what: 'Write', good: false, data: { differsAt: 0 } });
     const text = demoLines(result).join('\n');
     expect(text).toContain(`but the file's is ${sha256}`);
     expect(text).toContain('the file is wrong at byte 0');

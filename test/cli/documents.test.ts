@@ -44,7 +44,7 @@ describe('documents', () => {
   });
 
   it('show a screen that the demonstration still draws', async () => {
-    const shown = /```text\n(Window mmr[\s\S]*?)```/.exec(read('README.md'))?.[1] ?? '';
+    const shown = /```text\n(Device block, window mmr[\s\S]*?)```/.exec(read('README.md'))?.[1] ?? '';
     const { stdout } = await virtiolab(['demo']);
     expect(settled(shown)).toBe(settled(stdout));
   });
