@@ -19,22 +19,22 @@ export * from './backends/transfer-part.ts';
 export * from './behaviour.ts';
 export * from './config.ts';
 export * from './device.ts';
+export * from './devices/balloon/hints.ts';
+export * from './devices/balloon/pages.ts';
+export * from './devices/balloon/statistics.ts';
 export * from './devices/balloon.ts';
-export * from './devices/balloon-hints.ts';
-export * from './devices/balloon-pages.ts';
-export * from './devices/balloon-statistics.ts';
-export * from './devices/block.ts';
 export {
   BlockOptionError,
   type BlockOptions,
   type BlockTopology,
   type SegmentLimits,
   StorageSizeError,
-} from './devices/block-config.ts';
+} from './devices/block/config.ts';
+export * from './devices/block.ts';
 export * from './devices/console.ts';
 export * from './devices/entropy.ts';
+export * from './devices/network/options.ts';
 export * from './devices/network.ts';
-export * from './devices/network-options.ts';
 export * from './devices/p9.ts';
 export { ScsiAddressError } from './devices/scsi/address.ts';
 export type { ScsiCommand } from './devices/scsi/command.ts';

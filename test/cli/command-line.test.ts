@@ -49,11 +49,15 @@ const KNOWN_COMMANDS = new RegExp(
 const wrong: readonly (readonly [what: string, args: () => readonly string[], named: RegExp])[] = [
   ['an unknown command', () => ['frobnicate'], KNOWN_COMMANDS],
   ['an option without a command', () => ['--json'], /option '--json' wants a command before it/],
-  ['an unknown option', () => ['demo', '--frob'], /unknown option '--frob'; options are --image, --window/],
+  [
+    'an unknown option',
+    () => ['demo', '--frob'],
+    /unknown option '--frob'; options are --device, --image, --window/,
+  ],
   [
     'an unexpected argument',
     () => ['demo', 'disk.img'],
-    /unexpected argument 'disk.img'; options are --image/,
+    /unexpected argument 'disk.img'; options are --device, --image/,
   ],
   ['an option without its value', () => ['demo', '--image'], /option '--image' wants a value/],
   ['a value for a flag', () => ['lspci', '--json=1'], /option '--json' takes no value/],
@@ -61,6 +65,16 @@ const wrong: readonly (readonly [what: string, args: () => readonly string[], na
     'an unknown window',
     () => ['demo', '--window', 'frob'],
     /unknown window 'frob'; windows are io-bar, mmr, native-mmr, modern/,
+  ],
+  [
+    'an unknown device',
+    () => ['demo', '--device', 'frob'],
+    /unknown device 'frob'; devices are balloon, block, console, entropy, network, p9, scsi/,
+  ],
+  [
+    'an image for a device without one',
+    () => ['demo', '--device', 'scsi', '--image', 'disk.img'],
+    /option '--image' belongs to block devices, and the device is scsi/,
   ],
   ['a missing image', () => image('missing.img'), /missing\.img": no such file; wants a regular file/],
   ['a name with a line break', () => image('no\nsuch'), /no\\nsuch": no such file/],
@@ -74,12 +88,14 @@ const wrong: readonly (readonly [what: string, args: () => readonly string[], na
 describe.concurrent('bad input', () => {
   it.for(wrong)('%s: one line that names it, exit status 2, nothing written', async ([, args, named]) => {
     const before = readdirSync(folder);
-    const { status, stdout, stderr } = await virtiolab(args(), { TMPDIR: temporary });
+    // One for each: others run at the same time, and have scratch folders while they do.
+    const own = mkdtempSync(join(temporary, 'run-'));
+    const { status, stdout, stderr } = await virtiolab(args(), { TMPDIR: own });
     expect(status).toBe(2);
     expect(stdout).toBe('');
     expect(stderr).toMatch(/^virtiolab: [^\n]+\n$/);
     expect(stderr).toMatch(named);
     expect(readdirSync(folder)).toEqual(before);
-    expect(readdirSync(temporary).filter((name) => name.startsWith('virtiolab'))).toEqual([]);
+    expect(readdirSync(own).filter((name) => name.startsWith('virtiolab'))).toEqual([]);
   });
 });

@@ -44,7 +44,7 @@ describe.concurrent('demo', () => {
     const { stdout } = await virtiolab(['demo', '--image', path, '--window', 'mmr']);
     expect(stdout).toMatch(/out +c012 +deviceStatus +07 +acknowledge driver driverOk +W c0001012 07\n/);
     expect(stdout).toMatch(/out +c010 +queueNotify +0000 +0 +w c0001010 0000\n/);
-    expect(stdout).toMatch(/100 +virtio mmr-2023 +BAR0 \+0x1000, 60 bytes\n/);
+    expect(stdout).toMatch(/100 +virtio mmr-2023 +BAR0 \+0x1000, 84 bytes\n/);
     expect(stdout).toMatch(/\[1af4:1001\], legacy\n/);
     expect(stdout).toMatch(/\[1af4:10fa\], mmr\n/);
   });
@@ -127,7 +127,7 @@ describe('every device type through every window', () => {
     expect(wrong.stderr).toContain("option '--image' belongs to block devices, and the device is entropy");
     const unknown = await virtiolab(['demo', '--device', 'floppy']);
     expect(unknown).toMatchObject({ status: 2, stdout: '' });
-    expect(unknown.stderr).toContain("unknown device 'floppy'; devices are block, entropy");
+    expect(unknown.stderr).toContain("unknown device 'floppy'; devices are balloon, block, ");
   });
 });
 

@@ -1,13 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { guestWindows } from '../../src/hosts/v86/present.ts';
-import { BalloonDevice, type BalloonEvent, type BalloonOptions, feature } from '../../src/virtio/index.ts';
-import { Lab, pciFolder } from './lab.ts';
+import { BalloonDevice, type BalloonEvent, type BalloonOptions } from '../../src/virtio/index.ts';
+import { guestWays, Lab, pciFolder } from './lab.ts';
 import { pieces, skipNote } from './support.ts';
 
 const DEVICE = 5;
-const PACKED = [feature.ringIndirectDescriptors, feature.ringEventIndex, feature.ringPacked];
-/** Windows, and the ring features that each is run with. */
-const ways = [...guestWindows.map((window) => [window, undefined] as const), ['modern', PACKED] as const];
 const PAGES = 4096;
 const PATIENCE = { timeout: 30_000 };
 /**
@@ -37,10 +33,10 @@ describe.skipIf(pieces === null)(`Linux's balloon driver${skipNote}`, () => {
   const reached = (device: BalloonDevice, pages: number) =>
     vi.waitFor(() => expect([device.actual, device.inflated.size]).toEqual([pages, pages]), PATIENCE);
 
-  describe.each(ways)('through %s, rings %j', (window, features) => {
+  describe.each(guestWays)('through $name', ({ window, transportFeatures }) => {
     it('gives memory to its host and takes it back, and says how it is', async () => {
       const device = make({ discard: true });
-      lab.present(device, DEVICE, window, undefined, features);
+      lab.present(device, DEVICE, window, undefined, transportFeatures);
       await lab.rescan();
       const [total, free] = [await meminfo('MemTotal'), await meminfo('MemFree')];
       device.setTarget(PAGES);

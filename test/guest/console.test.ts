@@ -5,26 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SocketConsole } from '../../src/hosts/node/index.ts';
-import { guestWindows } from '../../src/hosts/v86/present.ts';
-import { ConsoleDevice, feature, MemoryConsole, SeededEntropy } from '../../src/virtio/index.ts';
+import { ConsoleDevice, MemoryConsole, SeededEntropy } from '../../src/virtio/index.ts';
 import { md5 } from './ext4.ts';
-import { Lab } from './lab.ts';
+import { guestWays, Lab } from './lab.ts';
 import { pieces, skipNote } from './support.ts';
 
 const SLOT = 6;
 const BIG = 1 << 18;
 /** One piece after the other, as long as they come: busybox's `head` takes a byte at a time. */
 const TAKE = `dd bs=32768 count=${BIG / 32768} iflag=fullblock 2> /dev/null`;
-
-/** Windows, and the modern one with packed rings as well. */
-const variants = [
-  ...guestWindows.map((window) => ({ name: window as string, window, offered: undefined })),
-  {
-    name: 'modern, packed rings',
-    window: 'modern' as const,
-    offered: [feature.ringIndirectDescriptors, feature.ringEventIndex, feature.ringPacked],
-  },
-];
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const bytesOf = (line: string) => new TextEncoder().encode(line);
@@ -39,7 +28,7 @@ describe.skipIf(pieces === null)(`Linux's console driver${skipNote}`, () => {
   });
   afterEach(() => lab?.destroy());
 
-  describe.each(variants)('through $name', ({ window, offered }) => {
+  describe.each(guestWays)('through $name', ({ window, transportFeatures }) => {
     it('has a terminal and ports of ours, both ways, added, removed and resized while it runs', async () => {
       const terminal = new MemoryConsole();
       const data = new MemoryConsole({ capacity: 5000 });
@@ -50,7 +39,7 @@ describe.skipIf(pieces === null)(`Linux's console driver${skipNote}`, () => {
           { backend: data, name: 'org.virtiolab.data' },
         ],
       });
-      lab.present(device, SLOT, window, undefined, offered);
+      lab.present(device, SLOT, window, undefined, transportFeatures);
       await lab.rescan();
       await until(() => terminal.driverOpen);
       expect(await lab.sh('cat /sys/class/virtio-ports/vport*p1/name; ls -1 /dev/vport*')).toMatch(

@@ -2,9 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { P9Socket } from '../../src/hosts/node/index.ts';
-import { guestWindows } from '../../src/hosts/v86/present.ts';
 import {
-  feature,
   P9Device,
   P9MemoryServer,
   type P9Server,
@@ -14,14 +12,11 @@ import {
 } from '../../src/virtio/index.ts';
 import { Diod, diodNote, hasDiod } from './diod.ts';
 import { md5 } from './ext4.ts';
-import { Lab } from './lab.ts';
+import { guestWays, Lab } from './lab.ts';
 import { pieces, skipNote } from './support.ts';
 
 const DEVICE = 5;
 const BIG_BYTES = 1_500_001;
-const PACKED = [feature.ringIndirectDescriptors, feature.ringEventIndex, feature.ringPacked];
-/** Windows, and the ring features that each is run with. */
-const ways = [...guestWindows.map((window) => [window, undefined] as const), ['modern', PACKED] as const];
 const ODD_NAMES = ['-dash', 'two words', 'grüße 世界', '$(reboot)', '.hidden', 'n'.repeat(200)];
 
 function seeded(length: number): Uint8Array {
@@ -81,13 +76,13 @@ describe.skipIf(pieces === null)(`Linux's 9P client${skipNote}`, () => {
   const mount = () =>
     `mount -t 9p -o trans=virtio,version=9p2000.L,aname=${diod.exported} "shared files" /mnt`;
 
-  describe.skipIf(!hasDiod).each(ways)(
-    `in front of diod, through %s, rings %j${diodNote}`,
-    (window, features) => {
+  describe.skipIf(!hasDiod).each(guestWays)(
+    `in front of diod, through $name${diodNote}`,
+    ({ window, transportFeatures }) => {
       it('reads and writes the files of its host', async () => {
         const big = fillExport(diod.exported);
         await diod.start();
-        lab.present(device(), DEVICE, window, undefined, features);
+        lab.present(device(), DEVICE, window, undefined, transportFeatures);
         await lab.rescan();
         expect(await lab.sh('cat /sys/bus/virtio/devices/virtio0/mount_tag | tr "\\0" "."')).toMatch(
           /^shared files/,

@@ -65,6 +65,8 @@ describe.skipIf(pieces === null)(`Linux's SCSI driver${skipNote}`, () => {
   /** Waits in the guest for what a thread of the kernel does by itself. */
   const until = (condition: string) =>
     lab.sh(`(for i in $(seq 1 500); do ${condition} && exit 0; usleep 10000; done; ${condition})`);
+  /** The kernel shows a disk a moment before it can be opened. */
+  const ready = (path: string) => until(`head -c 1 ${path} > /dev/null 2>&1`);
   const size = (name: string) => lab.sh(`cat /sys/block/${name}/size`);
 
   it.skipIf(!hasExt4Tools)(
@@ -73,13 +75,13 @@ describe.skipIf(pieces === null)(`Linux's SCSI driver${skipNote}`, () => {
       const storage = new WatchedStorage(seeded(16 * MIB));
       lab.present(new ScsiDevice({ units: [{ target: 0, lun: 0, unit: disk(storage) }] }), DEVICE, 'io-bar');
       await lab.rescan();
-      await until('[ -e /dev/sda ]');
+      await ready('/dev/sda');
       // What earlier data look like to a kernel that searches for a partition table is none of our business.
       await lab.sh('dd if=/dev/zero of=/dev/sda bs=64k count=1 2>/dev/null');
       await lab.sh(
         `printf 'o\\nn\\np\\n1\\n2048\\n\\nw\\n' | fdisk -u /dev/sda > /tmp/fdisk 2>&1; cat /tmp/fdisk`,
       );
-      await until('[ -e /dev/sda1 ]');
+      await ready('/dev/sda1');
       await lab.sh('mke2fs /dev/sda1 > /dev/null && mount -t ext4 /dev/sda1 /mnt');
       await lab.sh('seq 1 3000 > /mnt/numbers && mkdir /mnt/modules && cp /lib/modules/ext4.ko /mnt/modules');
       await lab.sh('dd if=/dev/urandom of=/mnt/random bs=64k count=16 2>/dev/null && sync');
@@ -131,6 +133,7 @@ describe.skipIf(pieces === null)(`Linux's SCSI driver${skipNote}`, () => {
       // The kernel keeps the method with the number: 300 is 0x412c to it.
       expect(Object.keys(named)).toEqual(['0:0:0', '0:0:16684', '0:7:0']);
       const [sda, sdb, sdc] = [named['0:0:0']!, named['0:0:16684']!, named['0:7:0']!];
+      for (const name of [sda, sdb, sdc]) await ready(`/dev/${name}`);
 
       const inquiry = `cd /sys/block/${sda}/device; cat vendor model rev type scsi_level wwid`;
       expect((await lab.sh(inquiry)).split('\n').map((line) => line.trim())).toEqual([
@@ -185,6 +188,7 @@ describe.skipIf(pieces === null)(`Linux's SCSI driver${skipNote}`, () => {
       device.attachLun(0, 1, unit);
       await until('[ -e /sys/class/scsi_device/*:0:0:1/device/block ]');
       const sdd = await lab.sh('basename /sys/class/scsi_device/*:0:0:1/device/block/*');
+      await ready(`/dev/${sdd}`);
       expect(await lab.sh(`md5sum < /dev/${sdd}`)).toBe(`${md5(added.bytes)}  -`);
       added.resize(2 * MIB);
       unit.capacityChanged();
@@ -205,7 +209,7 @@ describe.skipIf(pieces === null)(`Linux's SCSI driver${skipNote}`, () => {
     await lab.rescan();
     const storage = new MemoryStorage(seeded(MIB, 7));
     device.attachLun(2, 5, disk(storage));
-    await until('[ -e /dev/sda ]');
+    await ready('/dev/sda');
     expect(await lab.sh('md5sum < /dev/sda')).toBe(`${md5(storage.bytes)}  -`);
     device.detachLun(2, 5);
     await until('[ ! -e /dev/sda ]');
@@ -217,7 +221,7 @@ describe.skipIf(pieces === null)(`Linux's SCSI driver${skipNote}`, () => {
     const device = new ScsiDevice({ units: [{ target: 0, lun: 0, unit: disk(storage) }] });
     lab.present(device, DEVICE, 'mmr');
     await lab.rescan();
-    await until('[ -e /dev/sda ]');
+    await ready('/dev/sda');
     await lab.sh(resetTool('/tmp/reset'));
     storage.holds = true;
     await lab.sh(

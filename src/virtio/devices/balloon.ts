@@ -13,11 +13,11 @@ import {
   optionalBalloonQueues,
 } from '../layout/index.ts';
 import type { Chain } from '../queue/chain.ts';
-import { FreePageHints } from './balloon-hints.ts';
-import { BalloonMemory } from './balloon-memory.ts';
-import { PageNumbers } from './balloon-page-numbers.ts';
-import { PageSet } from './balloon-pages.ts';
-import { type BalloonStatistics, StatisticsQueue } from './balloon-statistics.ts';
+import { FreePageHints } from './balloon/hints.ts';
+import { BalloonMemory } from './balloon/memory.ts';
+import { PageNumbers } from './balloon/page-numbers.ts';
+import { PageSet } from './balloon/pages.ts';
+import { type BalloonStatistics, StatisticsQueue } from './balloon/statistics.ts';
 
 /** What a driver did, for the host. Pages are of 4096 bytes. */
 export type BalloonEvent =

@@ -16,10 +16,10 @@ import {
 } from '../layout/index.ts';
 import type { Chain } from '../queue/chain.ts';
 import type { Storage } from '../storage.ts';
-import { BarrierOrder } from './block-barriers.ts';
-import { type BlockOptions, blockConfigOf, blockFeatures, setCapacity } from './block-config.ts';
-import { BlockRequest } from './block-request.ts';
-import { segmentCommands } from './block-segments.ts';
+import { BarrierOrder } from './block/barriers.ts';
+import { type BlockOptions, blockConfigOf, blockFeatures, setCapacity } from './block/config.ts';
+import { BlockRequest } from './block/request.ts';
+import { segmentCommands } from './block/segments.ts';
 
 /**
  * The block device (chapter Block Device): IN, OUT, FLUSH and its legacy twin, GET_ID, DISCARD, WRITE_ZEROES and

@@ -12,8 +12,8 @@ import {
   consoleQueueCount,
 } from '../layout/index.ts';
 import type { Chain } from '../queue/chain.ts';
-import { ConsoleControl, MAX_PORT_NAME_BYTES } from './console-control.ts';
-import { ConsoleLine, type LineOwner, PluggedPort } from './console-line.ts';
+import { ConsoleControl, MAX_PORT_NAME_BYTES } from './console/control.ts';
+import { ConsoleLine, type LineOwner, PluggedPort } from './console/line.ts';
 
 /** A port that a console cannot have. */
 export class ConsolePortError extends VirtiolabError {

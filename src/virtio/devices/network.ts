@@ -20,12 +20,12 @@ import {
   switchableOffloads,
 } from '../layout/index.ts';
 import type { Chain } from '../queue/chain.ts';
-import { NetworkControl, type NetworkControlTarget } from './network-control.ts';
-import { ReceiveFilter } from './network-filter.ts';
-import { type NetworkOptions, networkShape, newStatistics, setField } from './network-options.ts';
-import { NetworkReceiver, type Received, received } from './network-receive.ts';
-import { FlowSteering } from './network-steering.ts';
-import { exceeds, FrameReader } from './network-transmit.ts';
+import { NetworkControl, type NetworkControlTarget } from './network/control.ts';
+import { ReceiveFilter } from './network/filter.ts';
+import { type NetworkOptions, networkShape, newStatistics, setField } from './network/options.ts';
+import { NetworkReceiver, type Received, received } from './network/receive.ts';
+import { FlowSteering } from './network/steering.ts';
+import { exceeds, FrameReader } from './network/transmit.ts';
 
 const bit = networkFeature;
 

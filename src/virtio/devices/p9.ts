@@ -18,7 +18,7 @@ import {
   p9Version,
 } from '../layout/index.ts';
 import type { Chain } from '../queue/chain.ts';
-import { errorReply } from './p9-errors.ts';
+import { errorReply } from './p9/errors.ts';
 
 export interface P9Options {
   readonly server: P9Server;

@@ -121,6 +121,13 @@ describe('messages', () => {
     ]);
   });
 
+  it('CON-06: do not add a port again for a driver that failed and is ready after all', () => {
+    const { raw } = open();
+    raw.control(0, DEVICE_READY, 0);
+    raw.control(0, DEVICE_READY, 1);
+    expect([raw.messages(), raw.guest.clauses()]).toEqual([[], []]);
+  });
+
   it('never wait in any number, however long a driver gives no buffers', () => {
     const backend = new MemoryConsole();
     const raw = modern({ ports: [{ backend }] });

@@ -8,7 +8,7 @@ import {
   scsiSense,
 } from '../../layout/index.ts';
 import type { Storage } from '../../storage.ts';
-import { StorageSizeError } from '../block-config.ts';
+import { StorageSizeError } from '../block/config.ts';
 import { readCapacity10, readCapacity16 } from './capacity.ts';
 import type { ScsiCommand } from './command.ts';
 import { inquireDisk } from './disk-pages.ts';

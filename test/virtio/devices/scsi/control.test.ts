@@ -322,6 +322,22 @@ describe('a command whose end came early', () => {
     expect([scsi.rings[2]!.usedIndex, guest.clauses()]).toEqual([2, []]);
   });
 
+  test('that was taken but had not begun when bus mastering went off begins when it is on again', () => {
+    const scheduler = new HeldScheduler();
+    const storage = new SlowStorage();
+    const { scsi, guest } = start({ storage, machine: { scheduler } });
+    scsi.send({ cdb: READY });
+    scheduler.releaseAll();
+    scsi.send({ cdb: READ, inBytes: 512, slot: 1 });
+    scheduler.release();
+    guest.config.command(0x3);
+    scheduler.releaseAll();
+    expect([storage.log, scsi.answer({ slot: 1 }).response]).toEqual([[], 0xee]);
+    guest.config.command(0x7);
+    scheduler.releaseAll();
+    expect(storage.log).toEqual(['read 2560+512']);
+  });
+
   test('that ends while bus mastering is off: data and answer wait', () => {
     const storage = new SlowStorage();
     const { scsi, guest } = start({ storage });

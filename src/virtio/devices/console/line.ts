@@ -1,8 +1,8 @@
-import type { Task } from '../../core/index.ts';
-import type { ConsoleBackend, ConsolePort, ConsoleSize } from '../backends/console-backend.ts';
-import type { VirtioDevice } from '../device.ts';
-import type { Chain } from '../queue/chain.ts';
-import { WaitingChains } from '../queue/waiting.ts';
+import type { Task } from '../../../core/index.ts';
+import type { ConsoleBackend, ConsolePort, ConsoleSize } from '../../backends/console-backend.ts';
+import type { VirtioDevice } from '../../device.ts';
+import type { Chain } from '../../queue/chain.ts';
+import { WaitingChains } from '../../queue/waiting.ts';
 
 /** What a line needs of its console. */
 export interface LineOwner {

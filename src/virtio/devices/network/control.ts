@@ -1,4 +1,4 @@
-import type { VirtioDevice } from '../device.ts';
+import type { VirtioDevice } from '../../device.ts';
 import {
   feature,
   MAC_BYTES,
@@ -17,9 +17,9 @@ import {
   networkVlanCommand,
   switchableOffloads,
   VLAN_IDS,
-} from '../layout/index.ts';
-import type { Chain } from '../queue/chain.ts';
-import { isGroupAddress, MAC_TABLE_ENTRIES, type ReceiveFilter } from './network-filter.ts';
+} from '../../layout/index.ts';
+import type { Chain } from '../../queue/chain.ts';
+import { isGroupAddress, MAC_TABLE_ENTRIES, type ReceiveFilter } from './filter.ts';
 
 /** What control commands change. */
 export interface NetworkControlTarget {

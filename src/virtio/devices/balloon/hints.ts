@@ -1,8 +1,8 @@
-import type { State } from '../../core/index.ts';
-import type { VirtioDevice } from '../device.ts';
-import { balloonCommand, COMMAND_ID_BYTES } from '../layout/index.ts';
-import type { Chain } from '../queue/chain.ts';
-import { PageSet } from './balloon-pages.ts';
+import type { State } from '../../../core/index.ts';
+import type { VirtioDevice } from '../../device.ts';
+import { balloonCommand, COMMAND_ID_BYTES } from '../../layout/index.ts';
+import type { Chain } from '../../queue/chain.ts';
+import { PageSet } from './pages.ts';
 
 const LAST_ROUND = 0xffffffff;
 

@@ -1,6 +1,6 @@
-import { VirtiolabError } from '../../core/index.ts';
-import type { NetworkLink } from '../backends/network-link.ts';
-import { DeviceConfig } from '../config.ts';
+import { VirtiolabError } from '../../../core/index.ts';
+import type { NetworkLink } from '../../backends/network-link.ts';
+import { DeviceConfig } from '../../config.ts';
 import {
   MAC_BYTES,
   MTU_RANGE,
@@ -9,8 +9,8 @@ import {
   networkDuplex,
   networkFeature,
   networkStatus,
-} from '../layout/index.ts';
-import { isGroupAddress } from './network-filter.ts';
+} from '../../layout/index.ts';
+import { isGroupAddress } from './filter.ts';
 
 /** An option of a network device that no device can have. */
 export class NetworkOptionError extends VirtiolabError {

@@ -1,5 +1,5 @@
-import type { State, Stateful } from '../../core/index.ts';
-import { FrameHeaders, get16, get32, ipv4, ipv6, udp } from '../backends/ethernet.ts';
+import type { State, Stateful } from '../../../core/index.ts';
+import { FrameHeaders, get16, get32, ipv4, ipv6, udp } from '../../backends/ethernet.ts';
 
 /** Flows are told apart by so many bits of a hash. */
 const FLOW_BITS = 8;

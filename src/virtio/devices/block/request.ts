@@ -1,10 +1,10 @@
-import type { Task, ViewCache } from '../../core/index.ts';
-import { BLOCK_REQUEST_BYTES, blockRequestType, blockStatus, SECTOR_BYTES } from '../layout/index.ts';
-import type { Chain } from '../queue/chain.ts';
-import type { Transfer } from '../storage.ts';
-import type { BlockDevice } from './block.ts';
-import type { Ordered } from './block-barriers.ts';
-import { type SegmentCommand, SegmentList } from './block-segments.ts';
+import type { Task, ViewCache } from '../../../core/index.ts';
+import { BLOCK_REQUEST_BYTES, blockRequestType, blockStatus, SECTOR_BYTES } from '../../layout/index.ts';
+import type { Chain } from '../../queue/chain.ts';
+import type { Transfer } from '../../storage.ts';
+import type { BlockDevice } from '../block.ts';
+import type { Ordered } from './barriers.ts';
+import { type SegmentCommand, SegmentList } from './segments.ts';
 
 /** One request: parsed from its chain, run by the scheduler, ended by the storage. Pooled. */
 export class BlockRequest implements Task, Transfer, Ordered {

@@ -1,5 +1,5 @@
-import { FOUR_GIB } from '../../core/index.ts';
-import type { DeviceConfig } from '../config.ts';
+import { FOUR_GIB } from '../../../core/index.ts';
+import type { DeviceConfig } from '../../config.ts';
 import {
   BLOCK_REQUEST_BYTES,
   BLOCK_SEGMENT_BYTES,
@@ -9,10 +9,10 @@ import {
   blockRequestType,
   blockSegment,
   blockStatus,
-} from '../layout/index.ts';
-import type { Chain } from '../queue/chain.ts';
-import type { Storage, Transfer } from '../storage.ts';
-import { MAX_SEGMENTS } from './block-config.ts';
+} from '../../layout/index.ts';
+import type { Chain } from '../../queue/chain.ts';
+import type { Storage, Transfer } from '../../storage.ts';
+import { MAX_SEGMENTS } from './config.ts';
 
 /** What is wrong with a request of segments, and the status that it gets. */
 export interface SegmentFault {

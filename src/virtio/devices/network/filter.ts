@@ -1,5 +1,5 @@
-import type { State, Stateful } from '../../core/index.ts';
-import { ethernet, etherType, get16 } from '../backends/ethernet.ts';
+import type { State, Stateful } from '../../../core/index.ts';
+import { ethernet, etherType, get16 } from '../../backends/ethernet.ts';
 import {
   ETHERNET_HEADER_BYTES,
   MAC_BYTES,
@@ -7,7 +7,7 @@ import {
   networkReceiveMode,
   VLAN_IDS,
   VLAN_TAG_BYTES,
-} from '../layout/index.ts';
+} from '../../layout/index.ts';
 
 /** Addresses that one table holds; with more than that the device takes every address of the kind. */
 export const MAC_TABLE_ENTRIES = 64;

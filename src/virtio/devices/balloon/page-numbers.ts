@@ -1,8 +1,8 @@
-import type { VirtioDevice } from '../device.ts';
-import { PAGE_NUMBER_BYTES } from '../layout/index.ts';
-import type { Chain } from '../queue/chain.ts';
-import type { BalloonMemory } from './balloon-memory.ts';
-import { PageSet } from './balloon-pages.ts';
+import type { VirtioDevice } from '../../device.ts';
+import { PAGE_NUMBER_BYTES } from '../../layout/index.ts';
+import type { Chain } from '../../queue/chain.ts';
+import type { BalloonMemory } from './memory.ts';
+import { PageSet } from './pages.ts';
 
 /** Bytes of page numbers that are looked at in one go. */
 const PIECE_BYTES = 4096;

@@ -1,4 +1,4 @@
-import type { State } from '../../core/index.ts';
+import type { State } from '../../../core/index.ts';
 
 /** Neighbouring pages: the number of the first, and how many. */
 export interface PageRange {

@@ -1,8 +1,8 @@
-import type { State, Task } from '../../core/index.ts';
-import type { VirtioDevice } from '../device.ts';
-import { type BalloonStatistic, balloonStatistic, balloonStatisticEntry } from '../layout/index.ts';
-import type { Chain } from '../queue/chain.ts';
-import { WaitingChains } from '../queue/waiting.ts';
+import type { State, Task } from '../../../core/index.ts';
+import type { VirtioDevice } from '../../device.ts';
+import { type BalloonStatistic, balloonStatistic, balloonStatisticEntry } from '../../layout/index.ts';
+import type { Chain } from '../../queue/chain.ts';
+import { WaitingChains } from '../../queue/waiting.ts';
 
 /** What a driver last said about its memory, by name: bytes or counts, 64 bits. */
 export type BalloonStatistics = Readonly<Partial<Record<BalloonStatistic, bigint>>>;

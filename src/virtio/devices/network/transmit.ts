@@ -1,7 +1,7 @@
-import { payloadOffset } from '../backends/ethernet.ts';
-import type { Offload } from '../backends/network-link.ts';
-import type { Segmenter } from '../backends/offload.ts';
-import type { VirtioDevice } from '../device.ts';
+import { payloadOffset } from '../../backends/ethernet.ts';
+import type { Offload } from '../../backends/network-link.ts';
+import type { Segmenter } from '../../backends/offload.ts';
+import type { VirtioDevice } from '../../device.ts';
 import {
   ETHERNET_HEADER_BYTES,
   feature,
@@ -12,9 +12,9 @@ import {
   networkHeader,
   networkHeaderFlag,
   networkSegmentation,
-} from '../layout/index.ts';
-import type { Chain } from '../queue/chain.ts';
-import { headerBytes } from './network-receive.ts';
+} from '../../layout/index.ts';
+import type { Chain } from '../../queue/chain.ts';
+import { headerBytes } from './receive.ts';
 
 /** A header that leaves everything to be done as it is. */
 export const newOffload = (): Offload => ({

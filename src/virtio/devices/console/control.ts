@@ -1,4 +1,4 @@
-import type { VirtioDevice } from '../device.ts';
+import type { VirtioDevice } from '../../device.ts';
 import {
   CONSOLE_CONTROL_BYTES,
   CONSOLE_RESIZE_BYTES,
@@ -7,10 +7,10 @@ import {
   consoleEvent,
   consoleResizeOrders,
   feature,
-} from '../layout/index.ts';
-import type { Chain } from '../queue/chain.ts';
-import { WaitingChains } from '../queue/waiting.ts';
-import type { ConsoleLine } from './console-line.ts';
+} from '../../layout/index.ts';
+import type { Chain } from '../../queue/chain.ts';
+import { WaitingChains } from '../../queue/waiting.ts';
+import type { ConsoleLine } from './line.ts';
 
 /** What the driver knows of a port. */
 interface Known {

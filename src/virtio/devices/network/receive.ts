@@ -1,6 +1,6 @@
-import { ViewCache } from '../../core/index.ts';
-import type { Offload } from '../backends/network-link.ts';
-import type { VirtioDevice } from '../device.ts';
+import { ViewCache } from '../../../core/index.ts';
+import type { Offload } from '../../backends/network-link.ts';
+import type { VirtioDevice } from '../../device.ts';
 import {
   feature,
   NETWORK_HEADER_BYTES,
@@ -9,9 +9,9 @@ import {
   networkHeader,
   networkHeaderFlag,
   SHORT_NETWORK_HEADER_BYTES,
-} from '../layout/index.ts';
-import type { Chain } from '../queue/chain.ts';
-import { WaitingChains } from '../queue/waiting.ts';
+} from '../../layout/index.ts';
+import type { Chain } from '../../queue/chain.ts';
+import { WaitingChains } from '../../queue/waiting.ts';
 
 /** LEG-NET-05: the number of buffers is there for modern drivers, and where buffers are merged. */
 export function headerBytes(device: VirtioDevice): number {

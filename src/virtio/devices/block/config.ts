@@ -1,7 +1,7 @@
-import { VirtiolabError } from '../../core/index.ts';
-import { DeviceConfig } from '../config.ts';
-import { blockConfig, blockConfigEnd, blockFeature, SECTOR_BYTES } from '../layout/index.ts';
-import type { Storage } from '../storage.ts';
+import { VirtiolabError } from '../../../core/index.ts';
+import { DeviceConfig } from '../../config.ts';
+import { blockConfig, blockConfigEnd, blockFeature, SECTOR_BYTES } from '../../layout/index.ts';
+import type { Storage } from '../../storage.ts';
 
 /** A storage whose length is no whole number of blocks. */
 export class StorageSizeError extends VirtiolabError {

@@ -1,7 +1,7 @@
-import type { DmaDomain } from '../../core/index.ts';
-import type { VirtioDevice } from '../device.ts';
-import { BALLOON_PAGE_BYTES } from '../layout/index.ts';
-import type { Chain } from '../queue/chain.ts';
+import type { DmaDomain } from '../../../core/index.ts';
+import type { VirtioDevice } from '../../device.ts';
+import { BALLOON_PAGE_BYTES } from '../../layout/index.ts';
+import type { Chain } from '../../queue/chain.ts';
 
 /** The guest's memory in pages of the balloon. */
 export class BalloonMemory {

@@ -1,4 +1,4 @@
-import { P9Writer, p9Error, p9Header, p9Messages, p9Version } from '../layout/index.ts';
+import { P9Writer, p9Error, p9Header, p9Messages, p9Version } from '../../layout/index.ts';
 
 /** Errors that a device answers by itself, in the words of versions that have texts. */
 const texts: Readonly<Record<number, string>> = {
