@@ -28,6 +28,6 @@ export function evidenceOf(file: string, fullName: string): Evidence | null {
     return names.includes(device) ? { device, window, driver: 'linux' } : null;
   }
   if (!file.endsWith('test/cli/demo.test.ts')) return null;
-  const device = names.find((name) => new RegExp(`\\b${name}, ${window}\\b`).test(fullName));
+  const device = names.find((name) => new RegExp(`'${name}', '${window}'`).test(fullName));
   return device === undefined ? null : { device, window, driver: 'ours' };
 }

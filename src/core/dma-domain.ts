@@ -104,9 +104,10 @@ export class DmaRegion {
     const shift = start - base;
     const reach = Math.min(end, FOUR_GIB - 1) - start;
     const low = start < FOUR_GIB && reach > 0 && shift + reach <= MAX_INT32;
-    this.lowStart = low ? start : 0;
-    this.lowLength = low ? reach : -1;
-    this.lowShift = low ? shift : 0;
+    // The conversions matter: a whole number that was computed as a double stays one, and all that is added to it.
+    this.lowStart = low ? start | 0 : 0;
+    this.lowLength = low ? reach | 0 : -1;
+    this.lowShift = low ? shift | 0 : 0;
   }
 
   /** Copies bytes of this region, which the caller has checked, to `target`. */

@@ -99,11 +99,9 @@ describe('every device type through every window', () => {
     expect(deviceDemos.map(({ type }) => type).sort()).toEqual([...deviceTypeNames].sort());
   });
 
-  const combinations = deviceDemos
-    .filter(({ takesImage }) => takesImage !== true)
-    .flatMap((demo) =>
-      windowNames.flatMap((window) => [false, true].map((intx) => ({ demo, window, intx }))),
-    );
+  const combinations = deviceDemos.flatMap((demo) =>
+    windowNames.flatMap((window) => [false, true].map((intx) => ({ demo, window, intx }))),
+  );
   it.for(combinations)('$demo.type, $window, INTx $intx', async ({ demo, window, intx }) => {
     const visit = await demo.visit({});
     try {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { GuestWindow } from '../../src/hosts/v86/present.ts';
 import { BalloonDevice, type BalloonEvent, type BalloonOptions } from '../../src/virtio/index.ts';
 import { guestWays, Lab, pciFolder } from './lab.ts';
 import { pieces, skipNote } from './support.ts';
@@ -6,6 +7,8 @@ import { pieces, skipNote } from './support.ts';
 const DEVICE = 5;
 const PAGES = 4096;
 const PATIENCE = { timeout: 30_000 };
+/** Linux kicks its statistics queue before it sets DRIVER_OK, which only a legacy driver may. */
+const broken = (window: GuestWindow) => (window === 'modern' ? ['INIT-08'] : []);
 /**
  * A guest this small has too little memory to report any of it in the largest blocks; smaller ones are asked for, and
  * freed, once the driver is there.
@@ -56,10 +59,11 @@ describe.skipIf(pieces === null)(`Linux's balloon driver${skipNote}`, () => {
       expect(Number(totalMemory) / 1024).toBe(total - 400);
       expect(Math.abs(Number(freeMemory) / 1024 - (await meminfo('MemFree')))).toBeLessThan(4096);
       expect(device.statistics.majorFaults).toBeTypeOf('bigint');
-      expect(lab.findings).toEqual([]);
-      // Whoever unbinds the driver gets everything back first.
+      device.setTarget(0);
+      await reached(device, 0);
+      expect(await meminfo('MemTotal')).toBe(total);
       await lab.sh(`echo 1 > ${pciFolder(DEVICE)}/remove`);
-      expect([device.actual, device.inflated.size, lab.findings]).toEqual([0, 0, []]);
+      expect(lab.clauses).toEqual(broken(window));
     });
   });
 
@@ -76,7 +80,7 @@ describe.skipIf(pieces === null)(`Linux's balloon driver${skipNote}`, () => {
     await vi.waitFor(async () => expect(await meminfo('MemFree')).toBeGreaterThan(free / 2), PATIENCE);
     await lab.sh(REPORT);
     await vi.waitFor(() => expect(device.reported.size).toBeGreaterThan(1000), PATIENCE);
-    expect(lab.findings).toEqual([]);
+    expect(lab.clauses).toEqual(broken(window));
   });
 
   it('finds the reporting queue where QEMU has it, behind a gap that is closed', async () => {

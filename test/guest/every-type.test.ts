@@ -88,6 +88,7 @@ describe.skipIf(pieces === null)(`All seven device types in one Linux guest${ski
     expect(new TextDecoder().decode(terminal.take())).toContain(hello);
     await vi.waitFor(() => expect(balloon.inflated.size).toBe(PAGES), PATIENCE);
     expect(await lab.sh('dmesg | grep -c "nobody cared" || true')).toBe('0');
-    expect(lab.findings).toEqual([]);
+    // Linux's balloon driver kicks its statistics queue before it sets DRIVER_OK, which only a legacy driver may.
+    expect(lab.clauses).toEqual(window === 'modern' ? ['INIT-08'] : []);
   });
 });

@@ -103,6 +103,11 @@ export class Lab {
     return this.events.filter(({ kind }) => kind === 'finding');
   }
 
+  /** Clauses that the guest broke, as often as it did. */
+  get clauses(): string[] {
+    return this.events.flatMap((event) => (event.kind === 'finding' ? [event.clause] : []));
+  }
+
   destroy(): Promise<void> {
     return this.guest.destroy();
   }

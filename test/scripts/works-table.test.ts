@@ -16,7 +16,7 @@ describe('what a test shows to work', () => {
     ],
     [
       'test/cli/demo.test.ts',
-      'every device type through every window > scsi, native-mmr, INTx false',
+      "every device type through every window > 'scsi', 'native-mmr', INTx false",
       { device: 'scsi', window: 'native-mmr', driver: 'ours' },
     ],
     ['test/guest/together.test.ts', 'through mmr > are moved', null],

@@ -127,8 +127,6 @@ export class BlockDevice implements DeviceBehaviour {
     const { device } = this;
     if (!device.has(blockFeature.configWriteCache))
       this.#setWriteback(device.has(blockFeature.flush) ? 1 : 0);
-    if (this.storage.readOnly && !device.has(blockFeature.readOnly))
-      device.report('driver', 'BLK-OP-04', 'RO was offered and not accepted');
   }
 
   #setWriteback(value: 0 | 1): void {

@@ -146,7 +146,10 @@ export class PackedQueue implements Virtqueue {
     // What the two bits are in a descriptor that is available: they change over at the end of the ring.
     let wanted = place < size ? AVAILABLE : USED;
     const { lows, highs, lengths } = chain;
-    const room = Math.min(this.#room, lengths.length);
+    const free = this.#room;
+    // For Math.min, and for a length as it is, the compiler takes doubles.
+    const capacity = lengths.length | 0;
+    const room = capacity < free ? capacity : free;
     let count = 0;
     let readable = 0;
     let bits = 0;

@@ -262,7 +262,7 @@ export class QueueService implements Stateful {
     chain.live = false;
     if (this.#inOrder) {
       chain.written = length;
-      this.#useOldest();
+      if (chain === this.#oldest) this.#useOldest();
       return;
     }
     this.#unlink(chain);
@@ -273,21 +273,28 @@ export class QueueService implements Stateful {
 
   /** RF-18: what ended early waits for those that were taken before it. */
   #useOldest(): void {
-    let used = false;
-    for (let chain = this.#oldest; chain !== null && chain.written !== NOT_DONE; chain = this.#oldest) {
-      if (!this.#run.open) this.#useRun();
-      this.#run.add(chain);
-      this.#unlink(chain);
+    const run = this.#run;
+    let chain = this.#oldest;
+    while (chain !== null && chain.written !== NOT_DONE) {
+      if (!run.open && !this.#useRun()) return;
+      run.add(chain);
       this.#free.push(chain);
-      used = true;
+      this.#inFlight--;
+      chain = chain.after;
+      this.#oldest = chain;
     }
-    if (used) this.#batch.completed(this);
+    if (chain === null) this.#newest = null;
+    else chain.before = null;
+    this.#batch.completed(this);
   }
 
-  #useRun(): void {
+  /** @returns false when the ring is out of reach, and the device has failed. */
+  #useRun(): boolean {
     const { head, length, chains, span } = this.#run;
     this.#run.clear();
-    if (chains > 0 && !this.#ring.push(head, length, chains, span)) this.#failRing();
+    if (chains === 0 || this.#ring.push(head, length, chains, span)) return true;
+    this.#failRing();
+    return false;
   }
 
   /** Nothing is being done for the chains in flight: each waits for an event, or in order for one that does. */

@@ -171,7 +171,9 @@ export class SplitQueue implements Virtqueue {
     const base = this.#tableAt;
     const { size } = this;
     const { lows, highs, lengths } = chain;
-    const room = Math.min(lengths.length, size);
+    // For Math.min, and for a length as it is, the compiler takes doubles.
+    const capacity = lengths.length | 0;
+    const room = capacity < size ? capacity : size;
     let index = head;
     let count = 0;
     let readable = 0;

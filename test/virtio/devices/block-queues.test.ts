@@ -271,12 +271,3 @@ describe('LEG-BLK-11: barriers', () => {
     expect(ring.usedIndex).toBe(15);
   });
 });
-
-it('BLK-OP-04: a driver that leaves RO alone is told of', () => {
-  const guest = new ModernGuest(new BlockDevice({ storage: new MemoryStorage(image(), true) }));
-  guest.start([]);
-  expect(guest.clauses()).toEqual(['BLK-OP-04']);
-  const other = new ModernGuest(new BlockDevice({ storage: new MemoryStorage(image(), true) }));
-  other.start([blockFeature.readOnly]);
-  expect(other.clauses()).toEqual([]);
-});
