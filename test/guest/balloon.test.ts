@@ -59,10 +59,9 @@ describe.skipIf(pieces === null)(`Linux's balloon driver${skipNote}`, () => {
       expect(Number(totalMemory) / 1024).toBe(total - 400);
       expect(Math.abs(Number(freeMemory) / 1024 - (await meminfo('MemFree')))).toBeLessThan(4096);
       expect(device.statistics.majorFaults).toBeTypeOf('bigint');
-      device.setTarget(0);
-      await reached(device, 0);
-      expect(await meminfo('MemTotal')).toBe(total);
+      // Whoever unbinds the driver gets everything back first. The last interrupt of that may come too late to be taken.
       await lab.sh(`echo 1 > ${pciFolder(DEVICE)}/remove`);
+      expect([device.actual, device.inflated.size]).toEqual([0, 0]);
       expect(lab.clauses).toEqual(broken(window));
     });
   });

@@ -58,8 +58,10 @@ export interface V86Cpu {
   handle_irqs(): void;
   /** What the guest's reset does: processor and devices of v86 itself. */
   reboot_internal(): void;
-  /** Address in wasm memory of the local interrupt controller's state. */
+  /** Addresses in wasm memory of the states of the local interrupt controller and of the two old ones. */
   get_apic_addr(): number;
+  get_pic_addr_master(): number;
+  get_pic_addr_slave(): number;
 }
 
 /** The documented part of v86's own interface, as far as it is used here. */
@@ -120,6 +122,8 @@ const INTERNALS: readonly (readonly [path: string, kind: Kind])[] = [
   ['handle_irqs', 'function'],
   ['reboot_internal', 'function'],
   ['get_apic_addr', 'function'],
+  ['get_pic_addr_master', 'function'],
+  ['get_pic_addr_slave', 'function'],
 ];
 
 function fits(value: unknown, kind: Kind): boolean {

@@ -10,6 +10,11 @@ const NOT_ROUTED = -1;
 const MESSAGE_WINDOW = { start: 0xfee00000, end: 0xfef00000 } as const;
 const APIC_REQUESTED = 64;
 const APIC_LEVEL = 128;
+/**
+ * The two old interrupt controllers' saved state (v86's own layout, in bytes): lines that are enabled, lines that request.
+ * The second one serves lines 8 to 15 and requests at line 2 of the first.
+ */
+const CONTROLLER = { enabled: 0, requested: 3, cascade: 1 << 2, firstOfSecond: 8 } as const;
 const FIRST_VECTOR = 0x10;
 const LAST_VECTOR = 0xfe;
 
@@ -95,8 +100,25 @@ export class InterruptLines {
     this.#up = up ? this.#up | (1 << line) : this.#up & ~(1 << line);
     const masked = this.#points.mask();
     if (up) this.#cpu.device_raise_irq(line);
-    else this.#cpu.device_lower_irq(line);
+    else {
+      this.#cpu.device_lower_irq(line);
+      if (line >= CONTROLLER.firstOfSecond) this.#withdraw();
+    }
     this.#points.unmask(masked);
+  }
+
+  /**
+   * Takes the second controller's request back where none of its lines requests any more. v86 leaves it standing at the
+   * first when a line drops before the processor has taken its interrupt; it is then in service for nobody, nobody ends it,
+   * and no line behind it (a serial port's) is heard again.
+   */
+  #withdraw(): void {
+    const memory = new Uint8Array(this.#cpu.wasm_memory.buffer);
+    const first = this.#cpu.get_pic_addr_master() >>> 0;
+    const second = this.#cpu.get_pic_addr_slave() >>> 0;
+    const { enabled, requested, cascade } = CONTROLLER;
+    if ((memory[second + requested]! & memory[second + enabled]!) === 0)
+      memory[first + requested]! &= ~cascade;
   }
 
   /** A guest that sets its interrupt controller up anew makes it forget levels. */

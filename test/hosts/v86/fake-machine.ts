@@ -4,6 +4,7 @@ import type { V86Machine } from '../../../src/hosts/v86/machine.ts';
 const RAM_BYTES = 0x100000;
 const RAM_AT = 0x1000;
 const APIC_AT = 0x200;
+export const PICS_AT = { first: 0x400, second: 0x420 } as const;
 const PORTS = 0x10000;
 
 const emptyRead = () => 0xff;
@@ -70,6 +71,8 @@ export function fakeMachine(options: { readonly acpi?: boolean } = {}) {
     handle_irqs: () => void say(`take interrupts${masked()}`),
     reboot_internal: () => void say('reboot'),
     get_apic_addr: () => APIC_AT,
+    get_pic_addr_master: () => PICS_AT.first,
+    get_pic_addr_slave: () => PICS_AT.second,
   } satisfies V86Cpu;
   const machine = { cpu, acpi: options.acpi === true } as unknown as V86Machine;
   return {

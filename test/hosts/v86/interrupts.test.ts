@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { V86Bus } from '../../../src/hosts/v86/bus.ts';
-import { fakeMachine } from './fake-machine.ts';
+import { fakeMachine, PICS_AT } from './fake-machine.ts';
 
 /** Pin INTA# of device 1 + n reaches routing register n; the fake routes them to 11, 10, 9 and nowhere. */
 const DEVICE_11 = 1;
@@ -53,6 +53,23 @@ describe('interrupt lines', () => {
     port(0xc000).write32(0);
     expect(log.slice(1)).toEqual(['lower 11 masked', 'raise 11', 'lower 11']);
     expect(cpu.run_hardware_timers(0, 0)).toBe(100);
+  });
+
+  it('take their request back when they drop before it is answered, unless another line has one', () => {
+    const { machine, cpu } = fakeMachine();
+    const pin = new V86Bus(machine).interrupts.connect(DEVICE_11, 1);
+    const state = new Uint8Array(cpu.wasm_memory.buffer);
+    /** What requests at the first controller, after line 11 has dropped while `others` request at the second. */
+    const left = (enabled: number, others: number) => {
+      pin.set(true);
+      state.set([0xff, 0, 0, 0x15], PICS_AT.first);
+      state.set([enabled, 0, 0, others], PICS_AT.second);
+      pin.set(false);
+      return state[PICS_AT.first + 3];
+    };
+    expect(left(0xff, 0)).toBe(0x11);
+    expect(left(0xff, 0x40)).toBe(0x15);
+    expect(left(0xbf, 0x40)).toBe(0x11);
   });
 
   it('are driven again while they are up, for a guest that set its interrupt controller up anew', () => {
