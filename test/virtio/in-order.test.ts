@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { feature } from '../../src/virtio/index.ts';
+import { deviceStatus, feature } from '../../src/virtio/index.ts';
 import { BUFFERS, ModernGuest } from './support/guests.ts';
 import { RawPackedRing } from './support/packed-ring.ts';
 import { Probe } from './support/probe.ts';
@@ -217,5 +217,39 @@ describe.each([
     expect(probe.taken.map(({ live }) => live)).toEqual([true]);
     under.block.set('driverFeature', packedRing ? 0x5 : 0x1);
     expect(probe.taken.map(({ live }) => live)).toEqual([false]);
+  });
+});
+
+describe('a ring that goes out of reach while chains wait to be used in order', () => {
+  it.each([
+    ['split', split],
+    ['packed', packed],
+  ] as const)('%s: fails once, and leaves nothing behind for a driver that resets at once', (_, make) => {
+    const { guest: under, complete, probe } = make();
+    const { machine } = under;
+    let failures = 0;
+    const disconnect = machine.interrupts.connectLine(11, () => {
+      if ((under.block.get('deviceStatus') & deviceStatus.needsReset) === 0) return false;
+      failures++;
+      under.block.set('deviceStatus', 0);
+      return true;
+    });
+    under.function.pci.slot.dma.setWindows([{ start: BUFFERS, length: 0x1000, write: true }]);
+    // Chain 0 was not written whole, so that the run ends with it, in the middle of the list.
+    complete([1, 1], [2, 1], [0, 1]);
+    expect(failures).toBe(1);
+    expect(probe.taken.every(({ live }) => !live)).toBe(true);
+    disconnect();
+    under.function.pci.slot.dma.setWindows([{ start: 0, length: 0x100000, write: true }]);
+    machine.ram.fill(PARTS.descriptor, 0x1000, 0);
+    machine.ram.fill(PARTS.driver, 0x1000, 0);
+    under.negotiate([feature.inOrder]);
+    const ring = under.setUp(0, SIZE, PARTS);
+    under.block.set('deviceStatus', 0x0f);
+    for (let i = 0; i < SIZE; i++) ring.describe(i, { address: BUFFERS + 4 * i, length: 4, flags: 2 });
+    ring.offer(...Array(SIZE).keys());
+    under.kick();
+    complete(...Array.from({ length: SIZE }, (__, i) => [i, 4] as const));
+    expect(ring.usedIndex).toBe(SIZE);
   });
 });
