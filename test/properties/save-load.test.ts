@@ -53,6 +53,12 @@ function settle(twin: World, other: World): void {
   if (other.due.length > 0) throw new Error(`the saved twin has ${other.due[0]!.label} left to do`);
 }
 
+/**
+ * What comes of a request in flight would depend on when it was looked at: before or after a disk has changed its length,
+ * or bus mastering gone off.
+ */
+const depends = (operation: Operation) => operation.do === 'stimulus' || mayStopDma(operation);
+
 /** Bus mastering that goes off under requests in flight: when they end is then open, and need not be the same time. */
 function mayStopDma(operation: Operation): boolean {
   if (operation.do === 'command') return (operation.bits & 4) === 0;
@@ -68,7 +74,7 @@ function run(kind: WorldKind, { setup, start, operations, saves: after }: SavedC
   let saved = new World(kind, setup);
   for (const [i, operation] of all.entries()) {
     if (operation.do === 'work') work(twin, saved, operation.pick);
-    else if (operation.do === 'settle' || mayStopDma(operation)) settle(twin, saved);
+    else if (operation.do === 'settle' || depends(operation)) settle(twin, saved);
     if (operation.do === 'arrive')
       for (const world of [twin, saved]) world.arrive(operation.fn, operation.all);
     const read = [twin, saved].map((world) => {
