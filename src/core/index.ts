@@ -1,5 +1,6 @@
 export * from './address-space.ts';
 export * from './bus.ts';
+export * from './bytes.ts';
 export * from './dirty-log.ts';
 export * from './dma-domain.ts';
 export * from './errors.ts';

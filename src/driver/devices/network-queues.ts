@@ -1,25 +1,21 @@
+import { concatenated } from '../../core/index.ts';
 import {
   feature,
   NETWORK_HEADER_BYTES,
+  type NetworkHeaderFields,
   networkFeature,
   networkHeader,
+  newNetworkHeader,
+  readNetworkHeader,
   SHORT_NETWORK_HEADER_BYTES,
+  writeNetworkHeader,
 } from '../../virtio/layout/index.ts';
 import { NoDeviceError, ResourceError } from '../errors.ts';
 import type { ChainBuffer } from '../ring.ts';
 import type { VirtioDriver } from '../virtio-driver.ts';
 
-/** What the sender of a frame leaves to be done: the fields of its header in the driver's own numbers. */
-export interface FrameHeader {
-  /** Bits of {@link networkHeaderFlag}. */
-  readonly flags: number;
-  /** One of {@link networkGsoType}. */
-  readonly gsoType: number;
-  readonly headerLength: number;
-  readonly gsoSize: number;
-  readonly checksumStart: number;
-  readonly checksumOffset: number;
-}
+/** What the sender of a frame leaves to be done. */
+export type FrameHeader = Readonly<NetworkHeaderFields>;
 
 /** LEG-NET-05: the number of buffers is there for modern drivers, and where buffers are merged. */
 function headerBytes(driver: VirtioDriver): number {
@@ -116,16 +112,8 @@ export class NetworkTransmitQueue {
 
   #write(at: number, { frame, header }: Waiting): void {
     const bytes = new Uint8Array(this.#headerBytes);
-    if (header !== null) {
-      const view = new DataView(bytes.buffer);
-      const little = this.#driver.transport.littleEndian;
-      view.setUint8(networkHeader.flags.offset, header.flags);
-      view.setUint8(networkHeader.gsoType.offset, header.gsoType);
-      view.setUint16(networkHeader.headerLength.offset, header.headerLength, little);
-      view.setUint16(networkHeader.gsoSize.offset, header.gsoSize, little);
-      view.setUint16(networkHeader.checksumStart.offset, header.checksumStart, little);
-      view.setUint16(networkHeader.checksumOffset.offset, header.checksumOffset, little);
-    }
+    if (header !== null)
+      writeNetworkHeader(new DataView(bytes.buffer), this.#driver.transport.littleEndian, header);
     const { ram } = this.#driver.memory;
     ram.write(at, bytes);
     ram.write(at + this.#headerBytes, frame);
@@ -238,26 +226,13 @@ export class NetworkReceiveQueue {
     if (--this.#missing > 0) return null;
     const parts = this.#parts.splice(0);
     const header = this.#readHeader(parts[0]!);
-    const frame = new Uint8Array(parts.reduce((sum, { length }) => sum + length, -this.#headerBytes));
-    let at = 0;
-    for (const [i, part] of parts.entries()) {
-      const body = i === 0 ? part.subarray(this.#headerBytes) : part;
-      frame.set(body, at);
-      at += body.length;
-    }
+    const frame = concatenated([parts[0]!.subarray(this.#headerBytes), ...parts.slice(1)]);
     return () => this.#onFrame(frame, header);
   }
 
   #readHeader(bytes: Uint8Array): FrameHeader {
-    const view = new DataView(bytes.buffer);
-    const little = this.#driver.transport.littleEndian;
-    return {
-      flags: view.getUint8(networkHeader.flags.offset),
-      gsoType: view.getUint8(networkHeader.gsoType.offset),
-      headerLength: view.getUint16(networkHeader.headerLength.offset, little),
-      gsoSize: view.getUint16(networkHeader.gsoSize.offset, little),
-      checksumStart: view.getUint16(networkHeader.checksumStart.offset, little),
-      checksumOffset: view.getUint16(networkHeader.checksumOffset.offset, little),
-    };
+    const fields = newNetworkHeader();
+    readNetworkHeader(new DataView(bytes.buffer), 0, this.#driver.transport.littleEndian, fields);
+    return fields;
   }
 }

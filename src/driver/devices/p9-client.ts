@@ -1,3 +1,4 @@
+import { concatenated } from '../../core/index.ts';
 import {
   CLIENT_OVERHEAD_BYTES,
   decodeP9,
@@ -62,7 +63,7 @@ export class P9Client {
       const count = this.#msize - CLIENT_OVERHEAD_BYTES;
       for (let offset = 0; ; offset += pieces.at(-1)!.length) {
         const { data } = await this.#call('Tread', 'Rread', { fid, offset: BigInt(offset), count });
-        if (data.length === 0) return join(pieces);
+        if (data.length === 0) return concatenated(pieces);
         pieces.push(data);
       }
     });
@@ -125,14 +126,4 @@ export class P9Client {
       throw new DeviceFailedError(`no ${replyName} of tag ${tag} came back for ${name}`);
     return found;
   }
-}
-
-function join(pieces: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

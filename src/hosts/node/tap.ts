@@ -4,15 +4,19 @@ import {
   type NetworkPort,
   networkGsoType,
   networkHeaderFlag,
+  newNetworkHeader,
   type Offload,
+  readNetworkHeader,
   Segmenter,
+  SHORT_NETWORK_HEADER_BYTES,
+  writeNetworkHeader,
 } from '../../virtio/index.ts';
 import { TapDescriptor } from './tap-system.ts';
 
 export { TapError } from './tap-system.ts';
 
 /** The header in front of every frame: `virtio_net_hdr` without the number of buffers, little-endian. */
-const HEADER_BYTES = 10;
+const HEADER_BYTES = SHORT_NETWORK_HEADER_BYTES;
 /** Frames that are read before the rest of the program gets its turn. */
 const AT_ONCE = 64;
 
@@ -51,14 +55,7 @@ export class Tap implements NetworkLink {
   readonly #inView = new DataView(this.#in.buffer);
   readonly #outView = new DataView(this.#out.buffer);
   readonly #segmenter = new Segmenter();
-  readonly #offload: Offload = {
-    flags: 0,
-    gsoType: 0,
-    headerLength: 0,
-    gsoSize: 0,
-    checksumStart: 0,
-    checksumOffset: 0,
-  };
+  readonly #offload = newNetworkHeader();
   #port: NetworkPort | null = null;
   #closing = false;
   /** Settles when the interface was given back, or somebody else removed it. */
@@ -100,12 +97,8 @@ export class Tap implements NetworkLink {
     if (length < 0) return false;
     const view = this.#inView;
     const offload = this.#offload;
-    offload.flags = view.getUint8(0) & networkHeaderFlag.needsChecksum;
-    offload.gsoType = view.getUint8(1);
-    offload.headerLength = view.getUint16(2, true);
-    offload.gsoSize = view.getUint16(4, true);
-    offload.checksumStart = view.getUint16(6, true);
-    offload.checksumOffset = view.getUint16(8, true);
+    readNetworkHeader(view, 0, true, offload);
+    offload.flags &= networkHeaderFlag.needsChecksum;
     const whole = offload.flags === 0 && offload.gsoType === networkGsoType.none;
     if (this.#port?.receive(this.#in, HEADER_BYTES, length, whole ? null : offload) === true)
       this.counts.received++;
@@ -137,12 +130,9 @@ export class Tap implements NetworkLink {
     const view = this.#outView;
     this.#out.fill(0, 0, HEADER_BYTES);
     if (offload !== null) {
+      const flags = offload.flags & networkHeaderFlag.needsChecksum;
       // The length of the headers is only a hint, and the kernel finds it out by itself.
-      view.setUint8(0, offload.flags & networkHeaderFlag.needsChecksum);
-      view.setUint8(1, offload.gsoType);
-      view.setUint16(4, offload.gsoSize, true);
-      view.setUint16(6, offload.checksumStart, true);
-      view.setUint16(8, offload.checksumOffset, true);
+      writeNetworkHeader(view, true, { ...offload, flags, headerLength: 0 });
     }
     this.#out.set(bytes.subarray(offset, offset + length), HEADER_BYTES);
     return this.#descriptor.write(this.#out, HEADER_BYTES + length);

@@ -1,3 +1,4 @@
+import { newNetworkHeader } from '../layout/network-header.ts';
 import type { Offload } from './network-link.ts';
 
 /** Longest queue: what comes on top is dropped, as a real switch drops it. */
@@ -10,14 +11,7 @@ class WaitingFrame<S> {
   bytes = new Uint8Array(USUAL_BYTES);
   length = 0;
   offload: Offload | null = null;
-  readonly #offload: Offload = {
-    flags: 0,
-    gsoType: 0,
-    headerLength: 0,
-    gsoSize: 0,
-    checksumStart: 0,
-    checksumOffset: 0,
-  };
+  readonly #offload = newNetworkHeader();
 
   keep(source: S, bytes: Uint8Array, offset: number, length: number, offload: Offload | null): void {
     if (this.bytes.length < length) this.bytes = new Uint8Array(length);

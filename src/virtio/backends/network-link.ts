@@ -1,18 +1,9 @@
+import type { NetworkHeaderFields } from '../layout/network-header.ts';
+
 /**
- * What the sender of a frame leaves to be done: the fields of `virtio_net_hdr` in host terms. Objects are reused: whoever
- * is handed one copies what it wants to keep.
+ * What the sender of a frame leaves to be done. Objects are reused: whoever is handed one copies what it wants to keep.
  */
-export interface Offload {
-  /** Bits of {@link networkHeaderFlag}. */
-  flags: number;
-  /** One of {@link networkGsoType}. */
-  gsoType: number;
-  /** Bytes of headers, of payload a segment, and where the checksum starts and goes from there. */
-  headerLength: number;
-  gsoSize: number;
-  checksumStart: number;
-  checksumOffset: number;
-}
+export type Offload = NetworkHeaderFields;
 
 /** A network device as its link sees it. */
 export interface NetworkPort {

@@ -7,6 +7,7 @@ export * from './features.ts';
 export * from './ids.ts';
 export * from './legacy.ts';
 export * from './network.ts';
+export * from './network-header.ts';
 export * from './notification.ts';
 export * from './p9.ts';
 export * from './p9-codec.ts';

@@ -1,4 +1,9 @@
-import type { NetworkLink, NetworkPort, Offload } from '../../../src/virtio/index.ts';
+import {
+  type NetworkLink,
+  type NetworkPort,
+  newNetworkHeader,
+  type Offload,
+} from '../../../src/virtio/index.ts';
 import { BUFFERS, type LegacyGuest, type ModernGuest } from './guests.ts';
 import type { RawRing } from './ring.ts';
 
@@ -29,18 +34,14 @@ export class TestLink implements NetworkLink {
   arrive(frame: Uint8Array, offload: Partial<Offload> | null = null): boolean {
     const bytes = new Uint8Array(frame.length + 10).fill(0x99);
     bytes.set(frame, 7);
-    return this.port.receive(bytes, 7, frame.length, offload === null ? null : { ...noOffload, ...offload });
+    return this.port.receive(
+      bytes,
+      7,
+      frame.length,
+      offload === null ? null : { ...newNetworkHeader(), ...offload },
+    );
   }
 }
-
-const noOffload: Offload = {
-  flags: 0,
-  gsoType: 0,
-  headerLength: 0,
-  gsoSize: 0,
-  checksumStart: 0,
-  checksumOffset: 0,
-};
 
 export interface RawHeader {
   readonly flags?: number;

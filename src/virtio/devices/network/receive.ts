@@ -5,10 +5,11 @@ import {
   feature,
   NETWORK_HEADER_BYTES,
   networkFeature,
-  networkGsoType,
   networkHeader,
   networkHeaderFlag,
+  newNetworkHeader,
   SHORT_NETWORK_HEADER_BYTES,
+  writeNetworkHeader,
 } from '../../layout/index.ts';
 import type { Chain } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
@@ -19,6 +20,8 @@ export function headerBytes(device: VirtioDevice): number {
     ? SHORT_NETWORK_HEADER_BYTES
     : NETWORK_HEADER_BYTES;
 }
+
+const NOTHING: Readonly<Offload> = newNetworkHeader();
 
 /** How an attempt to hand a frame to the driver ended. */
 export const received = { ok: 0, noBuffers: 1, tooLong: 2, fault: 3 } as const;
@@ -158,16 +161,14 @@ export class NetworkReceiver {
   #fillHeader(offload: Offload | null, buffers: number): void {
     const view = this.#header;
     const little = this.#device.littleEndian;
-    const known = networkHeaderFlag.needsChecksum | networkHeaderFlag.dataValid;
-    const flags = offload === null ? 0 : offload.flags & known;
-    const gsoType = offload?.gsoType ?? networkGsoType.none;
-    const needsChecksum = offload !== null && (flags & networkHeaderFlag.needsChecksum) !== 0;
-    view.setUint8(networkHeader.flags.offset, flags);
-    view.setUint8(networkHeader.gsoType.offset, gsoType);
-    view.setUint16(networkHeader.headerLength.offset, offload?.headerLength ?? 0, little);
-    view.setUint16(networkHeader.gsoSize.offset, offload?.gsoSize ?? 0, little);
-    view.setUint16(networkHeader.checksumStart.offset, needsChecksum ? offload.checksumStart : 0, little);
-    view.setUint16(networkHeader.checksumOffset.offset, needsChecksum ? offload.checksumOffset : 0, little);
+    const fields = offload ?? NOTHING;
+    writeNetworkHeader(view, little, fields);
+    const { needsChecksum, dataValid } = networkHeaderFlag;
+    view.setUint8(networkHeader.flags.offset, fields.flags & (needsChecksum | dataValid));
+    if ((fields.flags & needsChecksum) === 0) {
+      view.setUint16(networkHeader.checksumStart.offset, 0, little);
+      view.setUint16(networkHeader.checksumOffset.offset, 0, little);
+    }
     view.setUint16(networkHeader.numBuffers.offset, buffers, little);
   }
 

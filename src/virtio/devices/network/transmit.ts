@@ -12,19 +12,11 @@ import {
   networkHeader,
   networkHeaderFlag,
   networkSegmentation,
+  newNetworkHeader,
+  readNetworkHeader,
 } from '../../layout/index.ts';
 import type { Chain } from '../../queue/chain.ts';
 import { headerBytes } from './receive.ts';
-
-/** A header that leaves everything to be done as it is. */
-export const newOffload = (): Offload => ({
-  flags: 0,
-  gsoType: networkGsoType.none,
-  headerLength: 0,
-  gsoSize: 0,
-  checksumStart: 0,
-  checksumOffset: 0,
-});
 
 /** True for a frame that is longer than the MTU allows and not to be segmented (NET-CFG-05, NET-CFG-22). */
 export function exceeds(
@@ -47,7 +39,7 @@ export class FrameReader {
   readonly #segmenter: Segmenter;
   /** The last frame that was read, from the first byte on, and what is left to be done with it. */
   readonly bytes = new Uint8Array(MAX_NETWORK_FRAME_BYTES);
-  readonly #offload = newOffload();
+  readonly #offload = newNetworkHeader();
 
   constructor(device: VirtioDevice, segmenter: Segmenter) {
     this.#device = device;
@@ -97,15 +89,10 @@ export class FrameReader {
   #readHeader(view: DataView, at: number, header: number): boolean {
     const little = this.#device.littleEndian;
     const offload = this.#offload;
-    offload.flags = view.getUint8(at + networkHeader.flags.offset);
-    offload.gsoType = view.getUint8(at + networkHeader.gsoType.offset);
+    readNetworkHeader(view, at, little, offload);
     if (header === NETWORK_HEADER_BYTES && view.getUint16(at + networkHeader.numBuffers.offset, little) !== 0)
       this.#device.report('driver', 'NET-TX-03', 'a frame that is sent with a number of buffers');
     if ((offload.flags | offload.gsoType) === 0) return true;
-    offload.headerLength = view.getUint16(at + networkHeader.headerLength.offset, little);
-    offload.gsoSize = view.getUint16(at + networkHeader.gsoSize.offset, little);
-    offload.checksumStart = view.getUint16(at + networkHeader.checksumStart.offset, little);
-    offload.checksumOffset = view.getUint16(at + networkHeader.checksumOffset.offset, little);
     return this.#checkFlags(offload) && this.#checkSegmentation(offload);
   }
 

@@ -1,3 +1,4 @@
+import { concatenated } from '../../../core/index.ts';
 import {
   ALL_SUBPAGES,
   CACHING_PAGE_BYTES,
@@ -69,16 +70,6 @@ function blockDescriptor(disk: DiskUnit): Uint8Array {
   return bytes;
 }
 
-function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
-}
-
 /** MODE SENSE 6 and 10. */
 export function modeSense(disk: DiskUnit, command: ScsiCommand): void {
   const { cdb, known } = command;
@@ -105,7 +96,7 @@ export function modeSense(disk: DiskUnit, command: ScsiCommand): void {
   const descriptor = withDescriptor ? blockDescriptor(disk) : new Uint8Array();
   const body = [descriptor, ...chosen.map((each) => each(disk, control as Control))];
   const header = new Uint8Array(six ? MODE_HEADER6_BYTES : MODE_HEADER10_BYTES);
-  const bytes = concatenate([header, ...body]);
+  const bytes = concatenated([header, ...body]);
   const layout = six ? modeHeader6 : modeHeader10;
   // The length counts what follows it.
   putBigEndian(bytes, layout.length, bytes.length - layout.length.count);
