@@ -10,6 +10,7 @@ import {
   feature,
   type PageSet,
 } from '../../src/virtio/index.ts';
+import { microtasks, settle } from './support/quiet.ts';
 import { buildRig, type Rig, type RigOptions, ways } from './support/rigs.ts';
 import { PATIENCE, runs } from './support/runs.ts';
 
@@ -67,8 +68,6 @@ const cases: fc.Arbitrary<Case> = fc
     steps: fc.array(steps, { maxLength: 30, size: 'max' }),
   })
   .map((each) => ({ ...each, transportFeatures: [...RINGS, feature.ringPacked] }));
-
-const microtasks = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 const numbersOf = (set: PageSet) =>
   set.ranges().flatMap(({ first, count }) => Array.from({ length: count }, (_, i) => first + i));
@@ -130,14 +129,7 @@ class Play {
   }
 
   async settle(): Promise<void> {
-    const { machines } = this.rig;
-    for (;;) {
-      for (const { posted } of machines) posted?.flushAll();
-      this.tasks.releaseAll(this.#choose);
-      await microtasks();
-      if (this.tasks.pending.length === 0 && machines.every(({ posted }) => (posted?.count ?? 0) === 0))
-        break;
-    }
+    await settle(this.rig, this.tasks, this.#choose);
     await this.driver.settled();
     this.#check();
   }

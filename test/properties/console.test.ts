@@ -6,6 +6,7 @@ import { HeldScheduler } from '../../src/core/index.ts';
 import { ConsoleDriver, type ConsoleDriverPort } from '../../src/driver/index.ts';
 import { ConsoleDevice, defaultTransportFeatures, feature, MemoryConsole } from '../../src/virtio/index.ts';
 import { ByteStream } from './support/byte-stream.ts';
+import { letThrough, microtasks } from './support/quiet.ts';
 import { buildRig, type Rig, type RigOptions, ways } from './support/rigs.ts';
 import { PATIENCE, runs } from './support/runs.ts';
 
@@ -114,8 +115,6 @@ const cases: fc.Arbitrary<Case> = fc
     ),
   }));
 
-const microtasks = () => new Promise<void>((resolve) => setImmediate(resolve));
-
 let seeds = 0;
 
 /** What is known of one port, by somebody who sees both ends and nothing between. */
@@ -204,16 +203,9 @@ class Bench {
   async settle(): Promise<void> {
     for (let rounds = 0; ; rounds++) {
       if (rounds > 10_000) throw new Error('no end of it');
-      for (const { posted } of this.rig.machines) posted?.flushAll();
-      this.tasks.releaseAll(this.#choose);
-      await microtasks();
+      const quiet = await letThrough(this.rig, this.tasks, this.#choose);
       const taken = [...this.ports.values()].reduce((sum, model) => sum + model.take(), 0);
-      if (
-        taken === 0 &&
-        this.tasks.pending.length === 0 &&
-        this.rig.machines.every(({ posted }) => (posted?.count ?? 0) === 0)
-      )
-        return;
+      if (quiet && taken === 0) return;
     }
   }
 

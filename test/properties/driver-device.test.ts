@@ -25,6 +25,7 @@ import {
 import { carryOut } from '../virtio/backends/transfers.ts';
 import { DiskModel } from './support/disk-model.ts';
 import { LateStorage } from './support/late-storage.ts';
+import { microtasks, settle } from './support/quiet.ts';
 import { buildRig, type Rig, type RigOptions, ways } from './support/rigs.ts';
 import { PATIENCE, runs } from './support/runs.ts';
 
@@ -159,8 +160,6 @@ const cases: fc.Arbitrary<Case> = fc
     };
   });
 
-const microtasks = () => new Promise<void>((resolve) => setImmediate(resolve));
-
 /** A storage of each kind, with faults in front of it, and what it holds. */
 class Disk {
   readonly faulty: FaultyStorage;
@@ -239,14 +238,7 @@ class Lab {
 
   /** Lets everything through until nothing is left to be done. */
   async settle(): Promise<void> {
-    const { machines } = this.rig;
-    for (;;) {
-      for (const { posted } of machines) posted?.flushAll();
-      this.tasks.releaseAll(this.choose);
-      await microtasks();
-      if (this.tasks.pending.length === 0 && machines.every(({ posted }) => (posted?.count ?? 0) === 0))
-        return;
-    }
+    await settle(this.rig, this.tasks, this.choose);
   }
 
   async quiet(driver: BlockDriver): Promise<void> {

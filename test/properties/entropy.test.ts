@@ -5,7 +5,8 @@ import { chooser, picks } from '../../src/conformance/testing.ts';
 import { HeldScheduler } from '../../src/core/index.ts';
 import { EntropyDriver } from '../../src/driver/index.ts';
 import { EntropyDevice, type EntropySource, feature } from '../../src/virtio/index.ts';
-import { buildRig, type Rig, type RigOptions, ways } from './support/rigs.ts';
+import { microtasks, settle } from './support/quiet.ts';
+import { buildRig, type RigOptions, ways } from './support/rigs.ts';
 import { PATIENCE, runs } from './support/runs.ts';
 
 /*
@@ -52,22 +53,6 @@ const cases: fc.Arbitrary<Case> = fc
     const fits = (bit: number) => (modern ? bit !== notifyOnEmpty : bit < 32);
     return { ...each, ringFeatures: each.ringFeatures.filter(fits) };
   });
-
-const microtasks = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-/** Lets everything through until `done`, or until nothing is left. */
-async function settle(
-  { machines }: Rig,
-  tasks: HeldScheduler,
-  choose: (count: number) => number,
-): Promise<void> {
-  for (;;) {
-    for (const { posted } of machines) posted?.flushAll();
-    tasks.releaseAll(choose);
-    await microtasks();
-    if (tasks.pending.length === 0 && machines.every(({ posted }) => (posted?.count ?? 0) === 0)) return;
-  }
-}
 
 async function run(each: Case): Promise<void> {
   const tasks = new HeldScheduler();

@@ -16,6 +16,7 @@ import {
 } from '../../src/virtio/index.ts';
 import { consistent } from './support/consistent.ts';
 import { NetworkModel, stations, type Told, tell } from './support/network-model.ts';
+import { microtasks, settle } from './support/quiet.ts';
 import { buildRig, type Rig, type RigOptions, ways } from './support/rigs.ts';
 import { PATIENCE, runs } from './support/runs.ts';
 
@@ -167,8 +168,6 @@ const cases: fc.Arbitrary<Case> = fc
       : Math.max(64, each.bufferBytes),
   }));
 
-const microtasks = () => new Promise<void>((resolve) => setImmediate(resolve));
-
 /** The link: keeps what is sent, and brings what arrives. */
 class Wire implements NetworkLink {
   readonly offloads = true;
@@ -253,13 +252,7 @@ class Run {
   }
 
   async #settle(): Promise<void> {
-    for (;;) {
-      for (const { posted } of this.#rig.machines) posted?.flushAll();
-      this.#tasks.releaseAll(this.#choose);
-      await microtasks();
-      const quiet = this.#rig.machines.every(({ posted }) => (posted?.count ?? 0) === 0);
-      if (this.#tasks.pending.length === 0 && quiet) break;
-    }
+    await settle(this.#rig, this.#tasks, this.#choose);
     this.#model.settled();
   }
 

@@ -5,6 +5,7 @@ import { HeldScheduler, type LabEvent } from '../../src/core/index.ts';
 import { P9Driver } from '../../src/driver/index.ts';
 import { feature, P9Device } from '../../src/virtio/index.ts';
 import { HeldServer } from './support/held-server.ts';
+import { microtasks, settle } from './support/quiet.ts';
 import { buildRig, type Rig, type RigOptions, ways } from './support/rigs.ts';
 import { PATIENCE, runs } from './support/runs.ts';
 
@@ -109,8 +110,6 @@ interface Sent {
 }
 
 const equal = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every((byte, i) => byte === b[i]);
-const microtasks = () => new Promise<void>((resolve) => setImmediate(resolve));
-
 class Play {
   readonly tasks = new HeldScheduler();
   readonly server = new HeldServer(answerTo);
@@ -151,14 +150,7 @@ class Play {
   }
 
   async settle(): Promise<void> {
-    const { machines } = this.#rig;
-    for (;;) {
-      for (const { posted } of machines) posted?.flushAll();
-      this.tasks.releaseAll(this.#choose);
-      await microtasks();
-      if (this.tasks.pending.length === 0 && machines.every(({ posted }) => (posted?.count ?? 0) === 0))
-        return;
-    }
+    await settle(this.#rig, this.tasks, this.#choose);
   }
 
   /** Settles with every message answered. */

@@ -11,6 +11,7 @@ import {
 } from '../../src/driver/index.ts';
 import { DiskUnit, feature, MemoryStorage, ScsiDevice, type Storage } from '../../src/virtio/index.ts';
 import { LateStorage } from './support/late-storage.ts';
+import { microtasks, settle } from './support/quiet.ts';
 import { buildRig, type Rig, type RigOptions, ways } from './support/rigs.ts';
 import { PATIENCE, runs } from './support/runs.ts';
 import { BLOCK_BYTES, BLOCKS, DiskModel, type Flight, pattern } from './support/scsi-model.ts';
@@ -144,7 +145,6 @@ const cases: fc.Arbitrary<Case> = fc
     ),
   }));
 
-const microtasks = () => new Promise<void>((resolve) => setImmediate(resolve));
 class Bench {
   readonly #case: Case;
   readonly #rig: Rig;
@@ -309,15 +309,7 @@ class Bench {
 
   /** Lets everything through until nothing is left to be done. */
   async #settle(): Promise<void> {
-    const choose = chooser(this.#case.order);
-    const { machines } = this.#rig;
-    for (;;) {
-      for (const { posted } of machines) posted?.flushAll();
-      this.#tasks.releaseAll(choose);
-      await microtasks();
-      if (this.#tasks.pending.length === 0 && machines.every(({ posted }) => (posted?.count ?? 0) === 0))
-        return;
-    }
+    await settle(this.#rig, this.#tasks, chooser(this.#case.order));
   }
 
   #check(quiet: boolean): void {
