@@ -48,3 +48,15 @@ export class StateMismatchError extends VirtiolabError {
     this.expected = expected;
   }
 }
+
+/** An option that nothing can be made with; each thing that has options derives a class of its own. */
+export class OptionError extends VirtiolabError {
+  readonly option: string;
+  readonly value: unknown;
+
+  constructor(option: string, value: unknown, wants: string) {
+    super(`${option} ${value}: wants ${wants}`);
+    this.option = option;
+    this.value = value;
+  }
+}

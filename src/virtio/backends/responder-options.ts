@@ -1,19 +1,10 @@
-import { VirtiolabError } from '../../core/index.ts';
+import { OptionError } from '../../core/index.ts';
 import { MAC_BYTES } from '../layout/network.ts';
 import type { DhcpOptions } from './dhcp.ts';
 import { isStation, netmaskOf, parseIpv4 } from './ip-address.ts';
 
 /** Addresses of a responder that do not go together. */
-export class ResponderOptionError extends VirtiolabError {
-  readonly option: string;
-  readonly value: unknown;
-
-  constructor(option: string, value: unknown, wants: string) {
-    super(`${option} ${value}: wants ${wants}`);
-    this.option = option;
-    this.value = value;
-  }
-}
+export class ResponderOptionError extends OptionError {}
 
 export interface ResponderOptions {
   /** By default 10.0.2.2. */

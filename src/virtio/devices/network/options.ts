@@ -1,4 +1,4 @@
-import { VirtiolabError } from '../../../core/index.ts';
+import { OptionError } from '../../../core/index.ts';
 import type { NetworkLink } from '../../backends/network-link.ts';
 import { DeviceConfig } from '../../config.ts';
 import {
@@ -13,16 +13,7 @@ import {
 import { isGroupAddress } from './filter.ts';
 
 /** An option of a network device that no device can have. */
-export class NetworkOptionError extends VirtiolabError {
-  readonly option: string;
-  readonly value: unknown;
-
-  constructor(option: string, value: unknown, wants: string) {
-    super(`${option} ${value}: wants ${wants}`);
-    this.option = option;
-    this.value = value;
-  }
-}
+export class NetworkOptionError extends OptionError {}
 
 export interface NetworkOptions {
   readonly link: NetworkLink;
