@@ -1,10 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { GuestWindow } from '../../src/hosts/v86/present.ts';
 import {
   BlockDevice,
   blockFeature,
   CountedStorage,
-  defaultTransportFeatures,
   FaultyStorage,
   feature,
   MemoryStorage,
@@ -12,7 +10,7 @@ import {
 } from '../../src/virtio/index.ts';
 import { carryOut } from '../virtio/backends/transfers.ts';
 import { checkExt4, ext4Note, hasExt4Tools, makeExt4, md5 } from './ext4.ts';
-import { Lab } from './lab.ts';
+import { type GuestWay, guestWays, Lab } from './lab.ts';
 import { pieces, skipNote } from './support.ts';
 
 const DEVICE = 5;
@@ -20,17 +18,6 @@ const EXT4_BYTES = 4 << 20;
 const MIB = 1 << 20;
 /** Where a sector of the guest's view lies, in blocks of dd. */
 const BLOCK = 4096;
-
-const variants: readonly { name: string; window: GuestWindow; offered: readonly number[] }[] = [
-  { name: 'io-bar', window: 'io-bar', offered: defaultTransportFeatures },
-  { name: 'mmr', window: 'mmr', offered: defaultTransportFeatures },
-  { name: 'modern', window: 'modern', offered: defaultTransportFeatures },
-  {
-    name: 'modern, packed rings',
-    window: 'modern',
-    offered: [...defaultTransportFeatures, feature.ringPacked],
-  },
-];
 
 describe.skipIf(pieces === null)(`Linux's block driver and the rarer requests${skipNote}`, () => {
   let lab: Lab;
@@ -41,7 +28,7 @@ describe.skipIf(pieces === null)(`Linux's block driver and the rarer requests${s
   afterEach(() => lab?.destroy());
 
   /** A disk that is written to in memory, on which things may go wrong. */
-  const present = (image: Uint8Array, { window, offered }: (typeof variants)[number]) => {
+  const present = (image: Uint8Array, { window, transportFeatures }: GuestWay) => {
     const overlay = new OverlayStorage(new MemoryStorage(image, true));
     const faulty = new FaultyStorage(overlay);
     const storage = new CountedStorage(faulty);
@@ -53,12 +40,12 @@ describe.skipIf(pieces === null)(`Linux's block driver and the rarer requests${s
       discard: { sectors: 1024, segments: 4, alignment: 8 },
       writeZeroes: { sectors: 512, segments: 2 },
     });
-    const { fn } = lab.present(device, DEVICE, window, undefined, offered);
+    const { fn } = lab.present(device, DEVICE, window, undefined, transportFeatures);
     return { fn, device, storage, faulty, overlay };
   };
   const contents = (overlay: OverlayStorage) => carryOut(overlay, 'read', 0, overlay.length).data;
 
-  describe.each(variants)('through $name', (variant) => {
+  describe.each(guestWays)('through $name', (variant) => {
     it.skipIf(!hasExt4Tools)(`trims ext4 and has zeros written${ext4Note}`, async () => {
       const { storage, overlay } = present(makeExt4(EXT4_BYTES), variant);
       await lab.rescan();
@@ -84,7 +71,7 @@ describe.skipIf(pieces === null)(`Linux's block driver and the rarer requests${s
     it('knows its limits, follows its length, and outlives its errors', async () => {
       const { fn, device, faulty, overlay } = present(new Uint8Array(2 * MIB).fill(0x5a), variant);
       await lab.rescan();
-      expect(fn.device.has(feature.ringPacked)).toBe(variant.offered.includes(feature.ringPacked));
+      expect(fn.device.has(feature.ringPacked)).toBe(variant.transportFeatures.includes(feature.ringPacked));
       const queue = '/sys/block/vda/queue';
       const limits = [
         `${queue}/logical_block_size`,

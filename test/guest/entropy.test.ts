@@ -1,15 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { State } from '../../src/core/index.ts';
-import { guestWindows } from '../../src/hosts/v86/present.ts';
 import {
-  defaultTransportFeatures,
   deviceStatus,
   EntropyDevice,
   type EntropySource,
   feature,
   SeededEntropy,
 } from '../../src/virtio/index.ts';
-import { Lab, pciFolder } from './lab.ts';
+import { guestWays, Lab, pciFolder } from './lab.ts';
 import { pieces, skipNote } from './support.ts';
 
 const DEVICE = 6;
@@ -46,19 +44,12 @@ describe.skipIf(pieces === null)(`Linux's entropy driver${skipNote}`, () => {
 
   const current = () => lab.sh('cat /sys/class/misc/hw_random/rng_current');
 
-  describe.each([
-    ...guestWindows.map((window) => ({ name: window, window, offered: defaultTransportFeatures })),
-    {
-      name: 'modern, packed rings',
-      window: 'modern' as const,
-      offered: [...defaultTransportFeatures, feature.ringPacked],
-    },
-  ])('through $name', ({ window, offered }) => {
+  describe.each(guestWays)('through $name', ({ window, transportFeatures }) => {
     it('hands out the bytes that are ours', async () => {
       const source = new RecordedEntropy();
-      const { fn } = lab.present(new EntropyDevice({ source }), DEVICE, window, undefined, offered);
+      const { fn } = lab.present(new EntropyDevice({ source }), DEVICE, window, undefined, transportFeatures);
       await lab.rescan();
-      expect(fn.device.has(feature.ringPacked)).toBe(offered.includes(feature.ringPacked));
+      expect(fn.device.has(feature.ringPacked)).toBe(transportFeatures.includes(feature.ringPacked));
       expect(await current()).toBe('virtio_rng.0');
       const bytes = await lab.sh(`head -c 512 /dev/hwrng | hexdump -ve '1/1 "%02x"'`);
       expect(bytes).toHaveLength(1024);
@@ -73,7 +64,7 @@ describe.skipIf(pieces === null)(`Linux's entropy driver${skipNote}`, () => {
         DEVICE,
         window,
         undefined,
-        offered,
+        transportFeatures,
       );
       await lab.rescan();
       const name = await lab.sh(`basename $(readlink -f ${pciFolder(DEVICE)})`);

@@ -8,24 +8,24 @@ import {
   presentDevice,
 } from '../../src/hosts/v86/present.ts';
 import type { PciFunction } from '../../src/pci/index.ts';
-import { type DeviceBehaviour, feature } from '../../src/virtio/index.ts';
+import { type DeviceBehaviour, defaultTransportFeatures, feature } from '../../src/virtio/index.ts';
 import { startGuest } from './support.ts';
 
 /** One way for the guest to a device. The name goes into titles: what works is read from there (test/evidence.ts). */
 export interface GuestWay {
   readonly name: string;
   readonly window: GuestWindow;
-  /** What the function offers of ring and transport features, where it is not the usual. */
-  readonly transportFeatures: readonly number[] | undefined;
+  /** Ring and transport features that the function offers. */
+  readonly transportFeatures: readonly number[];
 }
 
 /** Every window, and the modern one with packed rings as well. */
 export const guestWays: readonly GuestWay[] = [
-  ...guestWindows.map((window) => ({ name: window, window, transportFeatures: undefined })),
+  ...guestWindows.map((window) => ({ name: window, window, transportFeatures: defaultTransportFeatures })),
   {
     name: 'modern, packed rings',
     window: 'modern',
-    transportFeatures: [feature.ringIndirectDescriptors, feature.ringEventIndex, feature.ringPacked],
+    transportFeatures: [...defaultTransportFeatures, feature.ringPacked],
   },
 ];
 
