@@ -1,3 +1,4 @@
+import { formatFinding } from '../core/index.ts';
 import type { Compared, TourResult } from '../hosts/v86/index.ts';
 import { bytesText, columns, style } from './output.ts';
 
@@ -79,6 +80,6 @@ export function tourLines(result: TourResult): string[] {
     style('bold', 'Accesses, from power-on'),
     ...registerLines(result),
     ...(findings.length === 0 ? [] : ['', style('red', `Broken clauses: ${findings.length}`)]),
-    ...findings.map(({ clause, party, message }) => `${clause} (${party}): ${message}`),
+    ...findings.map(formatFinding),
   ];
 }

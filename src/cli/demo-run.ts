@@ -1,4 +1,4 @@
-import { VirtiolabError } from '../core/index.ts';
+import { type Finding, VirtiolabError } from '../core/index.ts';
 import { DmaMemory } from '../driver/index.ts';
 import {
   Decoder,
@@ -33,6 +33,8 @@ export interface DemoResult {
   /** From the first kick to its interrupt, or to the end of an exchange. */
   readonly firstRequest: readonly TraceNode[];
   readonly facts: readonly DemoFact[];
+  /** Clauses that were broken, on any machine. */
+  readonly findings: readonly Finding[];
   /** Every fact is as it should be. */
   readonly good: boolean;
 }
@@ -64,11 +66,16 @@ async function drive(
 ): Promise<DemoResult> {
   const { stages, connect } = setUp(window, visit.behaviour, intx);
   const recorder = new Recorder();
+  const findings: Finding[] = [];
   const shown = stages.map(({ name, machine, function: fn }) => {
     const description = describeFunction(machine, fn);
     const decoder = new Decoder();
     decoder.add(machine, fn);
-    machine.events = recorder.sink(name);
+    const record = recorder.sink(name);
+    machine.events = (event) => {
+      if (event.kind === 'finding') findings.push(event);
+      record(event);
+    };
     return { name, description, decoder, counts: recorder.counts(name) };
   });
   const memory = new DmaMemory(stages[0].machine.ram, DRIVER_MEMORY);
@@ -92,6 +99,7 @@ async function drive(
     first,
     firstRequest: recorder.roots.slice(broughtUp.roots),
     facts,
+    findings,
     good: facts.every(({ good }) => good),
   };
 }

@@ -1,3 +1,4 @@
+import { formatFinding } from '../core/index.ts';
 import { accessTable, decodeTrace, type Step } from './access-table.ts';
 import type { DemoResult } from './demo-run.ts';
 import { detailLines, functionJson, titleOf } from './function-view.ts';
@@ -101,6 +102,11 @@ function factLines({ facts }: DemoResult): string[] {
   });
 }
 
+function findingLines({ findings }: DemoResult): string[] {
+  if (findings.length === 0) return [];
+  return [style('red', `Broken clauses: ${findings.length}`), ...findings.map(formatFinding), ''];
+}
+
 /** The demonstration's screen. */
 export function demoLines(result: DemoResult): string[] {
   const { device, window, subject } = result;
@@ -112,6 +118,7 @@ export function demoLines(result: DemoResult): string[] {
     ...bringUpLines(result, decodeDemo(result)),
     ...factLines(result),
     '',
+    ...findingLines(result),
     ...countLines(result),
   ];
 }
@@ -127,7 +134,7 @@ function stepJson({ machine, event, access, children }: Step): object {
 
 /** Everything of a demonstration as plain data. */
 export function demoJson(result: DemoResult): object {
-  const { device, window, subject, stages, facts, good } = result;
+  const { device, window, subject, stages, facts, findings, good } = result;
   const { bringUp, firstRequest } = decodeDemo(result);
   return {
     device,
@@ -142,6 +149,7 @@ export function demoJson(result: DemoResult): object {
     firstRequest: { trace: firstRequest.map(stepJson) },
     facts: facts.map(({ what, result, good, data = {} }) => ({ what, result, good, ...data })),
     counts: Object.fromEntries(stages.map(({ name, counts }) => [name, counts])),
+    findings,
     good,
   };
 }

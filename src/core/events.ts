@@ -1,4 +1,4 @@
-import type { FunctionAddress } from './bus.ts';
+import { type FunctionAddress, formatFunctionAddress } from './bus.ts';
 import type { Width } from './register-map.ts';
 
 /** One access of software, as it crossed the bus. */
@@ -28,18 +28,66 @@ export interface InterruptEvent {
   readonly source: FunctionAddress | null;
 }
 
+/** Who breaks a clause. */
+export type Party = 'driver' | 'device';
+
+/** Where the function of a finding sits, and what it is. */
+export interface FindingPlace {
+  /** The function's address in its machine; null where it is plugged nowhere. */
+  readonly address: FunctionAddress | null;
+  /** Device type, e.g. `virtio-blk`. */
+  readonly subject: string;
+}
+
+/** The number that a finding is about, and where in which queue it was seen. */
+export interface FindingAbout {
+  /** What `value` is, with its unit: `queue size`, `descriptor index`, `length in bytes`. */
+  readonly what: string;
+  readonly value: number;
+  readonly queue?: number;
+  /** Index of a descriptor in the ring, or in the indirect table where the message says so. */
+  readonly descriptor?: number;
+}
+
 /** Something that breaks a clause of the specification, or leans on what it leaves open. */
-export interface Finding {
+export interface Finding extends FindingPlace {
   readonly kind: 'finding';
   /** Clause id, e.g. `SPL-DESC-05`. */
   readonly clause: string;
   /** Who broke it. */
-  readonly party: 'driver' | 'device';
-  /** Where: function, device type or queue. */
-  readonly subject: string;
+  readonly party: Party;
+  /** Number of the queue, and index of the descriptor in it; null where it is about neither. */
+  readonly queue: number | null;
+  readonly descriptor: number | null;
   /** What was seen, in one line. */
   readonly message: string;
+  /** The number that it is about, and what that is; null where there is none. */
   readonly value: number | null;
+  readonly what: string | null;
+}
+
+/** Makes a finding; the only place that does. */
+export function findingOf(
+  { address, subject }: FindingPlace,
+  party: Party,
+  clause: string,
+  message: string,
+  about: FindingAbout | null = null,
+): Finding {
+  const { what = null, value = null, queue = null, descriptor = null } = about ?? {};
+  return { kind: 'finding', clause, party, address, subject, queue, descriptor, message, value, what };
+}
+
+/** A finding in one line: `00:04.0 virtio-blk, queue 0, descriptor 3: SPL-FRM-03, driver: … (descriptor index 4)`. */
+export function formatFinding(finding: Finding): string {
+  const { address, subject, queue, descriptor, clause, party, message, value, what } = finding;
+  const where = [
+    `${address === null ? 'unplugged' : formatFunctionAddress(address)} ${subject}`,
+    ...(queue === null ? [] : [`queue ${queue}`]),
+    ...(descriptor === null ? [] : [`descriptor ${descriptor}`]),
+  ];
+  const number = value === null ? '' : ` (${what} ${value})`;
+  return `${where.join(', ')}: ${clause}, ${party}: ${message}${number}`;
 }
 
 /**

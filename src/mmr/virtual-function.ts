@@ -99,10 +99,7 @@ export function virtualFunction(type: DeviceTypeName, backend: LegacyBackend, me
   backend.attach({
     setLine: (level) => pci.setInterrupt(level),
     trigger: (vector) => pci.msix?.trigger(vector),
-    report: (clause, message, value) => {
-      if (pci.plugged)
-        pci.slot.report({ kind: 'finding', clause, party: 'device', subject: name, message, value });
-    },
+    report: (clause, message, about) => pci.report('device', clause, message, about),
   });
   pci.onMsixEnable.push(() => backend.setMsix(pci.msixEnabled));
   pci.onBusMaster.push(() => backend.setBusMaster(pci.busMaster));

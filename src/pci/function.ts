@@ -2,8 +2,11 @@ import {
   type AddressSpace,
   type DmaDomain,
   expectSame,
+  type FindingAbout,
   type FunctionAddress,
+  findingOf,
   formatFunctionAddress,
+  type Party,
   type Report,
   type Scheduler,
   type State,
@@ -186,6 +189,13 @@ export class PciFunction implements Stateful {
   get slot(): Slot {
     if (this.#slot === null) throw new SlotError(`${this.name} is not plugged into a machine`);
     return this.#slot;
+  }
+
+  /** Says that somebody breaks a clause, to whoever listens; to nobody while it is plugged nowhere. */
+  report(party: Party, clause: string, message: string, about?: FindingAbout): void {
+    const slot = this.#slot;
+    if (slot !== null)
+      slot.report(findingOf({ address: slot.address, subject: this.name }, party, clause, message, about));
   }
 
   get plugged(): boolean {

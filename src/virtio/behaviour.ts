@@ -1,4 +1,4 @@
-import type { DmaDomain, Report, Scheduler, Stateful } from '../core/index.ts';
+import type { DmaDomain, FindingAbout, FindingPlace, Report, Scheduler, Stateful } from '../core/index.ts';
 import type { ByteOrder, DeviceConfig } from './config.ts';
 import type { VirtioDevice } from './device.ts';
 import type { DeviceTypeName, FeatureDependency } from './layout/index.ts';
@@ -49,7 +49,7 @@ export interface DeviceBehaviour extends Stateful {
 export interface FeatureObjection {
   readonly clause: string;
   readonly message: string;
-  readonly value?: number;
+  readonly about?: FindingAbout;
 }
 
 /** The transport's part: how an event reaches the driver. */
@@ -70,8 +70,7 @@ export const noInterrupts: InterruptPort = {
 };
 
 /** What a device needs of the place it is plugged into. */
-export interface DevicePlace {
-  readonly subject: string;
+export interface DevicePlace extends FindingPlace {
   readonly dma: DmaDomain;
   readonly scheduler: Scheduler;
   readonly report: Report;

@@ -1,7 +1,10 @@
 import {
   type DmaDomain,
   expectSame,
+  type FindingAbout,
+  findingOf,
   immediate,
+  type Party,
   type Scheduler,
   type State,
   type Stateful,
@@ -47,8 +50,8 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
     this.behaviour = behaviour;
     this.options = { guestEndian: 'little', transportFeatures: defaultTransportFeatures, ...options };
     const { transportFeatures, legacy } = this.options;
-    this.features = new FeatureNegotiation(behaviour, transportFeatures, legacy, (clause, message, value) =>
-      this.report('driver', clause, message, value),
+    this.features = new FeatureNegotiation(behaviour, transportFeatures, legacy, (clause, message, about) =>
+      this.report('driver', clause, message, about),
     );
     this.#queues = behaviour.queueSizes.map(
       (size, index) => new QueueService(size, index, this, this.#batch),
@@ -115,8 +118,10 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
     this.#place = null;
   }
 
-  report(party: 'driver' | 'device', clause: string, message: string, value: number | null = null): void {
-    this.#place?.report({ kind: 'finding', clause, party, subject: this.#place.subject, message, value });
+  /** Says that somebody breaks a clause, to whoever listens; to nobody while the device is plugged nowhere. */
+  report(party: Party, clause: string, message: string, about?: FindingAbout): void {
+    const place = this.#place;
+    if (place !== null) place.report(findingOf(place, party, clause, message, about));
   }
 
   /** Bus mastering went on or off. Kicks and completions that came in between are served when it comes back. */
@@ -156,8 +161,7 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   /** BF-FEAT-11: what cannot stand is refused, and said. */
   settleFeatures(): boolean {
     const objection = this.features.objection();
-    if (objection !== null)
-      this.report('driver', objection.clause, objection.message, objection.value ?? null);
+    if (objection !== null) this.report('driver', objection.clause, objection.message, objection.about);
     else if (!this.legacyDriver) this.behaviour.negotiated?.();
     return objection === null;
   }
@@ -182,7 +186,10 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
     const { accepted } = this.features;
     if (word >= accepted.length) return;
     if ((this.status & deviceStatus.featuresOk) !== 0) {
-      this.report('driver', 'INIT-04', 'features were written after FEATURES_OK', value);
+      this.report('driver', 'INIT-04', 'features were written after FEATURES_OK', {
+        what: 'feature bits',
+        value,
+      });
       return;
     }
     accepted[word] = value;
@@ -245,13 +252,18 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   notify(index: number): void {
     const queue = this.#queues[index];
     if (queue === undefined || queue.ring.maxSize === 0) {
-      this.report('driver', 'PCI-KICK-03', 'a kick for a queue that does not exist', index);
+      this.report('driver', 'PCI-KICK-03', 'a kick for a queue that does not exist', {
+        what: 'queue number',
+        value: index,
+        queue: index,
+      });
       return;
     }
+    const about = { what: 'queue number', value: index, queue: index };
     if (this.statusRegister.suspension.stopped)
-      this.report('driver', 'SUSP-04', 'a kick for a device that is suspended', index);
+      this.report('driver', 'SUSP-04', 'a kick for a device that is suspended', about);
     else if (!this.legacyDriver && (this.status & deviceStatus.driverOk) === 0)
-      this.report('driver', 'INIT-08', 'a kick before DRIVER_OK', index);
+      this.report('driver', 'INIT-08', 'a kick before DRIVER_OK', about);
     queue.kick();
   }
 
@@ -295,8 +307,8 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   }
 
   /** An error that only a reset mends (BF-STAT-06, BF-STAT-07). */
-  fail(clause: string, message: string, value: number | null = null): void {
-    this.report('driver', clause, message, value);
+  fail(clause: string, message: string, about?: FindingAbout): void {
+    this.report('driver', clause, message, about);
     this.statusRegister.fail();
   }
 

@@ -1,4 +1,4 @@
-import { type DmaDomain, VirtiolabError } from '../core/index.ts';
+import { type DmaDomain, type FindingAbout, VirtiolabError } from '../core/index.ts';
 import type { DeviceBehaviour, FeatureObjection } from './behaviour.ts';
 import {
   FEATURE_WORDS,
@@ -54,7 +54,10 @@ export class UnmetDependencyError extends VirtiolabError {
   }
 }
 
-type Report = (clause: string, message: string, value: number) => void;
+const bits = (value: number): FindingAbout => ({ what: 'feature bits', value: value >>> 0 });
+const featureBit = (value: number): FindingAbout => ({ what: 'feature bit', value });
+
+type Report = (clause: string, message: string, about?: FindingAbout) => void;
 
 /** The features of one device: what it offers, what its driver accepted, and whether that can stand. */
 export class FeatureNegotiation {
@@ -127,13 +130,13 @@ export class FeatureNegotiation {
     let word = value & this.offeredLegacy;
     const extra = value & ~this.offeredLegacy;
     if ((value >>> feature.unused) % 2 === 1) {
-      this.#report('LEG-RF-06', 'feature bit 30 was acknowledged: taken for a broken driver', value);
+      this.#report('LEG-RF-06', 'feature bit 30 was acknowledged: taken for a broken driver', bits(value));
       word = featureWords(this.#behaviour.brokenDriverFeatures ?? [])[0]! & this.offeredLegacy;
-    } else if (extra !== 0) this.#report('BF-FEAT-01', 'accepted bits that were not offered', extra >>> 0);
+    } else if (extra !== 0) this.#report('BF-FEAT-01', 'accepted bits that were not offered', bits(extra));
     this.accepted.fill(0);
     this.accepted[0] = word;
     const unmet = this.#unmet(this.accepted);
-    if (unmet !== null) this.#report('BF-FEAT-02', unmetMessage(...unmet), unmet[0]);
+    if (unmet !== null) this.#report('BF-FEAT-02', unmetMessage(...unmet), featureBit(unmet[0]));
   }
 
   /** Why what was accepted cannot stand (BF-FEAT-11); null when it can. */
@@ -144,13 +147,14 @@ export class FeatureNegotiation {
       // A legacy word accepted through the legacy window may hold the legacy bits too.
       if ((word === 0 && !version1 ? extra & ~this.offeredLegacy : extra) === 0) continue;
       const message = `accepted bits of word ${word} that were not offered`;
-      return { clause: 'BF-FEAT-01', message, value: extra >>> 0 };
+      return { clause: 'BF-FEAT-01', message, about: bits(extra) };
     }
     // RF-15. A legacy driver knows no bit above 31 (LEG-LAY-10), so whoever takes one has to take VERSION_1 too.
     if (!version1 && (!this.#legacy || this.accepted.some((bits, word) => word > 0 && bits !== 0)))
       return { clause: 'RF-01', message: 'VERSION_1 was not accepted' };
     const unmet = this.#unmet(this.accepted);
-    if (unmet !== null) return { clause: 'BF-FEAT-02', message: unmetMessage(...unmet), value: unmet[0] };
+    if (unmet !== null)
+      return { clause: 'BF-FEAT-02', message: unmetMessage(...unmet), about: featureBit(unmet[0]) };
     if (version1 && this.strayAddresses) return { clause: 'RF-03', message: STRAY_ADDRESSES };
     return this.#behaviour.objection?.() ?? null;
   }

@@ -46,7 +46,10 @@ export class StatusRegister implements Stateful {
       return;
     }
     if ((this.#value & ~value & ~needsReset) !== 0)
-      this.#owner.report('driver', 'BF-STAT-02', 'a status bit was cleared without a reset', value);
+      this.#owner.report('driver', 'BF-STAT-02', 'a status bit was cleared without a reset', {
+        what: 'device status',
+        value,
+      });
     const rose = value & ~this.#value;
     this.#value = value | (this.#broken ? needsReset : 0);
     if ((rose & featuresOk) !== 0 && !this.#owner.settleFeatures()) this.#value &= ~featuresOk;

@@ -1,4 +1,4 @@
-import type { State, Stateful } from '../core/index.ts';
+import type { FindingAbout, State, Stateful } from '../core/index.ts';
 import type { AnyConfig } from './behaviour.ts';
 import { deviceStatus, feature } from './layout/index.ts';
 
@@ -8,7 +8,7 @@ export interface SuspensionOwner {
   /** No chain is being processed, and the driver was told of all that are used. */
   readonly idle: boolean;
   has(bit: number): boolean;
-  report(party: 'driver', clause: string, message: string, value: number): void;
+  report(party: 'driver', clause: string, message: string, about?: FindingAbout): void;
 }
 
 const { suspend, driverOk, needsReset } = deviceStatus;
@@ -63,12 +63,10 @@ export class Suspension implements Stateful {
     if (this.#draining) return value | (status & (suspend | driverOk));
     if ((value & suspend) === 0) return value;
     if (!this.#owner.has(feature.suspend) || (status & driverOk) === 0) {
-      this.#owner.report(
-        'driver',
-        'SUSP-01',
-        'SUSPEND was set on a device that cannot be suspended now',
+      this.#owner.report('driver', 'SUSP-01', 'SUSPEND was set on a device that cannot be suspended now', {
+        what: 'device status',
         value,
-      );
+      });
       return value & ~suspend;
     }
     // SUSP-12: a device that needs a reset says so already.

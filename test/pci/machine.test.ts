@@ -12,7 +12,6 @@ import {
   addScratch,
   at,
   bareFunction,
-  clausesIn,
   configOf,
   interruptsIn,
   SLOT,
@@ -129,15 +128,22 @@ describe('a machine', () => {
     machine.plug(fn, SLOT, domain);
     const events = watch(machine);
     expect([fn.slot.address, fn.slot.dma]).toEqual([SLOT, domain]);
-    fn.slot.report({
-      kind: 'finding',
-      clause: 'PCI-BUS-01',
-      party: 'device',
-      subject: 's',
-      message: 'm',
-      value: null,
-    });
-    expect(clausesIn(events)).toEqual(['PCI-BUS-01']);
+    fn.report('device', 'PCI-BUS-01', 'm', { what: 'a number', value: 3 });
+    expect(events).toEqual([
+      {
+        kind: 'finding',
+        clause: 'PCI-BUS-01',
+        party: 'device',
+        address: SLOT,
+        subject: fn.name,
+        queue: null,
+        descriptor: null,
+        message: 'm',
+        value: 3,
+        what: 'a number',
+      },
+    ]);
+    events.length = 0;
     fn.slot.sendMessage(0x1008, 0, 7);
     fn.slot.sendMessage(0x2000, 0, 7);
     expect([machine.memoryRead(0x1008, 4), machine.memoryRead(0x2000, 4)]).toEqual([7, 0]);

@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
+import { functionAddress } from '../../src/core/index.ts';
 import { deviceStatus } from '../../src/virtio/index.ts';
 import { LegacyGuest, ModernGuest } from './support/guests.ts';
 import { Probe } from './support/probe.ts';
@@ -89,15 +90,20 @@ describe('an error that only a reset mends', () => {
   ])('%s raises NEEDS_RESET', (_, status, interrupts) => {
     const guest = new LegacyGuest(new Probe());
     guest.block.set('deviceStatus', status);
-    guest.device.fail('SPL-DESC-05', 'broken for the test', 1);
+    guest.device.fail('SPL-DESC-05', 'broken for the test', { what: 'a number', value: 1, queue: 0 });
     expect(guest.block.get('deviceStatus')).toBe(status | needsReset);
-    expect(guest.events.filter(({ kind }) => kind === 'finding')).toMatchObject([
+    expect(guest.events.filter(({ kind }) => kind === 'finding')).toEqual([
       {
+        kind: 'finding',
         clause: 'SPL-DESC-05',
         party: 'driver',
+        address: functionAddress(0, 4),
         subject: 'virtio-rng',
+        queue: 0,
+        descriptor: null,
         message: 'broken for the test',
         value: 1,
+        what: 'a number',
       },
     ]);
     expect(guest.interrupts()).toEqual(interrupts);

@@ -1,4 +1,4 @@
-import type { Stateful, Width } from '../../core/index.ts';
+import type { FindingAbout, Stateful, Width } from '../../core/index.ts';
 import { VirtiolabError } from '../../core/index.ts';
 
 /** What a back end tells the function that the guest sees. */
@@ -8,7 +8,7 @@ export interface GuestSide {
   /** An MSI-X vector of the guest's function. */
   trigger(vector: number): void;
   /** The real function breaks a clause. */
-  report(clause: string, message: string, value: number): void;
+  report(clause: string, message: string, about?: FindingAbout): void;
 }
 
 /**

@@ -190,7 +190,10 @@ export class MmrBackend implements LegacyBackend {
   /** Reads status until it is 0; a function that never gets there is reported, and the guest not kept waiting. */
   #awaitReset(): void {
     for (let reads = 0; reads < MAX_RESET_READS; reads++) if (this.#get(deviceStatus) === 0) return;
-    this.#guest?.report('BF-RST-01', 'the function does not finish its reset', MAX_RESET_READS);
+    this.#guest?.report('BF-RST-01', 'the function does not finish its reset', {
+      what: 'reads of status',
+      value: MAX_RESET_READS,
+    });
   }
 
   /** Events change sides: to the guest's vectors, or to ours. What ISR held goes along. */

@@ -27,6 +27,8 @@ export const MAX_FRAME_BYTES = 0x10000 + 128;
 export interface OffloadObjection {
   readonly clause: string;
   readonly message: string;
+  /** What `value` is, with its unit. */
+  readonly what: string;
   readonly value: number;
 }
 
@@ -43,9 +45,10 @@ const wanted: Readonly<
   [networkGsoType.udpL4]: { name: 'UDP', protocol: ipProtocol.udp },
 };
 
-const object = (clause: string, message: string, value: number): OffloadObjection => ({
+const object = (clause: string, message: string, what: string, value: number): OffloadObjection => ({
   clause,
   message,
+  what,
   value,
 });
 
@@ -58,6 +61,7 @@ function checksumObjection(
   return object(
     'NET-TX-11',
     `a checksum at ${checksumStart} + ${checksumOffset} of a frame of ${length} bytes`,
+    'csum_start',
     checksumStart,
   );
 }
@@ -72,7 +76,8 @@ class Job {
 
   /** Looks at a frame, and at its headers where it wants to be segmented. */
   objection(bytes: Uint8Array, offset: number, length: number, offload: Offload): OffloadObjection | null {
-    if (length > MAX_FRAME_BYTES) return object('NET-CFG-22', `a frame of ${length} bytes`, length);
+    if (length > MAX_FRAME_BYTES)
+      return object('NET-CFG-22', `a frame of ${length} bytes`, 'length in bytes', length);
     const needsChecksum = (offload.flags & networkHeaderFlag.needsChecksum) !== 0;
     if (needsChecksum) {
       const objection = checksumObjection(length, offload);
@@ -82,11 +87,16 @@ class Job {
     if (type === networkGsoType.none) return null;
     const want = wanted[type];
     if (want === undefined)
-      return object('NET-TX-07', `segmentation type ${offload.gsoType}`, offload.gsoType);
+      return object(
+        'NET-TX-07',
+        `segmentation type ${offload.gsoType}`,
+        'segmentation type',
+        offload.gsoType,
+      );
     // A fragment's place is counted in units of 8 bytes.
     const smallest = type === networkGsoType.udp ? 8 : 1;
     if (offload.gsoSize < smallest)
-      return object('NET-TX-13', `segments of ${offload.gsoSize} bytes`, offload.gsoSize);
+      return object('NET-TX-13', `segments of ${offload.gsoSize} bytes`, 'gso_size', offload.gsoSize);
     const headers = this.#headers;
     const found = headers.find(bytes, offset, length);
     headers.relativeTo(offset);
@@ -94,12 +104,14 @@ class Job {
       return object(
         'NET-TX-07',
         `segmentation type ${offload.gsoType} of what is not ${want.name}`,
+        'segmentation type',
         offload.gsoType,
       );
     if (needsChecksum && offload.checksumStart !== headers.transport)
       return object(
         'NET-TX-11',
         `a checksum from ${offload.checksumStart} on, but ${want.name} from ${headers.transport} on`,
+        'csum_start',
         offload.checksumStart,
       );
     return null;

@@ -1,4 +1,4 @@
-import { expectSame, type State, VirtiolabError } from '../../core/index.ts';
+import { expectSame, type FindingAbout, type State, VirtiolabError } from '../../core/index.ts';
 import type { DeviceBehaviour, FeatureObjection } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';
@@ -12,7 +12,7 @@ import {
   type OptionalQueueName,
   optionalBalloonQueues,
 } from '../layout/index.ts';
-import type { Chain } from '../queue/chain.ts';
+import { aboutChain, type Chain } from '../queue/chain.ts';
 import { FreePageHints } from './balloon/hints.ts';
 import { BalloonMemory } from './balloon/memory.ts';
 import { PageNumbers } from './balloon/page-numbers.ts';
@@ -191,7 +191,10 @@ export class BalloonDevice implements DeviceBehaviour {
     this.#actualBits = (this.#actualBits | written) >>> 0;
     if (written >>> 24 === 0) return;
     if (this.#actualBits !== ALL_BITS)
-      this.device.report('driver', 'LEG-BAL-05', 'actual was not written whole', this.#actualBits);
+      this.device.report('driver', 'LEG-BAL-05', 'actual was not written whole', {
+        what: 'bits that were written',
+        value: this.#actualBits,
+      });
     this.#actualBits = 0;
     this.#actual = this.config.get('actual');
     this.#tell({ kind: 'actual', pages: this.#actual });
@@ -199,12 +202,10 @@ export class BalloonDevice implements DeviceBehaviour {
 
   #onPoison(): void {
     if ((this.device.status & deviceStatus.driverOk) !== 0)
-      this.device.report(
-        'driver',
-        'BAL-FPH-07',
-        'poison_val was written after DRIVER_OK',
-        this.config.get('poisonValue'),
-      );
+      this.device.report('driver', 'BAL-FPH-07', 'poison_val was written after DRIVER_OK', {
+        what: 'poison_val',
+        value: this.config.get('poisonValue'),
+      });
   }
 
   /** BAL-FEAT-04; a legacy driver is served in any case (LEG-BAL-01). */
@@ -220,7 +221,7 @@ export class BalloonDevice implements DeviceBehaviour {
     if (name === 'statistics' && this.#statistics.takeBack(chain)) return;
     const optional = optionalBalloonQueues.find(([each]) => each === name);
     if (optional !== undefined && !this.device.has(optional[1])) {
-      this.#report(optional[0], 'a buffer in a queue whose feature was not accepted', chain.queue);
+      this.#report(optional[0], 'a buffer in a queue whose feature was not accepted', aboutChain(chain));
       this.device.complete(chain, 0);
     } else if (name === 'statistics') this.#statistics.take(chain);
     else this.device.complete(chain, this.#serve(name, chain));
@@ -245,8 +246,8 @@ export class BalloonDevice implements DeviceBehaviour {
     return 0;
   }
 
-  #report(queue: OptionalQueueName, message: string, value: number): void {
-    this.device.report('driver', queueClause[queue], message, value);
+  #report(queue: OptionalQueueName, message: string, about: FindingAbout): void {
+    this.device.report('driver', queueClause[queue], message, about);
   }
 
   #onHints(chain: Chain): number {
@@ -266,7 +267,11 @@ export class BalloonDevice implements DeviceBehaviour {
 
   #onReport(chain: Chain): number {
     if (chain.readableBytes > 0)
-      this.#report('reporting', 'readable bytes in a report of free pages', chain.readableBytes);
+      this.#report(
+        'reporting',
+        'readable bytes in a report of free pages',
+        aboutChain(chain, 'length in bytes', chain.readableBytes),
+      );
     // BAL-FPH-10: with PAGE_POISON a page becomes that, or stays as it is.
     const value = this.poison ?? 0;
     let pages = 0;

@@ -14,7 +14,7 @@ import {
   feature,
   SECTOR_BYTES,
 } from '../layout/index.ts';
-import type { Chain } from '../queue/chain.ts';
+import { aboutChain, type Chain } from '../queue/chain.ts';
 import type { Storage } from '../storage.ts';
 import { BarrierOrder } from './block/barriers.ts';
 import { type BlockOptions, blockConfigOf, blockFeatures, setCapacity } from './block/config.ts';
@@ -154,17 +154,17 @@ export class BlockDevice implements DeviceBehaviour {
           'driver',
           'LEG-BLK-15',
           'framing that wants ANY_LAYOUT, which was not accepted',
-          chain.head,
+          aboutChain(chain),
         );
     if (this.#exceedsLimits(chain))
       device.report(
         'driver',
         'BLK-OP-09',
         'more or longer buffers of data than the device takes',
-        chain.head,
+        aboutChain(chain),
       );
     if (chain.queue > 0 && !device.has(blockFeature.multiQueue))
-      device.report('driver', 'BF-FEAT-03', 'a request of a queue that only MQ gives', chain.queue);
+      device.report('driver', 'BF-FEAT-03', 'a request of a queue that only MQ gives', aboutChain(chain));
   }
 
   /** Whether SEG_MAX or SIZE_MAX are disregarded. Two buffers may be header and status. */
@@ -189,6 +189,8 @@ export class BlockDevice implements DeviceBehaviour {
       return this.#refuse(
         'LEG-BLK-15',
         `a header of ${chain.readableBytes} bytes, or out of reach`,
+        chain,
+        'length in bytes',
         chain.readableBytes,
       );
     const at = chain.headerAt;
@@ -204,11 +206,11 @@ export class BlockDevice implements DeviceBehaviour {
     const word0 = view.getUint32(at + blockRequest.sectorLow.offset, little);
     const word1 = view.getUint32(at + blockRequest.sectorHigh.offset, little);
     const sector = little ? word1 * FOUR_GIB + word0 : word0 * FOUR_GIB + word1;
-    if (type === blockRequestType.in) return this.#range(request, sector, chain.writableBytes - 1);
+    if (type === blockRequestType.in) return this.#range(request, chain, sector, chain.writableBytes - 1);
     if (type === blockRequestType.out) {
-      const refused = this.#range(request, sector, chain.readableBytes - BLOCK_REQUEST_BYTES);
+      const refused = this.#range(request, chain, sector, chain.readableBytes - BLOCK_REQUEST_BYTES);
       if (refused !== null || !this.storage.readOnly) return refused;
-      return this.#refuse('BLK-OP-16', 'a write to a read-only device', sector);
+      return this.#refuse('BLK-OP-16', 'a write to a read-only device', chain, 'sector', sector);
     }
     if (type === blockRequestType.flush) return this.#checkFlush(chain, sector);
     if (type === blockRequestType.getId) return this.#checkId(chain);
@@ -216,13 +218,21 @@ export class BlockDevice implements DeviceBehaviour {
   }
 
   /** Checks place and length of a data transfer. */
-  #range(request: BlockRequest, sector: number, length: number): number | null {
+  #range(request: BlockRequest, chain: Chain, sector: number, length: number): number | null {
     if (length < 0 || length % SECTOR_BYTES !== 0)
-      return this.#refuse('BLK-OP-06', `${length} bytes of data, not a multiple of ${SECTOR_BYTES}`, length);
+      return this.#refuse(
+        'BLK-OP-06',
+        `${length} bytes of data, not a multiple of ${SECTOR_BYTES}`,
+        chain,
+        'length in bytes',
+        length,
+      );
     if (sector * SECTOR_BYTES + length > this.reachBytes)
       return this.#refuse(
         'BLK-OP-03',
         `sector ${sector} and ${length} bytes lie beyond the capacity`,
+        chain,
+        'sector',
         sector,
       );
     request.offset = sector * SECTOR_BYTES;
@@ -232,8 +242,15 @@ export class BlockDevice implements DeviceBehaviour {
 
   #checkFlush(chain: Chain, sector: number): null {
     const data = chain.readableBytes - BLOCK_REQUEST_BYTES + Math.max(0, chain.writableBytes - 1);
-    if (sector !== 0) this.device.report('driver', 'BLK-OP-05', 'a flush with a sector', sector);
-    if (data !== 0) this.device.report('driver', 'BLK-OP-05', 'a flush with data', data);
+    if (sector !== 0)
+      this.device.report('driver', 'BLK-OP-05', 'a flush with a sector', aboutChain(chain, 'sector', sector));
+    if (data !== 0)
+      this.device.report(
+        'driver',
+        'BLK-OP-05',
+        'a flush with data',
+        aboutChain(chain, 'length in bytes', data),
+      );
     return null;
   }
 
@@ -241,7 +258,13 @@ export class BlockDevice implements DeviceBehaviour {
   #checkId(chain: Chain): number | null {
     const bytes = chain.writableBytes - 1;
     if (bytes === BLOCK_ID_BYTES) return null;
-    const refused = this.#refuse('BLK-OP-08', `an id buffer of ${bytes} bytes`, bytes);
+    const refused = this.#refuse(
+      'BLK-OP-08',
+      `an id buffer of ${bytes} bytes`,
+      chain,
+      'length in bytes',
+      bytes,
+    );
     return bytes < BLOCK_ID_BYTES ? refused : null;
   }
 
@@ -250,19 +273,24 @@ export class BlockDevice implements DeviceBehaviour {
     const command = segmentCommands[request.type];
     if (command === undefined || !this.features.includes(command.feature)) return blockStatus.unsupported;
     if (!this.device.has(command.feature)) {
-      this.device.report('driver', 'BF-FEAT-03', 'a request whose feature was not accepted', request.type);
+      this.device.report(
+        'driver',
+        'BF-FEAT-03',
+        'a request whose feature was not accepted',
+        aboutChain(chain, 'request type', request.type),
+      );
       return blockStatus.unsupported;
     }
     const capacity = this.reachBytes / SECTOR_BYTES;
     const fault = request.segments.read(chain, command, this.config, capacity);
     request.command = command;
     if (fault === null) return null;
-    this.device.report('driver', fault.clause, fault.message, fault.value);
+    this.device.report('driver', fault.clause, fault.message, aboutChain(chain, fault.what, fault.value));
     return fault.status;
   }
 
-  #refuse(clause: string, message: string, value: number): number {
-    this.device.report('driver', clause, message, value);
+  #refuse(clause: string, message: string, chain: Chain, what: string, value: number): number {
+    this.device.report('driver', clause, message, aboutChain(chain, what, value));
     return blockStatus.ioError;
   }
 
@@ -283,7 +311,7 @@ export class BlockDevice implements DeviceBehaviour {
   #handBack(chain: Chain, request: BlockRequest, status: number): void {
     const last = chain.writableBytes - 1;
     if (!chain.writeLast(status)) {
-      this.device.report('driver', 'LEG-BLK-15', 'no status byte that can be written', chain.head);
+      this.device.report('driver', 'LEG-BLK-15', 'no status byte that can be written', aboutChain(chain));
       this.device.complete(chain, 0);
       return;
     }

@@ -11,7 +11,7 @@ import {
   consoleQueue,
   consoleQueueCount,
 } from '../layout/index.ts';
-import type { Chain } from '../queue/chain.ts';
+import { aboutChain, type Chain } from '../queue/chain.ts';
 import { ConsoleControl, MAX_PORT_NAME_BYTES } from './console/control.ts';
 import { ConsoleLine, type LineOwner, PluggedPort } from './console/line.ts';
 
@@ -185,7 +185,12 @@ export class ConsoleDevice implements DeviceBehaviour, LineOwner {
     const number = consolePortOf(queue);
     // Served all the same: what a chain in flight is must not change with the features that a driver writes meanwhile.
     if (number !== 0 && !this.device.has(consoleFeature.multiport))
-      this.device.report('driver', 'CON-08', 'a queue that wants MULTIPORT, which was not accepted', queue);
+      this.device.report(
+        'driver',
+        'CON-08',
+        'a queue that wants MULTIPORT, which was not accepted',
+        aboutChain(chain),
+      );
     if (queue === consoleQueue.controlReceive) this.#control.addBuffer(chain);
     else if (queue === consoleQueue.controlTransmit) this.#control.receive(chain);
     else if (queue % 2 === 0) this.#lines[number]!.addReceive(chain);

@@ -2,7 +2,7 @@ import { expectSame, type State, ViewCache } from '../../core/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';
-import type { Chain } from '../queue/chain.ts';
+import { aboutChain, type Chain } from '../queue/chain.ts';
 
 /** Where random bytes come from. */
 export interface EntropySource {
@@ -81,7 +81,12 @@ export class EntropyDevice implements DeviceBehaviour {
   handle(chain: Chain): void {
     const device = this.#device;
     if (chain.readableBytes > 0)
-      device.report('driver', 'RNG-01', 'a buffer that the device cannot write', chain.readableBytes);
+      device.report(
+        'driver',
+        'RNG-01',
+        'a buffer that the device cannot write',
+        aboutChain(chain, 'length in bytes', chain.readableBytes),
+      );
     const length = Math.min(chain.writableBytes, MAX_BYTES);
     const bytes = this.#buffer.view(0, length);
     this.#source.fill(bytes);

@@ -19,7 +19,7 @@ import {
   networkStatus,
   switchableOffloads,
 } from '../layout/index.ts';
-import type { Chain } from '../queue/chain.ts';
+import { aboutChain, type Chain } from '../queue/chain.ts';
 import { NetworkControl, type NetworkControlTarget } from './network/control.ts';
 import { ReceiveFilter } from './network/filter.ts';
 import { type NetworkOptions, networkShape, newStatistics, setField } from './network/options.ts';
@@ -148,7 +148,7 @@ export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkContr
     const pair = queue >> 1;
     if (queue === networkQueue.control(pairs)) this.#control.handle(chain);
     else if (pair >= pairs) {
-      this.device.report('driver', 'NET-CVQ-21', 'a queue that is none without MQ', queue);
+      this.device.report('driver', 'NET-CVQ-21', 'a queue that is none without MQ', aboutChain(chain));
       this.device.complete(chain, 0);
     } else if (queue === networkQueue.receive(pair)) this.#receiver.add(pair, chain);
     else this.#transmit(chain);
@@ -193,7 +193,7 @@ export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkContr
     const pair = chain.queue >> 1;
     // NET-CVQ-22 is not judged: what was sent before the number went down may come after it.
     if (pair >= this.#mostPairs)
-      device.report('driver', 'NET-CVQ-21', 'a frame on a queue that was never enabled', chain.queue);
+      device.report('driver', 'NET-CVQ-21', 'a frame on a queue that was never enabled', aboutChain(chain));
     const length = reader.read(chain, device.has(bit.mtu) ? this.#mtu : null);
     device.complete(chain, 0);
     if (length < 0) statistics.transmitRefused++;

@@ -1,4 +1,4 @@
-import { expectSame, type State, type Task, VirtiolabError } from '../../core/index.ts';
+import { expectSame, type FindingAbout, type State, type Task, VirtiolabError } from '../../core/index.ts';
 import { type P9Server, P9ServerError } from '../backends/p9-link.ts';
 import { P9Session } from '../backends/p9-session.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
@@ -17,7 +17,7 @@ import {
   p9Type,
   p9Version,
 } from '../layout/index.ts';
-import type { Chain } from '../queue/chain.ts';
+import { aboutChain, type Chain } from '../queue/chain.ts';
 import { errorReply } from './p9/errors.ts';
 
 export interface P9Options {
@@ -129,7 +129,10 @@ export class P9Device implements DeviceBehaviour {
   handle(chain: Chain): void {
     const header = chain.header(p9Header.bytes);
     if (header === null) {
-      this.#report(`a message of ${chain.readableBytes} bytes, or out of reach`, chain.readableBytes);
+      this.#report(
+        `a message of ${chain.readableBytes} bytes, or out of reach`,
+        aboutChain(chain, 'length in bytes', chain.readableBytes),
+      );
       this.#device.complete(chain, 0);
       return;
     }
@@ -144,27 +147,38 @@ export class P9Device implements DeviceBehaviour {
     else this.#answerError(request, error);
   }
 
-  #report(message: string, value: number): void {
-    this.#device.report('driver', 'P9-01', message, value);
+  #report(message: string, about: FindingAbout): void {
+    this.#device.report('driver', 'P9-01', message, about);
   }
 
   /** Takes the message into the buffer. @returns the error with which it is refused, or null. */
   #refusal({ chain, type, tag }: P9Request, size: number): number | null {
     const { readableBytes } = chain!;
-    const refuse = (message: string, value: number, error: number = p9Error.invalid) => {
-      this.#report(message, value);
+    const refuse = (message: string, what: string, value: number, error: number = p9Error.invalid) => {
+      this.#report(message, aboutChain(chain!, what, value));
       return error;
     };
     if (size < p9Header.bytes || size > readableBytes)
-      return refuse(`a message of ${size} bytes in ${readableBytes}`, size);
+      return refuse(`a message of ${size} bytes in ${readableBytes}`, 'length in bytes', size);
     if (size > this.#maxBytes)
-      return refuse(`a message of ${size} bytes; ${this.#maxBytes} were agreed on`, size, p9Error.tooLong);
-    if (size < readableBytes) this.#report(`${readableBytes - size} bytes behind a message`, readableBytes);
-    if (!isRequest(type)) return refuse(`a message of type ${type}, which is a reply's`, type);
-    if (this.#inFlight.has(tag)) return refuse('a tag that is in use', tag);
-    if (!chain!.read(0, this.#message, 0, size)) return refuse('a message out of reach', chain!.head);
+      return refuse(
+        `a message of ${size} bytes; ${this.#maxBytes} were agreed on`,
+        'length in bytes',
+        size,
+        p9Error.tooLong,
+      );
+    if (size < readableBytes)
+      this.#report(
+        `${readableBytes - size} bytes behind a message`,
+        aboutChain(chain!, 'length in bytes', readableBytes),
+      );
+    if (!isRequest(type))
+      return refuse(`a message of type ${type}, which is a reply's`, 'message type', type);
+    if (this.#inFlight.has(tag)) return refuse('a tag that is in use', 'tag', tag);
+    if (!chain!.read(0, this.#message, 0, size))
+      return refuse('a message out of reach', 'descriptor index', chain!.first);
     if (type === p9Messages.Tflush.type && size < p9Header.bytes + 2)
-      return refuse('a flush of nothing', size);
+      return refuse('a flush of nothing', 'length in bytes', size);
     return null;
   }
 
@@ -266,12 +280,15 @@ export class P9Device implements DeviceBehaviour {
     const room = chain.writableBytes;
     let bytes = reply;
     if (bytes.length > room) {
-      this.#report(`a reply of ${bytes.length} bytes, and room for ${room}`, room);
+      this.#report(
+        `a reply of ${bytes.length} bytes, and room for ${room}`,
+        aboutChain(chain, 'length in bytes', room),
+      );
       bytes = errorReply(this.#version, tag, p9Error.tooLong);
     }
     const fits = bytes.length <= room;
     const written = fits && chain.write(0, bytes, 0, bytes.length);
-    if (fits && !written) this.#report('room for a reply that is out of reach', chain.head);
+    if (fits && !written) this.#report('room for a reply that is out of reach', aboutChain(chain));
     this.#device.complete(chain, written ? bytes.length : 0);
   }
 

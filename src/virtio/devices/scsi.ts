@@ -18,7 +18,7 @@ import {
   scsiSense,
   transportReset,
 } from '../layout/index.ts';
-import type { Chain } from '../queue/chain.ts';
+import { aboutChain, type Chain } from '../queue/chain.ts';
 import { EVERY_TARGET, lunOf, NOWHERE, targetOf, unitKey } from './scsi/address.ts';
 import { AttachedUnit } from './scsi/addressee.ts';
 import { type CommandHost, ScsiCommand } from './scsi/command.ts';
@@ -191,27 +191,27 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
         'driver',
         'LEG-SCSI-06',
         'a request too short for its headers, or out of reach',
-        chain.head,
+        aboutChain(chain),
       );
       command.refused = scsiResponse.failure;
     } else if (command.dataInBytes > 0 && command.dataOutBytes > 0 && !this.device.has(scsiFeature.inOut)) {
-      this.device.report('driver', 'SCSI-OP-04', 'data in both directions without INOUT', chain.head);
+      this.device.report('driver', 'SCSI-OP-04', 'data in both directions without INOUT', aboutChain(chain));
       command.refused = scsiResponse.failure;
     }
     command.begun = this.#resumed.size > 0 && this.#resumed.delete(chainName(chain));
     command.addressee = this.#units.addressee(command.address);
     this.tasks.add(command);
-    if (command.addressee instanceof AttachedUnit) this.#count(command.addressee);
+    if (command.addressee instanceof AttachedUnit) this.#count(command.addressee, chain);
     command.submit();
   }
 
-  #count(attached: AttachedUnit): void {
+  #count(attached: AttachedUnit, chain: Chain): void {
     if (++attached.inFlight <= COMMANDS_PER_LUN) return;
     this.device.report(
       'driver',
       'SCSI-CFG-05',
       `more than ${COMMANDS_PER_LUN} commands for one unit`,
-      attached.inFlight,
+      aboutChain(chain, 'commands in flight', attached.inFlight),
     );
   }
 
@@ -229,7 +229,7 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
       'driver',
       'LEG-SCSI-06',
       'framing that wants ANY_LAYOUT, which was not accepted',
-      chain.head,
+      aboutChain(chain),
     );
   }
 

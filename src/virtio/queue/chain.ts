@@ -1,9 +1,16 @@
-import { type DmaDomain, FOUR_GIB, type ViewCache } from '../../core/index.ts';
+import { type DmaDomain, type FindingAbout, FOUR_GIB, type ViewCache } from '../../core/index.ts';
 
 const FIRST_CAPACITY = 8;
 
 /** {@link Chain.written} of a chain that is not completed. */
 export const NOT_DONE = -1;
+
+/** What a finding about a chain as a whole, or about a number of its, says of where it was seen. */
+export const aboutChain = (
+  { queue, first }: Chain,
+  what = 'descriptor index',
+  value = first,
+): FindingAbout => ({ what, value, queue, descriptor: first });
 
 /** A chain in flight as plain data: used elements may have taken the place of its descriptors. */
 export type SavedChain = ReturnType<Chain['save']>;
@@ -13,8 +20,10 @@ export type SavedChain = ReturnType<Chain['save']>;
  * into descriptors does not show (SPL-FRM-01). A chain dies with its queue's reset: it then copies nothing any more.
  */
 export class Chain {
-  /** Index of the first descriptor: the chain's name towards the driver. */
+  /** The chain's name towards the driver: index of its first descriptor, or a packed buffer's id. */
   head = 0;
+  /** Index in the ring of its first descriptor: in a packed ring the name is another. */
+  first = 0;
   /** Descriptors, and how many of them are readable; those come first. */
   count = 0;
   readableCount = 0;
@@ -40,8 +49,9 @@ export class Chain {
   #scratch = new DataView(new ArrayBuffer(0));
 
   /** Starts anew, for the ring that fills it. */
-  begin(head: number, dma: DmaDomain): void {
+  begin(head: number, first: number, dma: DmaDomain): void {
     this.head = head;
+    this.first = first;
     this.count = 0;
     this.readableCount = 0;
     this.live = true;
@@ -49,14 +59,14 @@ export class Chain {
   }
 
   save() {
-    const { head, span, written, readableCount, count } = this;
+    const { head, first, span, written, readableCount, count } = this;
     const cut = (words: Uint32Array) => [...words.subarray(0, count)];
     const [lows, highs, lengths] = [cut(this.lows), cut(this.highs), cut(this.lengths)];
-    return { head, span, written, readableCount, lows, highs, lengths };
+    return { head, first, span, written, readableCount, lows, highs, lengths };
   }
 
   load(saved: SavedChain, dma: DmaDomain): void {
-    this.begin(saved.head, dma);
+    this.begin(saved.head, saved.first, dma);
     this.span = saved.span;
     this.written = saved.written;
     this.readableCount = saved.readableCount;

@@ -17,13 +17,13 @@ import {
   packedRingBytes,
 } from '../layout/index.ts';
 import type { Chain } from './chain.ts';
+import { inTable, packedFault, type RingFault } from './faults.ts';
 import {
   MAX_INDIRECT,
   PLAIN_MODE,
   type Pop,
   pop,
   QueueAddresses,
-  type RingFault,
   type RingMode,
   type Virtqueue,
 } from './virtqueue.ts';
@@ -123,7 +123,7 @@ export class PackedQueue implements Virtqueue {
     this.#driver = dma.find(driver, PACKED_EVENT_BYTES, false);
     this.#device = dma.find(device, PACKED_EVENT_BYTES, true);
     if (this.#ring === null || this.#driver === null || this.#device === null) {
-      this.#fail('PKD-LAY-03', 'a part of the ring lies outside the memory that the function reaches', ring);
+      this.fault = packedFault.outside(ring);
       return false;
     }
     // Whole 32-bit numbers from here on, see SplitQueue.
@@ -159,7 +159,7 @@ export class PackedQueue implements Virtqueue {
       tail = view.getInt32(at + ID, true);
       if (((tail ^ wanted) & AVAILABLE_AND_USED) !== 0) return count === 0 ? EMPTY : this.#torn(count, slot);
       if (count === room) return this.#stopped(count, chain);
-      if ((tail & INDIRECT) !== 0) return this.#enter(at, tail, count, chain);
+      if ((tail & INDIRECT) !== 0) return this.#enter(slot, tail, count, chain);
       const length = view.getInt32(at + LENGTH, true);
       bits |= length;
       lengths[count] = length;
@@ -183,6 +183,12 @@ export class PackedQueue implements Virtqueue {
     return this.size - (inFlight < 0 ? inFlight + 2 * this.size : inFlight);
   }
 
+  /** Index of the next descriptor to take. */
+  get #slot(): number {
+    const place = this.#nextAvailable;
+    return place < this.size ? place : place - this.size;
+  }
+
   /** The place `span` descriptors further on. */
   #after(place: number, span: number): number {
     const next = place + span;
@@ -190,7 +196,7 @@ export class PackedQueue implements Virtqueue {
   }
 
   #take(chain: Chain, id: number, span: number, count: number, readable: number): void {
-    chain.begin(id, this.#dma!);
+    chain.begin(id, this.#slot, this.#dma!);
     chain.span = span;
     chain.count = count;
     chain.readableCount = readable;
@@ -198,21 +204,20 @@ export class PackedQueue implements Virtqueue {
   }
 
   /** A list that is one descriptor with a table of its own: WRITE in it is ignored, and all else in the table (PKD-IND-05). */
-  #enter(at: number, tail: number, before: number, chain: Chain): Pop {
+  #enter(slot: number, tail: number, before: number, chain: Chain): Pop {
     const { view } = this.#ring!;
+    const at = this.#ringAt + BYTES * slot;
     const flags = tail >>> HALF;
     const length = view.getUint32(at + LENGTH, true);
     const address =
       view.getUint32(at + ADDRESS_HIGH, true) * FOUR_GIB + view.getUint32(at + ADDRESS_LOW, true);
-    if (!this.#mode.indirect)
-      return this.#fail('PKD-IND-01', 'indirect descriptor without the feature', flags);
-    if (before > 0 || (tail & NEXT) !== 0)
-      return this.#fail('PKD-IND-04', 'an indirect descriptor in a list of several', flags);
+    if (!this.#mode.indirect) return this.#fail(packedFault.indirectRefused(slot, flags));
+    if (before > 0 || (tail & NEXT) !== 0) return this.#fail(packedFault.indirectInList(slot, flags));
     const entries = length / BYTES;
     if (length === 0 || !Number.isInteger(entries) || entries > MAX_INDIRECT)
-      return this.#fail('PKD-IND-03', `indirect table of ${length} bytes`, length);
+      return this.#fail(packedFault.tableSize(slot, length));
     const region = this.#dma!.find(address, length, false);
-    if (region === null) return this.#fail('PKD-IND-03', 'indirect table outside reachable memory', address);
+    if (region === null) return this.#fail(packedFault.tableOutside(slot, address));
     while (chain.lengths.length < entries) chain.grow();
     const readable = this.#readTable(region.view, (address - region.base) >>> 0, entries, chain);
     if (readable < 0) return FAULT;
@@ -230,7 +235,7 @@ export class PackedQueue implements Virtqueue {
       lows[i] = view.getUint32(at + ADDRESS_LOW, true);
       highs[i] = view.getUint32(at + ADDRESS_HIGH, true);
       if ((view.getInt32(at + ID, true) & WRITE) === 0 && readable++ !== i) {
-        this.#misordered(i);
+        this.fault = inTable(packedFault.misordered(i));
         return -1;
       }
     }
@@ -239,8 +244,8 @@ export class PackedQueue implements Virtqueue {
 
   // What a guest gets wrong, out of the way of the hot path.
 
-  #fail(clause: string, message: string, value: number): Pop {
-    this.fault = { clause, message, value };
+  #fail(fault: RingFault): Pop {
+    this.fault = fault;
     return FAULT;
   }
 
@@ -252,27 +257,29 @@ export class PackedQueue implements Virtqueue {
   }
 
   #crowded(count: number): Pop {
-    if (count === 0)
-      return this.#fail('PKD-DESC-05', 'a descriptor was made available again before it was used', count);
-    return count === this.size
-      ? this.#fail('PKD-SG-02', `a list of more than the ${count} descriptors of the queue`, count)
-      : this.#fail('PKD-SG-05', `a list of more than the ${count} descriptors that are free`, count);
+    const slot = this.#slot;
+    if (count === 0) return this.#fail(packedFault.unused(slot));
+    return this.#fail(
+      count === this.size
+        ? packedFault.longerThanQueue(slot, count)
+        : packedFault.longerThanFree(slot, count),
+    );
   }
 
   /** The rest of a list is available when its first descriptor is (PKD-SG-06). */
   #torn(count: number, slot: number): Pop {
     if (count === this.#room) return this.#crowded(count);
-    return this.#fail('PKD-LAY-01', 'a list goes on with a descriptor that is not available', slot);
+    return this.#fail(packedFault.torn(slot));
   }
 
   #misordered(index: number): Pop {
-    return this.#fail('PKD-SG-03', 'a readable descriptor after a writable one', index);
+    return this.#fail(packedFault.misordered(index));
   }
 
   /** The device's own bound (PKD-SG-08): a used descriptor has 32 bits for the bytes that were written. */
   #fits(chain: Chain): boolean {
     if (chain.readableBytes + chain.writableBytes <= FOUR_GIB) return true;
-    this.#fail('PKD-SG-01', 'a list of more than 2^32 bytes', chain.head);
+    this.#fail(packedFault.tooManyBytes(chain.first));
     return false;
   }
 

@@ -1,13 +1,14 @@
 import {
   type DmaDomain,
   expectSame,
+  type FindingAbout,
   immediate,
   type Scheduler,
   type State,
   type Stateful,
   Work,
 } from '../../core/index.ts';
-import { Chain, NOT_DONE, type SavedChain } from './chain.ts';
+import { aboutChain, Chain, NOT_DONE, type SavedChain } from './chain.ts';
 import { PackedQueue } from './packed.ts';
 import { SplitQueue } from './split.ts';
 import { pop, type RingMode, type Virtqueue } from './virtqueue.ts';
@@ -19,7 +20,7 @@ export interface QueueOwner {
   readonly dmaEnabled: boolean;
   handle(chain: Chain): void;
   interrupt(index: number): void;
-  fail(clause: string, message: string, value: number): void;
+  fail(clause: string, message: string, about?: FindingAbout): void;
 }
 
 /** Collects what several queues complete, so that each publishes and interrupts once. */
@@ -193,7 +194,11 @@ export class QueueService implements Stateful {
       if (popped === pop.chain) {
         if (this.#inFlight < ring.size) this.#handle(chain);
         else
-          this.#owner.fail('SPL-AVL-01', 'more chains in flight than the queue has descriptors', chain.head);
+          this.#owner.fail(
+            'SPL-AVL-01',
+            'more chains in flight than the queue has descriptors',
+            aboutChain(chain),
+          );
         continue;
       }
       this.#free.push(chain);
@@ -252,8 +257,8 @@ export class QueueService implements Stateful {
   }
 
   #failRing(): void {
-    const { clause, message, value } = this.#ring.fault!;
-    this.#owner.fail(clause, `queue ${this.index}: ${message}`, value);
+    const { clause, message, about } = this.#ring.fault!;
+    this.#owner.fail(clause, message, { ...about, queue: this.index });
   }
 
   /** Hands a chain back; `length` bytes were written, from its first writable byte on (SPL-USED-02). */

@@ -16,13 +16,13 @@ import {
   usedRingBytes,
 } from '../layout/index.ts';
 import type { Chain } from './chain.ts';
+import { inTable, type RingFault, splitFault } from './faults.ts';
 import {
   MAX_INDIRECT,
   PLAIN_MODE,
   type Pop,
   pop,
   QueueAddresses,
-  type RingFault,
   type RingMode,
   type Virtqueue,
 } from './virtqueue.ts';
@@ -125,7 +125,7 @@ export class SplitQueue implements Virtqueue {
     this.#available = dma.find(driver, availableRingBytes(this.size), false);
     this.#used = dma.find(device, usedRingBytes(this.size), true);
     if (this.#table === null || this.#available === null || this.#used === null) {
-      this.#fail('SPL-LAY-01', 'a ring lies outside the memory that the function reaches', table);
+      this.fault = splitFault.outside(table);
       return false;
     }
     // Whole 32-bit numbers from here on: as doubles, what address arithmetic leaves, they cost a conversion an access.
@@ -140,8 +140,8 @@ export class SplitQueue implements Virtqueue {
     this.#generation = 0;
   }
 
-  #fail(clause: string, message: string, value: number): Pop {
-    this.fault = { clause, message, value };
+  #fail(fault: RingFault): Pop {
+    this.fault = fault;
     return FAULT;
   }
 
@@ -157,7 +157,7 @@ export class SplitQueue implements Virtqueue {
     const slot = this.#nextAvailable & (this.size - 1);
     const head = view.getUint16(this.#availableAt + AVAILABLE_HEADS + HEAD_BYTES * slot, little);
     this.#nextAvailable = (this.#nextAvailable + 1) & 0xffff;
-    chain.begin(head, this.#dma!);
+    chain.begin(head, head, this.#dma!);
     if (little && this.#collectDirect(this.#table!.view, head, chain)) return CHAIN;
     return this.#collectAny(head, chain);
   }
@@ -203,7 +203,7 @@ export class SplitQueue implements Virtqueue {
   #collectAny(head: number, chain: Chain): Pop {
     const { view } = this.#table!;
     let end = this.#collectAll(view, this.#tableAt, this.size, head, chain);
-    if (end >= 0) end = this.#enter(view, this.#tableAt + ENTRY_BYTES * end, chain);
+    if (end >= 0) end = this.#enter(view, end, chain);
     return end === CHAIN_ENDS ? CHAIN : FAULT;
   }
 
@@ -216,25 +216,25 @@ export class SplitQueue implements Virtqueue {
     }
   }
 
-  /** Goes through the indirect table that the descriptor at `at` points at. */
-  #enter(view: DataView, at: number, chain: Chain): number {
+  /** Goes through the indirect table that descriptor `index` points at. */
+  #enter(view: DataView, index: number, chain: Chain): number {
+    const at = this.#tableAt + ENTRY_BYTES * index;
     const little = this.#mode.littleEndian;
     const flags = view.getUint16(at + FLAGS, little);
     const length = view.getUint32(at + LENGTH, little);
     const word0 = view.getUint32(at + ADDRESS_LOW, little);
     const word1 = view.getUint32(at + ADDRESS_HIGH, little);
     const address = little ? word1 * HIGH_HALF + word0 : word0 * HIGH_HALF + word1;
-    if (!this.#mode.indirect)
-      return this.#broken('SPL-IND-01', 'indirect descriptor without the feature', flags);
-    if ((flags & NEXT) !== 0) return this.#broken('SPL-IND-04', 'both indirect and next are set', flags);
+    if (!this.#mode.indirect) return this.#broken(splitFault.indirectRefused(index, flags));
+    if ((flags & NEXT) !== 0) return this.#broken(splitFault.indirectAndNext(index, flags));
     const entries = length / DESCRIPTOR_BYTES;
     if (length === 0 || !Number.isInteger(entries) || entries > MAX_INDIRECT)
-      return this.#broken('SPL-IND-03', `indirect table of ${length} bytes`, length);
+      return this.#broken(splitFault.tableSize(index, length));
     const region = this.#dma!.find(address, length, false);
-    if (region === null)
-      return this.#broken('SPL-IND-03', 'indirect table outside reachable memory', address);
+    if (region === null) return this.#broken(splitFault.tableOutside(index, address));
     const end = this.#collectAll(region.view, (address - region.base) >>> 0, entries, 0, chain);
-    if (end >= 0) return this.#broken('SPL-IND-02', 'indirect descriptor inside an indirect table', end);
+    if (end >= 0) return this.#broken(splitFault.nested(end));
+    if (end === CHAIN_BROKEN) this.fault = inTable(this.fault!);
     return end;
   }
 
@@ -281,29 +281,30 @@ export class SplitQueue implements Virtqueue {
   // What a guest gets wrong, out of the way of the hot path: the compiler inlines short methods only.
 
   #tooFarAhead(index: number): Pop {
-    return this.#fail('SPL-AVL-01', `available index ${index} is more than ${this.size} ahead`, index);
+    return this.#fail(splitFault.tooFarAhead(index, this.size));
   }
 
   /** Why a walk stopped in the middle of a chain: no room in the chain's arrays, or no such descriptor, or a loop. */
   #stopped(index: number, entries: number, steps: number): number {
     if (index < entries && steps < entries) return CHAIN_FULL;
-    const what = index < entries ? 'a chain has a loop' : `descriptor ${index}`;
-    return this.#broken('SPL-DESC-05', `${what}: the table has ${entries} descriptors`, index);
+    return this.#broken(
+      index < entries ? splitFault.loop(index, entries) : splitFault.noDescriptor(index, entries),
+    );
   }
 
   /** SPL-DESC-05: a chain has 2^32 bytes at most. */
   #long(index: number, chain: Chain): number {
     return chain.readableBytes + chain.writableBytes <= HIGH_HALF
       ? index
-      : this.#broken('SPL-DESC-05', 'a chain of more than 2^32 bytes', chain.head);
+      : this.#broken(splitFault.tooManyBytes(chain.head));
   }
 
   #misordered(index: number): number {
-    return this.#broken('SPL-FRM-03', 'a readable descriptor after a writable one', index);
+    return this.#broken(splitFault.misordered(index));
   }
 
-  #broken(clause: string, message: string, value: number): number {
-    this.#fail(clause, message, value);
+  #broken(fault: RingFault): number {
+    this.fault = fault;
     return CHAIN_BROKEN;
   }
 

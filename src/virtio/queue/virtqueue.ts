@@ -1,18 +1,12 @@
 import { type DmaDomain, FOUR_GIB, type State } from '../../core/index.ts';
 import type { Chain } from './chain.ts';
+import type { RingFault } from './faults.ts';
 
 /**
  * Longest chain by way of an indirect table. The specification allows no more than the queue is long (SPL-IND-03); real
  * drivers go beyond it and a device may set its own bound (SPL-FRM-02, PKD-SG-08).
  */
 export const MAX_INDIRECT = 1024;
-
-/** What a ring does that its driver must not do. The queue takes nothing more until it is reset. */
-export interface RingFault {
-  readonly clause: string;
-  readonly message: string;
-  readonly value: number;
-}
 
 /** How the accepted features and the guest shape a ring. */
 export interface RingMode {

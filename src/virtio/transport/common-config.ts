@@ -114,7 +114,12 @@ export class CommonConfigWindow implements BusTarget, Stateful {
         const queue = this.#queue;
         if (queue === null) return;
         if (queue.ready)
-          return this.#device.report('driver', 'PCI-COM-21', 'an enabled queue was moved', value);
+          return this.#device.report(
+            'driver',
+            'PCI-COM-21',
+            'an enabled queue was moved',
+            this.#about(`${half === 0 ? 'lower' : 'upper'} half of an address`, value),
+          );
         queue.addresses.setHalf(area, half, value);
         queue.relocate();
       },
@@ -127,20 +132,40 @@ export class CommonConfigWindow implements BusTarget, Stateful {
     if (queue === null) return;
     if (!queue.takesSize(value) || queue.ready) {
       const clause = value === 0 && this.#device.has(feature.ringPacked) ? 'PCI-COM-19' : 'PCI-COM-20';
-      this.#device.report('driver', clause, 'a queue size that cannot be taken', value);
+      this.#device.report(
+        'driver',
+        clause,
+        'a queue size that cannot be taken',
+        this.#about('queue size', value),
+      );
       return;
     }
     queue.size = value;
     queue.relocate();
   }
 
+  /** A number that the driver wrote for the selected queue. */
+  #about(what: string, value: number) {
+    return { what, value, queue: this.#queueSelect };
+  }
+
   #enable(value: number): void {
     const device = this.#device;
     const queue = this.#queue;
     if (value !== 1)
-      device.report('driver', 'PCI-COM-23', 'queue_enable was written with other than 1', value);
+      device.report(
+        'driver',
+        'PCI-COM-23',
+        'queue_enable was written with other than 1',
+        this.#about('queue_enable', value),
+      );
     else if (device.queueResetRuns(this.#queueSelect))
-      device.report('driver', 'PCI-COM-24', 'a queue was enabled before its reset was finished', value);
+      device.report(
+        'driver',
+        'PCI-COM-24',
+        'a queue was enabled before its reset was finished',
+        this.#about('queue_enable', value),
+      );
     else if (queue !== null) queue.ready = true;
   }
 
@@ -154,7 +179,7 @@ export class CommonConfigWindow implements BusTarget, Stateful {
         value === 1
           ? 'queue_reset was written without RING_RESET'
           : 'queue_reset was written with other than 1',
-        value,
+        this.#about('queue_reset', value),
       );
     else if (this.#queue !== null) device.startQueueReset(this.#queueSelect);
   }

@@ -8,7 +8,10 @@ export function deviceConfigWindow(device: VirtioDevice): BusTarget {
     read: (offset, width) => little.read(offset, width),
     write: (offset, width, value) => {
       if (device.suspended)
-        device.report('driver', 'SUSP-05', 'configuration was written while suspended', offset);
+        device.report('driver', 'SUSP-05', 'configuration was written while suspended', {
+          what: 'register offset',
+          value: offset,
+        });
       little.write(offset, width, value);
     },
   };

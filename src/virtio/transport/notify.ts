@@ -22,8 +22,6 @@ const namingClauses = ['PCI-KICK-03', 'PCI-KICK-04', 'PCI-KICK-05', 'PCI-KICK-06
  * width, at a wrong place or with wrong data is reported, and counts all the same.
  */
 export function notifyWindow(device: VirtioDevice): BusTarget {
-  const report = (clause: string, message: string, value: number) =>
-    device.report('driver', clause, message, value);
   return {
     read: () => 0,
     write: (offset, width, value) => {
@@ -33,20 +31,25 @@ export function notifyWindow(device: VirtioDevice): BusTarget {
       const queue = renamed ? queueOf(named) : named;
       const bytes = data ? NOTIFICATION_DATA_BYTES : NOTIFICATION_BYTES;
       if (width !== bytes)
-        report(
+        device.report(
+          'driver',
           data ? 'PCI-KICK-02' : 'PCI-KICK-01',
           `a kick of ${width} bytes where ${bytes} are due`,
-          value,
+          { what: 'width in bytes', value: width, queue },
         );
       else if (data && device.queue(queue)?.plausibleNext(next) === false)
-        report(
-          'KICK-01',
-          `a kick of queue ${queue} names a next entry that its ring does not bear out`,
-          next,
-        );
+        device.report('driver', 'KICK-01', 'a kick names a next entry that its ring does not bear out', {
+          what: 'next offset and wrap counter',
+          value: next,
+          queue,
+        });
       if (offset !== queue * NOTIFY_MULTIPLIER) {
         const clause = namingClauses[(renamed ? 2 : 0) + (data ? 1 : 0)]!;
-        report(clause, `a kick at 0x${offset.toString(16)} names another queue`, named);
+        device.report('driver', clause, `a kick at 0x${offset.toString(16)} names another queue`, {
+          what: 'name of a queue',
+          value: named,
+          queue,
+        });
       }
       device.notify(queue);
     },

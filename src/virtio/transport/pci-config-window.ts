@@ -37,24 +37,37 @@ export function addPciConfigWindow(fn: PciFunction): void {
     fn.config.get(at + pciConfigCapability[name].offset, name === 'bar' ? 1 : 4);
   const data = at + pciConfigCapability.data.offset;
 
-  const report = (clause: string, message: string, value: number) => {
-    if (fn.plugged)
-      fn.slot.report({ kind: 'finding', clause, party: 'driver', subject: fn.name, message, value });
-  };
+  const report = (clause: string, message: string, what: string, value: number) =>
+    fn.report('driver', clause, message, { what, value });
 
   const aim = (): Aim | null => {
     const [index, offset, width] = [field('bar'), field('offset'), field('length')];
     if (width === 0) return null;
     if (width !== 1 && width !== 2 && width !== 4) {
-      report('PCI-CFGW-05', 'a configuration access window of a length that no access has', width);
+      report(
+        'PCI-CFGW-05',
+        'a configuration access window of a length that no access has',
+        'length in bytes',
+        width,
+      );
       return null;
     }
     if (offset % width !== 0) {
-      report('PCI-CFGW-04', `a configuration access window of ${width} bytes that is not aligned`, offset);
+      report(
+        'PCI-CFGW-04',
+        `a configuration access window of ${width} bytes that is not aligned`,
+        'offset in the BAR',
+        offset,
+      );
       return null;
     }
     if (!inStructure(fn, index, offset, width))
-      report('PCI-CFGW-05', `a configuration access window on BAR${index}, outside any structure`, offset);
+      report(
+        'PCI-CFGW-05',
+        `a configuration access window on BAR${index}, outside any structure`,
+        'offset in the BAR',
+        offset,
+      );
     const bar = fn.bars.find((each) => each.index === index && each.kind !== 'io');
     const region = bar?.regions.find(
       (each) => offset >= each.offset && offset + width <= each.offset + each.length,

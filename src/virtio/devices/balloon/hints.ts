@@ -1,7 +1,7 @@
 import type { State } from '../../../core/index.ts';
 import type { VirtioDevice } from '../../device.ts';
 import { balloonCommand, COMMAND_ID_BYTES } from '../../layout/index.ts';
-import type { Chain } from '../../queue/chain.ts';
+import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { PageSet } from './pages.ts';
 
 const LAST_ROUND = 0xffffffff;
@@ -71,11 +71,16 @@ export class FreePageHints {
   command(chain: Chain): void {
     const length = chain.readableBytes;
     if (length !== COMMAND_ID_BYTES)
-      this.#device.report('driver', 'BAL-FPH-01', `a command id of ${length} bytes`, length);
+      this.#device.report(
+        'driver',
+        'BAL-FPH-01',
+        `a command id of ${length} bytes`,
+        aboutChain(chain, 'length in bytes', length),
+      );
     const view = chain.header(COMMAND_ID_BYTES);
     if (view === null) {
       if (length >= COMMAND_ID_BYTES)
-        this.#device.report('driver', 'BAL-FPH-01', 'a command id out of reach', chain.head);
+        this.#device.report('driver', 'BAL-FPH-01', 'a command id out of reach', aboutChain(chain));
       return;
     }
     // LEG-BAL-09: in the guest's order, unlike the field.
@@ -85,7 +90,12 @@ export class FreePageHints {
       return;
     }
     if (id === this.#announced)
-      this.#device.report('driver', 'BAL-FPH-01', 'a round is announced for the second time', id);
+      this.#device.report(
+        'driver',
+        'BAL-FPH-01',
+        'a round is announced for the second time',
+        aboutChain(chain, 'command id', id),
+      );
     this.#announced = id;
     this.#within = true;
   }

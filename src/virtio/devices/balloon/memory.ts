@@ -1,7 +1,7 @@
 import type { DmaDomain } from '../../../core/index.ts';
 import type { VirtioDevice } from '../../device.ts';
 import { BALLOON_PAGE_BYTES } from '../../layout/index.ts';
-import type { Chain } from '../../queue/chain.ts';
+import { aboutChain, type Chain } from '../../queue/chain.ts';
 
 /** The guest's memory in pages of the balloon. */
 export class BalloonMemory {
@@ -55,7 +55,12 @@ export class BalloonMemory {
     for (let i = chain.readableCount; i < chain.count; i++) {
       const { address, length } = chain.segment(i);
       if (address % BALLOON_PAGE_BYTES !== 0 || length % BALLOON_PAGE_BYTES !== 0) {
-        this.#device.report('driver', clause, `${length} bytes that are not whole pages`, address);
+        this.#device.report(
+          'driver',
+          clause,
+          `${length} bytes that are not whole pages`,
+          aboutChain(chain, 'address', address),
+        );
         inARow = false;
         continue;
       }
@@ -63,7 +68,7 @@ export class BalloonMemory {
       for (let page = first; page < first + length / BALLOON_PAGE_BYTES; page++) {
         if (left-- === 0 || !this.holds(page)) {
           const what = left < 0 ? 'more free pages than there are' : 'a free page outside the memory';
-          this.#device.report('driver', clause, what, page);
+          this.#device.report('driver', clause, what, aboutChain(chain, 'page number', page));
           return written;
         }
         if (!use(page)) inARow = false;

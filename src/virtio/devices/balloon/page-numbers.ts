@@ -1,6 +1,6 @@
 import type { VirtioDevice } from '../../device.ts';
 import { PAGE_NUMBER_BYTES } from '../../layout/index.ts';
-import type { Chain } from '../../queue/chain.ts';
+import { aboutChain, type Chain } from '../../queue/chain.ts';
 import type { BalloonMemory } from './memory.ts';
 import { PageSet } from './pages.ts';
 
@@ -17,8 +17,14 @@ class Wrong {
     return false;
   }
 
-  report(device: VirtioDevice, clause: string, message: string): void {
-    if (this.count > 0) device.report('driver', clause, `${message} (${this.count} pages)`, this.first);
+  report(device: VirtioDevice, clause: string, message: string, chain: Chain): void {
+    if (this.count > 0)
+      device.report(
+        'driver',
+        clause,
+        `${message} (${this.count} pages)`,
+        aboutChain(chain, 'page number', this.first),
+      );
     this.count = 0;
   }
 }
@@ -46,15 +52,15 @@ export class PageNumbers {
   /** @returns pages that came into the balloon. */
   inflate(chain: Chain): number {
     const pages = this.#each(chain, 'BAL-OP-01', this.#inflatePage);
-    this.#outside.report(this.#device, 'BAL-OP-01', 'inflated outside the memory');
-    this.#again.report(this.#device, 'BAL-OP-05', 'inflated again while in the balloon');
+    this.#outside.report(this.#device, 'BAL-OP-01', 'inflated outside the memory', chain);
+    this.#again.report(this.#device, 'BAL-OP-05', 'inflated again while in the balloon', chain);
     return pages;
   }
 
   /** @returns pages that left the balloon. */
   deflate(chain: Chain): number {
     const pages = this.#each(chain, 'BAL-OP-05', this.#deflatePage);
-    this.#unknown.report(this.#device, 'BAL-OP-09', 'deflated while not in the balloon');
+    this.#unknown.report(this.#device, 'BAL-OP-09', 'deflated while not in the balloon', chain);
     return pages;
   }
 
@@ -71,18 +77,19 @@ export class PageNumbers {
 
   /** Hands every number to `use`; no more of them than there are pages. @returns how often it was true. */
   #each(chain: Chain, clause: string, use: (page: number) => boolean): number {
-    const report = (message: string, value: number) => this.#device.report('driver', clause, message, value);
+    const report = (message: string, about = aboutChain(chain, 'length in bytes', chain.readableBytes)) =>
+      this.#device.report('driver', clause, message, about);
     const bytes = chain.readableBytes;
     const most = this.#memory.pages * PAGE_NUMBER_BYTES;
-    if (bytes === 0 || bytes % PAGE_NUMBER_BYTES !== 0) report(`${bytes} bytes of page numbers`, bytes);
-    else if (bytes > most) report(`${bytes} bytes of page numbers, for ${most} that name all memory`, bytes);
+    if (bytes === 0 || bytes % PAGE_NUMBER_BYTES !== 0) report(`${bytes} bytes of page numbers`);
+    else if (bytes > most) report(`${bytes} bytes of page numbers, for ${most} that name all memory`);
     const end = Math.min(bytes - (bytes % PAGE_NUMBER_BYTES), most);
     const little = this.#device.littleEndian;
     let changed = 0;
     for (let at = 0; at < end; at += PIECE_BYTES) {
       const length = Math.min(PIECE_BYTES, end - at);
       if (!chain.read(at, this.#piece, 0, length)) {
-        report('page numbers out of reach', chain.head);
+        report('page numbers out of reach', aboutChain(chain));
         break;
       }
       for (let i = 0; i < length; i += PAGE_NUMBER_BYTES) if (use(this.#view.getUint32(i, little))) changed++;

@@ -1,7 +1,7 @@
 import type { State, Task } from '../../../core/index.ts';
 import type { VirtioDevice } from '../../device.ts';
 import { type BalloonStatistic, balloonStatistic, balloonStatisticEntry } from '../../layout/index.ts';
-import type { Chain } from '../../queue/chain.ts';
+import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
 
 /** What a driver last said about its memory, by name: bytes or counts, 64 bits. */
@@ -57,7 +57,12 @@ export class StatisticsQueue implements Task {
   take(chain: Chain): void {
     // Handing the older one back would only bring the next: a driver that does so could keep the device busy for ever.
     if (this.#held.length > 0)
-      this.#device.report('driver', 'BAL-STAT-01', 'more than one statistics buffer at a time', chain.head);
+      this.#device.report(
+        'driver',
+        'BAL-STAT-01',
+        'more than one statistics buffer at a time',
+        aboutChain(chain),
+      );
     this.#held.add(chain);
     this.#buffers++;
     // LEG-BAL-08: legacy drivers hand over a first buffer that they have not filled in.
@@ -70,9 +75,14 @@ export class StatisticsQueue implements Task {
     const length = Math.min(offered - (offered % bytes), this.#entries.length);
     if (length !== offered)
       // The text says multiples of 6; an entry has 10 bytes, and so has every driver's.
-      this.#device.report('driver', 'BAL-STAT-05', `a statistics buffer of ${offered} bytes`, offered);
+      this.#device.report(
+        'driver',
+        'BAL-STAT-05',
+        `a statistics buffer of ${offered} bytes`,
+        aboutChain(chain, 'length in bytes', offered),
+      );
     if (!chain.read(0, this.#entries, 0, length)) {
-      this.#device.report('driver', 'BAL-STAT-04', 'a statistics buffer out of reach', chain.head);
+      this.#device.report('driver', 'BAL-STAT-04', 'a statistics buffer out of reach', aboutChain(chain));
       return;
     }
     const little = this.#device.littleEndian;
@@ -85,17 +95,22 @@ export class StatisticsQueue implements Task {
       const name = names.get(each);
       if (name !== undefined) values[name] = this.#view.getBigUint64(at + value, little);
     }
-    this.#compare(tags);
+    this.#compare(chain, tags);
     this.#values = values;
     this.#told(values);
   }
 
   /** The first buffer is exempt: initialization calls it an empty one. */
-  #compare(tags: readonly number[]): void {
+  #compare(chain: Chain, tags: readonly number[]): void {
     if (this.#buffers === 1) return;
     const subset = [...tags].sort((a, b) => a - b).join();
     if (this.#subset !== null && this.#subset !== subset)
-      this.#device.report('driver', 'BAL-STAT-07', 'another subset of statistics than before', tags.length);
+      this.#device.report(
+        'driver',
+        'BAL-STAT-07',
+        'another subset of statistics than before',
+        aboutChain(chain, 'number of statistics', tags.length),
+      );
     this.#subset = subset;
   }
 

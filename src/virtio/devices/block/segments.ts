@@ -19,6 +19,8 @@ export interface SegmentFault {
   readonly status: number;
   readonly clause: string;
   readonly message: string;
+  /** What `value` is, with its unit. */
+  readonly what: string;
   readonly value: number;
 }
 
@@ -93,27 +95,49 @@ export class SegmentList {
       return fault(
         'BLK-OP-07',
         `${bytes} bytes of data to read, not a row of ${BLOCK_SEGMENT_BYTES} each`,
+        'length in bytes',
         bytes,
       );
     const count = bytes / BLOCK_SEGMENT_BYTES;
     if (count > config.get(command.maxSegments))
-      return fault('BLK-OP-09', `${count} segments, more than ${command.maxSegments} allows`, count);
+      return fault(
+        'BLK-OP-09',
+        `${count} segments, more than ${command.maxSegments} allows`,
+        'segments',
+        count,
+      );
     if (!chain.read(BLOCK_REQUEST_BYTES, this.#bytes, 0, bytes))
-      return fault('BLK-OP-07', 'segments out of reach', bytes);
+      return fault('BLK-OP-07', 'segments out of reach', 'length in bytes', bytes);
     for (let i = 0; i < count; i++) this.#take(i);
     for (let i = 0; i < count; i++) {
       const unknown = (this.flags[i]! & ~command.flags) >>> 0;
       if (unknown === 0) continue;
       const clause = unknown === BLOCK_UNMAP ? 'BLK-OP-12' : 'BLK-OP-17';
-      return fault(clause, 'flags that this request does not have', unknown, blockStatus.unsupported);
+      return fault(
+        clause,
+        'flags that this request does not have',
+        'segment flags',
+        unknown,
+        blockStatus.unsupported,
+      );
     }
     const most = config.get(command.maxSectors);
     for (let i = 0; i < count; i++) {
       const [sector, length] = [this.sectors[i]!, this.lengths[i]!];
       if (length > most)
-        return fault('BLK-OP-09', `${length} sectors, more than ${command.maxSectors} allows`, length);
+        return fault(
+          'BLK-OP-09',
+          `${length} sectors, more than ${command.maxSectors} allows`,
+          'length in sectors',
+          length,
+        );
       if (sector + length > capacity)
-        return fault('BLK-OP-03', `sector ${sector} and ${length} more lie beyond the capacity`, sector);
+        return fault(
+          'BLK-OP-03',
+          `sector ${sector} and ${length} more lie beyond the capacity`,
+          'sector',
+          sector,
+        );
     }
     this.count = count;
     return null;
@@ -131,6 +155,7 @@ export class SegmentList {
 const fault = (
   clause: string,
   message: string,
+  what: string,
   value: number,
   status: number = blockStatus.ioError,
-): SegmentFault => ({ clause, message, value, status });
+): SegmentFault => ({ clause, message, what, value, status });

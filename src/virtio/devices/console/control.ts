@@ -8,7 +8,7 @@ import {
   consoleResizeOrders,
   feature,
 } from '../../layout/index.ts';
-import type { Chain } from '../../queue/chain.ts';
+import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
 import type { ConsoleLine } from './line.ts';
 
@@ -64,7 +64,7 @@ export class ConsoleControl {
     const { device } = this;
     this.#checkFraming(chain);
     if (chain.readableCount > 0)
-      device.report('driver', 'CON-04', 'a control buffer that the device cannot write', chain.queue);
+      device.report('driver', 'CON-04', 'a control buffer that the device cannot write', aboutChain(chain));
     if (chain.writableBytes === 0) device.complete(chain, 0);
     else this.#buffers.add(chain);
     this.#send();
@@ -78,7 +78,7 @@ export class ConsoleControl {
         'driver',
         'LEG-CON-04',
         'framing that wants ANY_LAYOUT, which was not accepted',
-        chain.head,
+        aboutChain(chain),
       );
   }
 
@@ -137,14 +137,14 @@ export class ConsoleControl {
       const room = Math.min(length, chain.writableBytes);
       if (room < length) {
         const text = `a control buffer of ${room} bytes: the message of ${length} is cut`;
-        device.report('driver', 'LEG-CON-02', text, room);
+        device.report('driver', 'LEG-CON-02', text, aboutChain(chain, 'length in bytes', room));
       }
       if (chain.write(0, this.#message, 0, room)) {
         this.#pending.shift();
         this.#tell(message);
         device.complete(chain, room);
       } else {
-        device.report('driver', 'RF-05', 'a control buffer that is out of reach', chain.head);
+        device.report('driver', 'RF-05', 'a control buffer that is out of reach', aboutChain(chain));
         device.complete(chain, 0);
       }
     }
@@ -193,11 +193,16 @@ export class ConsoleControl {
     const { device } = this;
     this.#checkFraming(chain);
     if (chain.readableCount < chain.count)
-      device.report('driver', 'CON-04', 'writable bytes in a control message', chain.queue);
+      device.report('driver', 'CON-04', 'writable bytes in a control message', aboutChain(chain));
     const view = chain.header(CONSOLE_CONTROL_BYTES);
     if (view === null) {
       const message = `a control message of ${chain.readableBytes} bytes, or out of reach`;
-      device.report('driver', 'LEG-CON-02', message, chain.readableBytes);
+      device.report(
+        'driver',
+        'LEG-CON-02',
+        message,
+        aboutChain(chain, 'length in bytes', chain.readableBytes),
+      );
       device.complete(chain, 0);
       return;
     }
@@ -206,43 +211,48 @@ export class ConsoleControl {
     const event = view.getUint16(chain.headerAt + consoleControl.event.offset, little);
     const value = view.getUint16(chain.headerAt + consoleControl.value.offset, little);
     device.complete(chain, 0);
-    this.#obey(port, event, value);
+    this.#obey(chain, port, event, value);
     this.#send();
   }
 
-  #obey(port: number, event: number, value: number): void {
+  #obey(chain: Chain, port: number, event: number, value: number): void {
     if (
       event !== consoleEvent.deviceReady &&
       event !== consoleEvent.portReady &&
       event !== consoleEvent.portOpen
     ) {
       const message = `a control message with event ${event} (${nameOf(event)}), which is no driver's to send`;
-      this.device.report('driver', 'LEG-CON-02', message, event);
+      this.device.report('driver', 'LEG-CON-02', message, aboutChain(chain, 'event', event));
       return;
     }
     if (value > 1)
-      this.device.report('driver', 'LEG-CON-02', `${nameOf(event)} with value ${value}: wants 0 or 1`, value);
-    if (event === consoleEvent.deviceReady) this.#onDeviceReady(value !== 0);
-    else if (this.#mayName(port, event)) {
+      this.device.report(
+        'driver',
+        'LEG-CON-02',
+        `${nameOf(event)} with value ${value}: wants 0 or 1`,
+        aboutChain(chain, 'value', value),
+      );
+    if (event === consoleEvent.deviceReady) this.#onDeviceReady(chain, value !== 0);
+    else if (this.#mayName(chain, port, event)) {
       if (event === consoleEvent.portReady) this.#onPortReady(port, value !== 0);
       else this.#lines[port]!.setDriverOpen(value !== 0);
     }
   }
 
   /** Whether the port is there for the driver to speak of. */
-  #mayName(port: number, event: number): boolean {
+  #mayName(chain: Chain, port: number, event: number): boolean {
     const known = this.#known[port];
     if (known?.everAdded !== true) {
       const message = `${nameOf(event)} for port ${port}, which was not added`;
-      this.device.report('driver', 'CON-06', message, port);
+      this.device.report('driver', 'CON-06', message, aboutChain(chain, 'port', port));
     }
     return known?.added === true;
   }
 
-  #onDeviceReady(ready: boolean): void {
+  #onDeviceReady(chain: Chain, ready: boolean): void {
     if (this.#ready && ready) {
       // CON-06: a port that the driver knows must not be added again.
-      this.device.report('driver', 'CON-08', 'DEVICE_READY once more');
+      this.device.report('driver', 'CON-08', 'DEVICE_READY once more', aboutChain(chain));
       return;
     }
     if (!this.#ready && ready)

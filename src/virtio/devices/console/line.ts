@@ -1,7 +1,7 @@
 import type { Task } from '../../../core/index.ts';
 import type { ConsoleBackend, ConsolePort, ConsoleSize } from '../../backends/console-backend.ts';
 import type { VirtioDevice } from '../../device.ts';
-import type { Chain } from '../../queue/chain.ts';
+import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
 
 /** What a line needs of its console. */
@@ -134,7 +134,7 @@ export class ConsoleLine {
   addReceive(chain: Chain): void {
     const { device } = this.#owner;
     if (chain.readableCount > 0)
-      device.report('driver', 'CON-04', 'a buffer for input that the device cannot write', chain.queue);
+      device.report('driver', 'CON-04', 'a buffer for input that the device cannot write', aboutChain(chain));
     if (chain.writableBytes === 0) {
       device.complete(chain, 0);
       return;
@@ -153,7 +153,12 @@ export class ConsoleLine {
   /** Output of the driver's. */
   addTransmit(chain: Chain): void {
     if (chain.readableCount < chain.count)
-      this.#owner.device.report('driver', 'CON-04', 'writable bytes in a buffer of output', chain.queue);
+      this.#owner.device.report(
+        'driver',
+        'CON-04',
+        'writable bytes in a buffer of output',
+        aboutChain(chain),
+      );
     this.#transmit.add(chain);
     this.#flush();
   }
@@ -191,7 +196,7 @@ export class ConsoleLine {
     while (this.port?.open === true && this.#sent < total) {
       const length = Math.min(PIECE_BYTES, total - this.#sent);
       if (!chain.read(this.#sent, this.#piece, 0, length)) {
-        if (chain.live) device.report('driver', 'RF-05', 'output that is out of reach', chain.head);
+        if (chain.live) device.report('driver', 'RF-05', 'output that is out of reach', aboutChain(chain));
         break;
       }
       const taken = this.port.backend.transmit(this.#piece, 0, length);
@@ -207,7 +212,7 @@ export class ConsoleLine {
   }
 
   #refuse(chain: Chain, clause: string, message: string): void {
-    this.#owner.device.report('driver', clause, message, chain.head);
+    this.#owner.device.report('driver', clause, message, aboutChain(chain));
     this.#owner.device.complete(chain, 0);
   }
 

@@ -1,3 +1,4 @@
+import type { FindingAbout } from '../../../core/index.ts';
 import type { VirtioDevice } from '../../device.ts';
 import {
   feature,
@@ -18,7 +19,7 @@ import {
   switchableOffloads,
   VLAN_IDS,
 } from '../../layout/index.ts';
-import type { Chain } from '../../queue/chain.ts';
+import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { isGroupAddress, MAC_TABLE_ENTRIES, type ReceiveFilter } from './filter.ts';
 
 /** What control commands change. */
@@ -38,7 +39,7 @@ export interface NetworkControlTarget {
 interface Refusal {
   readonly clause: string;
   readonly message: string;
-  readonly value: number | null;
+  readonly about: FindingAbout;
 }
 
 interface Command {
@@ -141,17 +142,17 @@ export class NetworkControl {
   handle(chain: Chain): void {
     const { device } = this.#target;
     if (chain.writableBytes === 0) {
-      device.report('driver', 'LEG-NET-16', 'a control command without room for its ack', chain.head);
+      device.report('driver', 'LEG-NET-16', 'a control command without room for its ack', aboutChain(chain));
       device.complete(chain, 0);
       return;
     }
     this.#chain = chain;
     const refusal = this.#run(chain);
-    if (refusal !== null) device.report('driver', refusal.clause, refusal.message, refusal.value);
+    if (refusal !== null) device.report('driver', refusal.clause, refusal.message, refusal.about);
     this.#ack[0] = refusal === null ? networkAck.ok : networkAck.error;
     const written = chain.write(0, this.#ack, 0, 1);
     if (!written)
-      device.report('driver', 'LEG-NET-16', "a control command's ack is out of reach", chain.head);
+      device.report('driver', 'LEG-NET-16', "a control command's ack is out of reach", aboutChain(chain));
     device.complete(chain, written ? 1 : 0);
   }
 
@@ -163,23 +164,35 @@ export class NetworkControl {
       return {
         clause: 'LEG-NET-13',
         message: 'a control command without class and command',
-        value: chain.readableBytes,
+        about: this.#about('length in bytes', chain.readableBytes),
       };
     const commandClass = view.getUint8(chain.headerAt + networkControl.class.offset);
     const number = view.getUint8(chain.headerAt + networkControl.command.offset);
     const command = this.#commands.get(key(commandClass, number));
     const name = `control class ${commandClass} command ${number}`;
     if (command === undefined)
-      return { clause: 'BF-FEAT-03', message: `${name} is not known`, value: number };
+      return { clause: 'BF-FEAT-03', message: `${name} is not known`, about: this.#about('command', number) };
     const { clause, dataClause, bytes } = command;
     if (!device.has(command.feature))
-      return { clause, message: `${name}, whose feature was not accepted`, value: command.feature };
+      return {
+        clause,
+        message: `${name}, whose feature was not accepted`,
+        about: this.#about('feature bit', command.feature),
+      };
     if (!device.has(networkFeature.controlReceive) && commandClass === networkControlClass.mac)
-      device.report('driver', 'NET-CVQ-09', `${name} without CTRL_RX`, number);
+      device.report('driver', 'NET-CVQ-09', `${name} without CTRL_RX`, aboutChain(chain, 'command', number));
     if (this.#strictFraming) this.#checkFraming(chain, bytes);
     if (bytes !== null && (length !== bytes || !chain.read(NETWORK_CONTROL_BYTES, this.#data, 0, bytes)))
-      return { clause: dataClause, message: `${name} with ${length} bytes of data in reach`, value: length };
+      return {
+        clause: dataClause,
+        message: `${name} with ${length} bytes of data in reach`,
+        about: this.#about('length in bytes', length),
+      };
     return command.run(length);
+  }
+
+  #about(what: string, value: number): FindingAbout {
+    return aboutChain(this.#chain, what, value);
   }
 
   /** A driver without ANY_LAYOUT has to cut its commands in one way. They are served in any. */
@@ -190,7 +203,12 @@ export class NetworkControl {
 
   #reportFraming(clause: string, what: string): void {
     const { device } = this.#target;
-    device.report('driver', clause, `${what} wants ANY_LAYOUT, which was not accepted`, this.#chain.head);
+    device.report(
+      'driver',
+      clause,
+      `${what} wants ANY_LAYOUT, which was not accepted`,
+      aboutChain(this.#chain),
+    );
   }
 
   /** @param bytes of data; null for those that are cut in two, which are looked at later. */
@@ -206,14 +224,16 @@ export class NetworkControl {
 
   #setMode(mode: NetworkReceiveMode, clause: string): Refusal | null {
     const value = this.#data[0]!;
-    if (value > 1) return { clause, message: 'a receive mode is switched by 0 or 1', value };
+    if (value > 1)
+      return { clause, message: 'a receive mode is switched by 0 or 1', about: this.#about('value', value) };
     this.#target.filter.setMode(mode, value === 1);
     return null;
   }
 
   #setVlan(on: boolean): Refusal | null {
     const id = this.#view.getUint16(0, this.#target.device.littleEndian);
-    if (id >= VLAN_IDS) return { clause: 'NET-CVQ-13', message: 'no VLAN has such an id', value: id };
+    if (id >= VLAN_IDS)
+      return { clause: 'NET-CVQ-13', message: 'no VLAN has such an id', about: this.#about('VLAN id', id) };
     this.#target.filter.setVlan(id, on);
     return null;
   }
@@ -235,7 +255,11 @@ export class NetworkControl {
     if (this.#strictFraming && (chain.readableCount !== 3 || chain.lengths[1] !== first))
       this.#reportFraming('LEG-NET-15', 'MAC tables that are not a descriptor each');
     if (2 * MAC_TABLE_HEADER_BYTES + (unicast + multicast) * MAC_BYTES !== length)
-      return { clause: 'NET-CVQ-11', message: 'bytes left over after the MAC tables', value: length };
+      return {
+        clause: 'NET-CVQ-11',
+        message: 'bytes left over after the MAC tables',
+        about: this.#about('length in bytes', length),
+      };
     filter.unicast.set(this.#data, unicast);
     filter.multicast.set(this.#more, multicast);
     return null;
@@ -247,18 +271,30 @@ export class NetworkControl {
     const clause = 'NET-CVQ-11';
     const entriesAt = at + MAC_TABLE_HEADER_BYTES;
     if (entriesAt > length || !chain.read(NETWORK_CONTROL_BYTES + at, into, 0, MAC_TABLE_HEADER_BYTES))
-      return { clause, message: `MAC tables in ${length} bytes of data`, value: length };
+      return {
+        clause,
+        message: `MAC tables in ${length} bytes of data`,
+        about: this.#about('length in bytes', length),
+      };
     const view = into === this.#data ? this.#view : new DataView(into.buffer);
     const entries = view.getUint32(0, this.#target.device.littleEndian);
     if (entriesAt + entries * MAC_BYTES > length)
-      return { clause, message: `a MAC table of more entries than there are`, value: entries };
+      return {
+        clause,
+        message: `a MAC table of more entries than there are`,
+        about: this.#about('entries', entries),
+      };
     // More than a table holds are not looked at.
     if (entries > MAC_TABLE_ENTRIES) return entries;
     if (!chain.read(NETWORK_CONTROL_BYTES + entriesAt, into, 0, entries * MAC_BYTES))
-      return { clause, message: 'a MAC table out of reach', value: entries };
+      return { clause, message: 'a MAC table out of reach', about: this.#about('entries', entries) };
     for (let i = 0; i < entries; i++)
       if (isGroupAddress(into, i * MAC_BYTES) !== group)
-        return { clause, message: `entry ${i} belongs into the other MAC table`, value: i };
+        return {
+          clause,
+          message: `entry ${i} belongs into the other MAC table`,
+          about: this.#about('entry', i),
+        };
     return entries;
   }
 
@@ -266,10 +302,18 @@ export class NetworkControl {
     const { device, maxQueuePairs } = this.#target;
     const pairs = this.#view.getUint16(0, device.littleEndian);
     if (pairs < 1 || pairs > maxQueuePairs)
-      return { clause: 'NET-CVQ-20', message: `pairs of queues: 1 to ${maxQueuePairs}`, value: pairs };
+      return {
+        clause: 'NET-CVQ-20',
+        message: `pairs of queues: 1 to ${maxQueuePairs}`,
+        about: this.#about('pairs of queues', pairs),
+      };
     for (let queue = 0; queue < 2 * pairs; queue++)
       if (device.queue(queue)?.ready !== true)
-        return { clause: 'NET-CVQ-19', message: `queue ${queue} was not set up`, value: queue };
+        return {
+          clause: 'NET-CVQ-19',
+          message: `queue ${queue} was not set up`,
+          about: this.#about('queue number', queue),
+        };
     this.#target.setQueuePairs(pairs);
     return null;
   }
@@ -288,7 +332,10 @@ export class NetworkControl {
       return {
         clause: 'NET-CVQ-31',
         message: 'offloads that were not accepted',
-        value: extra ?? (words[0]! | words[1]!) >>> 0,
+        about:
+          extra === undefined
+            ? this.#about('offload bits', (words[0]! | words[1]!) >>> 0)
+            : this.#about('feature bit', extra),
       };
     this.#target.setGuestOffloads(on);
     return null;

@@ -11,7 +11,7 @@ import {
   SHORT_NETWORK_HEADER_BYTES,
   writeNetworkHeader,
 } from '../../layout/index.ts';
-import type { Chain } from '../../queue/chain.ts';
+import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
 
 /** LEG-NET-05: the number of buffers is there for modern drivers, and where buffers are merged. */
@@ -51,14 +51,19 @@ export class NetworkReceiver {
     const device = this.#device;
     const header = headerBytes(device);
     if (chain.readableCount > 0)
-      device.report('driver', 'NET-RX-01', 'a receive buffer that the device cannot write', chain.head);
+      device.report(
+        'driver',
+        'NET-RX-01',
+        'a receive buffer that the device cannot write',
+        aboutChain(chain),
+      );
     const room = chain.writableBytes;
     if (room < header) {
       device.report(
         'driver',
         'NET-RX-02',
         `a receive buffer of ${room} bytes has no room for a header`,
-        room,
+        aboutChain(chain, 'length in bytes', room),
       );
       device.complete(chain, 0);
       return;
@@ -72,7 +77,7 @@ export class NetworkReceiver {
         'driver',
         'LEG-NET-12',
         'a header that is no descriptor of its own wants ANY_LAYOUT, which was not accepted',
-        chain.head,
+        aboutChain(chain),
       );
     this.#buffers[pair]!.add(chain);
   }
@@ -148,13 +153,18 @@ export class NetworkReceiver {
   };
 
   #outOfReach(chain: Chain): Received {
-    this.#device.report('driver', 'NET-RX-01', 'a receive buffer out of reach', chain.head);
+    this.#device.report('driver', 'NET-RX-01', 'a receive buffer out of reach', aboutChain(chain));
     return received.fault;
   }
 
   #tooLong(chain: Chain, length: number): Received {
     const room = chain.writableBytes;
-    this.#device.report('driver', 'NET-RX-01', `a frame of ${length} bytes for a buffer of ${room}`, room);
+    this.#device.report(
+      'driver',
+      'NET-RX-01',
+      `a frame of ${length} bytes for a buffer of ${room}`,
+      aboutChain(chain, 'length in bytes', room),
+    );
     return received.tooLong;
   }
 

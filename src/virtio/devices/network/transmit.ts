@@ -15,7 +15,7 @@ import {
   newNetworkHeader,
   readNetworkHeader,
 } from '../../layout/index.ts';
-import type { Chain } from '../../queue/chain.ts';
+import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { headerBytes } from './receive.ts';
 
 /** True for a frame that is longer than the MTU allows and not to be segmented (NET-CFG-05, NET-CFG-22). */
@@ -61,58 +61,78 @@ export class FrameReader {
         'driver',
         'LEG-NET-12',
         'a header that is no descriptor of its own wants ANY_LAYOUT, which was not accepted',
-        chain.head,
+        aboutChain(chain),
       );
     const length = chain.readableBytes - header;
     if (length < ETHERNET_HEADER_BYTES)
-      return this.#refuse('NET-TX-02', 'a chain shorter than the headers', chain.readableBytes);
+      return this.#refuse(
+        'NET-TX-02',
+        'a chain shorter than the headers',
+        chain,
+        'length in bytes',
+        chain.readableBytes,
+      );
     if (length > MAX_NETWORK_FRAME_BYTES)
-      return this.#refuse('NET-CFG-22', 'a frame longer than any', length);
+      return this.#refuse('NET-CFG-22', 'a frame longer than any', chain, 'length in bytes', length);
     const view = chain.header(header);
-    if (view === null) return this.#refuse('NET-TX-02', 'a header out of reach', chain.head);
-    if (!this.#readHeader(view, chain.headerAt, header)) return -1;
+    if (view === null) return this.#refuse('NET-TX-02', 'a header out of reach', chain);
+    if (!this.#readHeader(chain, view, header)) return -1;
     if (!chain.read(header, this.bytes, 0, length))
-      return this.#refuse('NET-TX-02', 'a frame out of reach', chain.head);
+      return this.#refuse('NET-TX-02', 'a frame out of reach', chain);
     if (mtu !== null && exceeds(mtu, this.bytes, 0, length, this.#offload))
-      return this.#refuse('NET-CFG-22', 'a frame longer than the MTU', length);
+      return this.#refuse('NET-CFG-22', 'a frame longer than the MTU', chain, 'length in bytes', length);
     const { offload } = this;
     if (offload === null) return length;
     const objection = this.#segmenter.objection(this.bytes, 0, length, offload);
-    return objection === null ? length : this.#refuse(objection.clause, objection.message, objection.value);
+    if (objection === null) return length;
+    const { clause, message, what, value } = objection;
+    return this.#refuse(clause, message, chain, what, value);
   }
 
-  #refuse(clause: string, message: string, value: number): -1 {
-    this.#device.report('driver', clause, message, value);
+  #refuse(clause: string, message: string, chain: Chain, what?: string, value?: number): -1 {
+    this.#device.report('driver', clause, message, aboutChain(chain, what, value));
     return -1;
   }
 
-  #readHeader(view: DataView, at: number, header: number): boolean {
+  #readHeader(chain: Chain, view: DataView, header: number): boolean {
+    const at = chain.headerAt;
     const little = this.#device.littleEndian;
     const offload = this.#offload;
     readNetworkHeader(view, at, little, offload);
     if (header === NETWORK_HEADER_BYTES && view.getUint16(at + networkHeader.numBuffers.offset, little) !== 0)
-      this.#device.report('driver', 'NET-TX-03', 'a frame that is sent with a number of buffers');
+      this.#device.report(
+        'driver',
+        'NET-TX-03',
+        'a frame that is sent with a number of buffers',
+        aboutChain(chain),
+      );
     if ((offload.flags | offload.gsoType) === 0) return true;
-    return this.#checkFlags(offload) && this.#checkSegmentation(offload);
+    return this.#checkFlags(chain, offload) && this.#checkSegmentation(chain, offload);
   }
 
   /** NET-TX-19: flags that mean nothing here are ignored, those that the driver must not set too. */
-  #checkFlags(offload: Offload): true {
+  #checkFlags(chain: Chain, offload: Offload): true {
     const device = this.#device;
     const { flags } = offload;
     if (flags !== 0 && !device.has(networkFeature.checksum))
-      device.report('driver', 'NET-TX-04', 'flags without CSUM', flags);
+      device.report('driver', 'NET-TX-04', 'flags without CSUM', aboutChain(chain, 'header flags', flags));
     if ((flags & (dataValid | rscInfo)) !== 0)
-      device.report('driver', 'NET-TX-17', 'flags that only the device sets', flags);
+      device.report(
+        'driver',
+        'NET-TX-17',
+        'flags that only the device sets',
+        aboutChain(chain, 'header flags', flags),
+      );
     offload.flags = device.has(networkFeature.checksum) ? flags & needsChecksum : 0;
     return true;
   }
 
-  #checkSegmentation(offload: Offload): boolean {
+  #checkSegmentation(chain: Chain, offload: Offload): boolean {
     const device = this.#device;
     const { gsoType } = offload;
     if (gsoType === networkGsoType.none) return true;
-    const refuse = (clause: string, message: string) => this.#refuse(clause, message, gsoType) >= 0;
+    const refuse = (clause: string, message: string) =>
+      this.#refuse(clause, message, chain, 'segmentation type', gsoType) >= 0;
     // LEG-NET-01: with the old bit, every type there was.
     const any = device.legacyDriver && device.has(networkFeature.gso) && device.has(networkFeature.checksum);
     if ((gsoType & networkGsoType.ecn) !== 0 && !any && !device.has(networkFeature.hostEcn))

@@ -11,7 +11,7 @@ import {
   scsiSense,
   scsiStatus,
 } from '../../layout/index.ts';
-import type { Chain } from '../../queue/chain.ts';
+import { aboutChain, type Chain } from '../../queue/chain.ts';
 import type { Transfer } from '../../storage.ts';
 import { addressAt, NOWHERE } from './address.ts';
 import type { Addressee } from './addressee.ts';
@@ -112,7 +112,12 @@ export class ScsiCommand implements Task, Transfer {
     const attribute = view.getUint8(at + taskAttribute.offset);
     const rest = view.getUint8(at + priority.offset) | view.getUint8(at + commandReference.offset);
     if ((attribute | rest) !== 0)
-      this.#host.device.report('driver', 'SCSI-OP-06', 'a task attribute, priority or CRN', attribute);
+      this.#host.device.report(
+        'driver',
+        'SCSI-OP-06',
+        'a task attribute, priority or CRN',
+        aboutChain(chain, 'task attribute', attribute),
+      );
     this.cdb.fill(0);
     for (let i = 0; i < cdbBytes; i++) this.cdb[i] = view.getUint8(at + SCSI_COMMAND_HEADER_BYTES + i);
     this.known = cdbBytes === 0 ? null : commandIn(this.cdb, cdbBytes);
@@ -221,7 +226,8 @@ export class ScsiCommand implements Task, Transfer {
       this.check(sense);
       return;
     }
-    this.#host.device.report('driver', 'LEG-SCSI-06', 'a data buffer out of reach', this.chain?.head ?? null);
+    const about = this.chain === null ? undefined : aboutChain(this.chain);
+    this.#host.device.report('driver', 'LEG-SCSI-06', 'a data buffer out of reach', about);
     this.respond(scsiResponse.failure);
   }
 
@@ -277,7 +283,7 @@ export class ScsiCommand implements Task, Transfer {
     const head = Math.min(SCSI_COMMAND_RESPONSE_BYTES + Math.min(this.#senseSize, MAX_SENSE_BYTES), room);
     const written = head >= SCSI_COMMAND_RESPONSE_BYTES && chain.write(0, response, 0, head);
     if (!written && chain.live)
-      device.report('driver', 'LEG-SCSI-06', 'no room for a response that can be written', chain.head);
+      device.report('driver', 'LEG-SCSI-06', 'no room for a response that can be written', aboutChain(chain));
     const dataIn = this.known?.row.data === 'in' && this.#senseSize <= MAX_SENSE_BYTES ? transferred : 0;
     this.over = true;
     this.chain = null;

@@ -12,7 +12,7 @@ import {
   scsiTaskManagement,
   taskManagement,
 } from '../../layout/index.ts';
-import type { Chain } from '../../queue/chain.ts';
+import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { addressAt } from './address.ts';
 import type { TaskSet } from './task-set.ts';
 
@@ -44,7 +44,12 @@ export function control(host: ControlHost, chain: Chain): void {
     return;
   }
   // Of a type that nobody knows, the response is the last byte whatever comes before it.
-  device.report('driver', 'LEG-SCSI-04', 'a control request of no known type', type);
+  device.report(
+    'driver',
+    'LEG-SCSI-04',
+    'a control request of no known type',
+    aboutChain(chain, 'request type', type),
+  );
   const written = chain.writeLast(scsiResponse.failure);
   device.complete(chain, written && chain.writableBytes === 1 ? 1 : 0);
 }
@@ -52,7 +57,13 @@ export function control(host: ControlHost, chain: Chain): void {
 /** The answer stands at the start of the writable bytes; the commands that it is about were answered before (SCSI-OP-08). */
 function answer({ device }: ControlHost, chain: Chain, bytes: Uint8Array): void {
   const written = chain.write(0, bytes, 0, bytes.length);
-  if (!written) device.report('driver', 'LEG-SCSI-04', OUT_OF_REACH, chain.writableBytes);
+  if (!written)
+    device.report(
+      'driver',
+      'LEG-SCSI-04',
+      OUT_OF_REACH,
+      aboutChain(chain, 'length in bytes', chain.writableBytes),
+    );
   device.publish();
   device.complete(chain, written ? bytes.length : 0);
 }
@@ -61,7 +72,12 @@ function manageTasks(host: ControlHost, chain: Chain): number {
   const { device, tasks } = host;
   const view = chain.header(SCSI_TASK_MANAGEMENT_BYTES);
   if (view === null) {
-    device.report('driver', 'LEG-SCSI-04', OUT_OF_REACH, chain.readableBytes);
+    device.report(
+      'driver',
+      'LEG-SCSI-04',
+      OUT_OF_REACH,
+      aboutChain(chain, 'length in bytes', chain.readableBytes),
+    );
     return scsiResponse.failure;
   }
   const at = chain.headerAt;
@@ -107,7 +123,13 @@ function manageTasks(host: ControlHost, chain: Chain): number {
 function notification(host: ControlHost, chain: Chain): Uint8Array {
   const bytes = new Uint8Array(SCSI_NOTIFICATION_RESPONSE_BYTES);
   const view = chain.header(SCSI_NOTIFICATION_BYTES);
-  if (view === null) host.device.report('driver', 'LEG-SCSI-04', OUT_OF_REACH, chain.readableBytes);
+  if (view === null)
+    host.device.report(
+      'driver',
+      'LEG-SCSI-04',
+      OUT_OF_REACH,
+      aboutChain(chain, 'length in bytes', chain.readableBytes),
+    );
   bytes[scsiNotificationResponse.response.offset] =
     view === null
       ? scsiResponse.failure

@@ -7,7 +7,7 @@ import {
   scsiEvent,
   scsiEventType,
 } from '../../layout/index.ts';
-import type { Chain } from '../../queue/chain.ts';
+import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
 import { NOWHERE, putAddress } from './address.ts';
 
@@ -42,7 +42,7 @@ export class EventQueue {
         'driver',
         'SCSI-OP-12',
         `an event buffer of ${writableBytes} writable and ${readableBytes} readable bytes`,
-        writableBytes,
+        aboutChain(chain, 'length in bytes', writableBytes),
       );
     if (this.#owed > 0) this.#takeAgain(chain);
     else if (this.missed || writableBytes < SCSI_EVENT_BYTES)
@@ -96,7 +96,8 @@ export class EventQueue {
     // Four bytes carry the news that something was lost; with fewer, or none in reach, it is lost still.
     this.missed =
       written && length >= scsiEvent.lun.offset ? false : this.missed || event !== scsiEventType.none;
-    if (!written) this.#device.report('driver', 'SCSI-OP-12', 'an event buffer out of reach', chain.head);
+    if (!written)
+      this.#device.report('driver', 'SCSI-OP-12', 'an event buffer out of reach', aboutChain(chain));
     this.#device.complete(chain, written ? length : 0);
   }
 
