@@ -1,11 +1,32 @@
+import { VirtiolabError } from './errors.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import type { Width } from './register-map.ts';
 
 /** A function's place: bus << 8 | device << 3 | function. */
 export type FunctionAddress = number;
 
-/** `bus` 0..255, `device` 0..31, `fn` 0..7. */
+/** No such bus, device or function. */
+export class FunctionAddressError extends VirtiolabError {
+  readonly part: 'bus' | 'device' | 'function';
+  readonly value: number;
+
+  constructor(part: 'bus' | 'device' | 'function', value: number, most: number) {
+    super(`${part} ${value}; wants a whole number of 0..${most}`);
+    this.part = part;
+    this.value = value;
+  }
+}
+
+function checkPart(part: 'bus' | 'device' | 'function', value: number, most: number): void {
+  if (!Number.isInteger(value) || value < 0 || value > most)
+    throw new FunctionAddressError(part, value, most);
+}
+
+/** `bus` 0..255, `device` 0..31, `fn` 0..7. @throws FunctionAddressError */
 export function functionAddress(bus: number, device: number, fn = 0): FunctionAddress {
+  checkPart('bus', bus, 255);
+  checkPart('device', device, 31);
+  checkPart('function', fn, 7);
   return (bus << 8) | (device << 3) | fn;
 }
 

@@ -142,7 +142,9 @@ export class DmaDomain {
   #windows: readonly DmaWindow[];
   #regions: DmaRegion[] = [];
   #last = NO_REGION;
-  readonly #views = new WeakMap<Uint8Array, ViewCache>();
+  #views = new WeakMap<Uint8Array, ViewCache>();
+  /** Ends the following of the memory's ranges; null while nothing has been looked up. */
+  #unwatch: (() => void) | null = null;
 
   readonly memory: GuestMemory;
 
@@ -154,7 +156,6 @@ export class DmaDomain {
     this.memory = memory;
     this.#windows = windows;
     this.setWindows(windows);
-    memory.watch(() => this.#rebuild());
   }
 
   get windows(): readonly DmaWindow[] {
@@ -192,7 +193,21 @@ export class DmaDomain {
         throw new AddressRangeError(window.start, window.length, 'overlaps the next DMA window');
     }
     this.#windows = sorted;
-    this.#rebuild();
+    if (this.#unwatch === null) this.generation++;
+    else this.#rebuild();
+  }
+
+  /**
+   * Forgets what was looked up and stops following the memory, as when a function leaves its slot: a domain that nobody
+   * uses costs its memory nothing. The next access takes both up again.
+   */
+  release(): void {
+    this.#unwatch?.();
+    this.#unwatch = null;
+    this.#regions = [];
+    this.#views = new WeakMap();
+    this.#last = NO_REGION;
+    this.generation++;
   }
 
   #rebuild(): void {
@@ -225,6 +240,10 @@ export class DmaDomain {
 
   /** The region that holds an address, or null. */
   #at(address: number): DmaRegion | null {
+    if (this.#unwatch === null) {
+      this.#unwatch = this.memory.watch(() => this.#rebuild());
+      this.#rebuild();
+    }
     for (const region of this.#regions)
       if (address >= region.start && address < region.end) {
         this.#last = region;

@@ -73,6 +73,11 @@ export class GuestMemory {
     return () => this.#watchers.delete(watcher);
   }
 
+  /** How many are told when ranges are replaced. */
+  get watchers(): number {
+    return this.#watchers.size;
+  }
+
   /** The range that holds all of [address, address + length), if one does. */
   find(address: number, length: number): Ram | undefined {
     for (const range of this.#ranges)

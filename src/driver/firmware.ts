@@ -1,75 +1,158 @@
-import { type Bus, FOUR_GIB, type FunctionAddress } from '../core/index.ts';
+import { type Bus, FOUR_GIB, type FunctionAddress, formatFunctionAddress } from '../core/index.ts';
 import { command, type0Header } from '../pci/layout/index.ts';
-import { ResourceError } from './errors.ts';
+import { AddressPool, type Claim, type Window } from './address-pool.ts';
+import { NoDeviceError } from './errors.ts';
 import { enumerate, type FoundBar, type FoundFunction, setCommand } from './pci.ts';
-
-/** Where a kind of BAR may be put: [start, end). */
-export interface Window {
-  readonly start: number;
-  readonly end: number;
-}
 
 export interface FirmwareOptions {
   readonly io?: Window;
   readonly memory?: Window;
   readonly prefetchable64?: Window;
+  /**
+   * Gives every BAR a new address, those of functions in use too: whoever knows the old ones (a driver, a translator) is
+   * wrong from then on. Default false: what has an address keeps it.
+   */
+  readonly reassign?: boolean;
 }
 
-const defaults: Required<FirmwareOptions> = {
+type Windows = Required<Omit<FirmwareOptions, 'reassign'>>;
+
+const defaults: Windows = {
   io: { start: 0xc000, end: 0x10000 },
   memory: { start: 0xc0000000, end: 0xe0000000 },
   prefetchable64: { start: 0x80_0000_0000, end: 0x100_0000_0000 },
 };
 
-/** Hands out addresses of a window, each aligned to its size. */
-class Allocator {
-  readonly #window: Window;
-  #next: number;
+/** First address after the last that a BAR of each kind can have. */
+const reach = { io: 0x10000, memory32: FOUR_GIB, memory64: Number.MAX_SAFE_INTEGER } as const;
 
-  constructor(window: Window) {
-    this.#window = window;
-    this.#next = window.start;
-  }
+const decodeBit = (bar: FoundBar) => (bar.kind === 'io' ? command.io : command.memory);
+const claimOf = ({ address, size }: FoundBar): Claim => ({ start: address, end: address + size });
 
-  take(size: number, what: string): number {
-    const at = Math.ceil(this.#next / size) * size;
-    if (at + size > this.#window.end)
-      throw new ResourceError(`${what} of ${size} bytes: no room below 0x${this.#window.end.toString(16)}`);
-    this.#next = at + size;
-    return at;
-  }
+/** Somebody gave the BAR an address at which it can stand. 0 counts as none: that is what a reset leaves. */
+const hasAddress = (bar: FoundBar) =>
+  bar.address !== 0 && bar.address % bar.size === 0 && bar.address + bar.size <= reach[bar.kind];
+
+/** A BAR that is to have a place, and the place. */
+interface Plan {
+  readonly fn: FunctionAddress;
+  readonly bar: FoundBar;
+  readonly at: number;
 }
 
-function writeBar(bus: Bus, fn: FunctionAddress, bar: FoundBar, address: number): void {
-  const at = type0Header.bar.offset + 4 * bar.index;
-  bus.configWrite(fn, at, 4, address % FOUR_GIB);
-  if (bar.kind === 'memory64') bus.configWrite(fn, at + 4, 4, Math.floor(address / FOUR_GIB));
-  bar.address = address;
+/** The two address spaces of a bus, with what is taken in them. */
+class Board {
+  readonly #bus: Bus;
+  readonly #windows: Windows;
+  readonly #io: AddressPool;
+  readonly #memory: AddressPool;
+
+  constructor(bus: Bus, options: FirmwareOptions) {
+    this.#bus = bus;
+    this.#windows = {
+      io: options.io ?? defaults.io,
+      memory: options.memory ?? defaults.memory,
+      prefetchable64: options.prefetchable64 ?? defaults.prefetchable64,
+    };
+    this.#io = new AddressPool();
+    this.#memory = new AddressPool(bus.ram.ranges.map(({ start, end }) => ({ start, end })));
+  }
+
+  #pool(bar: FoundBar): AddressPool {
+    return bar.kind === 'io' ? this.#io : this.#memory;
+  }
+
+  #window(bar: FoundBar): Window {
+    if (bar.kind === 'io') return this.#windows.io;
+    return bar.kind === 'memory64' && bar.prefetchable ? this.#windows.prefetchable64 : this.#windows.memory;
+  }
+
+  /**
+   * The BARs that have no place of their own yet; those that have keep it. What is decoded goes first: it is in use, and an
+   * address that is only written down gives way to it.
+   */
+  unplaced(functions: readonly FoundFunction[]): Set<FoundBar> {
+    const unplaced = new Set<FoundBar>();
+    const bars = functions.flatMap(({ address, bars: each }) => {
+      const bits = this.#bus.configRead(address, type0Header.command.offset, 2);
+      return each.map((bar) => ({ bar, decoded: (bits & decodeBit(bar)) !== 0 }));
+    });
+    for (const { bar, decoded } of bars) {
+      if (decoded && hasAddress(bar)) this.#pool(bar).keep(claimOf(bar));
+      else unplaced.add(bar);
+    }
+    for (const bar of [...unplaced])
+      if (hasAddress(bar) && this.#pool(bar).isFree(claimOf(bar))) {
+        this.#pool(bar).keep(claimOf(bar));
+        unplaced.delete(bar);
+      }
+    return unplaced;
+  }
+
+  /** @throws ResourceError when a window is full; nothing has been written then. */
+  plan(functions: readonly FoundFunction[], unplaced: ReadonlySet<FoundBar>): Plan[] {
+    return functions.flatMap(({ address, bars }) =>
+      bars
+        .filter((bar) => unplaced.has(bar))
+        .map((bar) => {
+          const what = `BAR${bar.index} of ${formatFunctionAddress(address)}`;
+          return { fn: address, bar, at: this.#pool(bar).take(this.#window(bar), bar.size, what) };
+        }),
+    );
+  }
+
+  /** Writes the addresses of one function while it decodes nothing, and switches on the decoding that its BARs need. */
+  place(fn: FoundFunction, plans: readonly Plan[]): void {
+    const own = plans.filter((plan) => plan.fn === fn.address);
+    if (own.length === 0) return;
+    setCommand(this.#bus, fn.address, 0, command.io | command.memory);
+    for (const { bar, at } of own) this.#write(fn.address, bar, at);
+    let bits = 0;
+    for (const bar of fn.bars) bits |= decodeBit(bar);
+    setCommand(this.#bus, fn.address, bits);
+  }
+
+  #write(fn: FunctionAddress, bar: FoundBar, address: number): void {
+    const at = type0Header.bar.offset + 4 * bar.index;
+    this.#bus.configWrite(fn, at, 4, address % FOUR_GIB);
+    if (bar.kind === 'memory64') this.#bus.configWrite(fn, at + 4, 4, Math.floor(address / FOUR_GIB));
+    bar.address = address;
+  }
 }
 
 /**
  * What board firmware does before an operating system starts: finds every function of bus 0, gives its BARs addresses and
- * switches decoding on. Drivers switch bus mastering on themselves.
+ * switches decoding on. Drivers switch bus mastering on themselves. Run again, it leaves functions alone whose BARs all
+ * have addresses, and gives to the others what is still free. All or nothing.
  * @throws ResourceError when a window is full.
  */
 export function runFirmware(bus: Bus, options: FirmwareOptions = {}): FoundFunction[] {
-  const windows = { ...defaults, ...options };
-  const allocators = {
-    io: new Allocator(windows.io),
-    memory: new Allocator(windows.memory),
-    prefetchable64: new Allocator(windows.prefetchable64),
-  };
+  const board = new Board(bus, options);
   const found = enumerate(bus);
-  for (const fn of found) {
-    for (const bar of fn.bars) {
-      const pool =
-        bar.kind === 'io' ? 'io' : bar.kind === 'memory64' && bar.prefetchable ? 'prefetchable64' : 'memory';
-      writeBar(bus, fn.address, bar, allocators[pool].take(bar.size, `BAR${bar.index}`));
-    }
-    const kinds = new Set(fn.bars.map(({ kind }) => (kind === 'io' ? command.io : command.memory)));
-    let bits = 0;
-    for (const bit of kinds) bits |= bit;
-    if (bits !== 0) setCommand(bus, fn.address, bits);
-  }
+  const unplaced =
+    options.reassign === true ? new Set(found.flatMap(({ bars }) => bars)) : board.unplaced(found);
+  const plans = board.plan(found, unplaced);
+  for (const fn of found) board.place(fn, plans);
   return found;
+}
+
+/**
+ * Gives addresses to one function that was plugged later, and touches no other. With `reassign` it is moved where it has
+ * some already.
+ * @throws NoDeviceError where software finds no function; ResourceError when a window is full.
+ */
+export function placeFunction(
+  bus: Bus,
+  address: FunctionAddress,
+  options: FirmwareOptions = {},
+): FoundFunction {
+  const found = enumerate(bus, address >> 8);
+  const fn = found.find((each) => each.address === address);
+  if (fn === undefined) throw new NoDeviceError(`no function at ${formatFunctionAddress(address)}`);
+  const board = new Board(bus, options);
+  const others = options.reassign === true ? found.filter((each) => each !== fn) : found;
+  const unplaced = board.unplaced(others);
+  if (options.reassign === true) for (const bar of fn.bars) unplaced.add(bar);
+  board.place(fn, board.plan([fn], unplaced));
+  return fn;
 }

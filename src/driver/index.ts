@@ -1,3 +1,4 @@
+export type { Window } from './address-pool.ts';
 export * from './devices/balloon.ts';
 export * from './devices/block.ts';
 export type { SectorRange } from './devices/block-segments.ts';

@@ -4,6 +4,7 @@ import {
   capabilityHeader,
   command,
   EXTENDED_START,
+  MULTI_FUNCTION,
   status,
   type0Header,
   unpackExtendedHeader,
@@ -140,15 +141,23 @@ export function findFunction(bus: Bus, fn: FunctionAddress): FoundFunction | nul
   };
 }
 
-/** Every function of a bus. */
+/**
+ * Every function of a bus. A device without function 0 has none, and one whose function 0 does not say that there are
+ * others is asked for no others (PCI Local Bus 3.0, section 6.2.1).
+ */
 export function enumerate(bus: Bus, busNumber = 0): FoundFunction[] {
   const found: FoundFunction[] = [];
-  for (let device = 0; device < 32; device++)
-    for (let fn = 0; fn < 8; fn++) {
+  for (let device = 0; device < 32; device++) {
+    const zero = functionAddress(busNumber, device);
+    const first = findFunction(bus, zero);
+    if (first === null) continue;
+    found.push(first);
+    if ((get(bus, zero, 'headerType') & MULTI_FUNCTION) === 0) continue;
+    for (let fn = 1; fn < 8; fn++) {
       const each = findFunction(bus, functionAddress(busNumber, device, fn));
-      if (each === null && fn === 0) break;
       if (each !== null) found.push(each);
     }
+  }
   return found;
 }
 

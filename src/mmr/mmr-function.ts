@@ -13,7 +13,8 @@ import { type Draft, draft2023, encodeCapability, encodings } from './layout/ind
 /** A legacy block at a place that its draft does not allow. */
 export class BlockPlacementError extends VirtiolabError {}
 
-export interface MmrFunctionOptions extends Omit<VirtioFunctionOptions, 'kind' | 'express'> {
+/** No structure stands in I/O space: the function is there for machines without any. */
+export interface MmrFunctionOptions extends Omit<VirtioFunctionOptions, 'kind' | 'express' | 'structures'> {
   readonly draft?: Draft;
   /** `own`: a BAR of its own, as the draft's table says; `shared`: behind the modern structures in their BAR. */
   readonly placement?: 'own' | 'shared';

@@ -37,8 +37,43 @@ export class BarError extends VirtiolabError {
 /** Bytes of a memory BAR in which nothing stands read 0. */
 const reserved: BusTarget = { read: () => 0, write: () => {} };
 
-/** Largest I/O BAR, in bytes (PCI Local Bus 3.0, section 6.2.5.1). */
-const MAX_IO_BYTES = 256;
+/**
+ * Least and largest size of a BAR in bytes. I/O: PCI Local Bus 3.0, section 6.2.5.1. Memory: at twice the largest size ends
+ * what the register holds, and with 64 bits what a Number holds exactly.
+ */
+const sizes = {
+  io: { least: 4, most: 256 },
+  memory32: { least: 16, most: FOUR_GIB / 2 },
+  memory64: { least: 16, most: 2 ** 51 },
+} as const;
+
+/** @throws BarError */
+function checkBar({ index, kind, lengthBytes, prefetchable, regions }: BarOptions): void {
+  if (!Number.isInteger(index) || index < 0 || index >= type0Header.bar.count)
+    throw new BarError(index, `wants an index of 0..${type0Header.bar.count - 1}`);
+  const limits = sizes[kind] as (typeof sizes)[BarKind] | undefined;
+  if (limits === undefined) throw new BarError(index, `kind ${kind}; wants ${Object.keys(sizes).join(', ')}`);
+  if (kind === 'memory64' && index === type0Header.bar.count - 1)
+    throw new BarError(index, 'a 64-bit BAR needs the next register too');
+  const isPower = Number.isInteger(Math.log2(lengthBytes));
+  if (!isPower || lengthBytes < limits.least || lengthBytes > limits.most)
+    throw new BarError(
+      index,
+      `${lengthBytes} bytes; wants a power of two, at least ${limits.least} and at most ${limits.most} (${kind})`,
+    );
+  if (kind === 'io' && prefetchable === true) throw new BarError(index, 'I/O cannot be prefetchable');
+  let before: BarRegion | null = null;
+  for (const region of [...regions].sort((a, b) => a.offset - b.offset)) {
+    const { name, offset, length } = region;
+    if (!Number.isInteger(offset) || offset < 0 || !Number.isInteger(length) || length <= 0)
+      throw new BarError(index, `${name} at ${offset}, ${length} bytes: wants whole bytes, at least one`);
+    if (before !== null && offset < before.offset + before.length)
+      throw new BarError(index, `${name} at ${offset} overlaps ${before.name}`);
+    if (offset + length > lengthBytes)
+      throw new BarError(index, `${name} ends outside its ${lengthBytes} bytes`);
+    before = region;
+  }
+}
 
 /** A base address register and what stands behind it. */
 export class Bar {
@@ -56,19 +91,8 @@ export class Bar {
   /** @throws BarError */
   constructor(space: ConfigSpace, options: BarOptions) {
     this.space = space;
+    checkBar(options);
     const { index, kind, lengthBytes } = options;
-    if (kind === 'memory64' && index === 5)
-      throw new BarError(index, 'a 64-bit BAR needs the next register too');
-    if (!Number.isInteger(Math.log2(lengthBytes)) || lengthBytes < (kind === 'io' ? 4 : 16))
-      throw new BarError(
-        index,
-        `${lengthBytes} bytes; wants a power of two, at least 4 (I/O) or 16 (memory)`,
-      );
-    if (kind === 'io' && lengthBytes > MAX_IO_BYTES)
-      throw new BarError(index, `${lengthBytes} bytes of I/O; at most ${MAX_IO_BYTES}`);
-    for (const region of options.regions)
-      if (region.offset + region.length > lengthBytes)
-        throw new BarError(index, `${region.name} ends outside its ${lengthBytes} bytes`);
     this.index = index;
     this.kind = kind;
     this.lengthBytes = lengthBytes;

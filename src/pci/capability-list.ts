@@ -11,7 +11,10 @@ import {
   unpackExtendedHeader,
 } from './layout/index.ts';
 
-/** More capabilities than configuration space holds, or an extended one on a function that is not PCI Express. */
+/**
+ * A capability that configuration space does not hold: no room is left, its id or length cannot be, or it is an extended one
+ * on a function that is not PCI Express.
+ */
 export class CapabilitySpaceError extends VirtiolabError {
   readonly capability: number;
   readonly lengthBytes: number;
@@ -43,7 +46,7 @@ export class CapabilityList {
   /**
    * Appends a capability. `lengthBytes` may exceed the table's, for padding (PCI-CAP-16).
    * @returns its offset in configuration space.
-   * @throws CapabilitySpaceError when there is no room.
+   * @throws CapabilitySpaceError when there is no room, or no such id or length.
    */
   add<M extends CapabilityMap>(
     id: number,
@@ -52,6 +55,10 @@ export class CapabilityList {
     lengthBytes = lengthOf(map),
   ): number {
     const at = this.#free;
+    if (!Number.isInteger(id) || id < 0 || id > 0xff)
+      throw new CapabilitySpaceError(id, lengthBytes, 'wants an id of 8 bits');
+    if (!Number.isInteger(lengthBytes) || lengthBytes < lengthOf(map))
+      throw new CapabilitySpaceError(id, lengthBytes, `its registers take ${lengthOf(map)} bytes`);
     if (at + lengthBytes > CONVENTIONAL_BYTES)
       throw new CapabilitySpaceError(id, lengthBytes, `only ${CONVENTIONAL_BYTES - at} bytes are free`);
     this.space.place(map, at, { ...values, capabilityId: id });
@@ -92,6 +99,19 @@ export class ExtendedCapabilityList {
   add<M extends RegisterMap>(id: number, version: number, map: M, values: FieldValues<M>): number {
     const at = this.#free;
     const lengthBytes = lengthOf(map);
+    if (
+      !Number.isInteger(id) ||
+      id < 0 ||
+      id > 0xffff ||
+      !Number.isInteger(version) ||
+      version < 0 ||
+      version > 0xf
+    )
+      throw new CapabilitySpaceError(
+        id,
+        lengthBytes,
+        `version ${version}; wants an id of 16 bits and a version of 4`,
+      );
     if (at + lengthBytes > this.space.length)
       throw new CapabilitySpaceError(
         id,

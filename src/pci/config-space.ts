@@ -43,23 +43,24 @@ export class ConfigSpace implements Stateful<Uint8Array> {
 
   /**
    * Lays a block down at `at`: its reset values, or `values` by field name, and its masks.
-   * @throws RegisterMapError when it does not fit.
+   * @throws RegisterMapError when it does not fit, or a value does not fit its field.
    */
   place<M extends RegisterMap>(map: M, at: number, values: FieldValues<M> = {}): void {
     for (const [name, register] of Object.entries(map)) {
       const start = at + register.offset;
       if (start + register.width * register.count > this.length)
         throw new RegisterMapError(name, `ends outside configuration space of ${this.length} bytes`);
-      for (let i = 0; i < register.count; i++)
-        this.#lay(start + i * register.width, register, values[name] ?? register.reset);
+      const value = values[name] ?? register.reset;
+      if (!Number.isInteger(value) || value < 0 || value > maskOf(register.width))
+        throw new RegisterMapError(name, `value ${value} does not fit ${8 * register.width} bits`);
+      for (let i = 0; i < register.count; i++) this.#lay(start + i * register.width, register, value);
     }
   }
 
   #lay(at: number, register: Register, value: number): void {
     if (register.width === 8)
       throw new RegisterMapError('configuration register', 'is 64 bits: write two halves');
-    this.set(at, register.width, value);
-    this.#initial.set(this.bytes.subarray(at, at + register.width), at);
+    this.wire(at, register.width, value);
     this.setMasks(at, register.width, register.writable, register.writeOneToClear);
   }
 
@@ -81,6 +82,12 @@ export class ConfigSpace implements Stateful<Uint8Array> {
   /** The function's own view: no masks, no hooks. What is set before the function is plugged outlives a reset. */
   set(at: number, width: Width, value: number): void {
     for (let i = 0; i < width; i++) this.bytes[at + i] = value >>> (8 * i);
+  }
+
+  /** A value that the hardware is wired to from now on: a reset keeps it. */
+  wire(at: number, width: Width, value: number): void {
+    this.set(at, width, value);
+    this.#initial.set(this.bytes.subarray(at, at + width), at);
   }
 
   /** Takes the present bytes as those that a reset restores. */

@@ -17,13 +17,14 @@ import {
 import { Bar, BarError, type BarOptions } from './bar.ts';
 import { CapabilityList, ExtendedCapabilityList } from './capability-list.ts';
 import { ConfigSpace } from './config-space.ts';
+import { ExpressCapability } from './express.ts';
+import { checkFunctionOptions, FunctionOptionsError, type PciFunctionOptions } from './function-options.ts';
 import {
   CONVENTIONAL_BYTES,
   capabilityId,
   command,
   EXTENDED_BYTES,
-  express,
-  INITIATE_FUNCTION_RESET,
+  MULTI_FUNCTION,
   messageControl,
   msixCapability,
   powerManagement,
@@ -41,24 +42,11 @@ export interface Slot {
   readonly dma: DmaDomain;
   readonly scheduler: Scheduler;
   readonly report: Report;
+  /** The line that the pin reaches, which board firmware fills in: it alone knows the wiring. Null where it does not. */
+  readonly interruptLine: number | null;
   /** Level of the interrupt pin. */
   setLine(asserted: boolean): void;
   sendMessage(addressLow: number, addressHigh: number, data: number): void;
-}
-
-/** Ids and shape of a function. `classCode` is base class, subclass and interface, 24 bits. */
-export interface PciFunctionOptions {
-  readonly name: string;
-  readonly vendorId: number;
-  readonly deviceId: number;
-  readonly revisionId?: number;
-  readonly classCode: number;
-  readonly subsystemVendorId?: number;
-  readonly subsystemId?: number;
-  /** 0 for none, 1 for INTA#. */
-  readonly interruptPin?: 0 | 1 | 2 | 3 | 4;
-  /** PCI Express: extended configuration space, Express capability, function-level reset. */
-  readonly express?: boolean;
 }
 
 /** A function that is used before it sits in a slot, or put into a second one. */
@@ -88,15 +76,18 @@ export class PciFunction implements Stateful {
   #msix: Msix | null = null;
   #msixAt = 0;
   #powerAt = 0;
-  #expressAt = 0;
+  #express: ExpressCapability | null = null;
   /** Power state in force; D1 and D2 never are. */
   #power: number = powerState.d0;
   #pinLevel = false;
   #lineAsserted = false;
   #busMaster = false;
   #msixEnabled = false;
+  #multiFunction = false;
 
+  /** @throws FunctionOptionsError */
   constructor(options: PciFunctionOptions) {
+    checkFunctionOptions(options);
     this.name = options.name;
     this.config = new ConfigSpace(options.express === true ? EXTENDED_BYTES : CONVENTIONAL_BYTES);
     this.config.place(type0Header, 0, {
@@ -114,7 +105,8 @@ export class PciFunction implements Stateful {
     this.extendedCapabilities = new ExtendedCapabilityList(this.config);
     this.config.onWrite(type0Header.command.offset, 2, () => this.#onCommand());
     this.config.onWrite(type0Header.bar.offset, 24, () => this.#decode());
-    if (options.express === true) this.#addExpress();
+    if (options.express === true)
+      this.#express = new ExpressCapability(this.config, this.capabilities, () => this.reset());
   }
 
   /** @throws BarError when the register is taken or the BAR is impossible. */
@@ -125,11 +117,21 @@ export class PciFunction implements Stateful {
       throw new BarError(options.index, 'the register is taken already');
     const bar = new Bar(this.config, options);
     this.bars.push(bar);
+    if (bar.kind === 'io') this.#express?.claimsIo();
     return bar;
   }
 
-  /** MSI-X with table and pending bits in one memory BAR of its own, as `bar`; 2 KiB each or as many as needed. */
+  /**
+   * MSI-X with table and pending bits in one memory BAR of its own, as `bar`; 2 KiB each or as many as needed.
+   * @throws VectorCountError; BarError; FunctionOptionsError when the function has MSI-X already
+   */
   addMsix(index: BarOptions['index'], vectors: number): Msix {
+    if (this.#msix !== null)
+      throw new FunctionOptionsError(
+        'MSI-X',
+        vectors,
+        `one table: the function has ${this.#msix.vectors} vectors`,
+      );
     const msix = new Msix(vectors, {
       enabled: () => this.#msixEnabled,
       masked: () =>
@@ -159,8 +161,12 @@ export class PciFunction implements Stateful {
     return msix;
   }
 
-  /** Power management with D0 and D3hot. Below D0 the function decodes nothing and masters nothing. */
+  /**
+   * Power management with D0 and D3hot. Below D0 the function decodes nothing and masters nothing.
+   * @throws FunctionOptionsError when the function has it already
+   */
   addPowerManagement(): void {
+    if (this.#powerAt !== 0) throw new FunctionOptionsError('power management', true, 'it once');
     this.#powerAt = this.capabilities.add(capabilityId.powerManagement, powerManagement, {});
     const control = this.#powerAt + powerManagement.controlStatus.offset;
     this.config.onWrite(control, 2, () => {
@@ -177,13 +183,17 @@ export class PciFunction implements Stateful {
     return this.config.get(this.#powerAt + powerManagement.controlStatus.offset, 2) & powerState.mask;
   }
 
-  #addExpress(): void {
-    this.#expressAt = this.capabilities.add(capabilityId.express, express, {});
-    const control = this.#expressAt + express.deviceControl.offset;
-    this.config.setMasks(control, 2, express.deviceControl.writable | INITIATE_FUNCTION_RESET);
-    this.config.onWrite(control, 2, () => {
-      if ((this.config.get(control, 2) & INITIATE_FUNCTION_RESET) !== 0) this.reset();
-    });
+  /** The device has other functions: header type bit 7. Said by whoever plugs them. */
+  set multiFunction(on: boolean) {
+    if (on === this.#multiFunction) return;
+    this.#multiFunction = on;
+    this.#wireHeaderType();
+  }
+
+  #wireHeaderType(): void {
+    const at = type0Header.headerType.offset;
+    const layout = this.config.get(at, 1) & ~MULTI_FUNCTION;
+    this.config.wire(at, 1, this.#multiFunction ? layout | MULTI_FUNCTION : layout);
   }
 
   get slot(): Slot {
@@ -234,10 +244,18 @@ export class PciFunction implements Stateful {
   plug(slot: Slot): void {
     if (this.#slot !== null)
       throw new SlotError(`${this.name} sits in slot ${formatFunctionAddress(this.#slot.address)} already`);
+    const lineBefore = this.config.get(type0Header.interruptLine.offset, 1);
     this.#slot = slot;
+    if (slot.interruptLine !== null) this.config.set(type0Header.interruptLine.offset, 1, slot.interruptLine);
     this.config.seal();
-    for (const listener of this.onPlug) listener();
-    this.#onCommand();
+    try {
+      for (const listener of this.onPlug) listener();
+      this.#onCommand();
+    } catch (error) {
+      this.unplug();
+      this.config.wire(type0Header.interruptLine.offset, 1, lineBefore);
+      throw error;
+    }
   }
 
   /** A function without power forgets what software programmed: in its next slot it starts anew. */
@@ -273,7 +291,8 @@ export class PciFunction implements Stateful {
     this.#onMsixControl();
   }
 
-  get #powered(): boolean {
+  /** In D0. Below it the function decodes nothing and masters nothing. */
+  get powered(): boolean {
     return this.#power === powerState.d0;
   }
 
@@ -281,7 +300,7 @@ export class PciFunction implements Stateful {
     this.#decode();
     const was = this.#busMaster;
     this.#busMaster =
-      this.#powered && (this.config.get(type0Header.command.offset, 2) & command.busMaster) !== 0;
+      this.powered && (this.config.get(type0Header.command.offset, 2) & command.busMaster) !== 0;
     this.#updateLine();
     if (was !== this.#busMaster) for (const listener of this.onBusMaster) listener();
     if (this.#busMaster && !was) this.#msix?.flush();
@@ -290,7 +309,7 @@ export class PciFunction implements Stateful {
   #decode(): void {
     const slot = this.#slot;
     if (slot === null) return;
-    const bits = this.#powered ? this.config.get(type0Header.command.offset, 2) : 0;
+    const bits = this.powered ? this.config.get(type0Header.command.offset, 2) : 0;
     for (const bar of this.bars) {
       const io = bar.kind === 'io';
       const on = (bits & (io ? command.io : command.memory)) !== 0;
@@ -305,12 +324,13 @@ export class PciFunction implements Stateful {
   }
 
   #updateLine(): void {
-    const pending = this.#pinLevel && !this.#msixEnabled;
+    const hasPin = this.config.get(type0Header.interruptPin.offset, 1) !== 0;
+    const pending = this.#pinLevel && hasPin && !this.#msixEnabled;
     const at = type0Header.status.offset;
     const bits = this.config.get(at, 2) & ~status.interrupt;
     this.config.set(at, 2, pending ? bits | status.interrupt : bits);
     const disabled = (this.config.get(type0Header.command.offset, 2) & command.interruptDisable) !== 0;
-    const asserted = pending && !disabled && this.#powered;
+    const asserted = pending && !disabled && this.powered;
     if (asserted === this.#lineAsserted) return;
     this.#lineAsserted = asserted;
     this.#slot?.setLine(asserted);
@@ -337,11 +357,13 @@ export class PciFunction implements Stateful {
     const saved = state as unknown as ReturnType<PciFunction['save']>;
     expectSame('function', saved.name, this.name);
     this.config.load(saved.config);
+    // Its neighbours are those of the slot that it sits in now.
+    this.#wireHeaderType();
     if (this.#msix !== null && saved.msix !== null) this.#msix.load(saved.msix);
     this.#pinLevel = saved.pinLevel;
     this.#power = this.#readPower();
     this.#busMaster =
-      (this.config.get(type0Header.command.offset, 2) & command.busMaster) !== 0 && this.#powered;
+      (this.config.get(type0Header.command.offset, 2) & command.busMaster) !== 0 && this.powered;
     this.#msixEnabled = this.#readMsixEnable();
     this.#decode();
     this.#updateLine();

@@ -68,7 +68,13 @@ export class ConfigPorts implements BusTarget {
 const FUNCTION_BYTES = 4096;
 export const ECAM_BUS_BYTES = 256 * FUNCTION_BYTES;
 
-/** Memory-mapped configuration (PCI Express 5.0, section 7.2.2), for the buses it is mapped over. */
+/** An access of two functions' spaces. */
+const leavesFunction = (offset: number, width: Width) => (offset % FUNCTION_BYTES) + width > FUNCTION_BYTES;
+
+/**
+ * Memory-mapped configuration (PCI Express 5.0, section 7.2.2), for the buses it is mapped over. An access over the edge
+ * of a function's space is carried out as aligned pieces: each byte belongs to its function.
+ */
 export class Ecam implements BusTarget {
   readonly config: ConfigAccess;
 
@@ -77,10 +83,15 @@ export class Ecam implements BusTarget {
   }
 
   read(offset: number, width: Width): number {
+    if (leavesFunction(offset, width)) return readPieces(this, offset, width);
     return this.config.configRead(Math.floor(offset / FUNCTION_BYTES), offset % FUNCTION_BYTES, width);
   }
 
   write(offset: number, width: Width, value: number): void {
+    if (leavesFunction(offset, width)) {
+      writePieces(this, offset, width, value);
+      return;
+    }
     this.config.configWrite(Math.floor(offset / FUNCTION_BYTES), offset % FUNCTION_BYTES, width, value);
   }
 }

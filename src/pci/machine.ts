@@ -3,7 +3,6 @@ import {
   alignedPiece,
   type BoundEvent,
   type Bus,
-  type BusTarget,
   DmaDomain,
   type EventSink,
   expectSame,
@@ -13,12 +12,11 @@ import {
   GuestMemory,
   immediate,
   maskOf,
-  type Ram,
+  OptionError,
   type Scheduler,
   type Span,
   type State,
   type Stateful,
-  VirtiolabError,
   type Width,
 } from '../core/index.ts';
 import { readConfigPieces } from './config-space.ts';
@@ -26,7 +24,9 @@ import type { PciFunction, Slot } from './function.ts';
 import { ConfigPorts, ECAM_BUS_BYTES, Ecam, hostBridgeFunction } from './host-bridge.ts';
 import { InterruptSink, MESSAGE_WINDOW } from './interrupts.ts';
 import { type0Header } from './layout/index.ts';
+import { Places } from './places.ts';
 import { PostedWrites } from './posted-writes.ts';
+import { mapRam, RAM_PRIORITY } from './ram-mapping.ts';
 
 export interface MachineOptions {
   /** RAM; by default 64 MiB at 0 and 64 MiB at 4 GiB. */
@@ -37,45 +37,35 @@ export interface MachineOptions {
   readonly interruptScheduler?: Scheduler;
   /** Keeps memory writes in flight until a read of the same function, or a release. */
   readonly holdPostedWrites?: boolean;
-  /** Address of memory-mapped configuration of bus 0. */
+  /** Address of memory-mapped configuration of bus 0: a multiple of its 1 MiB, where no RAM is. */
   readonly ecamBase?: number;
+}
+
+/** A machine that cannot be. */
+export class MachineOptionError extends OptionError {}
+
+/** @throws MachineOptionError where memory-mapped configuration would not be seen. */
+function checkEcam(base: number, ram: GuestMemory): void {
+  const fits = Number.isSafeInteger(base + ECAM_BUS_BYTES) && base >= 0 && base % ECAM_BUS_BYTES === 0;
+  const hidden = ram.ranges.some(({ start, end }) => start < base + ECAM_BUS_BYTES && base < end);
+  if (!fits || hidden)
+    throw new MachineOptionError(
+      'ecamBase',
+      base,
+      `a multiple of 0x${ECAM_BUS_BYTES.toString(16)} where the machine has no RAM`,
+    );
 }
 
 /** Bytes of I/O space. */
 export const IO_BYTES = 0x10000;
 const LINES = 16;
 const DEFAULT_RAM_BYTES = 64 << 20;
-const RAM_PRIORITY = 1;
 const ENTER: BoundEvent = { kind: 'enter' };
 const LEAVE: BoundEvent = { kind: 'leave' };
 
 /** Board wiring: the line that pin 1..4 of a device on the root bus reaches. */
 export function routePin(device: number, pin: number): number {
   return [11, 10, 9, 5][(device + pin - 1) & 3]!;
-}
-
-class RamTarget implements BusTarget {
-  readonly ram: Ram;
-
-  constructor(ram: Ram) {
-    this.ram = ram;
-  }
-
-  read(offset: number, width: Width): number {
-    const { view } = this.ram;
-    return width === 4
-      ? view.getUint32(offset, true)
-      : width === 2
-        ? view.getUint16(offset, true)
-        : view.getUint8(offset);
-  }
-
-  write(offset: number, width: Width, value: number): void {
-    const { view } = this.ram;
-    if (width === 4) view.setUint32(offset, value, true);
-    else if (width === 2) view.setUint16(offset, value, true);
-    else view.setUint8(offset, value);
-  }
 }
 
 /**
@@ -89,12 +79,13 @@ export class Machine implements Bus, Stateful {
   readonly interrupts: InterruptSink;
   readonly posted: PostedWrites | null;
   readonly scheduler: Scheduler;
-  readonly #functions = new Map<FunctionAddress, PciFunction>();
+  readonly #places = new Places();
   readonly #configPorts = new ConfigPorts(this);
   #sink: EventSink | null = null;
   /** No sink and nothing held: accesses take the shortest way. */
   #plain: boolean;
 
+  /** @throws MachineOptionError */
   constructor(options: MachineOptions = {}) {
     this.ram =
       options.ram ??
@@ -106,14 +97,7 @@ export class Machine implements Bus, Stateful {
     this.interrupts = new InterruptSink(LINES, options.interruptScheduler ?? this.scheduler);
     this.posted = options.holdPostedWrites === true ? new PostedWrites(this.memory) : null;
     this.#plain = this.posted === null;
-    for (const range of this.ram.ranges)
-      this.memory.map({
-        name: 'RAM',
-        start: range.start,
-        length: range.end - range.start,
-        target: new RamTarget(range),
-        priority: RAM_PRIORITY,
-      });
+    mapRam(this.memory, this.ram);
     this.io.map({
       name: 'configuration ports',
       start: ConfigPorts.start,
@@ -122,6 +106,7 @@ export class Machine implements Bus, Stateful {
       priority: RAM_PRIORITY,
     });
     const start = options.ecamBase ?? 0xe0000000;
+    checkEcam(start, this.ram);
     this.memory.map({
       name: 'ECAM',
       start,
@@ -133,7 +118,7 @@ export class Machine implements Bus, Stateful {
   }
 
   get functions(): ReadonlyMap<FunctionAddress, PciFunction> {
-    return this.#functions;
+    return this.#places.functions;
   }
 
   /** Receives every access with its bounds, interrupt and finding from now on; null ends it. */
@@ -144,38 +129,43 @@ export class Machine implements Bus, Stateful {
   }
 
   /**
-   * Puts a function on the root bus. `dma` is what it may reach: by default all RAM.
-   * @throws SlotError, VirtiolabError when the place is taken.
+   * Puts a function on the root bus, or throws and changes nothing. `dma` is what it may reach: by default all RAM. Function
+   * 0 of a device comes before its others; while there are several, each says so in its header.
+   * @throws SlotError when the function sits somewhere already; PlaceError where software could not find it, or the place
+   * is taken.
    */
   plug(fn: PciFunction, address: FunctionAddress, dma: DmaDomain = new DmaDomain(this.ram)): void {
-    if (this.#functions.has(address))
-      throw new VirtiolabError(
-        `slot ${formatFunctionAddress(address)} is taken by ${this.#functions.get(address)!.name}`,
-      );
+    this.#places.checkFree(fn, address);
     const pin = fn.config.get(type0Header.interruptPin.offset, 1);
     const line = routePin((address >> 3) & 31, pin);
-    // What board firmware would fill in: it alone knows the wiring.
-    if (pin !== 0) fn.config.set(type0Header.interruptLine.offset, 1, line);
     const slot: Slot = {
       address,
       io: this.io,
       memory: this.memory,
       dma,
       scheduler: this.scheduler,
+      interruptLine: pin === 0 ? null : line,
       report: (finding: Finding) => this.#sink?.(finding),
       setLine: (asserted) => this.interrupts.setLine(line, address, asserted),
       sendMessage: (low, high, data) => this.#message(address, dma, low, high, data),
     };
     fn.plug(slot);
-    this.#functions.set(address, fn);
+    this.#places.add(address, fn);
   }
 
-  /** Takes a function away. @returns it, or undefined where there is none. */
+  /**
+   * Takes a function away. @returns it, or undefined where there is none.
+   * @throws PlaceError for function 0 while the device has others.
+   */
   unplug(address: FunctionAddress): PciFunction | undefined {
-    const fn = this.#functions.get(address);
-    if (fn !== undefined) this.posted?.flush(fn);
-    fn?.unplug();
-    this.#functions.delete(address);
+    const fn = this.functions.get(address);
+    if (fn === undefined) return undefined;
+    this.#places.checkRemovable(address);
+    this.posted?.flush(fn);
+    const { dma } = fn.slot;
+    fn.unplug();
+    dma.release();
+    this.#places.remove(address);
     return fn;
   }
 
@@ -190,7 +180,7 @@ export class Machine implements Bus, Stateful {
   }
 
   configRead(fn: FunctionAddress, offset: number, width: Width): number {
-    const found = this.#functions.get(fn);
+    const found = this.functions.get(fn);
     if (found === undefined) return maskOf(width);
     return this.#sink === null
       ? this.#configRead(found, offset, width)
@@ -209,7 +199,7 @@ export class Machine implements Bus, Stateful {
   }
 
   configWrite(fn: FunctionAddress, offset: number, width: Width, value: number): void {
-    const found = this.#functions.get(fn);
+    const found = this.functions.get(fn);
     if (found === undefined) return;
     if (this.#sink === null) this.#configWrite(found, offset, width, value);
     else
@@ -322,11 +312,11 @@ export class Machine implements Bus, Stateful {
   }
 
   save() {
-    const nameOf = (owner: object) => [...this.#functions].find(([, fn]) => fn === owner)?.[0] ?? -1;
+    const nameOf = (owner: object) => [...this.functions].find(([, fn]) => fn === owner)?.[0] ?? -1;
     return {
       ram: this.ram.ranges.map(({ start, bytes }) => ({ start, bytes: bytes.slice() })),
       configAddress: this.#configPorts.address,
-      functions: [...this.#functions].map(([address, fn]) => ({ address, state: fn.save() })),
+      functions: [...this.functions].map(([address, fn]) => ({ address, state: fn.save() })),
       posted: this.posted?.save(nameOf) ?? [],
       vectors: this.interrupts.pendingVectors,
     };
@@ -338,13 +328,13 @@ export class Machine implements Bus, Stateful {
     expectSame('RAM ranges', saved.ram.length, this.ram.ranges.length);
     for (const { start, bytes } of saved.ram) this.ram.write(start, bytes);
     this.#configPorts.address = saved.configAddress;
-    expectSame('functions', saved.functions.length, this.#functions.size);
+    expectSame('functions', saved.functions.length, this.functions.size);
     for (const { address, state: fn } of saved.functions) {
-      expectSame(`function at ${formatFunctionAddress(address)}`, this.#functions.has(address), true);
-      this.#functions.get(address)!.load(fn);
+      expectSame(`function at ${formatFunctionAddress(address)}`, this.functions.has(address), true);
+      this.functions.get(address)!.load(fn);
     }
-    this.posted?.load(saved.posted, (name) => this.#functions.get(name));
-    for (const fn of this.#functions.values()) fn.resume();
+    this.posted?.load(saved.posted, (name) => this.functions.get(name));
+    for (const fn of this.functions.values()) fn.resume();
     for (const vector of saved.vectors) this.interrupts.message(null, vector);
   }
 }

@@ -2,13 +2,14 @@ import {
   type BusTarget,
   expectSame,
   maskOf,
+  OptionError,
   readPieces,
   type State,
   type Stateful,
   type Width,
   writePieces,
 } from '../core/index.ts';
-import { MSIX_ENTRY_BYTES, msixEntry, VECTOR_MASKED } from './layout/index.ts';
+import { MAX_VECTORS, MSIX_ENTRY_BYTES, msixEntry, VECTOR_MASKED } from './layout/index.ts';
 
 /** What the table needs to know of its function, and the way out for messages. */
 export interface MessagePort {
@@ -19,6 +20,13 @@ export interface MessagePort {
   /** Messages are memory writes: without bus mastering they wait as pending bits. */
   busMaster(): boolean;
   send(addressLow: number, addressHigh: number, data: number): void;
+}
+
+/** A table that MSI-X cannot have: its size is encoded in 11 bits, as N - 1 (PCI Local Bus 3.0, section 6.8.2.3). */
+export class VectorCountError extends OptionError {
+  constructor(vectors: number) {
+    super('vectors', vectors, `a whole number of 1..${MAX_VECTORS}`);
+  }
 }
 
 /** MSI-X table and pending bit array (PCI Local Bus 3.0, section 6.8.2). */
@@ -32,8 +40,10 @@ export class Msix implements Stateful {
   readonly vectors: number;
   readonly port: MessagePort;
 
-  /** `vectors` 1..2048. */
+  /** `vectors` 1..2048. @throws VectorCountError */
   constructor(vectors: number, port: MessagePort) {
+    if (!Number.isInteger(vectors) || vectors < 1 || vectors > MAX_VECTORS)
+      throw new VectorCountError(vectors);
     this.vectors = vectors;
     this.port = port;
     this.#entries = new DataView(new ArrayBuffer(vectors * MSIX_ENTRY_BYTES));

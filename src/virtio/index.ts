@@ -59,6 +59,12 @@ export * from './transport/device-config.ts';
 export * from './transport/interrupts.ts';
 export * from './transport/isr.ts';
 export * from './transport/legacy.ts';
+export {
+  type StructureName,
+  type StructurePlace,
+  StructurePlaceError,
+  type StructurePlaces,
+} from './transport/modern-structures.ts';
 export * from './transport/notify.ts';
 export * from './transport/pci-config-window.ts';
 export * from './transport/pci-function.ts';

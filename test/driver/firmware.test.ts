@@ -69,7 +69,7 @@ describe('the firmware', () => {
       .chain((kind) =>
         fc.record({ kind: fc.constant(kind), lengthBytes: size(kind), prefetchable: fc.boolean() }),
       );
-    const windows: Required<FirmwareOptions> = {
+    const windows: Required<Omit<FirmwareOptions, 'reassign'>> = {
       io: { start: 0x1234, end: 0xffff },
       memory: { start: 0x9000_0001, end: 0xb000_0000 },
       prefetchable64: { start: 0x12_3456_7890, end: 0x13_0000_0000 },

@@ -12,7 +12,14 @@ import {
   type Stateful,
   type Width,
 } from '../../core/index.ts';
-import { IO_BYTES, MESSAGE_WINDOW, type PciFunction, type Slot, type0Header } from '../../pci/index.ts';
+import {
+  IO_BYTES,
+  MESSAGE_WINDOW,
+  type PciFunction,
+  Places,
+  type Slot,
+  type0Header,
+} from '../../pci/index.ts';
 import type { V86Bus } from './bus.ts';
 import { bounded, ClaimingSpace } from './claiming-space.ts';
 import type { ConfigTarget } from './config-ports.ts';
@@ -36,7 +43,7 @@ export class V86Board implements Stateful {
   events: EventSink | null = null;
   /** State behind the functions that is saved with them: the machines of hosts that present theirs here. */
   readonly parts = new Map<string, Stateful>();
-  readonly #functions = new Map<FunctionAddress, PciFunction>();
+  readonly #places = new Places();
   readonly #io: ClaimingSpace;
   readonly #memory: ClaimingSpace;
 
@@ -48,7 +55,7 @@ export class V86Board implements Stateful {
     this.#io = new ClaimingSpace('io', IO_BYTES, (...range) => bus.claimPorts(...range), this);
     this.#memory = new ClaimingSpace('memory', FOUR_GIB, (...range) => bus.claimMemory(...range), this);
     bus.onReboot(() => {
-      for (const fn of this.#functions.values()) fn.reset();
+      for (const fn of this.functions.values()) fn.reset();
     });
   }
 
@@ -58,7 +65,7 @@ export class V86Board implements Stateful {
   }
 
   get functions(): ReadonlyMap<FunctionAddress, PciFunction> {
-    return this.#functions;
+    return this.#places.functions;
   }
 
   /** Has code forgotten that was compiled from what a function writes. @returns a function that ends it. */
@@ -75,21 +82,27 @@ export class V86Board implements Stateful {
   }
 
   /**
-   * Puts a function at a place on bus 0; `dma` is what it may reach, by default all RAM.
+   * Puts a function at a place on bus 0, or throws and changes nothing; `dma` is what it may reach, by default all RAM.
+   * Function 0 of a device comes before its others, and is taken out after them; while there are several, each says so in
+   * its header.
    * @returns a function that takes it out. @throws SlotUnavailableError; SlotError when it sits in a slot already
    */
   plug(fn: PciFunction, address: FunctionAddress, dma: DmaDomain = new DmaDomain(this.ram)): () => void {
-    const plugged = this.bus.plug(address, this.#configTarget(fn, address));
+    this.bus.checkFree(address);
+    this.#places.checkUnplugged(fn);
+    const pin = fn.config.get(type0Header.interruptPin.offset, 1);
+    const routed = () => (pin === 0 ? undefined : this.bus.interrupts.routedLine(address >> 3, pin));
+    const plugged = this.bus.plug(address, this.#configTarget(fn, address), { presetInterruptLine: false });
     const slot: Slot = {
       address,
       io: this.#io,
       memory: this.#memory,
       dma,
       scheduler: this.scheduler,
+      interruptLine: routed() ?? null,
       report: (finding) => this.events?.(finding),
       setLine: (asserted) => {
-        const pin = fn.config.get(type0Header.interruptPin.offset, 1);
-        const line = this.bus.interrupts.routedLine(address >> 3, pin) ?? 0;
+        const line = routed() ?? 0;
         this.events?.({ kind: 'interrupt', signal: 'line', vector: line, asserted, source: address });
         plugged.pin?.set(asserted);
       },
@@ -102,13 +115,15 @@ export class V86Board implements Stateful {
       throw error;
     }
     const unwatch = this.watchWrites(dma);
-    this.#functions.set(address, fn);
+    this.#places.add(address, fn);
     return () => {
-      if (this.#functions.get(address) !== fn) return;
-      this.#functions.delete(address);
+      if (this.functions.get(address) !== fn) return;
+      this.bus.checkRemovable(address);
       fn.unplug();
+      this.#places.remove(address);
       plugged.unplug();
       unwatch();
+      dma.release();
     };
   }
 
@@ -155,7 +170,7 @@ export class V86Board implements Stateful {
     const parts: Record<string, State> = {};
     for (const [name, part] of this.parts) parts[name] = part.save();
     return {
-      functions: [...this.#functions].map(([address, fn]) => ({ address, state: fn.save() })),
+      functions: [...this.functions].map(([address, fn]) => ({ address, state: fn.save() })),
       parts,
     };
   }
@@ -166,16 +181,16 @@ export class V86Board implements Stateful {
    */
   load(state: State): void {
     const saved = state as unknown as ReturnType<V86Board['save']>;
-    expectSame('functions', saved.functions.length, this.#functions.size);
+    expectSame('functions', saved.functions.length, this.functions.size);
     for (const { address, state: fn } of saved.functions) {
-      expectSame(`function at ${formatFunctionAddress(address)}`, this.#functions.has(address), true);
-      this.#functions.get(address)!.load(fn);
+      expectSame(`function at ${formatFunctionAddress(address)}`, this.functions.has(address), true);
+      this.functions.get(address)!.load(fn);
     }
     // A host's machine goes on by itself as soon as it is loaded: whom it interrupts must be there before.
     for (const [name, part] of this.parts) {
       expectSame(name, saved.parts[name] !== undefined, true);
       part.load(saved.parts[name]!);
     }
-    for (const fn of this.#functions.values()) fn.resume();
+    for (const fn of this.functions.values()) fn.resume();
   }
 }

@@ -1,4 +1,5 @@
 import type { BusTarget } from '../../core/index.ts';
+import { whyNeeded, whyUnfindable } from '../../pci/index.ts';
 import { type FaultSink, TargetCalls } from './claims.ts';
 import { ConfigPorts, type ConfigTarget } from './config-ports.ts';
 import { SlotUnavailableError } from './errors.ts';
@@ -11,7 +12,6 @@ import { SafePoints } from './safe-points.ts';
 
 /** Devices that v86 itself puts on bus 0, here or in other configurations. */
 const OWN_DEVICES: readonly number[] = [0x00, 0x01, 0x07, 0x12, 0x1e];
-const PLACES = 256;
 
 /** Offsets in a function's configuration space that board firmware deals with. */
 const INTERRUPT_LINE = 0x3c;
@@ -34,7 +34,10 @@ export interface PluggedFunction {
   readonly place: number;
   /** The pin that the function's configuration space names; null where it has none. */
   readonly pin: InterruptPin | null;
-  /** Takes the function off the bus and drops its pin. Ports and addresses are given back by whoever claimed them. */
+  /**
+   * Takes the function off the bus and drops its pin. Ports and addresses are given back by whoever claimed them.
+   * @throws SlotUnavailableError for function 0 of a device that has others.
+   */
   unplug(): void;
 }
 
@@ -100,22 +103,40 @@ export class V86Bus {
   }
 
   #whyTaken(place: number): string | undefined {
-    if (!Number.isInteger(place) || place < 0 || place >= PLACES)
-      return 'wants devices 0..31, functions 0..7';
-    if (OWN_DEVICES.includes(place >> 3)) return 'is a device of v86 itself';
-    if (this.#machine.cpu.devices.pci.device_spaces[place & ~7] !== undefined)
-      return 'is taken by v86 itself';
+    const unfindable = whyUnfindable(place, this.#has);
+    if (unfindable !== undefined) return unfindable;
+    if (this.#isOwn(place)) return 'is a device of v86 itself';
     return this.#config.at(place) === undefined ? undefined : 'is taken';
+  }
+
+  /** The device is v86's own, here or in another configuration. */
+  #isOwn(place: number): boolean {
+    const spaces = this.#machine.cpu.devices.pci.device_spaces;
+    return OWN_DEVICES.includes(place >> 3) || spaces[place & ~7] !== undefined;
+  }
+
+  readonly #has = (place: number) => this.#config.at(place) !== undefined || this.#isOwn(place);
+
+  /** @throws SlotUnavailableError where no function can be put. */
+  checkFree(place: number): void {
+    const reason = this.#whyTaken(place);
+    if (reason !== undefined) throw new SlotUnavailableError(place, reason);
+  }
+
+  /** @throws SlotUnavailableError for function 0 of a device that has others. */
+  checkRemovable(place: number): void {
+    const reason = whyNeeded(place, this.#has);
+    if (reason !== undefined) throw new SlotUnavailableError(place, reason);
   }
 
   /**
    * Puts a function at device << 3 | function of bus 0. A running guest sees it after `echo 1 > /sys/bus/pci/rescan`.
-   * Its BARs answer where whoever follows its registers claims ports and addresses for it.
+   * Its BARs answer where whoever follows its registers claims ports and addresses for it. Function 0 of a device comes
+   * before its others; that there are others is for its header to say ({@link V86Board} sees to it).
    * @throws SlotUnavailableError
    */
   plug(place: number, target: ConfigTarget, options: PlugOptions = {}): PluggedFunction {
-    const reason = this.#whyTaken(place);
-    if (reason !== undefined) throw new SlotUnavailableError(place, reason);
+    this.checkFree(place);
     const pinNumber = target.configRead(INTERRUPT_PIN, 1);
     const hasPin = pinNumber >= 1 && pinNumber <= 4;
     const device = place >> 3;
@@ -129,6 +150,7 @@ export class V86Bus {
       pin,
       unplug: () => {
         if (this.#config.at(place) !== target) return;
+        this.checkRemovable(place);
         this.#config.remove(place);
         pin?.release();
       },

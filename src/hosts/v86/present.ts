@@ -7,7 +7,7 @@ import {
 } from '../../core/index.ts';
 import { runFirmware } from '../../driver/index.ts';
 import { type Draft, mmrFunction, type PresentedFunction, presentLegacy } from '../../mmr/index.ts';
-import { Machine, type PciFunction } from '../../pci/index.ts';
+import { functionZero, Machine, type PciFunction } from '../../pci/index.ts';
 import { type DeviceBehaviour, type VirtioFunction, virtioFunction } from '../../virtio/index.ts';
 import type { V86Board } from './board.ts';
 
@@ -75,6 +75,7 @@ export function presentDevice(
   address: FunctionAddress,
   options: PresentOptions,
 ): GuestDevice {
+  board.bus.checkFree(address);
   const { window, draft, placement, prepare, transportFeatures } = options;
   const offered = transportFeatures === undefined ? {} : { transportFeatures };
   if (window === 'modern') {
@@ -91,7 +92,9 @@ export function presentDevice(
           ...(placement === undefined ? {} : { placement }),
         })
       : virtioFunction(behaviour, { kind: 'transitional', ...offered });
-  const { host, presented } = hostFor(board, fn, address, draft);
+  // The host has this one function: it is function 0 there, whichever it is in the guest.
+  const hostAddress = functionZero(address);
+  const { host, presented } = hostFor(board, fn, hostAddress, draft);
   prepare?.(presented.pci);
   const takeOut = board.plug(presented.pci, address);
   const part = `host of ${formatFunctionAddress(address)}`;
@@ -103,7 +106,7 @@ export function presentDevice(
     unplug: () => {
       board.parts.delete(part);
       takeOut();
-      host.unplug(address);
+      host.unplug(hostAddress);
     },
   };
 }

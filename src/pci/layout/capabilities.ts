@@ -25,12 +25,16 @@ export const powerManagement = registers({
 
 export const powerState = { mask: 0x3, d0: 0, d3hot: 3 } as const;
 
-/** PCI Express capability, version 2, root complex integrated endpoint: no link, no slot, no root registers. */
+/**
+ * PCI Express capability, version 2 (PCI Express 5.0, section 7.5.3): no slot, no root registers, and a link for one kind
+ * of endpoint only. Device control begins with relaxed ordering and no snoop allowed and reads of 512 bytes, and payloads
+ * have 128 bytes for ever; a function that masters the bus can switch its completion timeout off.
+ */
 export const express = registers({
   ...capabilityHeader,
   capabilities: ro(0x02, 2, '', { reset: 0x0092 }),
   deviceCapabilities: ro(0x04, 4, '', { reset: 0x10008000 }),
-  deviceControl: rw(0x08, 2, '', { writable: 0x081f }),
+  deviceControl: rw(0x08, 2, '', { writable: 0x781f, reset: 0x2810 }),
   deviceStatus: ro(0x0a, 2, '', { writeOneToClear: 0x000f }),
   linkCapabilities: ro(0x0c, 4),
   linkControl: ro(0x10, 2),
@@ -41,8 +45,8 @@ export const express = registers({
   rootControl: ro(0x1c, 2),
   rootCapabilities: ro(0x1e, 2),
   rootStatus: ro(0x20, 4),
-  deviceCapabilities2: ro(0x24, 4),
-  deviceControl2: ro(0x28, 2),
+  deviceCapabilities2: ro(0x24, 4, '', { reset: 0x00000010 }),
+  deviceControl2: rw(0x28, 2, '', { writable: 0x0010 }),
   deviceStatus2: ro(0x2a, 2),
   linkCapabilities2: ro(0x2c, 4),
   linkControl2: ro(0x30, 2),
@@ -51,6 +55,19 @@ export const express = registers({
   slotControl2: ro(0x38, 2),
   slotStatus2: ro(0x3a, 2),
 });
+
+/** Device/port type in the Express capabilities register; the table has that of a root complex integrated endpoint, 9. */
+export const expressCapabilities = { typeMask: 0x00f0, legacyEndpoint: 0x0010 } as const;
+
+/**
+ * The link of a Legacy Endpoint: 2.5 GT/s, one lane, no power states. Software may still write link control's ASPM, common
+ * clock and extended synch bits.
+ */
+export const legacyEndpoint = {
+  linkCapabilities: 0x00400011,
+  linkControlWritable: 0x00c3,
+  linkStatus: 0x0011,
+} as const;
 
 /** Device control bit that starts a function-level reset; it always reads 0. */
 export const INITIATE_FUNCTION_RESET = 0x8000;

@@ -32,6 +32,9 @@ export const command = { io: 0x0001, memory: 0x0002, busMaster: 0x0004, interrup
 /** Bits of the status register. */
 export const status = { interrupt: 0x0008, capabilities: 0x0010 } as const;
 
+/** Header type bit: the device has, or may have, functions other than this one (PCI Local Bus 3.0, section 6.2.1). */
+export const MULTI_FUNCTION = 0x80;
+
 /** Low bits of a base address register, and the bits of it that are address. */
 export const barBits = {
   io: 0x1,

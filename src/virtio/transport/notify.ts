@@ -19,9 +19,10 @@ const namingClauses = ['PCI-KICK-03', 'PCI-KICK-04', 'PCI-KICK-05', 'PCI-KICK-06
 /**
  * The notification structure: a queue's number or the device's name for it, written at the queue's place, with
  * NOTIFICATION_DATA followed by the position of the next available entry (PCI-KICK-01..06). It reads 0. A kick of a wrong
- * width, at a wrong place or with wrong data is reported, and counts all the same.
+ * width, at a wrong place or with wrong data is reported, and counts all the same. `multiplier` is the bytes from one queue's
+ * place to the next, 0 where all queues share one.
  */
-export function notifyWindow(device: VirtioDevice): BusTarget {
+export function notifyWindow(device: VirtioDevice, multiplier: number = NOTIFY_MULTIPLIER): BusTarget {
   return {
     read: () => 0,
     write: (offset, width, value) => {
@@ -43,7 +44,7 @@ export function notifyWindow(device: VirtioDevice): BusTarget {
           value: next,
           queue,
         });
-      if (offset !== queue * NOTIFY_MULTIPLIER) {
+      if (offset !== queue * multiplier) {
         const clause = namingClauses[(renamed ? 2 : 0) + (data ? 1 : 0)]!;
         device.report('driver', clause, `a kick at 0x${offset.toString(16)} names another queue`, {
           what: 'name of a queue',

@@ -1,4 +1,4 @@
-import type { BusTarget, Width } from '../../core/index.ts';
+import { type BusTarget, maskOf, type Width } from '../../core/index.ts';
 import { capabilityId, type PciFunction } from '../../pci/index.ts';
 import { pciConfigCapability, structureCapability, structureType } from '../layout/index.ts';
 
@@ -25,7 +25,7 @@ function inStructure(fn: PciFunction, bar: number, offset: number, width: number
 /**
  * The PCI configuration access capability: reading or writing its data register reads or writes the BAR that it points
  * at, decoded or not (PCI-CFGW-02, PCI-CFGW-03). Lengths other than 1, 2, 4 and unaligned offsets do nothing; a place
- * where nothing stands reads 0; I/O BARs cannot be reached (observed). A driver that aims at no structure is reported,
+ * where nothing stands reads 0; of I/O BARs only structures can be reached (observed of the legacy block). A driver that aims at no structure is reported,
  * unless it never aimed: tools read all of configuration space.
  */
 export function addPciConfigWindow(fn: PciFunction): void {
@@ -61,26 +61,32 @@ export function addPciConfigWindow(fn: PciFunction): void {
       );
       return null;
     }
-    if (!inStructure(fn, index, offset, width))
+    const named = inStructure(fn, index, offset, width);
+    if (!named)
       report(
         'PCI-CFGW-05',
         `a configuration access window on BAR${index}, outside any structure`,
         'offset in the BAR',
         offset,
       );
-    const bar = fn.bars.find((each) => each.index === index && each.kind !== 'io');
+    const bar = fn.bars.find((each) => each.index === index && (named || each.kind !== 'io'));
     const region = bar?.regions.find(
       (each) => offset >= each.offset && offset + width <= each.offset + each.length,
     );
     return { target: region?.target ?? null, offset: offset - (region?.offset ?? 0), width };
   };
 
+  // Below D0 the function decodes nothing: what would reach a BAR gets what an access to that BAR gets.
+  const asleep = () => !fn.powered;
+
   fn.config.onRead(data, 4, () => {
     const found = aim();
-    if (found !== null) fn.config.set(data, 4, found.target?.read(found.offset, found.width) ?? 0);
+    if (found !== null && asleep()) fn.config.set(data, 4, maskOf(found.width));
+    else if (found !== null) fn.config.set(data, 4, found.target?.read(found.offset, found.width) ?? 0);
   });
   fn.config.onWrite(data, 4, () => {
     const found = aim();
+    if (asleep()) return;
     found?.target?.write(found.offset, found.width, fn.config.get(data, 4) % 2 ** (8 * found.width));
   });
 }

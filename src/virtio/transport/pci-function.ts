@@ -1,5 +1,4 @@
-import { lengthOf } from '../../core/index.ts';
-import { type BarIndex, type BarRegion, capabilityId, PciFunction } from '../../pci/index.ts';
+import { type BarIndex, type BarRegion, MAX_VECTORS, PciFunction } from '../../pci/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import type { ByteOrder } from '../config.ts';
 import { VirtioDevice } from '../device.ts';
@@ -9,17 +8,11 @@ import {
   MODERN_DEVICE_ID_BASE,
   MODERN_REVISION,
   MODERN_SUBSYSTEM_ID,
-  notifyCapability,
-  structureCapability,
-  structureType,
   VIRTIO_VENDOR_ID,
 } from '../layout/index.ts';
-import { COMMON_BYTES, CommonConfigWindow } from './common-config.ts';
-import { deviceConfigWindow } from './device-config.ts';
 import { VirtioInterrupts } from './interrupts.ts';
-import { isrWindow } from './isr.ts';
 import { LegacyWindow } from './legacy.ts';
-import { NOTIFY_MULTIPLIER, notifyWindow } from './notify.ts';
+import { addModernStructures, type StructurePlaces } from './modern-structures.ts';
 import { addPciConfigWindow } from './pci-config-window.ts';
 import { addSharedMemory, type SharedMemoryRegion } from './shared-memory.ts';
 import { addVendorData, type VendorData } from './vendor-data.ts';
@@ -31,12 +24,14 @@ export interface VirtioFunctionOptions {
   readonly guestEndian?: ByteOrder;
   /** Ring and transport features that are offered, in place of the usual ones. */
   readonly transportFeatures?: readonly number[];
-  /** MSI-X vectors; 0 for none; by default one a queue and one for configuration changes. */
+  /** MSI-X vectors, up to 2048; 0 for none; by default one a queue and one for configuration changes. */
   readonly vectors?: number;
   readonly powerManagement?: boolean;
   /** Memory that the modern window shows beside its structures, in a BAR of its own. */
   readonly sharedMemory?: readonly SharedMemoryRegion[];
   readonly vendorData?: readonly VendorData[];
+  /** Which modern structures stand in I/O space, and which in memory, as all do by default. */
+  readonly structures?: StructurePlaces;
   /** PCI Express instead of conventional PCI: extended configuration space, function-level reset. */
   readonly express?: boolean;
 }
@@ -60,11 +55,15 @@ export function identityOf(behaviour: DeviceBehaviour, kind: FunctionKind): Iden
     : { deviceId: transitionalId, revisionId: 0, subsystemId: type };
 }
 
-/** BARs as the field's software expects them: legacy block, MSI-X, modern structures; shared memory in the gap. */
-export const conventionalBars = { legacy: 0, msix: 1, sharedMemory: 2, modern: 4 } as const;
+/**
+ * BARs as the field's software expects them: legacy block, MSI-X, modern structures; in the gap shared memory, or the modern
+ * structures that stand in I/O space.
+ */
+export const conventionalBars = { legacy: 0, msix: 1, sharedMemory: 2, modernIo: 2, modern: 4 } as const;
 
-/** Bytes from one modern structure to the next in their BAR: one page each, so that each can be mapped alone. */
-const STRUCTURE_BYTES = 0x1000;
+/** Length of a BAR that holds the regions. */
+const powerOfTwo = (regions: readonly BarRegion[]) =>
+  2 ** Math.ceil(Math.log2(Math.max(...regions.map(({ offset, length }) => offset + length))));
 
 /** A virtio device on a PCI function: the parts from which a function of any kind is composed. */
 export class VirtioFunction {
@@ -97,8 +96,8 @@ export class VirtioFunction {
     });
     this.interrupts = new VirtioInterrupts(this.pci, behaviour.queueSizes);
     this.device.interrupts = this.interrupts;
-    const vectors = options.vectors ?? this.device.queueCount + 1;
-    if (vectors > 0) this.pci.addMsix(conventionalBars.msix, vectors);
+    const vectors = options.vectors ?? Math.min(this.device.queueCount + 1, MAX_VECTORS);
+    if (vectors !== 0) this.pci.addMsix(conventionalBars.msix, vectors);
     if (options.powerManagement === true) this.pci.addPowerManagement();
     this.#wire();
   }
@@ -131,52 +130,26 @@ export class VirtioFunction {
     });
   }
 
-  /** The modern structures, to be put into a BAR `index` by the caller, with their capabilities. */
-  modernRegions(index: BarIndex): BarRegion[] {
-    const { device, interrupts, pci } = this;
-    const common = new CommonConfigWindow(device, interrupts);
-    pci.parts.set('common', common);
-    const notifyBytes = Math.max(STRUCTURE_BYTES, device.queueCount * NOTIFY_MULTIPLIER);
-    const regions: BarRegion[] = [
-      { name: 'common', offset: 0, length: COMMON_BYTES, target: common },
-      { name: 'isr', offset: STRUCTURE_BYTES, length: STRUCTURE_BYTES, target: isrWindow(interrupts) },
-      {
-        name: 'device',
-        offset: 2 * STRUCTURE_BYTES,
-        length: STRUCTURE_BYTES,
-        target: deviceConfigWindow(device),
-      },
-      { name: 'notify', offset: 3 * STRUCTURE_BYTES, length: notifyBytes, target: notifyWindow(device) },
-    ];
-    const capability = (region: BarRegion, type: number) => ({
-      structureType: type,
-      bar: index,
-      offset: region.offset,
-      length: region.length,
-    });
-    const [commonRegion, isr, deviceRegion, notify] = regions as [BarRegion, BarRegion, BarRegion, BarRegion];
-    const place = (region: BarRegion, type: number) =>
-      pci.capabilities.add(capabilityId.vendorSpecific, structureCapability, {
-        ...capability(region, type),
-        capabilityLength: lengthOf(structureCapability),
-      });
-    place(commonRegion, structureType.common);
-    place(isr, structureType.isr);
-    place(deviceRegion, structureType.device);
-    pci.capabilities.add(capabilityId.vendorSpecific, notifyCapability, {
-      ...capability(notify, structureType.notify),
-      capabilityLength: lengthOf(notifyCapability),
-      notifyOffMultiplier: NOTIFY_MULTIPLIER,
-    });
-    addPciConfigWindow(pci);
-    return regions;
+  /**
+   * The modern structures, to be put into a memory BAR `index` by the caller, with their capabilities. Those that `places`
+   * puts into I/O space go into an I/O BAR of their own, the first that is free of {@link conventionalBars}.
+   * @throws StructurePlaceError; BarError when an I/O BAR is too small for them, or none is free
+   */
+  modernRegions(index: BarIndex, places: StructurePlaces = {}): BarRegion[] {
+    const legacyStands = this.pci.bars.some((bar) => bar.index === conventionalBars.legacy);
+    const ioIndex = legacyStands ? conventionalBars.modernIo : conventionalBars.legacy;
+    const { memory, io } = addModernStructures(this, { memory: index, io: ioIndex }, places);
+    if (io.length > 0)
+      this.pci.addBar({ index: ioIndex, kind: 'io', lengthBytes: powerOfTwo(io), regions: io });
+    addPciConfigWindow(this.pci);
+    return memory;
   }
 
-  /** The modern structures in a 64-bit memory BAR of their own. */
-  addModernBar(index: BarIndex = conventionalBars.modern): void {
-    const regions = this.modernRegions(index);
-    const end = Math.max(...regions.map((region) => region.offset + region.length));
-    const lengthBytes = 2 ** Math.ceil(Math.log2(end));
+  /** The modern structures in a 64-bit memory BAR of their own, or where `places` puts them. @throws as modernRegions */
+  addModernBar(index: BarIndex = conventionalBars.modern, places: StructurePlaces = {}): void {
+    const regions = this.modernRegions(index, places);
+    if (regions.length === 0) return;
+    const lengthBytes = powerOfTwo(regions);
     this.pci.addBar({ index, kind: 'memory64', prefetchable: true, lengthBytes, regions });
   }
 }
@@ -187,7 +160,7 @@ export function virtioFunction(behaviour: DeviceBehaviour, options: VirtioFuncti
   const fn = new VirtioFunction(behaviour, identityOf(behaviour, kind), kind !== 'modern', options);
   if (kind !== 'modern') fn.addLegacyIoBar();
   if (kind === 'legacy') return fn;
-  fn.addModernBar();
+  fn.addModernBar(conventionalBars.modern, options.structures);
   addSharedMemory(fn.pci, conventionalBars.sharedMemory, options.sharedMemory ?? []);
   for (const data of options.vendorData ?? []) addVendorData(fn.pci, data);
   return fn;
