@@ -1,4 +1,12 @@
-import type { DmaDomain, FindingAbout, FindingPlace, Report, Scheduler, Stateful } from '../core/index.ts';
+import type {
+  DmaDomain,
+  FindingAbout,
+  FindingPlace,
+  Report,
+  Scheduler,
+  State,
+  Stateful,
+} from '../core/index.ts';
 import type { ByteOrder, DeviceConfig } from './config.ts';
 import type { VirtioDevice } from './device.ts';
 import type { DeviceTypeName, FeatureDependency } from './layout/index.ts';
@@ -35,6 +43,11 @@ export interface DeviceBehaviour extends Stateful {
    * waits for something to happen belongs into `WaitingChains`: a device that is to be suspended does not wait for it.
    */
   handle(chain: Chain): void;
+  /**
+   * Takes a chain back that was in flight when a state was saved. `request` is what {@link Chain.request} saved then; a
+   * chain that had none is handled anew.
+   */
+  resumeChain?(chain: Chain, request: State): void;
   /** Why the features that a driver wants to be settled cannot be (BF-FEAT-02, BF-FEAT-11); null when they can. */
   objection?(): FeatureObjection | null;
   /** The features of a driver that is no legacy one stand: it set FEATURES_OK, and the device kept it. */

@@ -282,6 +282,11 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
     this.behaviour.handle(chain);
   }
 
+  resumeChain(chain: Chain, request: State): void {
+    if (this.behaviour.resumeChain === undefined) this.behaviour.handle(chain);
+    else this.behaviour.resumeChain(chain, request);
+  }
+
   interrupt(index: number): void {
     this.interrupts.queue(index);
   }

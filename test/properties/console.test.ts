@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { chooser, picks } from '../../src/conformance/testing.ts';
 import { HeldScheduler } from '../../src/core/index.ts';
-import { ConsoleDriver, type ConsoleDriverPort } from '../../src/driver/index.ts';
+import { ConsoleDriver } from '../../src/driver/index.ts';
 import { ConsoleDevice, defaultTransportFeatures, feature, MemoryConsole } from '../../src/virtio/index.ts';
 import { ByteStream } from './support/byte-stream.ts';
 import { letThrough, microtasks } from './support/quiet.ts';
@@ -124,7 +124,6 @@ class PortModel {
   readonly host: MemoryConsole;
   readonly out = new ByteStream(seeds++);
   readonly in = new ByteStream(seeds++);
-  driver: ConsoleDriverPort | null = null;
   size: { columns: number; rows: number } | null = null;
 
   constructor(number: number, capacity: number, open: boolean) {
@@ -156,6 +155,8 @@ class Bench {
   readonly #failures: string[] = [];
   /** Ports that were pulled out before all of their output had come. */
   readonly #underWay = new Set<number>();
+  /** By number: ports that were pulled out, oldest first, and how much of their input is still on its way to the driver. */
+  readonly #pulledOut = new Map<number, { readonly model: PortModel; readonly left: number }[]>();
   driver!: ConsoleDriver;
 
   constructor(each: Case) {
@@ -181,22 +182,38 @@ class Bench {
 
   start(): void {
     const { each, rig } = this;
+    this.#pulledOut.clear();
     this.driver = new ConsoleDriver(rig.transport(), rig.memory, {
       ringFeatures: each.ringFeatures,
       buffers: each.buffers,
       bufferBytes: each.bufferBytes,
       resizeOrder: each.rowsFirst ? 'rows-first' : 'columns-first',
       onPort: (made) => {
-        const { number } = made;
-        // The host may have pulled the port out, and put another in, before the driver hears of the first.
-        made.onData = (data) => {
-          const model = this.ports.get(number);
-          if (model === undefined || made.removed) return;
-          model.driver = made;
-          model.in.got.push(...data);
-        };
+        made.onData = (data) => this.#arrived(made.number, data);
       },
     });
+  }
+
+  /**
+   * Input that came at a number. A queue knows numbers only: what was put into it before its port was pulled out comes
+   * first, also where the next port stands there before the driver hears of it.
+   */
+  #arrived(number: number, data: Uint8Array): void {
+    const before = this.#pulledOut.get(number) ?? [];
+    let at = 0;
+    while (before.length > 0) {
+      const { model, left } = before[0]!;
+      const bytes = data.subarray(at, at + left);
+      model.in.got.push(...bytes);
+      model.check(false);
+      at += bytes.length;
+      if (bytes.length < left) {
+        before[0] = { model, left: left - bytes.length };
+        return;
+      }
+      before.shift();
+    }
+    this.ports.get(number)?.in.got.push(...data.subarray(at));
   }
 
   /** Lets everything through until nothing is left to be done. */
@@ -265,6 +282,9 @@ class Bench {
     model.out.mayEnd = model.in.mayEnd = true;
     model.take();
     if (model.out.sent.length > model.out.got.length) this.#underWay.add(model.number);
+    const left = model.in.sent.length - model.host.input.length - model.in.got.length;
+    const before = this.#pulledOut.get(model.number) ?? [];
+    if (left > 0) this.#pulledOut.set(model.number, [...before, { model, left }]);
     this.device.removePort(model.number);
     this.ports.delete(model.number);
     if (calm) await this.settle();

@@ -218,13 +218,17 @@ export class BalloonDevice implements DeviceBehaviour {
 
   handle(chain: Chain): void {
     const name = this.#queues.get(chain.queue)!;
-    if (name === 'statistics' && this.#statistics.takeBack(chain)) return;
     const optional = optionalBalloonQueues.find(([each]) => each === name);
     if (optional !== undefined && !this.device.has(optional[1])) {
       this.#report(optional[0], 'a buffer in a queue whose feature was not accepted', aboutChain(chain));
       this.device.complete(chain, 0);
     } else if (name === 'statistics') this.#statistics.take(chain);
     else this.device.complete(chain, this.#serve(name, chain));
+  }
+
+  /** Of all chains only those of statistics stay here. */
+  resumeChain(chain: Chain): void {
+    this.#statistics.takeBack(chain);
   }
 
   /** @returns bytes written. */

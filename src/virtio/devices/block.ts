@@ -135,11 +135,29 @@ export class BlockDevice implements DeviceBehaviour {
 
   handle(chain: Chain): void {
     this.#checkFraming(chain);
+    const request = this.#requestOf(chain);
+    request.refused = this.#parse(request, chain);
+    request.ordered = this.device.has(blockFeature.barrier);
+    request.writesThrough = null;
+    this.#submit(request);
+  }
+
+  resumeChain(chain: Chain, saved: State): void {
+    const request = this.#requestOf(chain);
+    request.load(saved as ReturnType<BlockRequest['save']>);
+    this.#submit(request);
+  }
+
+  #requestOf(chain: Chain): BlockRequest {
     const request = this.#free.pop() ?? new BlockRequest(this);
     request.chain = chain;
     request.label = this.#labels[chain.queue]!;
-    request.refused = this.#parse(request, chain);
-    if (this.device.has(blockFeature.barrier)) this.#orders[chain.queue]!.submit(request);
+    chain.request = request;
+    return request;
+  }
+
+  #submit(request: BlockRequest): void {
+    if (request.ordered) this.#orders[request.chain!.queue]!.submit(request);
     else this.device.scheduler.submit(request);
   }
 

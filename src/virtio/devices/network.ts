@@ -19,7 +19,7 @@ import {
   networkStatus,
   switchableOffloads,
 } from '../layout/index.ts';
-import { aboutChain, type Chain } from '../queue/chain.ts';
+import { aboutChain, type Chain, type TakenRequest } from '../queue/chain.ts';
 import { NetworkControl, type NetworkControlTarget } from './network/control.ts';
 import { ReceiveFilter } from './network/filter.ts';
 import { type NetworkOptions, networkShape, newStatistics, setField } from './network/options.ts';
@@ -28,6 +28,10 @@ import { FlowSteering } from './network/steering.ts';
 import { exceeds, FrameReader } from './network/transmit.ts';
 
 const bit = networkFeature;
+
+/** What is kept with a frame that waits to be sent: that it is one. A buffer for reception has its pair. */
+const FRAME = 'frame';
+const WAITING_FRAME: TakenRequest = { save: () => FRAME };
 
 /** True where a frame's checksum is whole, validated or not, and it is not to be segmented. */
 const isFinished = ({ flags, gsoType }: Offload) =>
@@ -154,12 +158,18 @@ export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkContr
     else this.#transmit(chain);
   }
 
+  resumeChain(chain: Chain, request: State): void {
+    if (request === FRAME) this.#transmit(chain);
+    else this.#receiver.keep(request as number, chain);
+  }
+
   /**
    * Sends one frame after the other: what happens on the link may bring the driver to send the next, on another queue,
    * before the first is through.
    */
   #transmit(chain: Chain): void {
     if (this.#sending) {
+      chain.request = WAITING_FRAME;
       this.#backlog.push(chain);
       return;
     }

@@ -21,11 +21,11 @@ import {
 import { aboutChain, type Chain } from '../queue/chain.ts';
 import { EVERY_TARGET, lunOf, NOWHERE, targetOf, unitKey } from './scsi/address.ts';
 import { AttachedUnit } from './scsi/addressee.ts';
-import { type CommandHost, ScsiCommand } from './scsi/command.ts';
+import { type CommandHost, type SavedCommand, ScsiCommand } from './scsi/command.ts';
 import { type ControlHost, control } from './scsi/control.ts';
 import { EventQueue } from './scsi/events.ts';
 import { wantedBytes } from './scsi/lookup.ts';
-import { chainName, TaskSet } from './scsi/task-set.ts';
+import { TaskSet } from './scsi/task-set.ts';
 import type { ScsiUnit } from './scsi/unit.ts';
 import { UnitTable } from './scsi/unit-table.ts';
 
@@ -70,8 +70,6 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
   #events!: EventQueue;
   readonly #units = new UnitTable();
   readonly #free: ScsiCommand[] = [];
-  /** Chains of a state that was loaded whose commands had begun: they have no condition to tell any more. */
-  readonly #resumed = new Set<string>();
 
   /** @throws ScsiAddressError; VirtiolabError for less than one request queue */
   constructor(options: ScsiOptions = {}) {
@@ -177,7 +175,7 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
   }
 
   #take(chain: Chain): void {
-    const command = this.#free.pop() ?? new ScsiCommand(this);
+    const command = this.#commandOf(chain);
     const cdbBytes = this.config.get('cdbSize');
     const senseBytes = this.config.get('senseSize');
     if (this.device.legacyDriver && !this.device.has(feature.anyLayout))
@@ -198,11 +196,33 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
       this.device.report('driver', 'SCSI-OP-04', 'data in both directions without INOUT', aboutChain(chain));
       command.refused = scsiResponse.failure;
     }
-    command.begun = this.#resumed.size > 0 && this.#resumed.delete(chainName(chain));
     command.addressee = this.#units.addressee(command.address);
+    this.#submit(command, chain);
+  }
+
+  #commandOf(chain: Chain): ScsiCommand {
+    const command = this.#free.pop() ?? new ScsiCommand(this);
+    chain.request = command;
+    return command;
+  }
+
+  #submit(command: ScsiCommand, chain: Chain): void {
     this.tasks.add(command);
     if (command.addressee instanceof AttachedUnit) this.#count(command.addressee, chain);
     command.submit();
+  }
+
+  resumeChain(chain: Chain, request: State): void {
+    if (chain.queue === scsiQueue.event) {
+      this.#events.takeBack(chain);
+      return;
+    }
+    const saved = request as SavedCommand;
+    const command = this.#commandOf(chain);
+    command.load(chain, saved);
+    const { address } = saved;
+    command.addressee = saved.attached ? this.#units.addressee(address) : this.#units.absent(address);
+    this.#submit(command, chain);
   }
 
   #count(attached: AttachedUnit, chain: Chain): void {
@@ -274,7 +294,6 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
   /** SCSI-CFG-06: the sizes are back at their defaults, units are as after power-on. */
   reset(): void {
     this.#forget(() => true);
-    this.#resumed.clear();
     this.#events.reset();
     for (const [name, value] of DEFAULTS) if (this.config.get(name) !== value) this.config.set(name, value);
     for (const key of this.#units.unitsOf(EVERY_TARGET)) this.#restart(key, scsiSense.powerOn);
@@ -285,7 +304,7 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
       const { unit, attentions } = this.#units.get(key)!;
       return { target: targetOf(key), lun: lunOf(key), unit: unit.save(), attentions: attentions.save() };
     });
-    return { type: this.type, events: this.#events.save(), begun: this.tasks.begun(), units };
+    return { type: this.type, events: this.#events.save(), units };
   }
 
   load(state: State): void {
@@ -296,9 +315,7 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
     expectSame('scsi host', saved.type, this.type);
     expectSame('logical units', places(saved.units), places(own));
     this.#forget(() => true);
-    this.#resumed.clear();
     this.#events.load(saved.events);
-    for (const name of saved.begun) this.#resumed.add(name);
     for (const { target, lun, unit, attentions } of saved.units) {
       const attached = this.#units.get(unitKey(target, lun))!;
       attached.unit.load(unit);

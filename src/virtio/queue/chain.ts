@@ -1,4 +1,4 @@
-import { type DmaDomain, type FindingAbout, FOUR_GIB, type ViewCache } from '../../core/index.ts';
+import { type DmaDomain, type FindingAbout, FOUR_GIB, type State, type ViewCache } from '../../core/index.ts';
 
 const FIRST_CAPACITY = 8;
 
@@ -11,6 +11,15 @@ export const aboutChain = (
   what = 'descriptor index',
   value = first,
 ): FindingAbout => ({ what, value, queue, descriptor: first });
+
+/**
+ * What a device made of a chain when it took it. It is saved with the chain: headers, features and configuration may have
+ * changed since, and a device that goes on from the state must not read them anew.
+ */
+export interface TakenRequest {
+  /** Not null: that stands for a chain of which nothing was made. */
+  save(): State;
+}
 
 /** A chain in flight as plain data: used elements may have taken the place of its descriptors. */
 export type SavedChain = ReturnType<Chain['save']>;
@@ -41,6 +50,8 @@ export class Chain {
   written = NOT_DONE;
   /** Kept by a {@link WaitingChains}. */
   waiting = false;
+  /** For the device: what it keeps for the chain while it is in flight. */
+  request: TakenRequest | null = null;
   /** Guest-physical address, in halves, and length in bytes of each descriptor; the ring fills them in. */
   lows = new Uint32Array(FIRST_CAPACITY);
   highs = new Uint32Array(FIRST_CAPACITY);
@@ -55,6 +66,7 @@ export class Chain {
     this.count = 0;
     this.readableCount = 0;
     this.live = true;
+    this.request = null;
     this.#dma = dma;
   }
 
@@ -62,7 +74,8 @@ export class Chain {
     const { head, first, span, written, readableCount, count } = this;
     const cut = (words: Uint32Array) => [...words.subarray(0, count)];
     const [lows, highs, lengths] = [cut(this.lows), cut(this.highs), cut(this.lengths)];
-    return { head, first, span, written, readableCount, lows, highs, lengths };
+    const request = written === NOT_DONE ? (this.request?.save() ?? null) : null;
+    return { head, first, span, written, readableCount, lows, highs, lengths, request };
   }
 
   load(saved: SavedChain, dma: DmaDomain): void {

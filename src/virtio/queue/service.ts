@@ -19,6 +19,8 @@ export interface QueueOwner {
   readonly mayRun: boolean;
   readonly dmaEnabled: boolean;
   handle(chain: Chain): void;
+  /** Takes a chain of a state that was loaded, of which the device had made `request`; others are handled anew. */
+  resumeChain?(chain: Chain, request: State): void;
   interrupt(index: number): void;
   fail(clause: string, message: string, about?: FindingAbout): void;
 }
@@ -214,8 +216,11 @@ export class QueueService implements Stateful {
     for (const saved of resumed) {
       const chain = this.#fresh();
       chain.load(saved, this.#dma!);
-      if (chain.written === NOT_DONE) this.#handle(chain);
-      else {
+      if (chain.written === NOT_DONE) {
+        this.#keep(chain);
+        if (saved.request === null || this.#owner.resumeChain === undefined) this.#owner.handle(chain);
+        else this.#owner.resumeChain(chain, saved.request);
+      } else {
         chain.live = false;
         this.#link(chain);
         this.#useOldest();
@@ -232,10 +237,14 @@ export class QueueService implements Stateful {
   }
 
   #handle(chain: Chain): void {
+    this.#keep(chain);
+    this.#owner.handle(chain);
+  }
+
+  #keep(chain: Chain): void {
     chain.written = NOT_DONE;
     chain.waiting = false;
     this.#link(chain);
-    this.#owner.handle(chain);
   }
 
   #link(chain: Chain): void {

@@ -247,7 +247,9 @@ export class World {
   get due(): Task[] {
     return (this.tasks?.pending ?? []).filter((task) => {
       if (task instanceof Work) return task.pending;
-      return (task as { chain?: { live: boolean } }).chain?.live !== false;
+      // A request without a chain was answered early, as one that was aborted is.
+      const { chain } = task as { chain?: { live: boolean } | null };
+      return chain === undefined || chain?.live === true;
     });
   }
 

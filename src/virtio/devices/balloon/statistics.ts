@@ -1,7 +1,7 @@
 import type { State, Task } from '../../../core/index.ts';
 import type { VirtioDevice } from '../../device.ts';
 import { type BalloonStatistic, balloonStatistic, balloonStatisticEntry } from '../../layout/index.ts';
-import { aboutChain, type Chain } from '../../queue/chain.ts';
+import { aboutChain, type Chain, type TakenRequest } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
 
 /** What a driver last said about its memory, by name: bytes or counts, 64 bits. */
@@ -13,6 +13,9 @@ const MAX_ENTRIES = 256;
 const names: ReadonlyMap<number, BalloonStatistic> = new Map(
   Object.entries(balloonStatistic).map(([name, tag]) => [tag, name as BalloonStatistic]),
 );
+
+/** What is kept with a buffer that is held: that it is. */
+const HELD: TakenRequest = { save: () => 'statistics' };
 
 /**
  * The statistics queue: the device keeps the driver's buffer, and hands it back to ask for another one with fresh values.
@@ -44,13 +47,15 @@ export class StatisticsQueue implements Task {
     return this.#values;
   }
 
-  /** Takes a buffer back that was held when the state was saved. @returns false when no such buffer is to come. */
-  takeBack(chain: Chain): boolean {
-    if (this.#coming === 0) return false;
-    this.#coming--;
+  #hold(chain: Chain): void {
+    chain.request = HELD;
     this.#held.add(chain);
-    if (this.#asked && this.#coming === 0) this.#device.whenDma(this);
-    return true;
+  }
+
+  /** Takes a buffer back that was held when the state was saved. */
+  takeBack(chain: Chain): void {
+    this.#hold(chain);
+    if (this.#coming > 0 && --this.#coming === 0 && this.#asked) this.#device.whenDma(this);
   }
 
   /** Takes a buffer of the driver's, which stays here until the next request. */
@@ -63,7 +68,7 @@ export class StatisticsQueue implements Task {
         'more than one statistics buffer at a time',
         aboutChain(chain),
       );
-    this.#held.add(chain);
+    this.#hold(chain);
     this.#buffers++;
     // LEG-BAL-08: legacy drivers hand over a first buffer that they have not filled in.
     if (this.#buffers > 1 || !this.#device.legacyDriver) this.#read(chain);

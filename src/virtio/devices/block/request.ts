@@ -1,13 +1,13 @@
 import type { Task, ViewCache } from '../../../core/index.ts';
 import { BLOCK_REQUEST_BYTES, blockRequestType, blockStatus, SECTOR_BYTES } from '../../layout/index.ts';
-import type { Chain } from '../../queue/chain.ts';
+import type { Chain, TakenRequest } from '../../queue/chain.ts';
 import type { Transfer } from '../../storage.ts';
 import type { BlockDevice } from '../block.ts';
 import type { Ordered } from './barriers.ts';
-import { type SegmentCommand, SegmentList } from './segments.ts';
+import { type SegmentCommand, SegmentList, segmentCommands } from './segments.ts';
 
 /** One request: parsed from its chain, run by the scheduler, ended by the storage. Pooled. */
-export class BlockRequest implements Task, Transfer, Ordered {
+export class BlockRequest implements Task, Transfer, Ordered, TakenRequest {
   /** Of another queue than the first, it says so. */
   label = 'block request';
   offset = 0;
@@ -15,6 +15,10 @@ export class BlockRequest implements Task, Transfer, Ordered {
   chain: Chain | null = null;
   type = 0;
   barrier = false;
+  /** It stands in the order that barriers make: BARRIER was accepted when it was taken. */
+  ordered = false;
+  /** It was begun in writethrough mode, or was not; null before that. */
+  writesThrough: boolean | null = null;
   /** Status to be given instead of running; null for a good request. */
   refused: number | null = null;
   /** What its segments are for; null for a request without any. */
@@ -41,6 +45,25 @@ export class BlockRequest implements Task, Transfer, Ordered {
     return this.chain?.live === true;
   }
 
+  save() {
+    const { offset, length, type, barrier, ordered, writesThrough, refused, command } = this;
+    const segments = command === null ? null : this.segments.save();
+    return { offset, length, type, barrier, ordered, writesThrough, refused, segments };
+  }
+
+  /** The request once more, as it was taken: nothing of what was done of it counts. */
+  load(saved: ReturnType<BlockRequest['save']>): void {
+    this.offset = saved.offset;
+    this.length = saved.length;
+    this.type = saved.type;
+    this.barrier = saved.barrier;
+    this.ordered = saved.ordered;
+    this.writesThrough = saved.writesThrough;
+    this.refused = saved.refused;
+    this.command = saved.segments === null ? null : segmentCommands[saved.type]!;
+    if (saved.segments !== null) this.segments.load(saved.segments);
+  }
+
   run(): void {
     const { storage, device } = this.#owner;
     // Bus mastering may have gone off since the chain was taken.
@@ -49,8 +72,9 @@ export class BlockRequest implements Task, Transfer, Ordered {
       return;
     }
     const { type, command } = this;
-    this.#stabilise =
+    this.writesThrough ??=
       (command === null ? type === blockRequestType.out : command.writes) && this.#owner.stableWrites;
+    this.#stabilise = this.writesThrough;
     if (!this.live || this.refused !== null) this.#owner.finish(this, this.refused ?? blockStatus.ioError);
     else if (command !== null) this.#startSegments();
     else if (!this.#fits) this.done(false);

@@ -143,6 +143,22 @@ export class SegmentList {
     return null;
   }
 
+  save() {
+    const { count } = this;
+    return {
+      sectors: [...this.sectors.subarray(0, count)],
+      lengths: [...this.lengths.subarray(0, count)],
+      flags: [...this.flags.subarray(0, count)],
+    };
+  }
+
+  load({ sectors, lengths, flags }: ReturnType<SegmentList['save']>): void {
+    this.count = sectors.length;
+    this.sectors.set(sectors);
+    this.lengths.set(lengths);
+    this.flags.set(flags);
+  }
+
   #take(index: number): void {
     const at = index * BLOCK_SEGMENT_BYTES;
     const word = (register: { readonly offset: number }) => this.#view.getUint32(at + register.offset, true);

@@ -11,7 +11,7 @@ import {
   SHORT_NETWORK_HEADER_BYTES,
   writeNetworkHeader,
 } from '../../layout/index.ts';
-import { aboutChain, type Chain } from '../../queue/chain.ts';
+import { aboutChain, type Chain, type TakenRequest } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
 
 /** LEG-NET-05: the number of buffers is there for modern drivers, and where buffers are merged. */
@@ -32,6 +32,8 @@ export class NetworkReceiver {
   readonly #device: VirtioDevice;
   /** By pair. */
   readonly #buffers: readonly WaitingChains[];
+  /** What is kept with a buffer: its pair. With or without MQ, queues mean something else. */
+  readonly #kept: readonly TakenRequest[];
   readonly #header = new DataView(new ArrayBuffer(NETWORK_HEADER_BYTES));
   readonly #headerArray = new Uint8Array(this.#header.buffer);
   /** Views of arrays that frames come out of again and again. */
@@ -44,6 +46,7 @@ export class NetworkReceiver {
   constructor(device: VirtioDevice, pairs: number) {
     this.#device = device;
     this.#buffers = Array.from({ length: pairs }, () => new WaitingChains());
+    this.#kept = this.#buffers.map((_, pair) => ({ save: () => pair }));
   }
 
   /** Keeps a buffer of the driver's, if a frame can begin in it. */
@@ -79,6 +82,12 @@ export class NetworkReceiver {
         'a header that is no descriptor of its own wants ANY_LAYOUT, which was not accepted',
         aboutChain(chain),
       );
+    this.keep(pair, chain);
+  }
+
+  /** Keeps a buffer that a frame can begin in, or could when it was taken. */
+  keep(pair: number, chain: Chain): void {
+    chain.request = this.#kept[pair]!;
     this.#buffers[pair]!.add(chain);
   }
 

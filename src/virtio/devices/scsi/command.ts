@@ -11,10 +11,10 @@ import {
   scsiSense,
   scsiStatus,
 } from '../../layout/index.ts';
-import { aboutChain, type Chain } from '../../queue/chain.ts';
+import { aboutChain, type Chain, type TakenRequest } from '../../queue/chain.ts';
 import type { Transfer } from '../../storage.ts';
 import { addressAt, NOWHERE } from './address.ts';
-import type { Addressee } from './addressee.ts';
+import { type Addressee, AttachedUnit } from './addressee.ts';
 import { commandIn, type KnownCommand } from './lookup.ts';
 import { NO_FIELD, putSense } from './sense.ts';
 
@@ -31,6 +31,9 @@ export interface CommandHost {
   free(command: ScsiCommand): void;
 }
 
+/** A command as its host saves it. */
+export type SavedCommand = ReturnType<ScsiCommand['save']>;
+
 /** What a back end's end leads to. */
 export type Continuation = (command: ScsiCommand, ok: boolean) => void;
 
@@ -41,7 +44,7 @@ const responseView = new DataView(response.buffer);
  * One request of a request queue, from its chain to its answer. It is answered once: by the unit that it is for, or by
  * whoever aborts it. What a back end still does with an answered command touches nothing. Pooled.
  */
-export class ScsiCommand implements Task, Transfer {
+export class ScsiCommand implements Task, Transfer, TakenRequest {
   readonly label = 'scsi command';
   /** Place of a transfer in the storage, in bytes. */
   offset = 0;
@@ -67,6 +70,8 @@ export class ScsiCommand implements Task, Transfer {
   order = 0;
   /** Handed to its unit, conditions that it had to tell first notwithstanding. */
   begun = false;
+  /** A back end works on it, or did: its unit was ready for it. */
+  underWay = false;
   /** Answered, or never to be answered. */
   over = true;
   /** The response with which it was aborted, while that cannot be told yet. */
@@ -90,13 +95,14 @@ export class ScsiCommand implements Task, Transfer {
    */
   parse(chain: Chain, cdbSize: number, senseSize: number): boolean {
     this.chain = chain;
-    this.over = this.begun = false;
+    this.over = this.begun = this.underWay = false;
     this.#verdict = null;
     this.#outOfReach = false;
     this.#senseSize = senseSize;
     this.#cdbSize = cdbSize;
     this.addressee = this.known = this.refused = null;
     this.address = NOWHERE;
+    this.id0 = this.id1 = 0;
     this.dataOutBytes = Math.max(0, chain.readableBytes - SCSI_COMMAND_HEADER_BYTES - cdbSize);
     this.dataInBytes = Math.max(0, chain.writableBytes - SCSI_COMMAND_RESPONSE_BYTES - senseSize);
     if (chain.readableBytes < SCSI_COMMAND_HEADER_BYTES + cdbSize) return false;
@@ -124,8 +130,48 @@ export class ScsiCommand implements Task, Transfer {
     return chain.writableBytes >= SCSI_COMMAND_RESPONSE_BYTES + senseSize;
   }
 
-  /** Gives the command to the scheduler. */
+  save() {
+    const { address, id0, id1, dataOutBytes, dataInBytes, refused, begun, underWay, addressee } = this;
+    return {
+      ...{ address, id0, id1, dataOutBytes, dataInBytes, refused, begun, underWay },
+      attached: addressee instanceof AttachedUnit,
+      senseSize: this.#senseSize,
+      cdbSize: this.#cdbSize,
+      cdb: this.cdb.slice(),
+      known: this.known !== null,
+      verdict: this.#verdict,
+    };
+  }
+
+  /** The command once more, as it was taken; its header and the driver's sizes may have changed since. */
+  load(chain: Chain, saved: SavedCommand): void {
+    this.chain = chain;
+    this.over = false;
+    this.#outOfReach = false;
+    this.#senseSize = saved.senseSize;
+    this.#cdbSize = saved.cdbSize;
+    this.#verdict = saved.verdict;
+    this.addressee = null;
+    this.address = saved.address;
+    this.id0 = saved.id0;
+    this.id1 = saved.id1;
+    this.dataOutBytes = saved.dataOutBytes;
+    this.dataInBytes = saved.dataInBytes;
+    this.refused = saved.refused;
+    this.begun = saved.begun;
+    this.underWay = saved.underWay;
+    this.cdb.set(saved.cdb);
+    this.known = saved.known ? commandIn(this.cdb, Math.min(this.#cdbSize, MAX_CDB_BYTES)) : null;
+  }
+
+  /** Gives the command to the scheduler; one that was aborted already is answered instead. */
   submit(): void {
+    const verdict = this.#verdict;
+    if (verdict !== null) {
+      this.#verdict = null;
+      this.abort(verdict);
+      return;
+    }
     this.#holders++;
     this.#host.device.scheduler.submit(this);
   }
@@ -153,6 +199,7 @@ export class ScsiCommand implements Task, Transfer {
     this.length = length;
     this.#then = then;
     this.#holders++;
+    this.underWay = true;
   }
 
   /** Still to be carried out: neither answered, nor aborted, nor taken back by a reset. */

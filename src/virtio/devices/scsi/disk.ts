@@ -134,7 +134,7 @@ export class DiskUnit implements ScsiUnit {
     const name = known.name as DiskCommandName;
     const control = known.row.usage.length - 1;
     if ((cdb[control]! & CONTROL_NACA) !== 0) command.check(scsiSense.invalidFieldInCdb, control);
-    else if (!this.started && !withoutMedium.has(name))
+    else if (!this.started && !withoutMedium.has(name) && !command.underWay)
       command.check(scsiSense.notReadyInitializingCommandRequired);
     else handlers[name](this, command);
   }

@@ -7,7 +7,7 @@ import {
   scsiEvent,
   scsiEventType,
 } from '../../layout/index.ts';
-import { aboutChain, type Chain } from '../../queue/chain.ts';
+import { aboutChain, type Chain, type TakenRequest } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
 import { NOWHERE, putAddress } from './address.ts';
 
@@ -16,6 +16,9 @@ type PendingEvent = {
   readonly key: number;
   readonly reason: number;
 };
+
+/** What is kept with a buffer in hand: that it is one. */
+const IN_HAND: TakenRequest = { save: () => 'event buffer' };
 
 /** The event queue: buffers that wait for something to happen, and whether something happened without one. */
 export class EventQueue {
@@ -44,16 +47,19 @@ export class EventQueue {
         `an event buffer of ${writableBytes} writable and ${readableBytes} readable bytes`,
         aboutChain(chain, 'length in bytes', writableBytes),
       );
-    if (this.#owed > 0) this.#takeAgain(chain);
-    else if (this.missed || writableBytes < SCSI_EVENT_BYTES)
-      this.#fill(chain, scsiEventType.none, NOWHERE, 0);
-    else this.#buffers.add(chain);
+    if (this.missed || writableBytes < SCSI_EVENT_BYTES) this.#fill(chain, scsiEventType.none, NOWHERE, 0);
+    else this.#keep(chain);
   }
 
-  /** After a load: what is to be told waits until all buffers are back. */
-  #takeAgain(chain: Chain): void {
+  #keep(chain: Chain): void {
+    chain.request = IN_HAND;
     this.#buffers.add(chain);
-    if (--this.#owed === 0) this.#flush.run();
+  }
+
+  /** A buffer that was in hand when the state was saved; what is to be told waits until all of them are back. */
+  takeBack(chain: Chain): void {
+    this.#keep(chain);
+    if (this.#owed > 0 && --this.#owed === 0) this.#flush.run();
   }
 
   /** Reports an event of a logical unit, once guest memory may be touched. */

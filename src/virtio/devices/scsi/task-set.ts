@@ -1,8 +1,4 @@
-import type { Chain } from '../../queue/chain.ts';
 import type { ScsiCommand } from './command.ts';
-
-/** What a chain in flight is known by. */
-export const chainName = ({ queue, head }: Chain): string => `${queue}:${head}`;
 
 /** The commands of a host that have not been answered. */
 export class TaskSet {
@@ -20,13 +16,6 @@ export class TaskSet {
     if (last === command) return;
     this.#commands[command.slot] = last;
     last.slot = command.slot;
-  }
-
-  /** Commands that their units work on, as queue and head of their chains. */
-  begun(): string[] {
-    return this.#select(({ begun }) => begun).flatMap(({ chain }) =>
-      chain === null ? [] : [chainName(chain)],
-    );
   }
 
   some(chosen: (command: ScsiCommand) => boolean): boolean {

@@ -64,7 +64,11 @@ export class UnitTable implements UnitDirectory {
   /** What answers commands for an address; null where there is no such target. */
   addressee(key: number): Addressee | null {
     const attached = this.#units.get(key);
-    if (attached !== undefined) return attached;
+    return attached ?? this.absent(key);
+  }
+
+  /** What answers where no unit stands. */
+  absent(key: number): Addressee | null {
     if (key === NOWHERE || !this.#hasTarget(targetOf(key))) return null;
     return isWellKnown(key) ? new ReportLunsUnit(targetOf(key), this) : new AbsentUnit(targetOf(key), this);
   }
