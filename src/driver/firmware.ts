@@ -23,15 +23,15 @@ const defaults: Windows = {
   prefetchable64: { start: 0x80_0000_0000, end: 0x100_0000_0000 },
 };
 
-/** First address after the last that a BAR of each kind can have. */
-const reach = { io: 0x10000, memory32: FOUR_GIB, memory64: Number.MAX_SAFE_INTEGER } as const;
+/** Last byte that a BAR of each kind can end with: at the top of memory stands what measuring a BAR leaves in it. */
+const lastByte = { io: 0xffff, memory32: FOUR_GIB - 2, memory64: Number.MAX_SAFE_INTEGER - 2 } as const;
 
 const decodeBit = (bar: FoundBar) => (bar.kind === 'io' ? command.io : command.memory);
 const claimOf = ({ address, size }: FoundBar): Claim => ({ start: address, end: address + size });
 
 /** Somebody gave the BAR an address at which it can stand. 0 counts as none: that is what a reset leaves. */
 const hasAddress = (bar: FoundBar) =>
-  bar.address !== 0 && bar.address % bar.size === 0 && bar.address + bar.size <= reach[bar.kind];
+  bar.address !== 0 && bar.address + bar.size - 1 <= lastByte[bar.kind];
 
 /** A BAR that is to have a place, and the place. */
 interface Plan {

@@ -192,7 +192,7 @@ describe('function-level reset', () => {
     fn.setInterrupt(true);
     config.write(DEVICE_CONTROL, 2, 0x8000);
     expect(resets).toEqual(['reset']);
-    expect([at.command, DEVICE_CONTROL].map((offset) => config.read(offset, 2))).toEqual([0, 0]);
+    expect([at.command, DEVICE_CONTROL].map((offset) => config.read(offset, 2))).toEqual([0, 0x2810]);
     expect([config.read(at.bar, 4), config.read(at.bar + 4, 4)]).toEqual([0, 0]);
     expect([config.read(at.vendor, 4), config.read(at.line, 1), config.read(at.capabilities, 1)]).toEqual([
       0x56781234,
@@ -210,7 +210,7 @@ describe('function-level reset', () => {
     let resets = 0;
     const { config } = plugged((fn) => fn.onReset.push(() => resets++), { express: true });
     config.write(DEVICE_CONTROL, 2, 0x7fff);
-    expect([resets, config.read(DEVICE_CONTROL, 2)]).toEqual([0, 0x081f]);
+    expect([resets, config.read(DEVICE_CONTROL, 2)]).toEqual([0, 0x781f]);
   });
 
   it('switches MSI-X off and says so', () => {
