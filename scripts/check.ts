@@ -26,7 +26,8 @@ const STEPS: readonly Step[] = [
   { name: 'build', command: ['npm', 'run', '--silent', 'build'] },
   {
     name: 'pack',
-    command: ['npm', 'pack', '--silent', '--pack-destination', packFolder],
+    // The step before has built what prepack would build again.
+    command: ['npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', packFolder],
     needs: 'build',
   },
   { name: 'publint', command: ['publint', '--strict', '{package}'], needs: 'pack' },

@@ -1,4 +1,7 @@
-/** fast-check arbitraries for those who test a driver, a device or a hypervisor: the subpath `virtiolab/testing`. */
+/**
+ * fast-check arbitraries for those who test a driver, a device or a hypervisor: the subpath `virtiolab/testing`.
+ * Importing it throws FastCheckMissingError where the optional peer dependency fast-check is not installed.
+ */
 export * from './testing/accesses.ts';
 export * from './testing/block-requests.ts';
 export * from './testing/orders.ts';

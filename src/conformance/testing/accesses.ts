@@ -1,5 +1,6 @@
-import fc from 'fast-check';
+import type { Arbitrary } from 'fast-check';
 import { inOrder, lengthOf, maskOf, type RegisterMap, sizeOf, type Width } from '../../core/index.ts';
+import { fc } from './fast-check.ts';
 
 /** One access to a block of registers. `offset` in bytes from its start; a `value` of null reads. */
 export interface RegisterAccess {
@@ -8,10 +9,10 @@ export interface RegisterAccess {
   readonly value: number | null;
 }
 
-export const widths: fc.Arbitrary<Width> = fc.constantFrom(1, 2, 4);
+export const widths: Arbitrary<Width> = fc.constantFrom(1, 2, 4);
 
 /** Unsigned values of a width: mostly small ones and edges, since registers are bits, indices and counts. */
-export function values(width: Width): fc.Arbitrary<number> {
+export function values(width: Width): Arbitrary<number> {
   const mask = maskOf(width);
   return fc.oneof(
     { weight: 4, arbitrary: fc.nat(9) },
@@ -20,7 +21,7 @@ export function values(width: Width): fc.Arbitrary<number> {
   );
 }
 
-const readsAndWrites = (offset: number, width: Width): fc.Arbitrary<RegisterAccess> =>
+const readsAndWrites = (offset: number, width: Width): Arbitrary<RegisterAccess> =>
   fc.record({
     offset: fc.constant(offset),
     width: fc.constant(width),
@@ -28,7 +29,7 @@ const readsAndWrites = (offset: number, width: Width): fc.Arbitrary<RegisterAcce
   });
 
 /** Any width at any offset in [0, length), aligned or not, on a register or on none. */
-export function anyAccess(length: number): fc.Arbitrary<RegisterAccess> {
+export function anyAccess(length: number): Arbitrary<RegisterAccess> {
   return fc.tuple(fc.nat(length - 1), widths).chain(([offset, width]) => readsAndWrites(offset, width));
 }
 
@@ -37,7 +38,7 @@ export function anyAccess(length: number): fc.Arbitrary<RegisterAccess> {
  * width), one is of another width, one is of any width and alignment up to `length`, by default the end of the last
  * register.
  */
-export function accesses(map: RegisterMap, length: number = lengthOf(map)): fc.Arbitrary<RegisterAccess> {
+export function accesses(map: RegisterMap, length: number = lengthOf(map)): Arbitrary<RegisterAccess> {
   const natural = inOrder(map).flatMap(([, register]) => {
     const width = (register.width === 8 ? 4 : register.width) as Width;
     const places = Array.from({ length: sizeOf(register) / width }, (_, i) => register.offset + i * width);

@@ -1,5 +1,6 @@
-import fc from 'fast-check';
+import type { Arbitrary } from 'fast-check';
 import { SECTOR_BYTES } from '../../virtio/layout/index.ts';
+import { fc } from './fast-check.ts';
 
 /** A request that a block device must carry out. Sectors are of 512 bytes; a write's data is `blockData(request)`. */
 export type BlockRequest =
@@ -9,7 +10,7 @@ export type BlockRequest =
   | { readonly kind: 'get-id' };
 
 /** Requests within a device of `capacity` sectors, of at most `most` sectors each. */
-export function blockRequests(capacity: number, most: number): fc.Arbitrary<BlockRequest> {
+export function blockRequests(capacity: number, most: number): Arbitrary<BlockRequest> {
   const place = fc
     .tuple(fc.nat(capacity - 1), fc.integer({ min: 1, max: most }))
     .map(([sector, sectors]) => ({ sector, sectors: Math.min(sectors, capacity - sector) }));
@@ -32,7 +33,7 @@ export interface BlockRangeRequest {
 }
 
 /** Such requests within a device of `capacity` sectors, of at most four ranges of at most `most` sectors each. */
-export function blockRangeRequests(capacity: number, most: number): fc.Arbitrary<BlockRangeRequest> {
+export function blockRangeRequests(capacity: number, most: number): Arbitrary<BlockRangeRequest> {
   const range = fc
     .tuple(fc.nat(capacity - 1), fc.nat(most))
     .map(([sector, sectors]) => ({ sector, sectors: Math.min(sectors, capacity - sector) }));

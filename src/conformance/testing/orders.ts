@@ -1,7 +1,8 @@
-import fc from 'fast-check';
+import type { Arbitrary } from 'fast-check';
+import { fc } from './fast-check.ts';
 
 /** Picks that decide an order of release; the same picks give the same order, and fewer of them a simpler one. */
-export const picks: fc.Arbitrary<number[]> = fc.array(fc.nat(15), { minLength: 1, maxLength: 24 });
+export const picks: Arbitrary<number[]> = fc.array(fc.nat(15), { minLength: 1, maxLength: 24 });
 
 /** Turns picks into what `HeldScheduler.releaseAll` asks for: the next among `count` tasks, round and round. */
 export function chooser(order: readonly number[]): (count: number) => number {

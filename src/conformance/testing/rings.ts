@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import type { Arbitrary } from 'fast-check';
 import { FOUR_GIB } from '../../core/index.ts';
 import {
   BLOCK_BARRIER,
@@ -6,6 +6,7 @@ import {
   DESCRIPTOR_BYTES,
   descriptorFlag,
 } from '../../virtio/layout/index.ts';
+import { fc } from './fast-check.ts';
 import { rawDescriptor as at, type RawDescriptor, type RingWriter } from './scribe.ts';
 
 /** One thing that a guest may do to its ring. A list of these reaches any content whatsoever. */
@@ -79,7 +80,7 @@ function addressesAround(places: readonly number[], length: number) {
   );
 }
 
-function rawDescriptors(options: RingEditOptions): fc.Arbitrary<RawDescriptor> {
+function rawDescriptors(options: RingEditOptions): Arbitrary<RawDescriptor> {
   const flags = fc.oneof({ weight: 6, arbitrary: fc.nat(7) }, { weight: 1, arbitrary: fc.nat(0xffff) });
   const next = fc.oneof(
     { weight: 6, arbitrary: fc.nat(options.size) },
@@ -95,7 +96,7 @@ function rawDescriptors(options: RingEditOptions): fc.Arbitrary<RawDescriptor> {
 type ChainEdit = RingEdit & { edit: 'chain' };
 
 /** A block request as it should be, or nearly: every framing, data of whole sectors as a rule. */
-function wellFormed({ size, headers, buffers, ends = [] }: RingEditOptions): fc.Arbitrary<ChainEdit> {
+function wellFormed({ size, headers, buffers, ends = [] }: RingEditOptions): Arbitrary<ChainEdit> {
   const types = Object.values(blockRequestType);
   const data = fc
     .tuple(
@@ -146,7 +147,7 @@ function endings({ size, tables = [] }: RingEditOptions) {
 }
 
 /** Readable descriptors before writable ones, or of one kind only, and nothing else in order. */
-function wildChain(options: RingEditOptions): fc.Arbitrary<ChainEdit> {
+function wildChain(options: RingEditOptions): Arbitrary<ChainEdit> {
   const part = fc
     .tuple(rawDescriptors(options), fc.boolean())
     .map(([raw, writable]) => ({ ...raw, flags: writable ? descriptorFlag.write : 0 }));
@@ -170,7 +171,7 @@ function wildChain(options: RingEditOptions): fc.Arbitrary<ChainEdit> {
 }
 
 /** Anything that a guest may do to a ring, with what a device expects the likelier. */
-export function ringEdits(options: RingEditOptions): fc.Arbitrary<RingEdit> {
+export function ringEdits(options: RingEditOptions): Arbitrary<RingEdit> {
   const { size, addresses, headers } = options;
   const index = fc.nat(size - 1);
   const types = fc.constantFrom(...Object.values(blockRequestType), 7, BLOCK_BARRIER, 0xffffffff);

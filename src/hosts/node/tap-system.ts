@@ -48,8 +48,11 @@ async function loadSystemCalls(name: string): Promise<SystemCalls> {
   if (process.platform !== 'linux') throw new TapError(name, `this system is ${process.platform}`, 'Linux');
   const koffi = await import('koffi').then(
     (module) => module.default,
-    () => {
-      throw new TapError(name, 'the package koffi is not installed', 'npm install koffi');
+    (error: NodeJS.ErrnoException) => {
+      // An optional peer dependency: whoever wants TAP devices installs it.
+      const missing = error.code === 'ERR_MODULE_NOT_FOUND';
+      const reason = missing ? 'is not installed' : `cannot be loaded (${error.message})`;
+      throw new TapError(name, `the package koffi ${reason}`, 'npm install koffi@3');
     },
   );
   const library = koffi.load(null);
