@@ -27,7 +27,7 @@ export class DriverMsix {
     this.vectors = vectors;
   }
 
-  /** @returns null where the function has no MSI-X, or its table no address. */
+  /** @returns null where the function has no MSI-X, or its table no address or no room in its BAR. */
   static find(bus: Bus, fn: FoundFunction): DriverMsix | null {
     const at = fn.capabilities.find(({ id }) => id === capabilityId.msix)?.offset;
     if (at === undefined) return null;
@@ -35,8 +35,10 @@ export class DriverMsix {
     const where = bus.configRead(fn.address, at + msixCapability.table.offset, 4);
     const bar = fn.bars.find(({ index }) => index === (where & BAR_INDICATOR_MASK));
     if (bar === undefined || bar.address === 0 || bar.kind === 'io') return null;
-    const table = bar.address + (where & ~BAR_INDICATOR_MASK);
-    return new DriverMsix(bus, fn, at, table, (control & messageControl.tableSize) + 1);
+    const vectors = (control & messageControl.tableSize) + 1;
+    const offset = (where & ~BAR_INDICATOR_MASK) >>> 0;
+    if (offset + MSIX_ENTRY_BYTES * vectors > bar.size) return null;
+    return new DriverMsix(bus, fn, at, bar.address + offset, vectors);
   }
 
   /** Gives each of the first vectors a handler and switches MSI-X on, INTx off. */

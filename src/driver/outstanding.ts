@@ -1,3 +1,4 @@
+import { RingBrokenError } from './errors.ts';
 import type { ChainBuffer, UsedChain } from './ring.ts';
 
 /** A chain that the device has. */
@@ -23,13 +24,16 @@ export function exposed(
  */
 export class OutstandingChains {
   readonly #inOrder: boolean;
+  readonly #strictLengths: boolean;
   readonly #chains = new Map<number, Exposed>();
   /** What the last used element told and {@link next} has not handed out yet. */
   #last: number | null = null;
   #lastLength = 0;
 
-  constructor(inOrder: boolean) {
+  /** @param strictLengths a used length beyond the writable bytes breaks the ring; a legacy device's means little. */
+  constructor(inOrder: boolean, strictLengths: boolean) {
     this.#inOrder = inOrder;
+    this.#strictLengths = strictLengths;
   }
 
   get size(): number {
@@ -40,12 +44,38 @@ export class OutstandingChains {
     this.#chains.set(chain.head, chain);
   }
 
-  /** Takes note of a used element. @returns false when the device does not have such a chain. */
-  used(head: number, length: number): boolean {
-    if (!this.#chains.has(head)) return false;
+  /**
+   * Takes note of a used element. @param most chains that it may stand for.
+   * @returns what is wrong with it, and nothing is noted then; or null.
+   */
+  used(head: number, length: number, most: number): RingBrokenError | null {
+    const chain = this.#chains.get(head);
+    if (chain === undefined)
+      return new RingBrokenError(`the device used chain ${head}, which it does not have`, head);
+    // LEG-NET-06, LEG-CON-03: a length of what the device only reads says nothing.
+    if (this.#strictLengths && chain.writableBytes > 0 && length > chain.writableBytes)
+      return new RingBrokenError(
+        `the device wrote ${length} bytes to chain ${head}, which has room for ${chain.writableBytes}`,
+        length,
+      );
+    if (this.#inOrder && this.#upTo(head) > most)
+      return new RingBrokenError(
+        `the device used chain ${head} in order, ${this.#upTo(head)} chains by ${most} used entries`,
+        head,
+      );
     this.#last = head;
     this.#lastLength = length;
-    return true;
+    return null;
+  }
+
+  /** Chains from the oldest up to one. */
+  #upTo(head: number): number {
+    let count = 0;
+    for (const each of this.#chains.keys()) {
+      count++;
+      if (each === head) break;
+    }
+    return count;
   }
 
   /** The next chain that came back with the last used element, or null. */

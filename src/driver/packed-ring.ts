@@ -10,10 +10,11 @@ import {
   packedEventFlag,
   packedPosition,
 } from '../virtio/layout/index.ts';
-import { ResourceError } from './errors.ts';
+import { ResourceError, type RingBrokenError } from './errors.ts';
 import { exposed, OutstandingChains } from './outstanding.ts';
 import {
   type ChainBuffer,
+  checkQueueSize,
   type DriverRing,
   type DriverRingMode,
   INDIRECT_ENTRIES,
@@ -45,11 +46,11 @@ export class DriverPackedRing implements DriverRing {
   #used = 0;
   #inUse = 0;
   #hidden: Hidden | null = null;
-  #broken = false;
+  #failure: RingBrokenError | null = null;
 
   /**
    * @param indirect allocates `length` bytes for an indirect table; only called when the feature is in use.
-   * @throws ResourceError when the ring is not in RAM of one range.
+   * @throws QueueSizeError; ResourceError when the ring is not in RAM of one range.
    */
   constructor(
     memory: GuestMemory,
@@ -58,6 +59,7 @@ export class DriverPackedRing implements DriverRing {
     mode: DriverRingMode,
     indirect: (length: number) => number = () => 0,
   ) {
+    checkQueueSize('packed ring of size', size, true);
     const ram = memory.find(place.descriptor, 1);
     if (ram === undefined) throw new ResourceError(`ring at 0x${place.descriptor.toString(16)} is not RAM`);
     this.size = size;
@@ -65,7 +67,7 @@ export class DriverPackedRing implements DriverRing {
     this.#mode = mode;
     this.#ram = ram;
     this.#ids = Array.from({ length: size }, (_, i) => size - 1 - i);
-    this.#chains = new OutstandingChains(mode.inOrder);
+    this.#chains = new OutstandingChains(mode.inOrder, mode.strictLengths === true);
     this.#indirectTables = mode.indirect
       ? Array.from({ length: size }, () => indirect(PACKED_DESCRIPTOR_BYTES * INDIRECT_ENTRIES))
       : [];
@@ -84,9 +86,14 @@ export class DriverPackedRing implements DriverRing {
     return packedPosition(this.#next, this.size);
   }
 
-  /** The device used a buffer id that it does not have: where it goes on in the ring cannot be known. */
+  /** A buffer id that the device does not have: where it goes on in the ring cannot be known. A length that cannot be. */
+  get failure(): RingBrokenError | null {
+    return this.#failure;
+  }
+
+  /** There is a {@link failure}. */
   get broken(): boolean {
-    return this.#broken;
+    return this.#failure !== null;
   }
 
   #at(slot: number): number {
@@ -117,7 +124,7 @@ export class DriverPackedRing implements DriverRing {
   add(buffers: readonly ChainBuffer[]): number {
     const indirect = this.#mode.indirect && buffers.length > 1 && buffers.length <= INDIRECT_ENTRIES;
     const needed = indirect ? 1 : buffers.length;
-    if (needed === 0 || this.free < needed) return -1;
+    if (needed === 0 || this.broken || this.free < needed) return -1;
     const id = this.#ids.pop()!;
     const elements = indirect ? [this.#fillTable(id, buffers)] : buffers;
     const first = this.#next;
@@ -189,7 +196,7 @@ export class DriverPackedRing implements DriverRing {
 
   /** The next descriptor to be used was: both bits bear the wrap counter (PKD-EVT-04). */
   #usedNext(): boolean {
-    if (this.#broken || this.#chains.size === 0) return false;
+    if (this.broken || this.#chains.size === 0) return false;
     const at = this.#at(this.#slot(this.#used));
     const flags = this.#ram.view.getUint16(at + packedDescriptor.flags.offset, true);
     return (flags & BOTH) === (this.#used < this.size ? BOTH : 0);
@@ -202,7 +209,8 @@ export class DriverPackedRing implements DriverRing {
     const flags = view.getUint16(at + packedDescriptor.flags.offset, true);
     const length = view.getUint32(at + packedDescriptor.length.offset, true);
     const id = view.getUint16(at + packedDescriptor.id.offset, true);
-    this.#broken = !this.#chains.used(id, (flags & descriptorFlag.write) !== 0 ? length : 0);
+    const written = (flags & descriptorFlag.write) !== 0 ? length : 0;
+    this.#failure = this.#chains.used(id, written, this.#chains.size);
   }
 
   setInterrupts(on: boolean): void {

@@ -1,4 +1,11 @@
-import { type Bus, FOUR_GIB, type FunctionAddress, functionAddress, type Width } from '../core/index.ts';
+import {
+  type Bus,
+  FOUR_GIB,
+  type FunctionAddress,
+  formatFunctionAddress,
+  functionAddress,
+  type Width,
+} from '../core/index.ts';
 import {
   barBits,
   capabilityHeader,
@@ -9,6 +16,7 @@ import {
   type0Header,
   unpackExtendedHeader,
 } from '../pci/layout/index.ts';
+import { FunctionGoneError } from './errors.ts';
 
 /** A base address register as software finds it. `size` in bytes; `address` 0 while unassigned. */
 export interface FoundBar {
@@ -38,6 +46,9 @@ export interface FoundFunction {
   readonly capabilities: readonly FoundCapability[];
   readonly extended: readonly FoundCapability[];
 }
+
+/** Vendor id where there is no function: nobody answers, and the bus floats. */
+const NO_FUNCTION = 0xffff;
 
 const get = (bus: Bus, fn: FunctionAddress, name: keyof typeof type0Header) =>
   bus.configRead(fn, type0Header[name].offset, type0Header[name].width as Width);
@@ -119,10 +130,16 @@ function walkExtended(bus: Bus, fn: FunctionAddress): FoundCapability[] {
   return found;
 }
 
+/** @throws FunctionGoneError where no function answers at an address. */
+export function assertPresent(bus: Bus, fn: FunctionAddress): void {
+  if (get(bus, fn, 'vendorId') === NO_FUNCTION)
+    throw new FunctionGoneError(`configuration of ${formatFunctionAddress(fn)}`);
+}
+
 /** Looks at one function. @returns null where there is none. */
 export function findFunction(bus: Bus, fn: FunctionAddress): FoundFunction | null {
   const vendorId = get(bus, fn, 'vendorId');
-  if (vendorId === 0xffff) return null;
+  if (vendorId === NO_FUNCTION) return null;
   return {
     address: fn,
     vendorId,

@@ -28,23 +28,27 @@ export class ReceiveQueue {
   }
 
   #give(address: number): void {
-    const ring = this.#driver.rings.get(this.#index)!;
-    this.#addresses.set(ring.add([{ address, length: this.#options.bytes, writable: true }]), address);
+    const buffer = { address, length: this.#options.bytes, writable: true };
+    const head = this.#driver.add(this.#index, [buffer]);
+    if (head >= 0) this.#addresses.set(head, address);
   }
 
   /** Takes what the device handed back; to be called by the interrupt handler. */
   poll(): void {
-    const ring = this.#driver.rings.get(this.#index);
+    const driver = this.#driver;
     let taken = 0;
-    for (let used = ring?.take() ?? null; used !== null; used = ring!.take()) {
-      const address = this.#addresses.get(used.head);
-      if (address === undefined) continue;
-      this.#addresses.delete(used.head);
-      const bytes = this.#driver.memory.ram.read(address, Math.min(used.length, this.#options.bytes));
-      this.#give(address);
-      taken++;
-      this.#options.onBuffer(bytes);
+    try {
+      for (let used = driver.take(this.#index); used !== null; used = driver.take(this.#index)) {
+        const address = this.#addresses.get(used.head);
+        if (address === undefined) continue;
+        this.#addresses.delete(used.head);
+        const bytes = driver.memory.ram.read(address, Math.min(used.length, this.#options.bytes));
+        this.#give(address);
+        taken++;
+        this.#options.onBuffer(bytes);
+      }
+    } finally {
+      if (taken > 0) driver.kick(this.#index);
     }
-    if (taken > 0) this.#driver.kick(this.#index);
   }
 }

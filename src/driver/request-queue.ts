@@ -1,4 +1,4 @@
-import { ResourceError } from './errors.ts';
+import { DeviceFailedError, ResourceError, UnansweredError } from './errors.ts';
 import type { VirtioDriver } from './virtio-driver.ts';
 
 export interface RequestQueueOptions {
@@ -23,9 +23,13 @@ interface Slot {
 interface Pending {
   readonly slot: Slot;
   readonly inBytes: number;
+  readonly answerBytes: number;
   resolve(reply: Reply): void;
   reject(error: Error): void;
 }
+
+/** What writable bytes hold when a request goes out: no answer begins with as many of them as it has. */
+const NO_ANSWER = 0xff;
 
 /** A queue of requests that the device answers, in whatever order: control commands, SCSI commands, 9P messages. */
 export class RequestQueue {
@@ -35,7 +39,6 @@ export class RequestQueue {
   readonly #free: Slot[] = [];
   readonly #pending = new Map<number, Pending>();
   readonly #waiting: (() => void)[] = [];
-  #failed: Error | null = null;
 
   /** To be made after bring-up. @throws ResourceError */
   constructor(driver: VirtioDriver, index: number, options: RequestQueueOptions) {
@@ -45,14 +48,17 @@ export class RequestQueue {
     const { memory } = driver;
     for (let i = 0; i < options.depth; i++)
       this.#free.push({ out: memory.allocate(options.outBytes), in: memory.allocate(options.inBytes) });
+    driver.whenFailed((error) => this.#fail(error));
   }
 
   /**
    * Sends one request, each piece in a descriptor of its own; waits for its turn where too many are in flight.
    * @param outs readable pieces; @param ins lengths of the writable ones. Pieces of no bytes are left out.
-   * @throws ResourceError for more than a request has room for; what {@link fail} was told.
+   * @param answerBytes of the writable ones with which every answer begins.
+   * @throws ResourceError for more than a request has room for; UnansweredError for one that comes back without its answer;
+   * what ended the use of the device.
    */
-  async send(outs: readonly Uint8Array[], ins: readonly number[]): Promise<Reply> {
+  async send(outs: readonly Uint8Array[], ins: readonly number[], answerBytes: number): Promise<Reply> {
     const { outBytes, inBytes } = this.#options;
     const sent = outs.reduce((sum, { length }) => sum + length, 0);
     const wanted = ins.reduce((sum, length) => sum + length, 0);
@@ -60,14 +66,15 @@ export class RequestQueue {
       throw new ResourceError(
         `a request of ${sent} bytes out and ${wanted} in; the driver has room for ${outBytes} and ${inBytes}`,
       );
-    const ring = this.#driver.rings.get(this.#index)!;
     for (;;) {
-      if (this.#failed !== null) throw this.#failed;
+      if (this.#driver.failure !== null) throw this.#driver.failure;
+      const ring = this.#driver.rings.get(this.#index);
+      if (ring === undefined) throw new DeviceFailedError(`queue ${this.#index} is not set up`);
       const slot = this.#free.pop();
-      const head = slot === undefined ? -1 : ring.add(this.#buffers(slot, outs, ins));
+      const head = slot === undefined ? -1 : this.#driver.add(this.#index, this.#buffers(slot, outs, ins));
       if (head >= 0) {
         const done = new Promise<Reply>((resolve, reject) => {
-          this.#pending.set(head, { slot: slot!, inBytes: wanted, resolve, reject });
+          this.#pending.set(head, { slot: slot!, inBytes: wanted, answerBytes, resolve, reject });
         });
         this.#driver.kick(this.#index);
         return done;
@@ -92,7 +99,7 @@ export class RequestQueue {
     at = slot.in;
     for (const length of ins) {
       if (length === 0) continue;
-      ram.fill(at, length, 0);
+      ram.fill(at, length, NO_ANSWER);
       buffers.push({ address: at, length, writable: true });
       at += length;
     }
@@ -101,21 +108,30 @@ export class RequestQueue {
 
   /** Takes what the device handed back; to be called by the interrupt handler. */
   poll(): void {
-    const ring = this.#driver.rings.get(this.#index);
-    for (let used = ring?.take() ?? null; used !== null; used = ring!.take()) {
+    const driver = this.#driver;
+    for (let used = driver.take(this.#index); used !== null; used = driver.take(this.#index)) {
       const pending = this.#pending.get(used.head);
       if (pending === undefined) continue;
       this.#pending.delete(used.head);
       this.#free.push(pending.slot);
-      const bytes = this.#driver.memory.ram.read(pending.slot.in, pending.inBytes);
-      pending.resolve({ bytes, length: Math.min(used.length, pending.inBytes) });
+      const { inBytes, answerBytes } = pending;
+      const bytes = driver.memory.ram.read(pending.slot.in, inBytes);
+      const length = Math.min(used.length, inBytes);
+      if (this.#answered(bytes, length, answerBytes)) pending.resolve({ bytes, length });
+      else pending.reject(new UnansweredError(`a request of queue ${this.#index}`, length, answerBytes));
       this.#waiting.shift()?.();
     }
   }
 
-  /** Ends everything that is in flight or waits, and whatever is sent from now on, with an error. */
-  fail(error: Error): void {
-    this.#failed = error;
+  /** A legacy device's used length says nothing (LEG-USED-01): there, what was written tells. */
+  #answered(bytes: Uint8Array, length: number, answerBytes: number): boolean {
+    if (answerBytes === 0) return true;
+    if (this.#driver.transport.modern && length < answerBytes) return false;
+    return bytes.subarray(0, answerBytes).some((byte) => byte !== NO_ANSWER);
+  }
+
+  /** Ends everything that is in flight or waits. */
+  #fail(error: Error): void {
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
     for (const wake of this.#waiting.splice(0)) wake();

@@ -1,3 +1,6 @@
+import { MAX_QUEUE_SIZE } from '../virtio/layout/index.ts';
+import { QueueSizeError, type RingBrokenError } from './errors.ts';
+
 /** One buffer of a chain: guest-physical address and length in bytes. */
 export interface ChainBuffer {
   readonly address: number;
@@ -19,6 +22,8 @@ export interface DriverRingMode {
   readonly indirect: boolean;
   /** The device uses chains in the order in which they were exposed, and may report several by one used element. */
   readonly inOrder: boolean;
+  /** Used lengths mean something: not those of a legacy device (LEG-USED-01). */
+  readonly strictLengths?: boolean;
 }
 
 /** Descriptors of each indirect table. */
@@ -41,15 +46,28 @@ export interface DriverRing {
   readonly outstanding: number;
   /** Where the next chain goes, as the data of a kick tells it: 16 bits (KICK-01, PKD-DESC-07). */
   readonly position: number;
+  /** What the device wrote that cannot be: nothing is taken from the ring any more, and nothing added. Or null. */
+  readonly failure: RingBrokenError | null;
   /**
    * Exposes a chain: readable buffers first (SPL-FRM-03).
-   * @returns its name, unique among the chains that are outstanding, or -1 when too few descriptors are free.
+   * @returns its name, unique among the chains that are outstanding, or -1 when too few descriptors are free, or the ring is broken.
    */
   add(buffers: readonly ChainBuffer[]): number;
   /** Makes added chains visible. @returns whether the device wants a kick. */
   publish(): boolean;
-  /** The next chain that the device handed back, or null; null also asks for the next interrupt. */
+  /**
+   * The next chain that the device handed back, or null; null also asks for the next interrupt. A device that wrote what
+   * cannot be leaves a {@link failure}.
+   */
   take(): UsedChain | null;
   /** Asks for interrupts, or for none. */
   setInterrupts(on: boolean): void;
+}
+
+/** @param what the size's name in an error. @throws QueueSizeError for a size that no ring of that kind can have. */
+export function checkQueueSize(what: string, size: number, packed: boolean): void {
+  const whole = Number.isInteger(size) && size >= 1 && size <= MAX_QUEUE_SIZE;
+  if (whole && (packed || (size & (size - 1)) === 0)) return;
+  const wants = packed ? 'a whole number' : 'a power of two';
+  throw new QueueSizeError(what, size, `${wants} from 1 to ${MAX_QUEUE_SIZE}`);
 }

@@ -12,10 +12,11 @@ import {
   usedEventOffset,
   usedRing,
 } from '../virtio/layout/index.ts';
-import { ResourceError } from './errors.ts';
+import { ResourceError, RingBrokenError } from './errors.ts';
 import { exposed, OutstandingChains } from './outstanding.ts';
 import {
   type ChainBuffer,
+  checkQueueSize,
   type DriverRing,
   type DriverRingMode,
   INDIRECT_ENTRIES,
@@ -36,10 +37,11 @@ export class DriverSplitRing implements DriverRing {
   #available = 0;
   #kicked = 0;
   #used = 0;
+  #failure: RingBrokenError | null = null;
 
   /**
    * @param indirect allocates `length` bytes for an indirect table; only called when the feature is in use.
-   * @throws ResourceError when the ring is not in RAM of one range.
+   * @throws QueueSizeError; ResourceError when the ring is not in RAM of one range.
    */
   constructor(
     memory: GuestMemory,
@@ -48,6 +50,7 @@ export class DriverSplitRing implements DriverRing {
     mode: DriverRingMode,
     indirect: (length: number) => number = () => 0,
   ) {
+    checkQueueSize('split ring of size', size, false);
     const ram = memory.find(place.descriptor, 1);
     if (ram === undefined) throw new ResourceError(`ring at 0x${place.descriptor.toString(16)} is not RAM`);
     this.size = size;
@@ -55,7 +58,7 @@ export class DriverSplitRing implements DriverRing {
     this.#mode = mode;
     this.#ram = ram;
     this.#free = Array.from({ length: size }, (_, i) => i);
-    this.#chains = new OutstandingChains(mode.inOrder);
+    this.#chains = new OutstandingChains(mode.inOrder, mode.strictLengths === true);
     this.#indirectTables = mode.indirect
       ? Array.from({ length: size }, () => indirect(DESCRIPTOR_BYTES * INDIRECT_ENTRIES))
       : [];
@@ -76,6 +79,15 @@ export class DriverSplitRing implements DriverRing {
     return this.#available;
   }
 
+  get failure(): RingBrokenError | null {
+    return this.#failure;
+  }
+
+  /** There is a {@link failure}. */
+  get broken(): boolean {
+    return this.#failure !== null;
+  }
+
   #writeDescriptor(table: number, index: number, buffer: ChainBuffer, flags: number, next: number): void {
     const { view, start } = this.#ram;
     const little = this.#mode.littleEndian;
@@ -94,12 +106,12 @@ export class DriverSplitRing implements DriverRing {
 
   /**
    * Exposes a chain: readable buffers first (SPL-FRM-03).
-   * @returns its head, or -1 when too few descriptors are free.
+   * @returns its head, or -1 when too few descriptors are free, or the ring is broken.
    */
   add(buffers: readonly ChainBuffer[]): number {
     const indirect = this.#mode.indirect && buffers.length > 1 && buffers.length <= INDIRECT_ENTRIES;
     const needed = indirect ? 1 : buffers.length;
-    if (needed === 0 || this.#free.length < needed) return -1;
+    if (needed === 0 || this.broken || this.#free.length < needed) return -1;
     const taken = this.#free.splice(0, needed);
     const head = taken[0]!;
     if (indirect) {
@@ -140,12 +152,11 @@ export class DriverSplitRing implements DriverRing {
     return ((this.#available - event - 1) & 0xffff) < ((this.#available - before) & 0xffff);
   }
 
-  /** The next chain that the device handed back, or null. An id that is not outstanding is passed over. */
+  /** The next chain that the device handed back, or null: also where the ring is broken (see {@link failure}). */
   take(): UsedChain | null {
     const { view, start } = this.#ram;
     const little = this.#mode.littleEndian;
     const used = this.place.device - start;
-    const index = () => view.getUint16(used + usedRing.index.offset, little);
     for (;;) {
       const chain = this.#chains.next();
       if (chain !== null) {
@@ -153,17 +164,36 @@ export class DriverSplitRing implements DriverRing {
         this.#free.push(...chain.descriptors);
         return { head: chain.head, length: chain.length };
       }
-      if (index() === this.#used) {
+      if (this.broken) return null;
+      let entries = this.#usedEntries();
+      if (entries === 0) {
         if (!this.#mode.eventIndex) return null;
         view.setUint16(this.place.driver - start + usedEventOffset(this.size), this.#used, little);
         // The device may have gone on between the look and the request to be told (SPL-SUP-07).
-        if (index() === this.#used) return null;
+        entries = this.#usedEntries();
+        if (entries === 0) return null;
+      }
+      const { size } = this.#chains;
+      if (entries > size) {
+        const index = (this.#used + entries) & 0xffff;
+        this.#failure = new RingBrokenError(
+          `the used index goes from ${this.#used} to ${index}; ${size} chains are outstanding`,
+          index,
+        );
+        return null;
       }
       const at = used + usedRing.ring.offset + USED_ELEMENT_BYTES * (this.#used & (this.size - 1));
       const head = view.getUint32(at + usedElement.id.offset, little);
       const length = view.getUint32(at + usedElement.length.offset, little);
-      if (!this.#chains.used(head, length)) this.#used = (this.#used + 1) & 0xffff;
+      this.#failure = this.#chains.used(head, length, entries);
     }
+  }
+
+  /** Entries of the used ring that were not looked at: more than there are chains where the index cannot be. */
+  #usedEntries(): number {
+    const { view, start } = this.#ram;
+    const index = view.getUint16(this.place.device - start + usedRing.index.offset, this.#mode.littleEndian);
+    return (index - this.#used) & 0xffff;
   }
 
   /** Asks for interrupts, or for none (SPL-UNS-01..04). */

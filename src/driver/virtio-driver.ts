@@ -1,4 +1,4 @@
-import { maskOf, type RegisterMap, type Width } from '../core/index.ts';
+import { maskOf, type RegisterMap, VirtiolabError, type Width } from '../core/index.ts';
 import {
   availableRingBytes,
   descriptorTableBytes,
@@ -16,12 +16,12 @@ import {
   unmetDependency,
   usedRingBytes,
 } from '../virtio/layout/index.ts';
-import { DeviceFailedError, NoDeviceError } from './errors.ts';
+import { DeviceFailedError, FunctionGoneError, HandlerError, NoDeviceError } from './errors.ts';
 import { type DmaMemory, DmaPieces } from './memory.ts';
 import { DriverPackedRing } from './packed-ring.ts';
-import type { DriverRing, RingPlace } from './ring.ts';
+import { type ChainBuffer, checkQueueSize, type DriverRing, type RingPlace, type UsedChain } from './ring.ts';
 import { DriverSplitRing } from './split-ring.ts';
-import type { Transport } from './transport/transport.ts';
+import type { InterruptHandlers, Transport } from './transport/transport.ts';
 
 export interface BringUpOptions {
   /** Features of the device type that the driver can use. */
@@ -83,6 +83,8 @@ export class VirtioDriver {
   #suspending = false;
   /** Queues that were kicked while the device was suspended. */
   readonly #held = new Set<number>();
+  #failure: Error | null = null;
+  readonly #onFailure: ((error: Error) => void)[] = [];
 
   constructor(transport: Transport, memory: DmaMemory) {
     this.transport = transport;
@@ -90,25 +92,69 @@ export class VirtioDriver {
   }
 
   /**
-   * @throws NoDeviceError when a queue is missing, DeviceFailedError when the device refuses. FAILED is set then
-   * (INIT-06).
+   * Interrupts reach `handlers` until the device failed; what those throw is such a failure, and never leaves the access that
+   * the interrupt came in. A device that asks for a reset, or is gone, does not get as far as `config`.
+   * @throws NoDeviceError when a queue is missing, DeviceFailedError when the device refuses, QueueSizeError for a queue
+   * that no ring fits. FAILED is set then (INIT-06).
    */
-  bringUp(options: BringUpOptions, handlers: { queue(): void; config(): void }): void {
+  bringUp(options: BringUpOptions, handlers: InterruptHandlers): void {
     const { transport } = this;
     this.#suspending = false;
+    this.#failure = null;
+    this.#onFailure.length = 0;
     transport.reset();
     transport.setStatus(deviceStatus.acknowledge);
     transport.setStatus(deviceStatus.acknowledge | deviceStatus.driver);
     try {
       this.#negotiate(options);
-      transport.connect(handlers);
+      transport.connect({
+        queue: () => this.#guard(() => handlers.queue()),
+        config: () =>
+          this.#guard(() => {
+            if (this.needsReset) throw new DeviceFailedError('the device asks to be reset');
+            handlers.config();
+          }),
+      });
       const queues = typeof options.queues === 'function' ? options.queues() : options.queues;
       for (const index of queues) this.setUpQueue(index, options.maxQueueSize);
+      if (this.#failure !== null) throw this.#failure;
     } catch (error) {
-      transport.setStatus(transport.status | deviceStatus.failed);
+      if (!(error instanceof FunctionGoneError)) transport.setStatus(transport.status | deviceStatus.failed);
       throw error;
     }
     transport.setStatus(transport.status | deviceStatus.driverOk);
+  }
+
+  /** What ended the use of the device until it is brought up again, or null: it failed, it is gone, the driver was closed. */
+  get failure(): Error | null {
+    return this.#failure;
+  }
+
+  /** Calls once with what ends the use of the device, and at once if that has happened already. */
+  whenFailed(listener: (error: Error) => void): void {
+    if (this.#failure !== null) listener(this.#failure);
+    else this.#onFailure.push(listener);
+  }
+
+  /** Ends the use of the device until it is brought up again: every request that waits, or comes, ends with the error. */
+  fail(error: Error): void {
+    if (this.#failure !== null) return;
+    this.#failure = error;
+    for (const listener of this.#onFailure.splice(0)) listener(error);
+  }
+
+  /** All ones may be a value, or what a function that is gone reads as: its status tells. @throws FunctionGoneError */
+  #assertPresent(): void {
+    void this.transport.status;
+  }
+
+  #guard(run: () => void): void {
+    if (this.#failure !== null) return;
+    try {
+      run();
+    } catch (error) {
+      this.fail(error instanceof VirtiolabError ? error : new HandlerError(error));
+    }
   }
 
   #negotiate(options: BringUpOptions): void {
@@ -147,14 +193,19 @@ export class VirtioDriver {
 
   /**
    * Sets a queue up, for the first time or after {@link resetQueue}, then with other parameters perhaps (BF-VQR-06).
-   * @param maxSize as {@link BringUpOptions.maxQueueSize}. @throws NoDeviceError, ResourceError
+   * @param maxSize as {@link BringUpOptions.maxQueueSize}.
+   * @throws NoDeviceError, ResourceError; QueueSizeError for a size that the device has or that is wanted, and no ring can be of
    */
   setUpQueue(index: number, maxSize = DEFAULT_QUEUE_SIZE): void {
     const { transport } = this;
     const offered = transport.queueSize(index);
     if (offered === 0) throw new NoDeviceError(`the device has no queue ${index}`);
-    const size = transport.ringLayout === 'legacy' ? offered : Math.min(offered, maxSize);
     const packed = this.has(feature.ringPacked);
+    if (offered === maskOf(2)) this.#assertPresent();
+    checkQueueSize(`queue ${index} of size`, offered, packed);
+    const legacy = transport.ringLayout === 'legacy';
+    if (!legacy) checkQueueSize('maxQueueSize', maxSize, packed);
+    const size = legacy ? offered : Math.min(offered, maxSize);
     const memory = new DmaPieces(this.memory);
     const where = place(transport, memory, size, packed);
     const mode = {
@@ -162,6 +213,8 @@ export class VirtioDriver {
       eventIndex: this.has(feature.ringEventIndex),
       indirect: this.has(feature.ringIndirectDescriptors),
       inOrder: this.has(feature.inOrder),
+      // LEG-USED-01.
+      strictLengths: transport.modern,
     };
     const Ring = packed ? DriverPackedRing : DriverSplitRing;
     const ring = new Ring(this.memory.ram, size, where, mode, (length) => memory.allocate(length));
@@ -194,8 +247,23 @@ export class VirtioDriver {
     return (this.transport.status & deviceStatus.needsReset) !== 0;
   }
 
+  /** The next chain that the device handed back, or null. A ring that broke ends the use of the device ({@link failure}). */
+  take(index: number): UsedChain | null {
+    if (this.#failure !== null) return null;
+    const ring = this.rings.get(index);
+    const used = ring?.take() ?? null;
+    if (used === null && ring !== undefined && ring.failure !== null) this.fail(ring.failure);
+    return used;
+  }
+
+  /** Exposes a chain, as {@link DriverRing.add}; -1 also where there is no such queue (any more), or the device failed. */
+  add(index: number, buffers: readonly ChainBuffer[]): number {
+    return this.#failure === null ? (this.rings.get(index)?.add(buffers) ?? -1) : -1;
+  }
+
   /** Publishes what was added to a ring, and kicks if the device wants it; at {@link resume}, while it is suspended. */
   kick(index: number): void {
+    if (this.#failure !== null) return;
     if (this.#suspending) this.#held.add(index);
     else this.#publish(index);
   }
@@ -247,7 +315,7 @@ export class VirtioDriver {
 
   /**
    * A field of at most 64 bits. It is read again until two readings, or two generations, agree (BF-CFG-02, LEG-CFG-02).
-   * @throws DeviceFailedError when they never do.
+   * @throws DeviceFailedError when they never do, FunctionGoneError.
    */
   readField<M extends RegisterMap>(map: M, name: keyof M): number {
     const { offset, width } = map[name]!;
@@ -257,8 +325,10 @@ export class VirtioDriver {
     for (let tries = 0; tries < MAX_FIELD_READS; tries++) {
       const before = transport.configGeneration();
       const value = once();
-      if (before === null ? width !== 8 || once() === value : transport.configGeneration() === before)
+      if (before === null ? width !== 8 || once() === value : transport.configGeneration() === before) {
+        if (value % 2 ** (8 * Math.min(width, 4)) === maskOf(width)) this.#assertPresent();
         return value;
+      }
     }
     throw new DeviceFailedError(`configuration field ${String(name)} does not hold still`);
   }
@@ -276,14 +346,23 @@ export class VirtioDriver {
     this.transport.writeConfig(offset, width as Width, (value & maskOf(width)) >>> 0);
   }
 
-  /** Resets the device and gives its interrupts and memory back (OPER-03). */
+  /**
+   * Resets the device and gives its interrupts and memory back (OPER-03); what is in flight ends with an error. A function
+   * that is gone needs no reset. @throws DeviceFailedError for a reset that never ends: the memory stays the device's then.
+   */
   close(): void {
-    this.transport.reset();
-    this.transport.disconnect();
-    this.rings.clear();
-    this.#ringMemory.clear();
-    this.#suspending = false;
-    this.#held.clear();
+    try {
+      this.transport.reset();
+    } catch (error) {
+      if (!(error instanceof FunctionGoneError)) throw error;
+    } finally {
+      this.transport.disconnect();
+      this.rings.clear();
+      this.#ringMemory.clear();
+      this.#suspending = false;
+      this.#held.clear();
+      this.fail(new DeviceFailedError('the driver was closed'));
+    }
     this.memory.clear();
   }
 }

@@ -15,20 +15,20 @@ export class BalloonQueue {
   readonly #index: number;
   readonly #pending = new Map<number, Pending>();
   readonly #waiting: (() => void)[] = [];
-  #failed: Error | null = null;
 
   /** To be made after bring-up. */
   constructor(driver: VirtioDriver, index: number) {
     this.#driver = driver;
     this.#index = index;
     this.size = driver.rings.get(index)!.size;
+    driver.whenFailed((error) => this.#fail(error));
   }
 
   /** Sends a chain; waits for room where there is none. Resolved when the device has handed it back. */
   async send(buffers: readonly ChainBuffer[]): Promise<void> {
     for (;;) {
-      if (this.#failed !== null) throw this.#failed;
-      const head = this.#driver.rings.get(this.#index)!.add(buffers);
+      if (this.#driver.failure !== null) throw this.#driver.failure;
+      const head = this.#driver.add(this.#index, buffers);
       if (head >= 0) {
         const done = new Promise<void>((resolve, reject) => this.#pending.set(head, { resolve, reject }));
         this.#driver.kick(this.#index);
@@ -41,8 +41,8 @@ export class BalloonQueue {
 
   /** Takes what the device handed back; used lengths are not looked at (LEG-BAL-04). */
   poll(): void {
-    const ring = this.#driver.rings.get(this.#index);
-    for (let used = ring?.take() ?? null; used !== null; used = ring!.take()) {
+    const driver = this.#driver;
+    for (let used = driver.take(this.#index); used !== null; used = driver.take(this.#index)) {
       const pending = this.#pending.get(used.head);
       this.#pending.delete(used.head);
       pending?.resolve();
@@ -50,9 +50,8 @@ export class BalloonQueue {
     }
   }
 
-  /** Ends everything that is in flight or waits, and whatever is sent from now on, with an error. */
-  fail(error: Error): void {
-    this.#failed = error;
+  /** Ends everything that is in flight or waits. */
+  #fail(error: Error): void {
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
     for (const wake of this.#waiting.splice(0)) wake();

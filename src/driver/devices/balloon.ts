@@ -12,7 +12,7 @@ import {
   COMMAND_ID_BYTES,
   PAGE_NUMBER_BYTES,
 } from '../../virtio/layout/index.ts';
-import { DeviceFailedError } from '../errors.ts';
+import { checkWhole, DeviceFailedError } from '../errors.ts';
 import type { DmaMemory } from '../memory.ts';
 import type { ChainBuffer } from '../ring.ts';
 import { swapBytes } from '../transport/legacy.ts';
@@ -74,6 +74,9 @@ export class BalloonDriver {
       },
       { queue: () => this.poll(), config: () => this.#onConfig() },
     );
+    this.driver.whenFailed((error) => {
+      this.#failed ??= error;
+    });
     for (const [name, number] of numbers) this.#queues.set(name, new BalloonQueue(this.driver, number));
     for (const name of ['inflate', 'deflate'] as const)
       this.#buffers.set(name, memory.allocate(REQUEST_PAGES * PAGE_NUMBER_BYTES));
@@ -106,8 +109,12 @@ export class BalloonDriver {
     if (this.#failed !== null) throw this.#failed;
   }
 
-  /** Tells the device of `count` free pages, each in a buffer of its own. Resolved when they may be used again. */
+  /**
+   * Tells the device of up to `count` free pages, each in a buffer of its own. Resolved when they may be used again.
+   * @throws ArgumentError; DeviceFailedError, also where REPORTING was not accepted.
+   */
   async report(count: number): Promise<readonly number[]> {
+    checkWhole('count', count, 0, Number.MAX_SAFE_INTEGER);
     const queue = this.#queue('reporting');
     const pages = this.#take(Math.min(count, queue.size));
     if (this.driver.has(balloonFeature.pagePoison)) for (const page of pages) this.#poison(page);
@@ -152,10 +159,6 @@ export class BalloonDriver {
   }
 
   #onConfig(): void {
-    if (this.driver.needsReset) {
-      this.#fail(new DeviceFailedError('the device asks to be reset'));
-      return;
-    }
     const run = () => this.#follow();
     this.#working = this.#working.then(run).catch((error: Error) => {
       this.#failed ??= error;
@@ -254,15 +257,9 @@ export class BalloonDriver {
     for (const queue of this.#queues.values()) queue.poll();
   }
 
-  #fail(error: Error): void {
-    this.#failed ??= error;
-    for (const queue of this.#queues.values()) queue.fail(error);
-  }
-
   /** Resets the device: all pages are the driver's again. */
   close(): void {
     this.driver.close();
-    this.#fail(new DeviceFailedError('the driver was closed'));
   }
 }
 

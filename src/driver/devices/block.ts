@@ -11,7 +11,15 @@ import {
   feature,
   SECTOR_BYTES,
 } from '../../virtio/layout/index.ts';
-import { DeviceFailedError, NoDeviceError, RequestFailedError, ResourceError } from '../errors.ts';
+import {
+  ArgumentError,
+  checkWhole,
+  DeviceFailedError,
+  NoDeviceError,
+  RequestFailedError,
+  ResourceError,
+  UnansweredError,
+} from '../errors.ts';
 import type { DmaMemory } from '../memory.ts';
 import type { Transport } from '../transport/transport.ts';
 import { type BringUpOptions, VirtioDriver } from '../virtio-driver.ts';
@@ -26,6 +34,7 @@ interface Slot {
 
 interface Pending {
   readonly slot: Slot;
+  /** Bytes of data in. */
   readonly length: number;
   resolve(data: Uint8Array): void;
   reject(error: Error): void;
@@ -81,6 +90,9 @@ const segmentKinds = {
 /** Descriptors of one request: header, data, status. */
 const MAX_CHAIN = 3;
 
+/** What the status byte holds until the device writes it: no status. */
+const NO_STATUS = 0xff;
+
 const statusNames = Object.entries(blockStatus);
 
 /** A driver for the block device, on any transport. Sectors are of 512 bytes. */
@@ -98,7 +110,6 @@ export class BlockDriver {
   #nextQueue = 0;
   /** -1 while it was never read. */
   #capacity = -1;
-  #failed: Error | null = null;
 
   /** Brings the device up. @throws NoDeviceError, also for a queue too short for a request; DeviceFailedError */
   constructor(transport: Transport, memory: DmaMemory, options: BlockDriverOptions = {}) {
@@ -115,6 +126,7 @@ export class BlockDriver {
       { queue: () => this.poll(), config: () => this.#onConfig() },
     );
     this.#pending = [...this.driver.rings.values()].map(() => new Map());
+    this.driver.whenFailed((error) => this.#fail(error));
     this.#chainDescriptors = this.driver.has(feature.ringIndirectDescriptors) ? 1 : MAX_CHAIN;
     const { size } = this.driver.rings.get(0)!;
     if (size < this.#chainDescriptors)
@@ -153,8 +165,12 @@ export class BlockDriver {
     return this.#pending.length;
   }
 
-  /** Reads `sectors` sectors. @throws RequestFailedError, DeviceFailedError */
+  /**
+   * Reads `sectors` whole sectors from `sector` on.
+   * @throws ArgumentError for what is no range of the device's sectors; RequestFailedError, UnansweredError, DeviceFailedError
+   */
   async read(sector: number, sectors: number): Promise<Uint8Array> {
+    this.#checkRange({ sector, sectors });
     const whole = new Uint8Array(sectors * SECTOR_BYTES);
     await this.#split(sector, whole.length, async (at, offset, length) => {
       whole.set(await this.#request(blockRequestType.in, at, null, length), offset);
@@ -162,11 +178,20 @@ export class BlockDriver {
     return whole;
   }
 
-  /** Writes whole sectors. @throws RequestFailedError, DeviceFailedError */
+  /** Writes whole sectors, as many as `data` has, from `sector` on. @throws as {@link read}; ArgumentError for half ones. */
   async write(sector: number, data: Uint8Array): Promise<void> {
+    if (data.length % SECTOR_BYTES !== 0)
+      throw new ArgumentError('bytes of data', data.length, `whole sectors of ${SECTOR_BYTES} bytes`);
+    this.#checkRange({ sector, sectors: data.length / SECTOR_BYTES });
     await this.#split(sector, data.length, async (at, offset, length) => {
       await this.#request(blockRequestType.out, at, data.subarray(offset, offset + length), 0);
     });
+  }
+
+  /** @throws ArgumentError for what is no range of whole sectors, or none of the device's as it is now. */
+  #checkRange({ sector, sectors }: SectorRange): void {
+    checkWhole('sector', sector, 0, this.#capacity);
+    checkWhole('sectors', sectors, 0, this.#capacity - sector);
   }
 
   /** Makes every write that has ended stable. */
@@ -176,7 +201,7 @@ export class BlockDriver {
 
   /**
    * Tells that ranges are not needed any more; what they read as is open then (BLK-OP-12).
-   * @throws RequestFailedError; DeviceFailedError, also where DISCARD was not accepted.
+   * @throws as {@link read}; DeviceFailedError also where DISCARD was not accepted.
    */
   async discard(ranges: readonly SectorRange[]): Promise<void> {
     await this.#segments('discard', ranges, false);
@@ -208,9 +233,12 @@ export class BlockDriver {
 
   /**
    * Sends one request as it is, for tests: any type, any sector. @returns the data that came back.
-   * @throws ResourceError for more data than a request has room for.
+   * @throws ResourceError for more data than a request has room for; ArgumentError; else as {@link read}
    */
   async request(type: number, sector: number, out: Uint8Array | null, inBytes: number): Promise<Uint8Array> {
+    checkWhole('type', type, 0, 0xffffffff);
+    checkWhole('sector', sector, 0, Number.MAX_SAFE_INTEGER);
+    checkWhole('inBytes', inBytes, 0, Number.MAX_SAFE_INTEGER);
     const length = out?.length ?? inBytes;
     if (length > this.#requestBytes)
       throw new ResourceError(`a request of ${length} bytes; the driver has room for ${this.#requestBytes}`);
@@ -220,7 +248,6 @@ export class BlockDriver {
   /** Resets the device; requests in flight fail. */
   close(): void {
     this.driver.close();
-    this.#fail(new DeviceFailedError('the driver was closed'));
   }
 
   async #split(
@@ -245,6 +272,7 @@ export class BlockDriver {
     const kind = segmentKinds[name];
     if (!driver.has(kind.feature))
       throw new DeviceFailedError(`feature ${kind.feature} was not accepted, so there is no ${name}`);
+    for (const range of ranges) this.#checkRange(range);
     const bounds = {
       // A device that says 0 takes one sector, one segment at a time, if any.
       sectors: Math.max(1, driver.readField(blockConfig, kind.sectors)),
@@ -260,23 +288,21 @@ export class BlockDriver {
 
   async #request(type: number, sector: number, out: Uint8Array | null, inBytes: number): Promise<Uint8Array> {
     let queue = this.#roomyQueue();
-    while (this.#failed === null && (this.#free.length === 0 || queue < 0)) {
+    while (this.driver.failure === null && (this.#free.length === 0 || queue < 0)) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
       queue = this.#roomyQueue();
     }
-    if (this.#failed !== null) throw this.#failed;
+    if (this.driver.failure !== null) throw this.driver.failure;
     this.#nextQueue = (queue + 1) % this.queues;
     const slot = this.#free.pop()!;
     this.#writeHeader(slot, type, sector);
     if (out !== null) this.driver.memory.ram.write(slot.data, out);
     const length = out?.length ?? inBytes;
-    const head = this.driver.rings
-      .get(queue)!
-      .add([
-        { address: slot.header, length: BLOCK_REQUEST_BYTES, writable: false },
-        ...(length === 0 ? [] : [{ address: slot.data, length, writable: out === null }]),
-        { address: slot.status, length: 1, writable: true },
-      ]);
+    const head = this.driver.add(queue, [
+      { address: slot.header, length: BLOCK_REQUEST_BYTES, writable: false },
+      ...(length === 0 ? [] : [{ address: slot.data, length, writable: out === null }]),
+      { address: slot.status, length: 1, writable: true },
+    ]);
     const done = new Promise<Uint8Array>((resolve, reject) => {
       this.#pending[queue]!.set(head, { slot, length: inBytes, resolve, reject });
     });
@@ -304,27 +330,30 @@ export class BlockDriver {
     view.setUint32(blockRequest.sectorHigh.offset, little ? high : low, little);
     const { ram } = this.driver.memory;
     ram.write(slot.header, bytes);
-    ram.fill(slot.status, 1, 0xff);
+    ram.fill(slot.status, 1, NO_STATUS);
   }
 
-  /** Takes what the device handed back; the interrupt handler. Used lengths are not relied on (LEG-BLK-08). */
+  /** Takes what the device handed back; the interrupt handler. */
   poll(): void {
     for (const [queue, pending] of this.#pending.entries()) this.#pollQueue(queue, pending);
   }
 
   #pollQueue(queue: number, inFlight: Map<number, Pending>): void {
-    const ring = this.driver.rings.get(queue);
-    for (let used = ring?.take() ?? null; used !== null; used = ring!.take()) {
+    const { driver } = this;
+    for (let used = driver.take(queue); used !== null; used = driver.take(queue)) {
       const pending = inFlight.get(used.head);
       if (pending === undefined) continue;
       inFlight.delete(used.head);
-      const { slot } = pending;
-      const { ram } = this.driver.memory;
-      const status = ram.read(slot.status, 1)[0]!;
-      const data = ram.read(slot.data, pending.length);
+      const { slot, length } = pending;
+      const status = driver.memory.ram.read(slot.status, 1)[0]!;
+      const data = driver.memory.ram.read(slot.data, length);
       this.#free.push(slot);
       this.#waiting.shift()?.();
-      if (status === blockStatus.ok) pending.resolve(data);
+      // LEG-BLK-08: a legacy device's used length says nothing; another's covers the data and the status.
+      const short = driver.transport.modern && used.length <= length;
+      if (status === NO_STATUS || (status === blockStatus.ok && short))
+        pending.reject(new UnansweredError('a block request', used.length, length + 1));
+      else if (status === blockStatus.ok) pending.resolve(data);
       else {
         const name = statusNames.find(([, value]) => value === status)?.[0] ?? 'unknown';
         pending.reject(new RequestFailedError(`the device answered status ${status} (${name})`, status));
@@ -333,10 +362,6 @@ export class BlockDriver {
   }
 
   #onConfig(): void {
-    if (this.driver.needsReset) {
-      this.#fail(new DeviceFailedError('the device asks to be reset'));
-      return;
-    }
     const capacity = this.driver.readField(blockConfig, 'capacity');
     const before = this.#capacity;
     this.#capacity = capacity;
@@ -344,7 +369,6 @@ export class BlockDriver {
   }
 
   #fail(error: Error): void {
-    this.#failed = error;
     for (const inFlight of this.#pending) {
       for (const { reject } of inFlight.values()) reject(error);
       inFlight.clear();

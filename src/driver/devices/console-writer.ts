@@ -24,7 +24,6 @@ export class ConsoleWriter {
   readonly #flying = new Map<number, { readonly buffer: number; readonly write: Write }>();
   #writes: Write[] = [];
   #held = false;
-  #failed: Error | null = null;
 
   /** To be made after bring-up. @throws ResourceError */
   constructor(driver: VirtioDriver, index: number, options: ConsoleWriterOptions) {
@@ -32,11 +31,12 @@ export class ConsoleWriter {
     this.#index = index;
     this.#bufferBytes = options.bytes;
     for (let i = 0; i < options.count; i++) this.#free.push(driver.memory.allocate(options.bytes));
+    driver.whenFailed((error) => this.drop(error));
   }
 
-  /** Ends when the device has taken the last byte. @throws what {@link fail} or {@link drop} was told. */
+  /** Ends when the device has taken the last byte. @throws what {@link drop} was told, or what ended the device. */
   write(bytes: Uint8Array): Promise<void> {
-    if (this.#failed !== null) return Promise.reject(this.#failed);
+    if (this.#driver.failure !== null) return Promise.reject(this.#driver.failure);
     if (bytes.length === 0) return Promise.resolve();
     const done = new Promise<void>((resolve, reject) => {
       this.#writes.push({ bytes: bytes.slice(), at: 0, inFlight: 0, resolve, reject });
@@ -52,15 +52,16 @@ export class ConsoleWriter {
   }
 
   #send(): void {
-    const ring = this.#driver.rings.get(this.#index);
     const { ram } = this.#driver.memory;
     let added = 0;
-    while (ring !== undefined && !this.#held && this.#writes.length > 0 && this.#free.length > 0) {
+    while (this.#driver.failure === null && !this.#held && this.#writes.length > 0 && this.#free.length > 0) {
       const write = this.#writes[0]!;
       const buffer = this.#free.pop()!;
       const piece = write.bytes.subarray(write.at, write.at + this.#bufferBytes);
       ram.write(buffer, piece);
-      const head = ring.add([{ address: buffer, length: piece.length, writable: false }]);
+      const head = this.#driver.add(this.#index, [
+        { address: buffer, length: piece.length, writable: false },
+      ]);
       if (head < 0) {
         this.#free.push(buffer);
         break;
@@ -76,8 +77,8 @@ export class ConsoleWriter {
 
   /** Takes what the device handed back, whatever length it says (LEG-CON-03); to be called by the interrupt handler. */
   poll(): void {
-    const ring = this.#driver.rings.get(this.#index);
-    for (let used = ring?.take() ?? null; used !== null; used = ring!.take()) {
+    const driver = this.#driver;
+    for (let used = driver.take(this.#index); used !== null; used = driver.take(this.#index)) {
       const flight = this.#flying.get(used.head);
       if (flight === undefined) continue;
       this.#flying.delete(used.head);
@@ -94,11 +95,5 @@ export class ConsoleWriter {
     for (const { write } of this.#flying.values()) write.reject(error);
     for (const { reject } of this.#writes) reject(error);
     this.#writes = [];
-  }
-
-  /** Ends everything, and whatever is written from now on, with an error. */
-  fail(error: Error): void {
-    this.#failed = error;
-    this.drop(error);
   }
 }

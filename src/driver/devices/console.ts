@@ -14,7 +14,7 @@ import {
   feature,
   hasFeature,
 } from '../../virtio/layout/index.ts';
-import { DeviceFailedError } from '../errors.ts';
+import { checkWhole, DeviceFailedError } from '../errors.ts';
 import type { DmaMemory } from '../memory.ts';
 import { ReceiveQueue } from '../receive-queue.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -83,7 +83,7 @@ export class ConsoleDriver {
     this.driver = new VirtioDriver(transport, memory);
     this.driver.bringUp(
       { features, ringFeatures, queues: () => this.#queues() },
-      { queue: () => this.poll(), config: () => this.#onConfig() },
+      { queue: () => this.poll(), config: () => this.#readSize() },
     );
     this.multiport = this.driver.has(consoleFeature.multiport);
     if (this.multiport) {
@@ -228,8 +228,14 @@ export class ConsoleDriver {
     port.onResize(size);
   }
 
-  /** Prints a character whatever the state of the queues (CON-02). */
+  /**
+   * Prints a character, of 32 bits, whatever the state of the queues (CON-02).
+   * @throws ArgumentError; DeviceFailedError where EMERG_WRITE was not accepted.
+   */
   emergencyWrite(character: number): void {
+    if (!this.driver.has(consoleFeature.emergencyWrite))
+      throw new DeviceFailedError('there is no emergency field: EMERG_WRITE was not accepted');
+    checkWhole('character', character, 0, 0xffffffff);
     this.driver.transport.writeConfig(consoleConfig.emergencyWrite.offset, 4, character);
   }
 
@@ -243,19 +249,8 @@ export class ConsoleDriver {
     this.#control?.writer.poll();
   }
 
-  #onConfig(): void {
-    if (this.driver.needsReset) this.#fail(new DeviceFailedError('the device asks to be reset'));
-    else this.#readSize();
-  }
-
-  #fail(error: Error): void {
-    for (const { writer } of this.#lines.values()) writer.fail(error);
-    this.#control?.writer.fail(error);
-  }
-
   /** Resets the device; what was not written yet fails. */
   close(): void {
     this.driver.close();
-    this.#fail(new DeviceFailedError('the driver was closed'));
   }
 }

@@ -1,10 +1,12 @@
 import { entropyQueue } from '../../virtio/layout/index.ts';
-import { DeviceFailedError } from '../errors.ts';
+import { checkWhole, DeviceFailedError } from '../errors.ts';
 import type { DmaMemory } from '../memory.ts';
 import type { Transport } from '../transport/transport.ts';
 import { type BringUpOptions, VirtioDriver } from '../virtio-driver.ts';
 
 const BUFFER_BYTES = 4096;
+/** Bytes of one read. */
+const MAX_READ_BYTES = 2 ** 31 - 1;
 
 export interface EntropyDriverOptions {
   readonly ringFeatures?: BringUpOptions['ringFeatures'];
@@ -25,13 +27,21 @@ export class EntropyDriver {
         queues: [entropyQueue.request],
         ...(ringFeatures === undefined ? {} : { ringFeatures }),
       },
-      { queue: () => this.poll(), config: () => this.#onConfig() },
+      { queue: () => this.poll(), config: () => {} },
     );
     this.#buffer = memory.allocate(BUFFER_BYTES);
+    this.driver.whenFailed((error) => {
+      this.#pending?.reject(error);
+      this.#pending = null;
+    });
   }
 
-  /** `length` random bytes; only what the device says that it wrote is taken (RNG-02). */
+  /**
+   * `length` random bytes; only what the device says that it wrote is taken (RNG-02).
+   * @throws ArgumentError; DeviceFailedError, also for a device that returns none (RNG-03).
+   */
   async read(length: number): Promise<Uint8Array> {
+    checkWhole('length', length, 0, MAX_READ_BYTES);
     const whole = new Uint8Array(length);
     for (let at = 0; at < length; ) {
       const got = await this.#request(Math.min(BUFFER_BYTES, length - at));
@@ -44,37 +54,27 @@ export class EntropyDriver {
 
   #request(length: number): Promise<number> {
     if (this.#pending !== null) throw new DeviceFailedError('a read is in flight already');
-    const ring = this.driver.rings.get(entropyQueue.request)!;
+    if (this.driver.failure !== null) throw this.driver.failure;
     const done = new Promise<number>((resolve, reject) => {
       this.#pending = { resolve: (got) => resolve(Math.min(got, length)), reject };
     });
-    ring.add([{ address: this.#buffer, length, writable: true }]);
+    this.driver.add(entropyQueue.request, [{ address: this.#buffer, length, writable: true }]);
     this.driver.kick(entropyQueue.request);
     return done;
   }
 
   /** Takes what the device handed back, to the end: only an empty ring asks for the next interrupt. The interrupt handler. */
   poll(): void {
-    const ring = this.driver.rings.get(entropyQueue.request);
-    for (let used = ring?.take() ?? null; used !== null; used = ring!.take()) {
+    const { request } = entropyQueue;
+    for (let used = this.driver.take(request); used !== null; used = this.driver.take(request)) {
       const pending = this.#pending;
       this.#pending = null;
       pending?.resolve(used.length);
     }
   }
 
-  #onConfig(): void {
-    if (this.driver.needsReset) this.#fail(new DeviceFailedError('the device asks to be reset'));
-  }
-
-  #fail(error: Error): void {
-    this.#pending?.reject(error);
-    this.#pending = null;
-  }
-
   /** Resets the device; a read in flight fails. */
   close(): void {
     this.driver.close();
-    this.#fail(new DeviceFailedError('the driver was closed'));
   }
 }

@@ -29,9 +29,9 @@ export class NetworkCommands {
     this.#queue = new RequestQueue(driver, index, { outBytes: OUT_BYTES, inBytes: 1, depth: 4 });
   }
 
-  /** Sends a command as it is. @returns the ack. */
+  /** Sends a command as it is. @returns the ack. @throws UnansweredError, DeviceFailedError, ResourceError */
   async request(commandClass: number, command: number, data: readonly Uint8Array[] = []): Promise<number> {
-    const reply = await this.#queue.send([Uint8Array.of(commandClass, command), ...data], [1]);
+    const reply = await this.#queue.send([Uint8Array.of(commandClass, command), ...data], [1], 1);
     return reply.bytes[0]!;
   }
 
@@ -94,9 +94,5 @@ export class NetworkCommands {
   /** To be called by the interrupt handler. */
   poll(): void {
     this.#queue.poll();
-  }
-
-  fail(error: Error): void {
-    this.#queue.fail(error);
   }
 }

@@ -1,12 +1,8 @@
-import { concatenated } from '../../core/index.ts';
 import {
   feature,
   NETWORK_HEADER_BYTES,
   type NetworkHeaderFields,
   networkFeature,
-  networkHeader,
-  newNetworkHeader,
-  readNetworkHeader,
   SHORT_NETWORK_HEADER_BYTES,
   writeNetworkHeader,
 } from '../../virtio/layout/index.ts';
@@ -18,13 +14,13 @@ import type { VirtioDriver } from '../virtio-driver.ts';
 export type FrameHeader = Readonly<NetworkHeaderFields>;
 
 /** LEG-NET-05: the number of buffers is there for modern drivers, and where buffers are merged. */
-function headerBytes(driver: VirtioDriver): number {
+export function headerBytes(driver: VirtioDriver): number {
   const whole = driver.has(networkFeature.mergeableBuffers) || driver.has(feature.version1);
   return whole ? NETWORK_HEADER_BYTES : SHORT_NETWORK_HEADER_BYTES;
 }
 
 /** Cuts `length` bytes into descriptors: of the lengths that `framing` says, as far as they go, and the rest in one. */
-function cut(
+export function cut(
   address: number,
   length: number,
   framing: readonly number[],
@@ -58,7 +54,6 @@ export class NetworkTransmitQueue {
   readonly #free: number[] = [];
   readonly #pending = new Map<number, { slot: number; done: () => void; reject: (error: Error) => void }>();
   readonly #backlog: Waiting[] = [];
-  #failed: Error | null = null;
 
   /** To be made after bring-up. @param depth frames in flight at most. @throws ResourceError */
   constructor(
@@ -73,15 +68,16 @@ export class NetworkTransmitQueue {
     this.#headerBytes = headerBytes(driver);
     for (let i = 0; i < options.depth; i++)
       this.#free.push(driver.memory.allocate(this.#headerBytes + options.frameBytes));
+    driver.whenFailed((error) => this.#fail(error));
   }
 
-  /** Resolves when the device is done with the frame. @throws ResourceError; what {@link fail} was told. */
+  /** Resolves when the device is done with the frame. @throws ResourceError; what ended the device. */
   send(frame: Uint8Array, header: FrameHeader | null): Promise<void> {
     if (frame.length > this.#frameBytes)
       return Promise.reject(
         new ResourceError(`a frame of ${frame.length} bytes; the driver has room for ${this.#frameBytes}`),
       );
-    if (this.#failed !== null) return Promise.reject(this.#failed);
+    if (this.#driver.failure !== null) return Promise.reject(this.#driver.failure);
     const done = new Promise<void>((resolve, reject) => {
       this.#backlog.push({ frame: frame.slice(), header, resolve, reject });
     });
@@ -90,13 +86,15 @@ export class NetworkTransmitQueue {
   }
 
   #pump(): void {
-    const ring = this.#driver.rings.get(this.#index)!;
     let added = 0;
     for (let next = this.#backlog[0]; next !== undefined; next = this.#backlog[0]) {
       const slot = this.#free.at(-1);
       if (slot === undefined) break;
       this.#write(slot, next);
-      const head = ring.add(cut(slot, this.#headerBytes + next.frame.length, this.#framing, false));
+      const head = this.#driver.add(
+        this.#index,
+        cut(slot, this.#headerBytes + next.frame.length, this.#framing, false),
+      );
       if (head < 0) break;
       this.#free.pop();
       this.#backlog.shift();
@@ -104,10 +102,12 @@ export class NetworkTransmitQueue {
       added++;
     }
     if (added > 0) this.#driver.kick(this.#index);
-    else if (this.#pending.size === 0 && this.#backlog.length > 0)
+    else if (this.#pending.size === 0 && this.#backlog.length > 0) {
+      const size = this.#driver.rings.get(this.#index)?.size ?? 0;
       this.#backlog
         .shift()!
-        .reject(new NoDeviceError(`a ring of ${ring.size} descriptors is too short for a frame`));
+        .reject(new NoDeviceError(`a ring of ${size} descriptors is too short for a frame`));
+    }
   }
 
   #write(at: number, { frame, header }: Waiting): void {
@@ -121,118 +121,21 @@ export class NetworkTransmitQueue {
 
   /** Takes what the device handed back; to be called by the interrupt handler. Used lengths say nothing (LEG-NET-06). */
   poll(): void {
-    const ring = this.#driver.rings.get(this.#index);
-    for (let used = ring?.take() ?? null; used !== null; used = ring!.take()) {
+    const driver = this.#driver;
+    for (let used = driver.take(this.#index); used !== null; used = driver.take(this.#index)) {
       const pending = this.#pending.get(used.head);
       if (pending === undefined) continue;
       this.#pending.delete(used.head);
       this.#free.push(pending.slot);
       pending.done();
     }
-    if (ring !== undefined && this.#backlog.length > 0) this.#pump();
+    if (driver.failure === null && this.#backlog.length > 0) this.#pump();
   }
 
-  /** Ends what is in flight or waits, and what is sent from now on, with an error. */
-  fail(error: Error): void {
-    this.#failed = error;
+  /** Ends what is in flight or waits. */
+  #fail(error: Error): void {
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
     for (const { reject } of this.#backlog.splice(0)) reject(error);
-  }
-}
-
-/** One receive queue: keeps the device supplied with buffers, and puts frames together that are spread over several. */
-export class NetworkReceiveQueue {
-  readonly #driver: VirtioDriver;
-  readonly #index: number;
-  readonly #bufferBytes: number;
-  readonly #framing: readonly number[];
-  readonly #headerBytes: number;
-  readonly #onFrame: (frame: Uint8Array, header: FrameHeader) => void;
-  readonly #addresses = new Map<number, number>();
-  /** Buffers that wait for descriptors. */
-  readonly #spare: number[] = [];
-  /** Bytes of a frame of which more is to come, and how many buffers that will be. */
-  readonly #parts: Uint8Array[] = [];
-  #missing = 0;
-  /** Frames that were no frames: shorter than a header, or short of a buffer. */
-  errors = 0;
-
-  /** To be made after bring-up: the buffers are the device's at once. @throws ResourceError */
-  constructor(
-    driver: VirtioDriver,
-    index: number,
-    options: {
-      readonly buffers: number;
-      readonly bufferBytes: number;
-      readonly framing: readonly number[];
-      readonly onFrame: (frame: Uint8Array, header: FrameHeader) => void;
-    },
-  ) {
-    this.#driver = driver;
-    this.#index = index;
-    this.#bufferBytes = options.bufferBytes;
-    this.#framing = options.framing;
-    this.#onFrame = options.onFrame;
-    this.#headerBytes = headerBytes(driver);
-    for (let i = 0; i < options.buffers; i++) this.#spare.push(driver.memory.allocate(options.bufferBytes));
-    this.#give();
-  }
-
-  /** Exposes as many buffers as the ring has room for. */
-  #give(): void {
-    const ring = this.#driver.rings.get(this.#index)!;
-    let given = 0;
-    for (let address = this.#spare[0]; address !== undefined; address = this.#spare[0]) {
-      const head = ring.add(cut(address, this.#bufferBytes, this.#framing, true));
-      if (head < 0) break;
-      this.#addresses.set(head, address);
-      this.#spare.shift();
-      given++;
-    }
-    if (given > 0) this.#driver.kick(this.#index);
-  }
-
-  /** Takes what the device filled; to be called by the interrupt handler. */
-  poll(): void {
-    const ring = this.#driver.rings.get(this.#index);
-    const whole: (() => void)[] = [];
-    for (let used = ring?.take() ?? null; used !== null; used = ring!.take()) {
-      const address = this.#addresses.get(used.head);
-      if (address === undefined) continue;
-      this.#addresses.delete(used.head);
-      this.#spare.push(address);
-      const bytes = this.#driver.memory.ram.read(address, Math.min(used.length, this.#bufferBytes));
-      const frame = this.#take(bytes);
-      if (frame !== null) whole.push(frame);
-    }
-    if (ring !== undefined && this.#spare.length > 0) this.#give();
-    for (const frame of whole) frame();
-  }
-
-  /** @returns what hands the frame over, when this was its last buffer. */
-  #take(bytes: Uint8Array): (() => void) | null {
-    if (this.#parts.length === 0) {
-      if (bytes.length < this.#headerBytes) {
-        this.errors++;
-        return null;
-      }
-      const view = new DataView(bytes.buffer);
-      const merged = this.#driver.has(networkFeature.mergeableBuffers);
-      const little = this.#driver.transport.littleEndian;
-      this.#missing = merged ? Math.max(1, view.getUint16(networkHeader.numBuffers.offset, little)) : 1;
-    }
-    this.#parts.push(bytes);
-    if (--this.#missing > 0) return null;
-    const parts = this.#parts.splice(0);
-    const header = this.#readHeader(parts[0]!);
-    const frame = concatenated([parts[0]!.subarray(this.#headerBytes), ...parts.slice(1)]);
-    return () => this.#onFrame(frame, header);
-  }
-
-  #readHeader(bytes: Uint8Array): FrameHeader {
-    const fields = newNetworkHeader();
-    readNetworkHeader(new DataView(bytes.buffer), 0, this.#driver.transport.littleEndian, fields);
-    return fields;
   }
 }

@@ -12,12 +12,13 @@ import {
   USUAL_NETWORK_FRAME_BYTES,
   VLAN_TAG_BYTES,
 } from '../../virtio/layout/index.ts';
-import { DeviceFailedError, NoDeviceError } from '../errors.ts';
+import { ArgumentError, DeviceFailedError, NoDeviceError } from '../errors.ts';
 import type { DmaMemory } from '../memory.ts';
 import type { Transport } from '../transport/transport.ts';
 import { type BringUpOptions, VirtioDriver } from '../virtio-driver.ts';
 import { NetworkCommands } from './network-commands.ts';
-import { type FrameHeader, NetworkReceiveQueue, NetworkTransmitQueue } from './network-queues.ts';
+import { type FrameHeader, NetworkTransmitQueue } from './network-queues.ts';
+import { NetworkReceiveQueue, type ReceiveError } from './network-receive.ts';
 
 export interface NetworkDriverOptions {
   /** Features that the driver can use; by default every one that it knows. */
@@ -35,6 +36,8 @@ export interface NetworkDriverOptions {
   /** Lengths of the first descriptors of every buffer and frame, headers included; the rest goes into one more. */
   readonly framing?: readonly number[];
   readonly onFrame?: (frame: Uint8Array, header: FrameHeader, pair: number) => void;
+  /** What arrived and was no frame, beside being counted. */
+  readonly onReceiveError?: (error: ReceiveError, pair: number) => void;
   readonly onLink?: (up: boolean) => void;
   /** The network is to be told where the driver is (NET-CVQ-14): gratuitous frames may be sent from here. */
   readonly onAnnounce?: () => void;
@@ -128,8 +131,9 @@ export class NetworkDriver {
       this.#transmitters.push(new NetworkTransmitQueue(driver, transmit, { frameBytes, depth, framing }));
       const onFrame = (frame: Uint8Array, header: FrameHeader) => options.onFrame?.(frame, header, pair);
       const receive = networkQueue.receive(pair);
+      const onError = (error: ReceiveError) => options.onReceiveError?.(error, pair);
       this.#receivers.push(
-        new NetworkReceiveQueue(driver, receive, { buffers, bufferBytes, framing, onFrame }),
+        new NetworkReceiveQueue(driver, receive, { buffers, bufferBytes, framing, onFrame, onError }),
       );
     }
     this.commands = driver.has(bit.controlQueue)
@@ -191,9 +195,10 @@ export class NetworkDriver {
     throw new DeviceFailedError('the MAC address does not hold still');
   }
 
-  /** @throws RequestFailedError; NoDeviceError where the device has no way to be told. */
+  /** @throws ArgumentError, RequestFailedError, UnansweredError; NoDeviceError where the device has no way to be told. */
   async setMacAddress(address: Uint8Array): Promise<void> {
     const { driver } = this;
+    if (address.length !== MAC_BYTES) throw new ArgumentError('address', address, `${MAC_BYTES} bytes`);
     if (driver.has(bit.controlMacAddress)) await this.#control.setMacAddress(address);
     else if (driver.transport.modern) throw new NoDeviceError('the device takes no MAC address');
     // LEG-NET-08: from the first byte to the last.
@@ -228,10 +233,6 @@ export class NetworkDriver {
   }
 
   #onConfig(): void {
-    if (this.driver.needsReset) {
-      this.#fail(new DeviceFailedError('the device asks to be reset'));
-      return;
-    }
     const up = this.#hasStatus(networkStatus.linkUp, true);
     if (up !== this.#linkUp) {
       this.#linkUp = up;
@@ -258,14 +259,8 @@ export class NetworkDriver {
     );
   }
 
-  #fail(error: Error): void {
-    for (const queue of this.#transmitters) queue.fail(error);
-    this.commands?.fail(error);
-  }
-
   /** Resets the device; frames and commands in flight fail. */
   close(): void {
     this.driver.close();
-    this.#fail(new DeviceFailedError('the driver was closed'));
   }
 }

@@ -1,5 +1,5 @@
 import { p9Config, p9Feature, p9Header, p9Queue } from '../../virtio/layout/index.ts';
-import { DeviceFailedError } from '../errors.ts';
+import { checkWhole, DeviceFailedError } from '../errors.ts';
 import type { DmaMemory } from '../memory.ts';
 import { RequestQueue } from '../request-queue.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -33,7 +33,7 @@ export class P9Driver {
         queues: [p9Queue.request],
         ...(ringFeatures === undefined ? {} : { ringFeatures }),
       },
-      { queue: () => this.poll(), config: () => this.#onConfig() },
+      { queue: () => this.poll(), config: () => {} },
     );
     this.#requests = new RequestQueue(this.driver, p9Queue.request, {
       outBytes: messageBytes,
@@ -54,14 +54,18 @@ export class P9Driver {
 
   /**
    * Sends a message. @param room bytes for the reply; by default as many as any may have.
-   * @returns the reply, as long as the device says; empty where the message was flushed.
-   * @throws ResourceError for a message that is too long, DeviceFailedError
+   * @returns the reply, as long as it says itself; empty where the message was flushed.
+   * @throws ResourceError for a message that is too long, ArgumentError; DeviceFailedError, also for a reply that is longer than
+   * what the device wrote
    */
   async rpc(message: Uint8Array, room = this.messageBytes): Promise<Uint8Array> {
-    const { bytes, length } = await this.#requests.send([message], [room]);
-    if (length > 0 && length < p9Header.bytes)
-      throw new DeviceFailedError(`the device answered with ${length} bytes, which is no message`);
-    return bytes.slice(0, length);
+    checkWhole('room', room, 0, this.messageBytes);
+    const { bytes, length } = await this.#requests.send([message], [room], 0);
+    if (length === 0) return bytes.slice(0, 0);
+    const size = length < p9Header.bytes ? length : new DataView(bytes.buffer).getUint32(p9Header.size, true);
+    if (size < p9Header.bytes || size > length)
+      throw new DeviceFailedError(`the device answered ${length} bytes, a message of ${size}: it is none`);
+    return bytes.slice(0, size);
   }
 
   /** Takes what the device handed back; the interrupt handler. */
@@ -69,13 +73,8 @@ export class P9Driver {
     this.#requests?.poll();
   }
 
-  #onConfig(): void {
-    if (this.driver.needsReset) this.#requests.fail(new DeviceFailedError('the device asks to be reset'));
-  }
-
   /** Resets the device; messages in flight fail. */
   close(): void {
     this.driver.close();
-    this.#requests.fail(new DeviceFailedError('the driver was closed'));
   }
 }

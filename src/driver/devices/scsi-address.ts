@@ -10,6 +10,7 @@ import {
   scsiEvent,
   scsiEventType,
 } from '../../virtio/layout/index.ts';
+import { ArgumentError, checkWhole } from '../errors.ts';
 
 /** A logical unit: target 0..255, LUN 0..16383. */
 export interface ScsiAddress {
@@ -21,10 +22,19 @@ export interface ScsiAddress {
 export const reportLunsAddress = (): Uint8Array =>
   Uint8Array.of(REPORT_LUNS_UNIT.method, REPORT_LUNS_UNIT.number, 0, 0, 0, 0, 0, 0);
 
-/** An address as eight bytes (SCSI-OP-02); bytes stay as they are. */
+const MAX_TARGET = 255;
+const MAX_LUN = 16383;
+
+/** An address as eight bytes (SCSI-OP-02); bytes stay as they are. @throws ArgumentError */
 export function scsiAddressBytes(address: ScsiAddress | Uint8Array): Uint8Array {
-  if (address instanceof Uint8Array) return address;
+  if (address instanceof Uint8Array) {
+    if (address.length !== SCSI_ADDRESS_BYTES)
+      throw new ArgumentError('address', address, `${SCSI_ADDRESS_BYTES} bytes`);
+    return address;
+  }
   const { target, lun } = address;
+  checkWhole('target', target, 0, MAX_TARGET);
+  checkWhole('lun', lun, 0, MAX_LUN);
   const bytes = new Uint8Array(SCSI_ADDRESS_BYTES);
   bytes[scsiAddress.bus.offset] = SCSI_BUS;
   bytes[scsiAddress.target.offset] = target;

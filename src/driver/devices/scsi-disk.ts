@@ -19,7 +19,7 @@ import {
   unmapDescriptor,
   unmapHeader,
 } from '../../virtio/layout/index.ts';
-import { RequestFailedError } from '../errors.ts';
+import { ArgumentError, checkWhole, RequestFailedError } from '../errors.ts';
 import type { ScsiDriver, ScsiReply } from './scsi.ts';
 import type { ScsiAddress } from './scsi-address.ts';
 import { decodeSense, senseText } from './scsi-sense.ts';
@@ -127,9 +127,9 @@ export class ScsiDisk {
     return this.#capacity;
   }
 
-  /** Reads whole blocks. @throws ScsiCommandError */
+  /** Reads whole blocks. @throws ArgumentError for what is no range of the disk's blocks; ScsiCommandError */
   async read(lba: number, blocks: number): Promise<Uint8Array> {
-    const blockBytes = await this.#blockBytes();
+    const { blockBytes } = await this.#checkRange(lba, () => blocks);
     const whole = new Uint8Array(blocks * blockBytes);
     await this.#pieces(lba, whole.length, blockBytes, async (at, from, length) => {
       const cdb = scsiCdbOf(scsiCommands.read16, { lba: at, blocks: length / blockBytes });
@@ -138,9 +138,16 @@ export class ScsiDisk {
     return whole;
   }
 
-  /** Writes whole blocks; with `stable`, they are when this ends. @throws ScsiCommandError */
+  /**
+   * Writes whole blocks, as many as `data` has; with `stable`, they are when this ends.
+   * @throws ArgumentError for half blocks, and for what is no range of the disk's; ScsiCommandError
+   */
   async write(lba: number, data: Uint8Array, stable = false): Promise<void> {
-    const blockBytes = await this.#blockBytes();
+    const { blockBytes } = await this.#checkRange(lba, (bytes) => {
+      if (data.length % bytes !== 0)
+        throw new ArgumentError('bytes of data', data.length, `whole blocks of ${bytes} bytes`);
+      return data.length / bytes;
+    });
     const flags = stable ? cdbFlag.forceUnitAccess : 0;
     await this.#pieces(lba, data.length, blockBytes, async (at, from, length) => {
       const cdb = scsiCdbOf(scsiCommands.write16, { flags, lba: at, blocks: length / blockBytes });
@@ -148,8 +155,14 @@ export class ScsiDisk {
     });
   }
 
-  async #blockBytes(): Promise<number> {
-    return (this.#capacity ?? (await this.capacity())).blockBytes;
+  /** The disk may have grown since its capacity was read: it is read again before a range is refused. */
+  async #checkRange(lba: number, blocksOf: (blockBytes: number) => number): Promise<DiskCapacity> {
+    let capacity = this.#capacity ?? (await this.capacity());
+    const blocks = blocksOf(capacity.blockBytes);
+    if (!(lba + blocks <= capacity.blocks)) capacity = await this.capacity();
+    checkWhole('lba', lba, 0, capacity.blocks);
+    checkWhole('blocks', blocks, 0, capacity.blocks - lba);
+    return capacity;
   }
 
   async #pieces(
@@ -171,8 +184,9 @@ export class ScsiDisk {
     await this.#send('SYNCHRONIZE CACHE', scsiCdbOf(scsiCommands.synchronizeCache16));
   }
 
-  /** Gives blocks back; they read as zeros where the disk says so. @throws ScsiCommandError */
+  /** Gives blocks back; they read as zeros where the disk says so. @throws as {@link read} */
   async unmap(extents: readonly { readonly lba: number; readonly blocks: number }[]): Promise<void> {
+    for (const { lba, blocks } of extents) await this.#checkRange(lba, () => blocks);
     const list = new Uint8Array(UNMAP_HEADER_BYTES + UNMAP_DESCRIPTOR_BYTES * extents.length);
     putBigEndian(list, unmapHeader.length, list.length - 2);
     putBigEndian(list, unmapHeader.descriptorLength, list.length - UNMAP_HEADER_BYTES);

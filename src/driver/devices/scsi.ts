@@ -16,7 +16,7 @@ import {
   scsiTaskManagement,
   taskManagement,
 } from '../../virtio/layout/index.ts';
-import { DeviceFailedError } from '../errors.ts';
+import { checkWhole, NoDeviceError } from '../errors.ts';
 import type { DmaMemory } from '../memory.ts';
 import { ReceiveQueue } from '../receive-queue.ts';
 import { RequestQueue } from '../request-queue.ts';
@@ -91,12 +91,13 @@ export class ScsiDriver {
         features: options.features ?? [scsiFeature.hotplug, scsiFeature.change],
         queues: () => {
           queues = Math.min(requestQueues, this.driver.readField(scsiConfig, 'numQueues'));
+          if (queues < 1) throw new NoDeviceError('the device has no request queue (SCSI-CFG-01)');
           return Array.from({ length: scsiQueue.request + queues }, (_, index) => index);
         },
         ...(ringFeatures === undefined ? {} : { ringFeatures }),
         ...(transportFeatures === undefined ? {} : { transportFeatures }),
       },
-      { queue: () => this.poll(), config: () => this.#onConfig() },
+      { queue: () => this.poll(), config: () => {} },
     );
     this.senseSize = this.#size('senseSize', options.senseSize);
     this.cdbSize = this.#size('cdbSize', options.cdbSize);
@@ -138,7 +139,7 @@ export class ScsiDriver {
   /**
    * Sends one command, whatever it is, and waits for what becomes of it.
    * @param address a unit, or eight bytes as they are. @param dataOut sent behind the CDB. @param inBytes room for data in.
-   * @throws ResourceError for more data than a command has room for; DeviceFailedError
+   * @throws ResourceError for more data out than a command has room for; ArgumentError; UnansweredError, DeviceFailedError
    */
   async command(
     address: ScsiAddress | Uint8Array,
@@ -147,15 +148,19 @@ export class ScsiDriver {
     inBytes = 0,
     options: CommandOptions = {},
   ): Promise<ScsiReply> {
+    const { queue: index = 0, id = this.#nextId++ } = options;
+    checkWhole('queue', index, 0, this.#requests.length - 1);
+    checkWhole('id', id, 0, Number.MAX_SAFE_INTEGER);
+    checkWhole('inBytes', inBytes, 0, this.requestBytes);
     const little = this.driver.transport.littleEndian;
     const header = new Uint8Array(SCSI_COMMAND_HEADER_BYTES + this.cdbSize);
     const view = new DataView(header.buffer);
     header.set(scsiAddressBytes(address), scsiCommandHeader.lun.offset);
-    view.setBigUint64(scsiCommandHeader.id.offset, BigInt(options.id ?? this.#nextId++), little);
+    view.setBigUint64(scsiCommandHeader.id.offset, BigInt(id), little);
     header.set(cdb.subarray(0, this.cdbSize), SCSI_COMMAND_HEADER_BYTES);
     const head = SCSI_COMMAND_RESPONSE_BYTES + this.senseSize;
-    const queue = this.#requests[(options.queue ?? 0) % this.#requests.length]!;
-    const { bytes } = await queue.send([header, dataOut], [head, inBytes]);
+    const queue = this.#requests[index]!;
+    const { bytes } = await queue.send([header, dataOut], [head, inBytes], SCSI_COMMAND_RESPONSE_BYTES);
     const answer = new DataView(bytes.buffer, bytes.byteOffset);
     // LEG-SCSI-02: the used length says nothing that the answer itself does not.
     const senseLength = Math.min(
@@ -175,12 +180,14 @@ export class ScsiDriver {
   /**
    * A task management function. @param id of the command that it is about, where it is about one.
    * @returns the response: `ok` for complete, `functionSucceeded`, `functionRejected`, or what was wrong.
+   * @throws UnansweredError, DeviceFailedError; ArgumentError
    */
   async manage(
     what: keyof typeof taskManagement,
     address: ScsiAddress | Uint8Array,
     id = 0,
   ): Promise<number> {
+    checkWhole('id', id, 0, Number.MAX_SAFE_INTEGER);
     const little = this.driver.transport.littleEndian;
     const request = new Uint8Array(SCSI_TASK_MANAGEMENT_BYTES);
     const view = new DataView(request.buffer);
@@ -188,7 +195,7 @@ export class ScsiDriver {
     view.setUint32(scsiTaskManagement.subtype.offset, taskManagement[what], little);
     request.set(scsiAddressBytes(address), scsiTaskManagement.lun.offset);
     view.setBigUint64(scsiTaskManagement.id.offset, BigInt(id), little);
-    const { bytes } = await this.#control.send([request], [1]);
+    const { bytes } = await this.#control.send([request], [1], 1);
     return bytes[0]!;
   }
 
@@ -206,7 +213,8 @@ export class ScsiDriver {
     view.setUint32(scsiNotification.type.offset, type, little);
     request.set(scsiAddressBytes(address), scsiNotification.lun.offset);
     view.setUint32(scsiNotification.eventRequested.offset, events, little);
-    const { bytes } = await this.#control.send([request], [SCSI_NOTIFICATION_RESPONSE_BYTES]);
+    const answer = SCSI_NOTIFICATION_RESPONSE_BYTES;
+    const { bytes } = await this.#control.send([request], [answer], answer);
     return {
       response: bytes[scsiNotificationResponse.response.offset]!,
       events: new DataView(bytes.buffer, bytes.byteOffset).getUint32(
@@ -223,17 +231,8 @@ export class ScsiDriver {
     this.#events?.poll();
   }
 
-  #onConfig(): void {
-    if (this.driver.needsReset) this.#fail(new DeviceFailedError('the device asks to be reset'));
-  }
-
-  #fail(error: Error): void {
-    for (const queue of [this.#control, ...this.#requests]) queue.fail(error);
-  }
-
   /** Resets the device; commands in flight fail. */
   close(): void {
     this.driver.close();
-    this.#fail(new DeviceFailedError('the driver was closed'));
   }
 }

@@ -1,7 +1,7 @@
-import type { Bus } from '../../core/index.ts';
+import { type Bus, maskOf } from '../../core/index.ts';
 import { command } from '../../pci/layout/index.ts';
-import { isrStatus } from '../../virtio/layout/index.ts';
-import { DeviceFailedError } from '../errors.ts';
+import { commonConfig, isrStatus } from '../../virtio/layout/index.ts';
+import { DeviceFailedError, FunctionGoneError } from '../errors.ts';
 import { DriverMsix } from '../msix.ts';
 import { type FoundFunction, setCommand } from '../pci.ts';
 import { type InterruptHandlers, MAX_RESET_READS, type TransportOptions } from './transport.ts';
@@ -38,8 +38,11 @@ export class TransportInterrupts {
     return Math.min(QUEUE_VECTOR, this.#msix!.vectors - 1);
   }
 
-  /** @param readIsr reads ISR, which clears it. @returns whether MSI-X is enabled now, and vectors have to be mapped. */
-  connect(handlers: InterruptHandlers, readIsr: () => number): boolean {
+  /**
+   * @param readIsr reads ISR, which clears it. @param readStatus reads status as it is.
+   * @returns whether MSI-X is enabled now, and vectors have to be mapped.
+   */
+  connect(handlers: InterruptHandlers, readIsr: () => number, readStatus: () => number): boolean {
     if (this.#msix !== null && this.#msix.vectors > 1) {
       this.#msix.enable([handlers.config, handlers.queue]);
       this.#messages = true;
@@ -47,6 +50,11 @@ export class TransportInterrupts {
     }
     this.#disconnectLine = this.#bus.interrupts.connectLine(this.#fn.interruptLine, () => {
       const isr = readIsr();
+      if (isr === ISR_GONE && isGone(readStatus())) {
+        // The line is somebody else's. Whoever handles the other kind of event looks at status, and finds out.
+        handlers.config();
+        return false;
+      }
       if ((isr & isrStatus.queue) !== 0) handlers.queue();
       if ((isr & isrStatus.configuration) !== 0) handlers.config();
       return isr !== 0;
@@ -62,7 +70,19 @@ export class TransportInterrupts {
   }
 }
 
-/** Writes status 0 and waits until it reads 0 (BF-RST-03). @throws DeviceFailedError when it never does. */
+/** What registers of a function that is gone read as. */
+const ISR_GONE = maskOf(1);
+const STATUS_GONE = maskOf(commonConfig.deviceStatus.width);
+
+const isGone = (status: number) => status === STATUS_GONE;
+
+/** @returns status as it was read. @throws FunctionGoneError where that is all ones: no device has all bits, one is reserved. */
+export function presentStatus(status: number): number {
+  if (isGone(status)) throw new FunctionGoneError('device status');
+  return status;
+}
+
+/** Writes status 0 and waits until it reads 0 (BF-RST-03). @throws DeviceFailedError when it never does, FunctionGoneError */
 export function resetDevice(transport: { readonly status: number; setStatus(value: number): void }): void {
   transport.setStatus(0);
   for (let reads = 0; reads < MAX_RESET_READS; reads++) if (transport.status === 0) return;

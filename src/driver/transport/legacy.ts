@@ -3,15 +3,18 @@ import {
   FEATURE_WORDS,
   LEGACY_CONFIG_OFFSET,
   LEGACY_CONFIG_OFFSET_MSIX,
+  LEGACY_REVISION,
   legacyHeader,
   legacyVectors,
   NO_VECTOR,
   QUEUE_ADDRESS_UNIT,
+  TRANSITIONAL_ID_RANGE,
+  VIRTIO_VENDOR_ID,
 } from '../../virtio/layout/index.ts';
-import { DeviceFailedError, NoDeviceError, ResourceError } from '../errors.ts';
-import type { FoundFunction } from '../pci.ts';
+import { DeviceFailedError, NoDeviceError, ResourceError, WrongIdsError } from '../errors.ts';
+import { assertPresent, type FoundFunction } from '../pci.ts';
 import type { RingPlace } from '../ring.ts';
-import { CONFIG_VECTOR, resetDevice, TransportInterrupts } from './interrupts.ts';
+import { CONFIG_VECTOR, presentStatus, resetDevice, TransportInterrupts } from './interrupts.ts';
 import type { InterruptHandlers, Transport, TransportOptions } from './transport.ts';
 
 /** Where the legacy block stands, and how it is reached. */
@@ -23,11 +26,25 @@ export interface BlockAccess {
   readonly fixedVectors: boolean;
 }
 
-/** Ports of BAR0. */
+/**
+ * Ports of BAR0, of a function that a legacy driver may take: its ids are transitional, its revision 0.
+ * @throws WrongIdsError (LEG-ID-01, LEG-ID-03); NoDeviceError without an I/O BAR0 that holds the header (LEG-DET-01)
+ */
 export function portAccess(bus: Bus, fn: FoundFunction): BlockAccess {
+  const { first, last } = TRANSITIONAL_ID_RANGE;
+  const own = fn.vendorId === VIRTIO_VENDOR_ID && fn.deviceId >= first && fn.deviceId <= last;
+  if (!own || fn.revisionId !== LEGACY_REVISION)
+    throw new WrongIdsError(
+      fn,
+      `${VIRTIO_VENDOR_ID.toString(16)}:${first.toString(16)} to ${last.toString(16)}, revision ${LEGACY_REVISION}`,
+    );
   const bar = fn.bars.find(({ index, kind }) => index === 0 && kind === 'io');
-  if (bar === undefined || bar.address === 0)
-    throw new NoDeviceError('a legacy driver wants an I/O BAR0 with an address (LEG-DET-01)');
+  if (bar === undefined || bar.address === 0 || bar.size < LEGACY_CONFIG_OFFSET) {
+    assertPresent(bus, fn.address);
+    throw new NoDeviceError(
+      `a legacy driver wants an I/O BAR0 with an address and ${LEGACY_CONFIG_OFFSET} bytes at least (LEG-DET-01)`,
+    );
+  }
   return {
     name: 'legacy',
     fixedVectors: false,
@@ -69,7 +86,7 @@ export class LegacyTransport implements Transport {
   }
 
   get status(): number {
-    return this.#get(legacyHeader.deviceStatus);
+    return presentStatus(this.#get(legacyHeader.deviceStatus));
   }
 
   setStatus(value: number): void {
@@ -103,8 +120,10 @@ export class LegacyTransport implements Transport {
         `a ring at 0x${place.descriptor.toString(16)}: wants page 1 to 2^32 - 1 of ${QUEUE_ADDRESS_UNIT} bytes`,
       );
     this.#set(legacyHeader.queueSelect, index);
-    if (this.#get(legacyHeader.queueAddress) !== 0)
+    if (this.#get(legacyHeader.queueAddress) !== 0) {
+      void this.status;
       throw new DeviceFailedError(`queue ${index} is in use already`);
+    }
     this.#set(legacyHeader.queueAddress, page);
     if (this.#interrupts.messages)
       this.#setVector(legacyVectors.queueMsixVector, this.#interrupts.queueVector);
@@ -117,8 +136,10 @@ export class LegacyTransport implements Transport {
   /** PCI-MSIX-14: read back what was asked for. */
   #setVector(register: Register, vector: number): void {
     this.#set(register, vector);
-    if (this.#get(register) === NO_VECTOR)
-      throw new DeviceFailedError(`the device cannot map vector ${vector}`);
+    if (this.#get(register) !== NO_VECTOR) return;
+    // It reads as one that is gone does.
+    void this.status;
+    throw new DeviceFailedError(`the device cannot map vector ${vector}`);
   }
 
   notify(index: number): void {
@@ -146,7 +167,8 @@ export class LegacyTransport implements Transport {
   }
 
   connect(handlers: InterruptHandlers): void {
-    if (this.#interrupts.connect(handlers, () => this.#get(legacyHeader.isrStatus)))
+    const readStatus = () => this.#get(legacyHeader.deviceStatus);
+    if (this.#interrupts.connect(handlers, () => this.#get(legacyHeader.isrStatus), readStatus))
       this.#setVector(legacyVectors.configMsixVector, CONFIG_VECTOR);
   }
 

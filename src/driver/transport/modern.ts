@@ -1,4 +1,4 @@
-import { type Bus, FOUR_GIB, type Register, type Width } from '../../core/index.ts';
+import { type Bus, FOUR_GIB, maskOf, type Register, type Width } from '../../core/index.ts';
 import {
   commonConfig,
   FEATURE_WORDS,
@@ -8,14 +8,12 @@ import {
   NOTIFICATION_BYTES,
   NOTIFICATION_DATA_BYTES,
   notification,
-  notifyCapability,
-  structureType,
 } from '../../virtio/layout/index.ts';
-import { DeviceFailedError, NoDeviceError } from '../errors.ts';
+import { DeviceFailedError, FunctionGoneError, NoDeviceError } from '../errors.ts';
 import type { FoundFunction } from '../pci.ts';
 import type { RingPlace } from '../ring.ts';
-import { CONFIG_VECTOR, resetDevice, TransportInterrupts } from './interrupts.ts';
-import { findStructure, type Structure } from './structures.ts';
+import { CONFIG_VECTOR, presentStatus, resetDevice, TransportInterrupts } from './interrupts.ts';
+import { findStructures, StructureAccess } from './structures.ts';
 import {
   type InterruptHandlers,
   MAX_RESET_READS,
@@ -23,59 +21,61 @@ import {
   type TransportOptions,
 } from './transport.ts';
 
-/** Where a queue is kicked, and by what name. */
+/** Where in the notification structure a queue is kicked, and by what name. */
 interface Doorbell {
-  readonly address: number;
+  readonly offset: number;
   readonly name: number;
 }
 
-/** The virtio 1.x interface. */
+/** What queue_reset of a function that is gone reads as; else it is 0 or 1. */
+const QUEUE_RESET_GONE = maskOf(commonConfig.queueReset.width);
+
+/** Registers that came with a feature: without room for them the feature cannot be used. */
+const featureRegisters = [
+  { bit: feature.notificationConfigData, register: commonConfig.queueNotifConfigData },
+  { bit: feature.ringReset, register: commonConfig.queueReset },
+] as const;
+
+/** The virtio 1.x interface. Its structures stand in memory or in I/O space, each for itself. */
 export class ModernTransport implements Transport {
   readonly name = 'modern';
   readonly ringLayout = 'separate';
   readonly modern = true;
   readonly littleEndian = true;
-  readonly #bus: Bus;
-  readonly #common: Structure;
-  readonly #notify: Structure;
-  readonly #isr: Structure;
-  readonly #device: Structure | null;
+  readonly #common: StructureAccess;
+  readonly #notify: StructureAccess;
+  readonly #isr: StructureAccess;
+  readonly #device: StructureAccess | null;
   readonly #multiplier: number;
   readonly #doorbells = new Map<number, Doorbell>();
   #notificationData = false;
   #configData = false;
   readonly #interrupts: TransportInterrupts;
 
-  /** @throws NoDeviceError when a structure that every device has is missing (LEG-DET-05). */
+  /**
+   * Its ids are not looked at: {@link openTransport} does.
+   * @throws NoStructureError when a structure that every device has is missing or unusable (LEG-DET-05); FunctionGoneError
+   */
   constructor(bus: Bus, fn: FoundFunction, options: TransportOptions = {}) {
-    const need = (type: keyof typeof structureType) => {
-      const found = findStructure(bus, fn, structureType[type]);
-      if (found === null) throw new NoDeviceError(`the function has no ${type} structure: a legacy device?`);
-      return found;
-    };
-    this.#bus = bus;
-    this.#common = need('common');
-    this.#notify = need('notify');
-    this.#isr = need('isr');
-    this.#device = findStructure(bus, fn, structureType.device);
-    this.#multiplier = bus.configRead(
-      fn.address,
-      this.#notify.capability + notifyCapability.notifyOffMultiplier.offset,
-      4,
-    );
+    const { common, notify, notifyMultiplier, isr, device } = findStructures(bus, fn);
+    this.#common = new StructureAccess(bus, common);
+    this.#notify = new StructureAccess(bus, notify);
+    this.#multiplier = notifyMultiplier;
+    this.#isr = new StructureAccess(bus, isr);
+    this.#device = device === null ? null : new StructureAccess(bus, device);
     this.#interrupts = new TransportInterrupts(bus, fn, options);
   }
 
   #get(register: Register): number {
-    return this.#bus.memoryRead(this.#common.address + register.offset, register.width as Width);
+    return this.#common.read(register.offset, register.width as Width);
   }
 
   #set(register: Register, value: number): void {
-    this.#bus.memoryWrite(this.#common.address + register.offset, register.width as Width, value);
+    this.#common.write(register.offset, register.width as Width, value);
   }
 
   get status(): number {
-    return this.#get(commonConfig.deviceStatus);
+    return presentStatus(this.#get(commonConfig.deviceStatus));
   }
 
   setStatus(value: number): void {
@@ -86,11 +86,28 @@ export class ModernTransport implements Transport {
     resetDevice(this);
   }
 
+  /** What the device offers, without what its structures have no room for. */
   readFeatures(): Uint32Array {
-    return Uint32Array.from({ length: FEATURE_WORDS }, (_, word) => {
+    const words = Uint32Array.from({ length: FEATURE_WORDS }, (_, word) => {
       this.#set(commonConfig.deviceFeatureSelect, word);
       return this.#get(commonConfig.deviceFeature);
     });
+    const without = (bit: number) => {
+      words[bit >> 5]! &= ~(1 << (bit & 31));
+    };
+    for (const { bit, register } of featureRegisters)
+      if (!this.#common.holds(register.offset, register.width)) without(bit);
+    if (!this.#takesNotificationData) without(feature.notificationData);
+    return words;
+  }
+
+  /** PCI-NOT-06..08. */
+  get #takesNotificationData(): boolean {
+    return (
+      this.#multiplier % NOTIFICATION_DATA_BYTES === 0 &&
+      this.#notify.aligned(0, NOTIFICATION_DATA_BYTES) &&
+      this.#notify.holds(0, NOTIFICATION_DATA_BYTES)
+    );
   }
 
   writeFeatures(words: Uint32Array): void {
@@ -128,10 +145,17 @@ export class ModernTransport implements Transport {
   /** Of the selected queue. @throws DeviceFailedError when it lies outside its structure (PCI-NOT-05, PCI-NOT-09). */
   #doorbell(index: number): Doorbell {
     const offset = this.#get(commonConfig.queueNotifyOffset) * this.#multiplier;
-    if (offset + this.#notificationBytes > this.#notify.length)
+    const bytes = this.#notificationBytes;
+    if (!this.#notify.holds(offset, bytes)) {
+      void this.status;
       throw new DeviceFailedError(`queue ${index} is kicked at ${offset}, outside its structure`);
+    }
+    if (!this.#notify.aligned(offset, bytes))
+      throw new DeviceFailedError(
+        `queue ${index} is kicked at ${offset}, which is no place for ${bytes} bytes`,
+      );
     const name = this.#configData ? this.#get(commonConfig.queueNotifConfigData) : index;
-    return { address: this.#notify.address + offset, name };
+    return { offset, name };
   }
 
   get #notificationBytes() {
@@ -141,9 +165,13 @@ export class ModernTransport implements Transport {
   resetQueue(index: number): void {
     this.#set(commonConfig.queueSelect, index);
     this.#set(commonConfig.queueReset, 1);
-    for (let reads = 0; this.#get(commonConfig.queueReset) !== 0; reads++)
+    for (let reads = 0; ; reads++) {
+      const running = this.#get(commonConfig.queueReset);
+      if (running === 0) break;
+      if (running === QUEUE_RESET_GONE) throw new FunctionGoneError(`reset of queue ${index}`);
       if (reads === MAX_RESET_READS)
         throw new DeviceFailedError(`the device does not finish the reset of queue ${index}`);
+    }
     if (this.#get(commonConfig.queueEnable) !== 0)
       throw new DeviceFailedError(`queue ${index} is still enabled after its reset (PCI-COM-13)`);
   }
@@ -151,24 +179,33 @@ export class ModernTransport implements Transport {
   /** PCI-MSIX-14: read back what was asked for. */
   #setVector(register: Register, vector: number): void {
     this.#set(register, vector);
-    if (this.#get(register) === NO_VECTOR)
-      throw new DeviceFailedError(`the device cannot map vector ${vector}`);
+    if (this.#get(register) !== NO_VECTOR) return;
+    // It reads as one that is gone does.
+    void this.status;
+    throw new DeviceFailedError(`the device cannot map vector ${vector}`);
   }
 
   notify(index: number, position: number): void {
-    const { address, name } = this.#doorbells.get(index)!;
+    const { offset, name } = this.#doorbells.get(index)!;
     const next = this.#notificationData ? position * 2 ** (8 * notification.next.offset) : 0;
-    this.#bus.memoryWrite(address, this.#notificationBytes, next + name);
+    this.#notify.write(offset, this.#notificationBytes, next + name);
+  }
+
+  /** @throws NoDeviceError where the device has no such field. */
+  #configuration(offset: number, width: Width): StructureAccess {
+    if (this.#device?.holds(offset, width)) return this.#device;
+    const length = this.#device?.length ?? 0;
+    throw new NoDeviceError(
+      `the device has ${length} bytes of configuration, and none for ${offset} + ${width}`,
+    );
   }
 
   readConfig(offset: number, width: Width): number {
-    if (this.#device === null) throw new NoDeviceError('the device has no configuration structure');
-    return this.#bus.memoryRead(this.#device.address + offset, width);
+    return this.#configuration(offset, width).read(offset, width);
   }
 
   writeConfig(offset: number, width: Width, value: number): void {
-    if (this.#device === null) throw new NoDeviceError('the device has no configuration structure');
-    this.#bus.memoryWrite(this.#device.address + offset, width, value);
+    this.#configuration(offset, width).write(offset, width, value);
   }
 
   configGeneration(): number {
@@ -176,7 +213,8 @@ export class ModernTransport implements Transport {
   }
 
   connect(handlers: InterruptHandlers): void {
-    if (this.#interrupts.connect(handlers, () => this.#bus.memoryRead(this.#isr.address, 1)))
+    const readStatus = () => this.#get(commonConfig.deviceStatus);
+    if (this.#interrupts.connect(handlers, () => this.#isr.read(0, 1), readStatus))
       this.#setVector(commonConfig.configMsixVector, CONFIG_VECTOR);
   }
 

@@ -25,9 +25,10 @@ export interface Transport {
   readonly littleEndian: boolean;
   /** Feature handshake with FEATURES_OK, and VERSION_1 (INIT-05, RF-01). */
   readonly modern: boolean;
+  /** @throws FunctionGoneError where it reads all ones. */
   readonly status: number;
   setStatus(value: number): void;
-  /** Returns when the device shows status 0 (BF-RST-03). @throws DeviceFailedError when it never does. */
+  /** Returns when the device shows status 0 (BF-RST-03). @throws DeviceFailedError when it never does, FunctionGoneError */
   reset(): void;
   readFeatures(): Uint32Array;
   writeFeatures(words: Uint32Array): void;
@@ -37,7 +38,7 @@ export interface Transport {
   setUpQueue(index: number, size: number, place: RingPlace): void;
   /**
    * Takes one queue down, and returns when the device shows that it is (PCI-COM-24). Wants RING_RESET to be accepted.
-   * @throws DeviceFailedError when that never comes, or the interface has no such thing.
+   * @throws DeviceFailedError when that never comes, or the interface has no such thing; FunctionGoneError
    */
   resetQueue(index: number): void;
   /** Kicks. @param position where the next entry goes, 16 bits, for a device that wants to know (NOTIFICATION_DATA). */
