@@ -30,8 +30,7 @@ const decodeBit = (bar: FoundBar) => (bar.kind === 'io' ? command.io : command.m
 const claimOf = ({ address, size }: FoundBar): Claim => ({ start: address, end: address + size });
 
 /** Somebody gave the BAR an address at which it can stand. 0 counts as none: that is what a reset leaves. */
-const hasAddress = (bar: FoundBar) =>
-  bar.address !== 0 && bar.address + bar.size - 1 <= lastByte[bar.kind];
+const hasAddress = (bar: FoundBar) => bar.address !== 0 && bar.address + bar.size - 1 <= lastByte[bar.kind];
 
 /** A BAR that is to have a place, and the place. */
 interface Plan {

@@ -33,7 +33,9 @@ class Line {
 /** The in-process machine's interrupt sink: shared lines and message vectors. */
 export class InterruptSink implements Interrupts {
   readonly #lines: Line[];
-  readonly #vectors: (Work | null)[] = [];
+  /** By vector: who handles it, or nobody, and its task, which outlives the handler. */
+  readonly #handlers: ((() => void) | null)[] = [];
+  readonly #vectors: Work[] = [];
   sink: EventSink | null = null;
 
   readonly lines: number;
@@ -58,7 +60,7 @@ export class InterruptSink implements Interrupts {
 
   /** Vectors whose message has arrived and whose handler has not run yet. */
   get pendingVectors(): number[] {
-    return this.#vectors.flatMap((work, vector) => (work?.pending === true ? [vector] : []));
+    return this.#vectors.flatMap((work, vector) => (work.pending ? [vector] : []));
   }
 
   connectLine(line: number, handler: () => boolean): () => void {
@@ -72,16 +74,17 @@ export class InterruptSink implements Interrupts {
   }
 
   allocateMessage(handler: () => void): MessageTarget {
-    let vector = this.#vectors.indexOf(null);
-    if (vector < 0) vector = this.#vectors.length;
-    this.#vectors[vector] = new Work(`vector ${vector}`, this.scheduler, handler);
+    let vector = this.#handlers.indexOf(null);
+    if (vector < 0) vector = this.#handlers.length;
+    this.#handlers[vector] = handler;
+    this.#vectors[vector] ??= new Work(`vector ${vector}`, this.scheduler, () => this.#handlers[vector]?.());
     return {
       addressLow: MESSAGE_WINDOW.start,
       addressHigh: 0,
       data: vector,
       release: () => {
-        this.#vectors[vector]?.cancel();
-        this.#vectors[vector] = null;
+        this.#vectors[vector]!.cancel();
+        this.#handlers[vector] = null;
       },
     };
   }
@@ -99,6 +102,6 @@ export class InterruptSink implements Interrupts {
   message(source: FunctionAddress | null, data: number): void {
     if (this.sink !== null)
       this.sink({ kind: 'interrupt', signal: 'message', vector: data, asserted: true, source });
-    this.#vectors[data]?.schedule();
+    if (typeof this.#handlers[data] === 'function') this.#vectors[data]!.schedule();
   }
 }

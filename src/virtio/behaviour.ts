@@ -40,7 +40,10 @@ export interface DeviceBehaviour extends Stateful {
   attach(device: VirtioDevice): void;
   /**
    * Takes a chain of queue `chain.queue`; the behaviour calls {@link VirtioDevice.complete} once, now or later. One that only
-   * waits for something to happen belongs into `WaitingChains`: a device that is to be suspended does not wait for it.
+   * waits for something to happen belongs into `WaitingChains`: a device that is to be suspended does not wait for it. A
+   * behaviour whose back end goes on with a request after its chain has died sets `chain.held` here, and calls
+   * {@link VirtioDevice.letGo} when that has ended: such requests count against the queue, which could otherwise be stopped
+   * and filled again without end.
    */
   handle(chain: Chain): void;
   /**

@@ -20,9 +20,10 @@ import {
 } from './behaviour.ts';
 import { deviceStatus, deviceTypes, feature, legacyRingLayout, QUEUE_ADDRESS_UNIT } from './layout/index.ts';
 import { defaultTransportFeatures, FeatureNegotiation, STRAY_ADDRESSES } from './negotiation.ts';
+import { Batch } from './queue/batch.ts';
 import type { Chain } from './queue/chain.ts';
 import { QueueResets } from './queue/queue-resets.ts';
-import { Batch, type QueueOwner, QueueService } from './queue/service.ts';
+import { type QueueOwner, QueueService } from './queue/service.ts';
 import type { Virtqueue } from './queue/virtqueue.ts';
 import { type StatusOwner, StatusRegister } from './status.ts';
 
@@ -132,8 +133,11 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
 
   #catchUp(): void {
     if (!this.dmaEnabled) return;
-    this.#runDeferred();
-    for (const queue of this.#queues) queue.dmaEnabled();
+    const deferred = this.#deferred;
+    this.#deferred = [];
+    // What these lead to may bring the driver to switch bus mastering off again.
+    for (const task of deferred) this.whenDma(task);
+    for (const queue of this.#queues) if (this.dmaEnabled) queue.dmaEnabled();
   }
 
   /** After a reset too: a back end that waits must go on, and finds its chain dead. */
@@ -212,7 +216,7 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
       inOrder: !this.legacyDriver && this.has(feature.inOrder),
       packed: !this.legacyDriver && this.has(feature.ringPacked),
     };
-    for (const queue of this.#queues) queue.setMode(mode);
+    for (const queue of this.#queues) if (queue.setMode(mode)) this.behaviour.queueReset?.(queue.index);
   }
 
   /** Legacy queue address: a page number, or 0 to take the queue down (LEG-VQ-02). */
@@ -291,9 +295,17 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
     this.interrupts.queue(index);
   }
 
-  /** The behaviour is done with a chain: `length` bytes were written, from the first writable byte on (SPL-USED-02). */
-  complete(chain: Chain, length: number): void {
-    this.#queues[chain.queue]!.complete(chain, length);
+  /**
+   * The behaviour is done with a chain: `length` bytes were written, from the first writable byte on (SPL-USED-02).
+   * @param lingers a back end goes on with the request all the same: {@link letGo} follows.
+   */
+  complete(chain: Chain, length: number, lingers = false): void {
+    this.#queues[chain.queue]!.complete(chain, length, lingers);
+  }
+
+  /** No back end works any more on a request whose chain was `held`, and died or was completed before. */
+  letGo(chain: Chain): void {
+    this.#queues[chain.queue]!.letGo(chain);
   }
 
   /** Whatever `body` completes, in whichever queues, is published at its end, with one interrupt a queue. */

@@ -44,6 +44,7 @@ export * from './devices/scsi/unit.ts';
 export * from './devices/scsi.ts';
 export * from './layout/index.ts';
 export * from './negotiation.ts';
+export * from './queue/batch.ts';
 export * from './queue/chain.ts';
 export * from './queue/packed.ts';
 export * from './queue/queue-resets.ts';

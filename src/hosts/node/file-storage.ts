@@ -174,24 +174,25 @@ export class FileStorage implements Storage {
     });
   }
 
-  /** Nothing asks guest memory on the way, so each piece asks whether a reset has taken the request back. */
   async #writeZeroes(transfer: Transfer): Promise<boolean> {
     return this.#pieces(transfer, async (_, at, length) => {
-      if (!transfer.live) return false;
       await this.#whole('write', this.#zeros, transfer.offset + at, length);
       return true;
     });
   }
 
-  /** Carries a transfer out in pieces of one buffer; ends at the first that fails. */
+  /** Carries a transfer out in pieces of one buffer; ends at the first that fails, or that a reset has taken back. */
   async #pieces(
-    { length }: Transfer,
+    transfer: Transfer,
     piece: (buffer: ViewCache, at: number, length: number) => Promise<boolean>,
   ): Promise<boolean> {
-    const buffer = await this.#buffers.take();
+    const { length } = transfer;
+    const buffer = await this.#buffers.take(() => transfer.live);
+    if (buffer === null) return false;
     try {
       for (let at = 0; at < length; at += buffer.bytes.length)
-        if (!(await piece(buffer, at, Math.min(buffer.bytes.length, length - at)))) return false;
+        if (!transfer.live || !(await piece(buffer, at, Math.min(buffer.bytes.length, length - at))))
+          return false;
       return true;
     } finally {
       this.#buffers.giveBack(buffer);

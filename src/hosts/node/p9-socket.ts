@@ -49,8 +49,11 @@ export class P9Socket implements P9Server {
     socket.on('close', () => {
       if (!over) receiver.closed(error);
       over = true;
+      receiver.ended?.();
     });
     return {
+      // The system has a socket that was destroyed for a moment yet, and so has Node what it was to send.
+      lingers: true,
       // Copied: the socket keeps what it cannot send at once.
       send: (message) => void socket.write(message.slice()),
       close: () => {

@@ -6,13 +6,20 @@ export interface P9Receiver {
   data(bytes: Uint8Array): void;
   /** The connection has ended by itself; `error` says why, where there is more to say than that the server closed it. */
   closed(error: Error | null): void;
+  /** For a connection that lingers: nothing is left of it. */
+  ended?(): void;
 }
 
 export interface P9Connection {
   /** One whole message, valid until this returns. */
   send(message: Uint8Array): void;
-  /** Ends the connection; the receiver hears nothing any more. */
+  /** Ends the connection; the receiver hears nothing any more, but that it has `ended`. */
   close(): void;
+  /**
+   * It takes up room for a while after {@link close}, and says `ended` when it does not any more. What was in flight over it
+   * counts against the driver's queue until then.
+   */
+  readonly lingers?: boolean;
 }
 
 /** A 9P server that can be connected to: over a socket, or in memory. */

@@ -83,18 +83,29 @@ export class P9MemoryServer implements P9Server {
   connect(receiver: P9Receiver): P9Connection {
     const session = new MemorySession(this.#root);
     let over = false;
+    /** Replies that the scheduler has. */
+    let replies = 0;
+    const gone = () => {
+      replies--;
+      if (over && replies === 0) receiver.ended?.();
+    };
     return {
+      lingers: true,
       send: (message) => {
         const reply = session.answer(message.slice());
+        replies++;
         this.#scheduler.submit({
           label: '9P server',
           run: () => {
             if (!over) receiver.data(reply);
+            gone();
           },
+          dropped: gone,
         });
       },
       close: () => {
         over = true;
+        if (replies === 0) receiver.ended?.();
       },
     };
   }

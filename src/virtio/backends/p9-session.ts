@@ -17,6 +17,8 @@ export class P9Session {
   #part = new Uint8Array(p9Header.bytes);
   #have = 0;
   #over = false;
+  /** Who waits for the connection's end. */
+  #onEnded: () => void = () => {};
 
   /** @param resume take up the connection of a saved state. */
   constructor(server: P9Server, maxBytes: number, owner: P9SessionOwner, resume = false) {
@@ -30,6 +32,11 @@ export class P9Session {
             ? new P9ServerError('closed', 'it closed the connection')
             : new P9ServerError('connection', error.message, error),
         ),
+      ended: () => {
+        const onEnded = this.#onEnded;
+        this.#onEnded = () => {};
+        onEnded();
+      },
     };
     this.#connection = resume ? (server.resume?.(receiver) ?? null) : server.connect(receiver);
     // It may have failed within the call.
@@ -45,12 +52,18 @@ export class P9Session {
     if (!this.#over) this.#connection!.send(message);
   }
 
-  /** Ends the session from this side. */
-  close(): void {
-    if (this.#over) return;
+  /** Ends the session from this side. @param ended is called when nothing is left of its connection, perhaps at once. */
+  close(ended: () => void = () => {}): void {
+    if (this.#over) {
+      ended();
+      return;
+    }
     this.#over = true;
     // Not there yet where it fails within `connect`.
-    this.#connection?.close();
+    const connection = this.#connection;
+    if (connection?.lingers === true) this.#onEnded = ended;
+    connection?.close();
+    if (connection?.lingers !== true) ended();
   }
 
   /** Ends the session because of its server. */

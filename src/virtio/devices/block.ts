@@ -58,7 +58,8 @@ export class BlockDevice implements DeviceBehaviour {
     this.queueSizes = new Array(queues).fill(queueSize);
     const start = (request: BlockRequest) => this.device.scheduler.submit(request);
     this.#labels = this.queueSizes.map((_, i) => `block request${i === 0 ? '' : ` of queue ${i}`}`);
-    this.#orders = this.queueSizes.map(() => new BarrierOrder(start));
+    const drop = (request: BlockRequest) => this.#giveBack(request);
+    this.#orders = this.queueSizes.map(() => new BarrierOrder(start, drop));
     this.measure();
     this.reset();
   }
@@ -151,6 +152,7 @@ export class BlockDevice implements DeviceBehaviour {
   #requestOf(chain: Chain): BlockRequest {
     const request = this.#free.pop() ?? new BlockRequest(this);
     request.chain = chain;
+    chain.held = true;
     request.label = this.#labels[chain.queue]!;
     chain.request = request;
     return request;
@@ -320,10 +322,23 @@ export class BlockDevice implements DeviceBehaviour {
   /** Writes the status, the last writable byte, and hands the chain back. */
   finish(request: BlockRequest, status: number): void {
     const chain = request.chain!;
-    if (chain.live) this.#handBack(chain, request, status);
+    if (!chain.live) {
+      this.#orders[chain.queue]!.ended(request);
+      this.#giveBack(request);
+      return;
+    }
+    this.#handBack(chain, request, status);
     request.chain = null;
     this.#orders[chain.queue]!.ended(request);
     this.#free.push(request);
+  }
+
+  /** Nobody works on a request any more whose chain is dead. */
+  #giveBack(request: BlockRequest): void {
+    const chain = request.chain!;
+    request.chain = null;
+    this.#free.push(request);
+    this.device.letGo(chain);
   }
 
   #handBack(chain: Chain, request: BlockRequest, status: number): void {

@@ -323,6 +323,9 @@ export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkContr
   }
 
   queueReset(index: number): void {
+    // While a frame is on its way, a queue may be stopped and filled again without end.
+    const alive = this.#backlog.filter(({ live }) => live);
+    this.#backlog.splice(0, this.#backlog.length, ...alive);
     if (index % 2 === 0 && index >> 1 < this.maxQueuePairs) this.#receiver.clear(index >> 1);
   }
 

@@ -140,6 +140,7 @@ export class P9Device implements DeviceBehaviour {
     const size = header.getUint32(at + p9Header.size, true);
     const request = this.#free.pop() ?? new P9Request(this);
     request.chain = chain;
+    chain.held = true;
     request.type = header.getUint8(at + p9Header.type);
     request.tag = header.getUint16(at + p9Header.tag, true);
     const error = this.#refusal(request, size);
@@ -276,7 +277,10 @@ export class P9Device implements DeviceBehaviour {
     request.chain = null;
     request.reply = NOTHING;
     this.#free.push(request);
-    if (!chain.live) return;
+    if (!chain.live) {
+      this.#device.letGo(chain);
+      return;
+    }
     const room = chain.writableBytes;
     let bytes = reply;
     if (bytes.length > room) {
@@ -297,11 +301,18 @@ export class P9Device implements DeviceBehaviour {
     if (this.#inFlight.size > 0) this.reset();
   }
 
+  /** What is in flight dies, and counts until its connection is gone. */
   reset(): void {
-    this.#session?.close();
+    const session = this.#session;
+    const chains = [...this.#inFlight.values()].map(({ chain }) => chain!);
     this.#session = null;
     this.#inFlight.clear();
     this.#version = p9Version.linux;
+    const letGo = () => {
+      for (const chain of chains) this.#device.letGo(chain);
+    };
+    if (session === null) letGo();
+    else session.close(letGo);
   }
 
   save() {

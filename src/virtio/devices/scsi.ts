@@ -178,13 +178,14 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
     const command = this.#commandOf(chain);
     const cdbBytes = this.config.get('cdbSize');
     const senseBytes = this.config.get('senseSize');
-    if (this.device.legacyDriver && !this.device.has(feature.anyLayout))
+    const oldFraming = this.device.legacyDriver && !this.device.has(feature.anyLayout);
+    if (oldFraming)
       this.#checkFraming(
         chain,
         SCSI_COMMAND_HEADER_BYTES + cdbBytes,
         SCSI_COMMAND_RESPONSE_BYTES + senseBytes,
       );
-    if (!command.parse(chain, cdbBytes, senseBytes)) {
+    if (!command.parse(chain, cdbBytes, senseBytes, oldFraming)) {
       this.device.report(
         'driver',
         'LEG-SCSI-06',
@@ -235,7 +236,7 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
     );
   }
 
-  /** LEG-SCSI-06: without ANY_LAYOUT each header is a descriptor of its own. Served all the same. */
+  /** LEG-SCSI-06: without ANY_LAYOUT each header is a descriptor of its own, and nothing else in it. Served all the same. */
   #checkFraming(chain: Chain, header: number, response: number): void {
     const { lengths, readableCount, count } = chain;
     if (

@@ -52,6 +52,10 @@ export class Chain {
   waiting = false;
   /** For the device: what it keeps for the chain while it is in flight. */
   request: TakenRequest | null = null;
+  /** A back end works on the request, and goes on if the chain dies: the device says so, and later that it is over. */
+  held = false;
+  /** The chain is gone from the ring, and held still. The queue's bookkeeping. */
+  lingers = false;
   /** Guest-physical address, in halves, and length in bytes of each descriptor; the ring fills them in. */
   lows = new Uint32Array(FIRST_CAPACITY);
   highs = new Uint32Array(FIRST_CAPACITY);

@@ -12,6 +12,8 @@ export class QueueResets implements Stateful {
 
   connect(subject: string, scheduler: Scheduler, queues: number): void {
     const label = (queue: number) => `${subject} reset of queue ${queue}`;
+    // Where it was before: a scheduler may hold these still.
+    if (this.#works[0]?.label === label(0) && this.#works[0].scheduler === scheduler) return;
     this.#works = Array.from({ length: queues }, (_, queue) => new Work(label(queue), scheduler, () => {}));
   }
 

@@ -8,9 +8,11 @@ import {
   type Stateful,
   Work,
 } from '../../core/index.ts';
+import type { Batch, Publisher } from './batch.ts';
 import { aboutChain, Chain, NOT_DONE, type SavedChain } from './chain.ts';
 import { PackedQueue } from './packed.ts';
 import { SplitQueue } from './split.ts';
+import { UsedRun } from './used-run.ts';
 import { pop, type RingMode, type Virtqueue } from './virtqueue.ts';
 
 /** What a queue needs of its device. */
@@ -25,79 +27,8 @@ export interface QueueOwner {
   fail(clause: string, message: string, about?: FindingAbout): void;
 }
 
-/** Collects what several queues complete, so that each publishes and interrupts once. */
-export class Batch {
-  /** Those from `#next` to `#end` have something to publish. It never gets shorter: nothing is allocated per batch. */
-  readonly #dirty: QueueService[] = [];
-  #next = 0;
-  #end = 0;
-  #depth = 0;
-
-  run(body: () => void): void {
-    this.#depth++;
-    try {
-      body();
-    } finally {
-      this.#depth--;
-    }
-    if (this.#depth === 0) this.publish();
-  }
-
-  /**
-   * Publishes now what was completed so far. An interrupt may bring the driver to kick: what that completes, and what is
-   * left here, the inner call publishes.
-   */
-  publish(): void {
-    while (this.#next < this.#end) {
-      const queue = this.#dirty[this.#next++]!;
-      queue.dirty = false;
-      queue.publish();
-    }
-    this.#next = this.#end = 0;
-  }
-
-  /** Nothing that was completed is to be published. */
-  get idle(): boolean {
-    return this.#depth === 0 && this.#end === 0;
-  }
-
-  completed(queue: QueueService): void {
-    if (this.#depth === 0) queue.publish();
-    else if (!queue.dirty) {
-      queue.dirty = true;
-      this.#dirty[this.#end++] = queue;
-    }
-  }
-}
-
-/**
- * Chains used in order that one used element can stand for: all but the last were read or written completely, as the driver
- * takes those that are skipped to be (SPL-INO-01, PKD-EVT-03).
- */
-class UsedRun {
-  head = 0;
-  length = 0;
-  chains = 0;
-  span = 0;
-  /** The last chain may be skipped: another may follow. */
-  open = true;
-
-  add(chain: Chain): void {
-    this.head = chain.head;
-    this.length = chain.written;
-    this.chains++;
-    this.span += chain.span;
-    this.open = chain.written === chain.writableBytes;
-  }
-
-  clear(): void {
-    this.chains = this.span = 0;
-    this.open = true;
-  }
-}
-
 /** Serves one queue: takes chains when kicked, keeps those in flight, hands them back. */
-export class QueueService implements Stateful {
+export class QueueService implements Publisher, Stateful {
   /** It is in its batch's list. */
   dirty = false;
   readonly index: number;
@@ -113,6 +44,10 @@ export class QueueService implements Stateful {
   #oldest: Chain | null = null;
   #newest: Chain | null = null;
   #inFlight = 0;
+  /** Requests that a back end goes on with although their chains are gone: killed, or handed back before. */
+  #lingering = 0;
+  /** Chains wait in the ring for those to end. */
+  #blocked = false;
   readonly #run = new UsedRun();
   /** Chains that were in flight, and a kick that was pending, in a state that was loaded. */
   #resumed: readonly SavedChain[] = [];
@@ -141,16 +76,25 @@ export class QueueService implements Stateful {
     this.#dma = dma;
     this.#split.attach(dma);
     this.#packed?.attach(dma);
-    this.#work = new Work(`${subject} queue ${this.index}`, scheduler, () => this.#serve());
+    const label = `${subject} queue ${this.index}`;
+    // Where it was before: the scheduler may hold the task still.
+    if (this.#work.label === label && this.#work.scheduler === scheduler) return;
+    this.#work = new Work(label, scheduler, () => this.#serve());
   }
 
-  /** Follows the features that were accepted. Chains of another kind of ring do not outlive it. */
-  setMode(mode: RingMode): void {
+  /**
+   * Follows the features that were accepted. Chains of another kind of ring do not outlive it.
+   * @returns whether there were any.
+   */
+  setMode(mode: RingMode): boolean {
     const packed = this.#ring !== this.#split;
-    if (mode.packed !== packed || mode.inOrder !== this.#inOrder) this.#drop();
+    const drops = mode.packed !== packed || mode.inOrder !== this.#inOrder;
+    const dropped = drops && (this.#oldest !== null || this.#resumed.length > 0);
+    if (drops) this.#drop();
     if (mode.packed !== packed) this.#exchange(mode.packed);
     this.#inOrder = mode.inOrder;
     this.#ring.setMode(mode);
+    return dropped;
   }
 
   /** The other ring takes over what the driver has set up so far. */
@@ -191,6 +135,10 @@ export class QueueService implements Stateful {
     const ring = this.#ring;
     // Twice the queue at most: a chain's own data may overwrite the ring that it came from.
     for (let left = 2 * ring.size; left > 0 && this.#owner.mayRun && ring.ready; left--) {
+      if (this.#lingering !== 0 && this.#inFlight + this.#lingering >= ring.maxSize) {
+        this.#blocked = true;
+        return;
+      }
       const chain = this.#fresh();
       const popped = ring.pop(chain);
       if (popped === pop.chain) {
@@ -270,19 +218,50 @@ export class QueueService implements Stateful {
     this.#owner.fail(clause, message, { ...about, queue: this.index });
   }
 
-  /** Hands a chain back; `length` bytes were written, from its first writable byte on (SPL-USED-02). */
-  complete(chain: Chain, length: number): void {
-    if (!chain.live) return;
+  /**
+   * Hands a chain back; `length` bytes were written, from its first writable byte on (SPL-USED-02). With `lingers` it stays
+   * held, until {@link letGo}.
+   */
+  complete(chain: Chain, length: number, lingers = false): void {
+    if (!chain.live) {
+      if (!lingers) this.letGo(chain);
+      return;
+    }
     chain.live = false;
+    chain.held = lingers;
     if (this.#inOrder) {
       chain.written = length;
       if (chain === this.#oldest) this.#useOldest();
       return;
     }
     this.#unlink(chain);
-    this.#free.push(chain);
+    this.#leave(chain);
     if (this.#ring.push(chain.head, length, 1, chain.span)) this.#batch.completed(this);
     else this.#failRing();
+  }
+
+  /** A chain has gone from the ring: it is used again, unless somebody holds it. */
+  #leave(chain: Chain): void {
+    if (chain.held) {
+      chain.lingers = true;
+      this.#lingering++;
+    } else this.#free.push(chain);
+  }
+
+  /**
+   * Nobody works on the request of a chain any more. Those whose chains are gone count as if they were in flight until
+   * then: however often a driver stops its queue and starts it again, no more than fit into the ring are ever under way.
+   */
+  letGo(chain: Chain): void {
+    if (!chain.held) return;
+    chain.held = false;
+    if (!chain.lingers) return;
+    chain.lingers = false;
+    this.#lingering--;
+    this.#free.push(chain);
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    this.#work.schedule();
   }
 
   /** RF-18: what ended early waits for those that were taken before it. */
@@ -292,10 +271,10 @@ export class QueueService implements Stateful {
     while (chain !== null && chain.written !== NOT_DONE) {
       if (!run.open && !this.#useRun()) return;
       run.add(chain);
-      this.#free.push(chain);
       this.#inFlight--;
-      chain = chain.after;
-      this.#oldest = chain;
+      this.#oldest = chain.after;
+      this.#leave(chain);
+      chain = this.#oldest;
     }
     if (chain === null) this.#newest = null;
     else chain.before = null;
@@ -327,14 +306,19 @@ export class QueueService implements Stateful {
   /** Nothing of the queue is executed or reported any more (BF-VQR-01, BF-VQR-02). */
   reset(): void {
     this.#drop();
-    this.#resumedKick = this.#waiting = false;
+    this.#resumedKick = this.#waiting = this.#blocked = false;
     this.#work.cancel();
     this.#ring.reset();
   }
 
-  /** Chains in flight die; their devices may still hold them, so they are not used again. */
+  /** Chains in flight die. Their devices may know them still, so they are not used again but for those that are let go. */
   #drop(): void {
-    for (let chain = this.#oldest; chain !== null; chain = chain.after) chain.live = false;
+    for (let chain = this.#oldest; chain !== null; chain = chain.after) {
+      chain.live = false;
+      if (!chain.held) continue;
+      chain.lingers = true;
+      this.#lingering++;
+    }
     this.#oldest = this.#newest = null;
     this.#inFlight = 0;
     this.#resumed = [];
@@ -349,7 +333,7 @@ export class QueueService implements Stateful {
       ring: this.#ring.save(),
       inFlight,
       waiting: this.#waiting,
-      pending: this.#work.pending,
+      pending: this.#work.pending || this.#blocked,
     };
   }
 

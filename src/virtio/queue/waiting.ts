@@ -18,6 +18,8 @@ export class WaitingChains {
 
   /** Keeps a chain, after those that are here. */
   add(chain: Chain): void {
+    // A queue may be set up and stopped again and again, and nobody ask for a chain in between.
+    if (this.#first < this.#end && !this.#chains[this.#first]!.live) this.#skipDead();
     // The consumed front is given back when it has grown to half of the list: no copy per chain, no list without end.
     if (this.#first > 32 && this.#first * 2 > this.#end) {
       this.#chains.copyWithin(0, this.#first, this.#end);

@@ -9,14 +9,19 @@ export interface Ordered {
 /** The order that legacy barriers ask for (LEG-BLK-11): requests go on at once, but around a barrier. */
 export class BarrierOrder<R extends Ordered> {
   readonly #start: (request: R) => void;
+  readonly #drop: (request: R) => void;
   readonly #running = new Set<R>();
   #waiting: R[] = [];
   #barrierRuns = false;
   #proceeding = false;
 
-  /** @param start begins a request, which {@link ended} is told of later. */
-  constructor(start: (request: R) => void) {
+  /**
+   * @param start begins a request, which {@link ended} is told of later.
+   * @param drop is given a request that a reset killed before it began.
+   */
+  constructor(start: (request: R) => void, drop: (request: R) => void) {
     this.#start = start;
+    this.#drop = drop;
   }
 
   submit(request: R): void {
@@ -32,7 +37,9 @@ export class BarrierOrder<R extends Ordered> {
   /** Forgets what a reset has killed: nothing waits for it. */
   forgetDead(): void {
     for (const request of this.#running) if (!request.live) this.#running.delete(request);
-    this.#waiting = this.#waiting.filter(({ live }) => live);
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter(({ live }) => live);
+    for (const request of waiting) if (!request.live) this.#drop(request);
     this.#proceed();
   }
 

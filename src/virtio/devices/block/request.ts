@@ -84,6 +84,10 @@ export class BlockRequest implements Task, Transfer, Ordered, TakenRequest {
     else storage.flush(this);
   }
 
+  dropped(): void {
+    if (this.chain !== null) this.#owner.device.letGo(this.chain);
+  }
+
   /** The storage may have become shorter since the request was taken. */
   get #fits(): boolean {
     return this.offset + this.length <= this.#owner.reachBytes;

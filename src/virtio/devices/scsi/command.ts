@@ -15,7 +15,7 @@ import { aboutChain, type Chain, type TakenRequest } from '../../queue/chain.ts'
 import type { Transfer } from '../../storage.ts';
 import { addressAt, NOWHERE } from './address.ts';
 import { type Addressee, AttachedUnit } from './addressee.ts';
-import { commandIn, type KnownCommand } from './lookup.ts';
+import { commandIn, type KnownCommand, wantedBytes } from './lookup.ts';
 import { NO_FIELD, putSense } from './sense.ts';
 
 /** Most sense data that there is (SPC-4). */
@@ -78,8 +78,14 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
   #verdict: number | null = null;
   /** Who may still call back: the scheduler, a back end. */
   #holders = 0;
+  /** The chain, for as long as the command counts against its queue. */
+  #counted: Chain | null = null;
   #senseSize = 0;
-  #cdbSize = 0;
+  /** Bytes of the CDB, as far as any command has them. */
+  #cdbBytes = 0;
+  /** Where the two data buffers begin in the readable and in the writable bytes. */
+  #dataOutAt = 0;
+  #dataInAt = 0;
   /** The guest's buffers, not the back end, made a transfer fail. */
   #outOfReach = false;
   #then: Continuation = () => {};
@@ -92,19 +98,20 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
   /**
    * Reads the header. @returns false when it, or room for the answer's fields, is missing: the command can then only be
    * answered with FAILURE, or with nothing.
+   * @param oldFraming the driver is a legacy one without ANY_LAYOUT: a header is a descriptor (LEG-SCSI-06), whatever
+   * stands behind it there. Drivers that do not pack the structure send 52 bytes, or 56 (SeaBIOS 1.7.0 to 1.7.2).
    */
-  parse(chain: Chain, cdbSize: number, senseSize: number): boolean {
-    this.chain = chain;
+  parse(chain: Chain, cdbSize: number, senseSize: number, oldFraming: boolean): boolean {
+    this.chain = this.#counted = chain;
+    chain.held = true;
     this.over = this.begun = this.underWay = false;
     this.#verdict = null;
     this.#outOfReach = false;
     this.#senseSize = senseSize;
-    this.#cdbSize = cdbSize;
     this.addressee = this.known = this.refused = null;
     this.address = NOWHERE;
-    this.id0 = this.id1 = 0;
-    this.dataOutBytes = Math.max(0, chain.readableBytes - SCSI_COMMAND_HEADER_BYTES - cdbSize);
-    this.dataInBytes = Math.max(0, chain.writableBytes - SCSI_COMMAND_RESPONSE_BYTES - senseSize);
+    this.id0 = this.id1 = this.#cdbBytes = 0;
+    this.#place(chain, SCSI_COMMAND_HEADER_BYTES + cdbSize, SCSI_COMMAND_RESPONSE_BYTES + senseSize);
     if (chain.readableBytes < SCSI_COMMAND_HEADER_BYTES + cdbSize) return false;
     // A CDB size of the driver's choice is no reason to read more than any command has.
     const cdbBytes = Math.min(cdbSize, MAX_CDB_BYTES);
@@ -126,7 +133,13 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
       );
     this.cdb.fill(0);
     for (let i = 0; i < cdbBytes; i++) this.cdb[i] = view.getUint8(at + SCSI_COMMAND_HEADER_BYTES + i);
-    this.known = cdbBytes === 0 ? null : commandIn(this.cdb, cdbBytes);
+    this.#look(cdbBytes);
+    if (oldFraming) {
+      const { readableCount, count } = chain;
+      const dataOutAt = this.#behindHeader(chain, 0, readableCount, this.#dataOutAt, 'out');
+      const dataInAt = this.#behindHeader(chain, readableCount, count, this.#dataInAt, 'in');
+      this.#place(chain, dataOutAt, dataInAt);
+    }
     return chain.writableBytes >= SCSI_COMMAND_RESPONSE_BYTES + senseSize;
   }
 
@@ -136,20 +149,21 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
       ...{ address, id0, id1, dataOutBytes, dataInBytes, refused, begun, underWay },
       attached: addressee instanceof AttachedUnit,
       senseSize: this.#senseSize,
-      cdbSize: this.#cdbSize,
+      cdbBytes: this.#cdbBytes,
       cdb: this.cdb.slice(),
-      known: this.known !== null,
       verdict: this.#verdict,
+      dataOutAt: this.#dataOutAt,
+      dataInAt: this.#dataInAt,
     };
   }
 
   /** The command once more, as it was taken; its header and the driver's sizes may have changed since. */
   load(chain: Chain, saved: SavedCommand): void {
-    this.chain = chain;
+    this.chain = this.#counted = chain;
+    chain.held = true;
     this.over = false;
     this.#outOfReach = false;
     this.#senseSize = saved.senseSize;
-    this.#cdbSize = saved.cdbSize;
     this.#verdict = saved.verdict;
     this.addressee = null;
     this.address = saved.address;
@@ -157,11 +171,38 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
     this.id1 = saved.id1;
     this.dataOutBytes = saved.dataOutBytes;
     this.dataInBytes = saved.dataInBytes;
+    this.#dataOutAt = saved.dataOutAt;
+    this.#dataInAt = saved.dataInAt;
     this.refused = saved.refused;
     this.begun = saved.begun;
     this.underWay = saved.underWay;
     this.cdb.set(saved.cdb);
-    this.known = saved.known ? commandIn(this.cdb, Math.min(this.#cdbSize, MAX_CDB_BYTES)) : null;
+    this.#look(saved.cdbBytes);
+  }
+
+  /** Finds the command in a CDB of so many bytes. */
+  #look(cdbBytes: number): void {
+    this.#cdbBytes = cdbBytes;
+    this.known = cdbBytes === 0 ? null : commandIn(this.cdb, cdbBytes);
+  }
+
+  /** Data buffers begin there. */
+  #place(chain: Chain, dataOutAt: number, dataInAt: number): void {
+    this.#dataOutAt = dataOutAt;
+    this.#dataInAt = dataInAt;
+    this.dataOutBytes = Math.max(0, chain.readableBytes - dataOutAt);
+    this.dataInBytes = Math.max(0, chain.writableBytes - dataInAt);
+  }
+
+  /**
+   * Where data begin without ANY_LAYOUT, in descriptors `first` up to `end`: with the second. Where there is only one, what
+   * stands behind its header is data if the CDB wants such, and padding otherwise. A header in pieces is served as it comes.
+   */
+  #behindHeader(chain: Chain, first: number, end: number, header: number, direction: 'in' | 'out'): number {
+    if (first === end || chain.lengths[first]! <= header) return header;
+    const { known, cdb } = this;
+    const wants = known?.row.data === direction && wantedBytes(cdb, known.row, 1) > 0;
+    return end - first === 1 && wants ? header : chain.lengths[first]!;
   }
 
   /** Gives the command to the scheduler; one that was aborted already is answered instead. */
@@ -189,8 +230,19 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
   /** A holder is done with the command. @returns whether the command is to go on. */
   #letGo(): boolean {
     this.#holders--;
-    if (this.over && this.#holders === 0) this.#host.free(this);
+    if (this.over && this.#holders === 0) this.#release();
     return this.live;
+  }
+
+  #release(): void {
+    const chain = this.#counted;
+    this.chain = this.#counted = null;
+    this.#host.free(this);
+    if (chain !== null) this.#host.device.letGo(chain);
+  }
+
+  dropped(): void {
+    if (this.#counted !== null) this.#host.device.letGo(this.#counted);
   }
 
   /** Prepares for a back end: `then` runs when it has called `done`. Offset and length in bytes. */
@@ -215,7 +267,7 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
     views: ViewCache | null = null,
   ): boolean {
     if (!this.live || !this.#host.device.dmaEnabled) return false;
-    const place = SCSI_COMMAND_RESPONSE_BYTES + this.#senseSize + at;
+    const place = this.#dataInAt + at;
     if (at + length <= this.dataInBytes && this.chain!.write(place, source, sourceOffset, length, views))
       return true;
     this.#outOfReach = true;
@@ -224,7 +276,7 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
 
   take(at: number, target: Uint8Array, targetOffset: number, length: number): boolean {
     if (!this.live || !this.#host.device.dmaEnabled) return false;
-    const place = SCSI_COMMAND_HEADER_BYTES + this.#cdbSize + at;
+    const place = this.#dataOutAt + at;
     if (this.chain!.read(place, target, targetOffset, length)) return true;
     this.#outOfReach = true;
     return false;
@@ -301,7 +353,7 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
   forget(): void {
     if (this.over) return;
     this.over = true;
-    if (this.#holders === 0) this.#host.free(this);
+    if (this.#holders === 0) this.#release();
   }
 
   /**
@@ -331,11 +383,15 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
     const written = head >= SCSI_COMMAND_RESPONSE_BYTES && chain.write(0, response, 0, head);
     if (!written && chain.live)
       device.report('driver', 'LEG-SCSI-06', 'no room for a response that can be written', aboutChain(chain));
-    const dataIn = this.known?.row.data === 'in' && this.#senseSize <= MAX_SENSE_BYTES ? transferred : 0;
+    // Behind a header that is padded, or sense data longer than any, there is a gap.
+    const dataIn = this.known?.row.data === 'in' && head === this.#dataInAt ? transferred : 0;
     this.over = true;
     this.chain = null;
     this.#host.ended(this);
-    device.complete(chain, written ? head + dataIn : 0);
-    if (this.#holders === 0) this.#host.free(this);
+    // A back end that still works on it is told that it is over, and gives it back itself.
+    const lingers = this.#holders > 0;
+    if (!lingers) this.#counted = null;
+    device.complete(chain, written ? head + dataIn : 0, lingers);
+    if (!lingers) this.#host.free(this);
   }
 }
