@@ -41,6 +41,8 @@ export interface MessageTarget {
   readonly addressLow: number;
   readonly addressHigh: number;
   readonly data: number;
+  /** Forgets a message that has arrived and that the handler was not told of yet. */
+  discard(): void;
   /** Gives the vector back. */
   release(): void;
 }
@@ -54,6 +56,16 @@ export interface Interrupts {
   connectLine(line: number, handler: () => boolean): () => void;
   /** A vector of its own for a message-signalled interrupt. */
   allocateMessage(handler: () => void): MessageTarget;
+}
+
+/** What the software that has a function hears of those who plug functions, place BARs, or restore a machine. */
+export interface FunctionWatcher {
+  /** BARs are decoded at other addresses than before, or no longer. */
+  moved(): void;
+  /** The function was taken away. Whatever stands in its slot next is another. */
+  removed(): void;
+  /** The function's state was replaced by a loaded one. `resume`, once called, lets it go on with what was in flight. */
+  loaded(resume: () => void): void;
 }
 
 /**
@@ -71,4 +83,9 @@ export interface Bus {
   /** RAM as the CPU sees it. */
   readonly ram: GuestMemory;
   readonly interrupts: Interrupts;
+  /**
+   * Where the bus can tell: what happens to a function behind the back of the software that has it, as an operating system
+   * tells its drivers. One watcher a function. @returns a function that ends it.
+   */
+  watchFunction?(fn: FunctionAddress, watcher: FunctionWatcher): () => void;
 }

@@ -1,5 +1,7 @@
 export * from './access/backend.ts';
+export { AlreadyPresentedError } from './access/held-function.ts';
 export * from './access/host-function.ts';
+export * from './access/host-messages.ts';
 export * from './access/io-bar.ts';
 export * from './access/mmr.ts';
 export * from './layout/index.ts';

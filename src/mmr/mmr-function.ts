@@ -48,6 +48,7 @@ export function addLegacyBlockCapability(
 export function mmrFunction(behaviour: DeviceBehaviour, options: MmrFunctionOptions = {}): VirtioFunction {
   const { draft = draft2023, placement = 'own' } = options;
   const identity = {
+    vendorId: draft.vendorId,
     deviceId: draft.deviceIds[behaviour.type],
     revisionId: draft.revisionId,
     subsystemId: deviceTypes[behaviour.type].type,

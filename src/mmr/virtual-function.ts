@@ -8,6 +8,7 @@ import {
   VIRTIO_VENDOR_ID,
 } from '../virtio/index.ts';
 import type { LegacyBackend } from './access/backend.ts';
+import { refusePresented } from './access/held-function.ts';
 import { HostFunction } from './access/host-function.ts';
 import { IoBarBackend } from './access/io-bar.ts';
 import { MmrBackend } from './access/mmr.ts';
@@ -24,8 +25,8 @@ export interface PresentOptions {
 }
 
 /**
- * What a guest's machine is given in the place of a host's function. Unplugging it gives the host's vectors back: to plug
- * the host's function in again, present it again.
+ * What a guest's machine is given in the place of a host's function. Unplugging it gives the host's function back, reset,
+ * and its vectors: to plug the host's function in again, present it again.
  */
 export interface PresentedFunction {
   readonly type: DeviceTypeName;
@@ -46,8 +47,10 @@ function typeOf(host: HostFunction, draft: Draft): { type: DeviceTypeName; mmr: 
 
 /**
  * Presents a function of the host to a guest as an ordinary legacy function: transitional ids, revision 0, an I/O BAR0.
- * The host's firmware must have given the function its addresses, and its DMA must reach the guest's memory.
- * @throws NotPresentableError, TranslatorError
+ * The host's firmware must have given the function its addresses, and its DMA must reach the guest's memory. Whatever it
+ * was used for before, it starts reset. Where its BARs are moved later it is followed; once it is gone the guest reads all
+ * ones.
+ * @throws NotPresentableError, TranslatorError; AlreadyPresentedError while another guest has the function.
  */
 export function presentLegacy(
   bus: Bus,
@@ -57,19 +60,20 @@ export function presentLegacy(
   const draft = options.draft ?? draft2023;
   const host = new HostFunction(bus, address);
   const { type, mmr } = typeOf(host, draft);
+  refusePresented(bus, address);
   const backend: LegacyBackend = mmr
     ? new MmrBackend(bus, address, draft)
     : new IoBarBackend(bus, address, configBytesOfIoBar(host));
   return { type, pci: virtualFunction(type, backend, options.messages), backend };
 }
 
-/** An I/O BAR's size is all that it tells of its configuration: the rest reads all ones in either place. */
+/**
+ * An I/O BAR's size is all that it tells of its configuration: the rest reads all ones in either place.
+ * @throws TranslatorError when BAR0 is none.
+ */
 function configBytesOfIoBar(host: HostFunction): number {
-  const before = host.bus.configRead(host.address, type0Header.bar.offset, 4);
-  host.bus.configWrite(host.address, type0Header.bar.offset, 4, 0xffffffff);
-  const mask = host.bus.configRead(host.address, type0Header.bar.offset, 4) & ~3;
-  host.bus.configWrite(host.address, type0Header.bar.offset, 4, before);
-  return -mask - LEGACY_CONFIG_OFFSET_MSIX;
+  host.barAddress(conventionalBars.legacy, 'io');
+  return host.ioBarBytes(conventionalBars.legacy) - LEGACY_CONFIG_OFFSET_MSIX;
 }
 
 /** The function that the guest sees, in front of a back end. `messages` as in {@link PresentOptions}. */
@@ -98,9 +102,19 @@ export function virtualFunction(type: DeviceTypeName, backend: LegacyBackend, me
   if (messages && backend.vectors > 0) pci.addMsix(conventionalBars.msix, backend.vectors);
   backend.attach({
     setLine: (level) => pci.setInterrupt(level),
-    trigger: (vector) => pci.msix?.trigger(vector),
+    trigger: (vector) => pci.msix?.trigger(vector, vector),
+    forget: (vector) => {
+      if (vector === undefined) pci.msix?.withdrawAll();
+      else pci.msix?.withdraw(vector);
+    },
+    masked: (vector) => pci.msix?.isMasked(vector) ?? false,
     report: (clause, message, about) => pci.report('device', clause, message, about),
   });
+  if (pci.msix !== null)
+    pci.msix.origin = {
+      maskChanged: (vector, masked) => backend.setMask?.(vector, masked),
+      pendingBits: (offset) => backend.pendingBits?.(offset) ?? 0,
+    };
   pci.onMsixEnable.push(() => backend.setMsix(pci.msixEnabled));
   pci.onBusMaster.push(() => backend.setBusMaster(pci.busMaster));
   // A function that is taken away is reset after that once more, when the host's may be another guest's already.

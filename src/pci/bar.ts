@@ -123,15 +123,16 @@ export class Bar {
   /**
    * Follows the registers: moves, appears or disappears in `space`. Address 0 and addresses that end at the top of
    * what the register can express count as unassigned: software writes them while it measures the BAR.
+   * @returns whether anything changed.
    */
-  decode(space: AddressSpace, on: boolean, owner: object, name: string, rank: number): void {
+  decode(space: AddressSpace, on: boolean, owner: object, name: string, rank: number): boolean {
     const at = this.address;
     const end = at + this.lengthBytes;
     const top = this.kind === 'memory64' ? Number.MAX_SAFE_INTEGER : FOUR_GIB;
     const wanted = on && at !== 0 && end < top && end <= space.size ? at : null;
-    if (wanted === this.#mappedAt) return;
+    if (wanted === this.#mappedAt) return false;
     this.release();
-    if (wanted === null) return;
+    if (wanted === null) return true;
     this.#mappedAt = wanted;
     // Where BARs overlap, the lower function and the lower BAR answer; a region goes before its BAR's reserved rest.
     for (const region of this.regions) {
@@ -144,6 +145,7 @@ export class Bar {
     }
     const rest = { name: `${name} BAR${this.index} reserved`, start: wanted, length: this.lengthBytes };
     this.#unmap.push(space.map({ ...rest, target: reserved, owner, priority: -2 * rank - 1 }));
+    return true;
   }
 
   /** Takes the BAR out of its space. */

@@ -72,6 +72,8 @@ export class PciFunction implements Stateful {
   readonly onMsixEnable: Listener[] = [];
   readonly onUnplug: Listener[] = [];
   readonly onPlug: Listener[] = [];
+  /** A BAR is decoded elsewhere, or no longer. */
+  readonly onDecode: Listener[] = [];
   #slot: Slot | null = null;
   #msix: Msix | null = null;
   #msixAt = 0;
@@ -84,6 +86,7 @@ export class PciFunction implements Stateful {
   #busMaster = false;
   #msixEnabled = false;
   #multiFunction = false;
+  #msixMasked = false;
 
   /** @throws FunctionOptionsError */
   constructor(options: PciFunctionOptions) {
@@ -134,10 +137,7 @@ export class PciFunction implements Stateful {
       );
     const msix = new Msix(vectors, {
       enabled: () => this.#msixEnabled,
-      masked: () =>
-        (this.config.get(this.#msixAt + msixCapability.messageControl.offset, 2) &
-          messageControl.functionMask) !==
-        0,
+      masked: () => this.#msixMasked,
       busMaster: () => this.#busMaster,
       send: (low, high, data) => this.#slot?.sendMessage(low, high, data),
     });
@@ -226,17 +226,20 @@ export class PciFunction implements Stateful {
     return this.#msixEnabled;
   }
 
-  #readMsixEnable(): boolean {
-    if (this.#msix === null) return false;
+  /** Takes the bits of message control over. */
+  #readMsixControl(): void {
+    if (this.#msix === null) return;
     const control = this.config.get(this.#msixAt + msixCapability.messageControl.offset, 2);
-    return (control & messageControl.enable) !== 0;
+    this.#msixEnabled = (control & messageControl.enable) !== 0;
+    this.#msixMasked = (control & messageControl.functionMask) !== 0;
   }
 
   #onMsixControl(): void {
-    const was = this.#msixEnabled;
-    this.#msixEnabled = this.#readMsixEnable();
+    const [enabled, masked] = [this.#msixEnabled, this.#msixMasked];
+    this.#readMsixControl();
     this.#updateLine();
-    if (was !== this.#msixEnabled) for (const listener of this.onMsixEnable) listener();
+    if (enabled !== this.#msixEnabled) for (const listener of this.onMsixEnable) listener();
+    if (masked !== this.#msixMasked) this.#msix?.functionMaskChanged();
     this.#msix?.flush();
   }
 
@@ -310,17 +313,15 @@ export class PciFunction implements Stateful {
     const slot = this.#slot;
     if (slot === null) return;
     const bits = this.powered ? this.config.get(type0Header.command.offset, 2) : 0;
+    let changed = false;
     for (const bar of this.bars) {
       const io = bar.kind === 'io';
       const on = (bits & (io ? command.io : command.memory)) !== 0;
-      bar.decode(
-        io ? slot.io : slot.memory,
-        on,
-        this,
-        formatFunctionAddress(slot.address),
-        slot.address * 8 + bar.index,
-      );
+      const name = formatFunctionAddress(slot.address);
+      const rank = slot.address * 8 + bar.index;
+      if (bar.decode(io ? slot.io : slot.memory, on, this, name, rank)) changed = true;
     }
+    if (changed) for (const listener of this.onDecode) listener();
   }
 
   #updateLine(): void {
@@ -364,7 +365,7 @@ export class PciFunction implements Stateful {
     this.#power = this.#readPower();
     this.#busMaster =
       (this.config.get(type0Header.command.offset, 2) & command.busMaster) !== 0 && this.powered;
-    this.#msixEnabled = this.#readMsixEnable();
+    this.#readMsixControl();
     this.#decode();
     this.#updateLine();
     for (const [name, part] of this.parts) {

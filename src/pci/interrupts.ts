@@ -82,6 +82,7 @@ export class InterruptSink implements Interrupts {
       addressLow: MESSAGE_WINDOW.start,
       addressHigh: 0,
       data: vector,
+      discard: () => this.#vectors[vector]?.cancel(),
       release: () => {
         this.#vectors[vector]!.cancel();
         this.#handlers[vector] = null;

@@ -8,6 +8,7 @@ import {
   expectSame,
   type Finding,
   type FunctionAddress,
+  type FunctionWatcher,
   formatFunctionAddress,
   GuestMemory,
   immediate,
@@ -24,7 +25,7 @@ import type { PciFunction, Slot } from './function.ts';
 import { ConfigPorts, ECAM_BUS_BYTES, Ecam, hostBridgeFunction } from './host-bridge.ts';
 import { InterruptSink, MESSAGE_WINDOW } from './interrupts.ts';
 import { type0Header } from './layout/index.ts';
-import { Places } from './places.ts';
+import { PlaceError, Places } from './places.ts';
 import { PostedWrites } from './posted-writes.ts';
 import { mapRam, RAM_PRIORITY } from './ram-mapping.ts';
 
@@ -80,6 +81,7 @@ export class Machine implements Bus, Stateful {
   readonly posted: PostedWrites | null;
   readonly scheduler: Scheduler;
   readonly #places = new Places();
+  readonly #watchers = new Map<FunctionAddress, FunctionWatcher>();
   readonly #configPorts = new ConfigPorts(this);
   #sink: EventSink | null = null;
   /** No sink and nothing held: accesses take the shortest way. */
@@ -166,7 +168,26 @@ export class Machine implements Bus, Stateful {
     fn.unplug();
     dma.release();
     this.#places.remove(address);
+    const watcher = this.#watchers.get(address);
+    this.#watchers.delete(address);
+    watcher?.removed();
     return fn;
+  }
+
+  /** @throws VirtiolabError when nothing is there, or somebody watches it already. */
+  watchFunction(address: FunctionAddress, watcher: FunctionWatcher): () => void {
+    const fn = this.functions.get(address);
+    if (fn === undefined) throw new PlaceError(address, 'it is empty: nothing to watch');
+    if (this.#watchers.has(address))
+      throw new PlaceError(address, `other software watches ${fn.name} already`);
+    const moved = () => watcher.moved();
+    fn.onDecode.push(moved);
+    this.#watchers.set(address, watcher);
+    return () => {
+      const index = fn.onDecode.indexOf(moved);
+      if (index >= 0) fn.onDecode.splice(index, 1);
+      if (this.#watchers.get(address) === watcher) this.#watchers.delete(address);
+    };
   }
 
   /** A message is a memory write of the function: to the interrupt controller, or to whatever RAM it was aimed at. */
@@ -334,7 +355,11 @@ export class Machine implements Bus, Stateful {
       this.functions.get(address)!.load(fn);
     }
     this.posted?.load(saved.posted, (name) => this.functions.get(name));
-    for (const fn of this.functions.values()) fn.resume();
+    for (const [address, fn] of this.functions) {
+      const watcher = this.#watchers.get(address);
+      if (watcher === undefined) fn.resume();
+      else watcher.loaded(() => fn.resume());
+    }
     for (const vector of saved.vectors) this.interrupts.message(null, vector);
   }
 }

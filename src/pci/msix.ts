@@ -29,13 +29,28 @@ export class VectorCountError extends OptionError {
   }
 }
 
-/** MSI-X table and pending bit array (PCI Local Bus 3.0, section 6.8.2). */
+/** A function whose messages come from another one: that one keeps them back, and has the pending bits. */
+export interface MessageOrigin {
+  /** Vector control or the function mask changed what becomes of a vector. */
+  maskChanged(vector: number, masked: boolean): void;
+  /** Four bytes of the other's pending bits; `offset` in bytes, a multiple of 4. */
+  pendingBits(offset: number): number;
+}
+
+/**
+ * MSI-X table and pending bit array (PCI Local Bus 3.0, section 6.8.2). A message waits for as long as what it is to tell
+ * of still stands: a pending bit is cleared when the last of its causes is gone (section 6.8.3).
+ */
 export class Msix implements Stateful {
   readonly table: BusTarget;
   readonly pendingBits: BusTarget;
+  origin: MessageOrigin | null = null;
   readonly #entries: DataView;
   readonly #pending: Uint8Array;
   #pendingCount = 0;
+  /** The vector whose pending bit each cause stands behind. */
+  readonly #claims = new Map<number, number>();
+  #held = false;
 
   readonly vectors: number;
   readonly port: MessagePort;
@@ -66,42 +81,99 @@ export class Msix implements Stateful {
     return this.#pending.length;
   }
 
+  /** What the pending bit array shows. */
   isPending(vector: number): boolean {
+    return (this.pendingBits.read(4 * (vector >> 5), 4) & (1 << (vector & 31))) !== 0;
+  }
+
+  #waits(vector: number): boolean {
     return (this.#pending[vector >> 3]! & (1 << (vector & 7))) !== 0;
   }
 
-  /** Signals a vector: sends its message, or keeps it pending while anything masks it. */
-  trigger(vector: number): void {
+  /** The vector's own bit masks it, or the function's. */
+  isMasked(vector: number): boolean {
+    return this.#entryMasked(vector) || this.port.masked();
+  }
+
+  #entryMasked(vector: number): boolean {
+    const at = vector * MSIX_ENTRY_BYTES + msixEntry.vectorControl.offset;
+    return (this.#entries.getUint32(at, true) & VECTOR_MASKED) !== 0;
+  }
+
+  /**
+   * Signals a vector: sends its message, or keeps it pending while anything masks it.
+   * @param cause a number of what is to be told; by default one that the vector has to itself.
+   */
+  trigger(vector: number, cause: number = -1 - vector): void {
     if (vector >= this.vectors || !this.port.enabled()) return;
     if (!this.#deliverable(vector)) {
-      if (!this.isPending(vector)) this.#pendingCount++;
+      if (this.#claims.get(cause) !== vector) this.withdraw(cause);
+      if (!this.#waits(vector)) this.#pendingCount++;
       this.#pending[vector >> 3]! |= 1 << (vector & 7);
+      this.#claims.set(cause, vector);
       return;
     }
     this.#send(vector);
+  }
+
+  /** A cause is gone: its message is not sent any more, unless the vector has another. */
+  withdraw(cause: number): void {
+    const vector = this.#claims.get(cause);
+    if (vector === undefined) return;
+    this.#claims.delete(cause);
+    for (const other of this.#claims.values()) if (other === vector) return;
+    this.#clear(vector);
+  }
+
+  /** Nothing is to be told any more. */
+  withdrawAll(): void {
+    this.#claims.clear();
+    this.#pending.fill(0);
+    this.#pendingCount = 0;
+  }
+
+  /** Keeps what is pending back until {@link release}, whatever the masks say. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    this.flush();
+  }
+
+  /** To be called when the function mask changed. */
+  functionMaskChanged(): void {
+    const { origin } = this;
+    if (origin === null) return;
+    for (let vector = 0; vector < this.vectors; vector++)
+      if (!this.#entryMasked(vector)) origin.maskChanged(vector, this.port.masked());
   }
 
   /** Delivers what was pending and is no longer masked; to be called when a mask or the bus-master bit changed. */
   flush(): void {
     if (this.#pendingCount === 0 || !this.port.enabled()) return;
     for (let vector = 0; vector < this.vectors; vector++) {
-      if (!this.isPending(vector) || !this.#deliverable(vector)) continue;
+      if (!this.#waits(vector) || !this.#deliverable(vector)) continue;
+      for (const [cause, its] of this.#claims) if (its === vector) this.#claims.delete(cause);
       this.#clear(vector);
       this.#send(vector);
     }
   }
 
   reset(): void {
-    for (let vector = 0; vector < this.vectors; vector++)
+    for (let vector = 0; vector < this.vectors; vector++) {
+      const masked = this.isMasked(vector);
       for (const register of Object.values(msixEntry))
         this.#entries.setUint32(vector * MSIX_ENTRY_BYTES + register.offset, register.reset, true);
-    this.#pending.fill(0);
-    this.#pendingCount = 0;
+      if (!masked) this.origin?.maskChanged(vector, true);
+    }
+    this.withdrawAll();
+    this.#held = false;
   }
 
   #deliverable(vector: number): boolean {
-    const control = this.#entries.getUint32(vector * MSIX_ENTRY_BYTES + msixEntry.vectorControl.offset, true);
-    return (control & VECTOR_MASKED) === 0 && !this.port.masked() && this.port.busMaster();
+    return !this.#held && !this.isMasked(vector) && this.port.busMaster();
   }
 
   #send(vector: number): void {
@@ -130,19 +202,24 @@ export class Msix implements Stateful {
       return;
     }
     const at = offset & ~3;
+    const vector = Math.floor(at / MSIX_ENTRY_BYTES);
+    const masked = this.#entryMasked(vector);
     const shift = 8 * (offset & 3);
     const register = Object.values(msixEntry)[(at % MSIX_ENTRY_BYTES) >> 2]!;
     const mask = register.writable & (maskOf(width) << shift);
     const kept = this.#entries.getUint32(at, true) & ~mask;
     this.#entries.setUint32(at, (kept | ((value << shift) & mask)) >>> 0, true);
+    if (masked !== this.#entryMasked(vector) && !this.port.masked())
+      this.origin?.maskChanged(vector, !masked);
     this.flush();
   }
 
   #readPending(offset: number, width: Width): number {
     if (offset % width !== 0) return readPieces(this.pendingBits, offset, width);
-    let value = 0;
-    for (let i = width - 1; i >= 0; i--) value = value * 256 + (this.#pending[offset + i] ?? 0);
-    return value;
+    let own = 0;
+    for (let i = width - 1; i >= 0; i--) own = own * 256 + (this.#pending[offset + i] ?? 0);
+    const others = (this.origin?.pendingBits(offset & ~3) ?? 0) >>> (8 * (offset & 3));
+    return ((own | others) & maskOf(width)) >>> 0;
   }
 
   save() {
@@ -150,6 +227,8 @@ export class Msix implements Stateful {
       vectors: this.vectors,
       entries: new Uint8Array(this.#entries.buffer.slice(0)),
       pending: this.#pending.slice(),
+      claims: [...this.#claims].map(([cause, vector]) => [cause, vector] as const),
+      held: this.#held,
     };
   }
 
@@ -159,6 +238,9 @@ export class Msix implements Stateful {
     new Uint8Array(this.#entries.buffer).set(saved.entries);
     this.#pending.set(saved.pending);
     this.#pendingCount = 0;
-    for (let vector = 0; vector < this.vectors; vector++) if (this.isPending(vector)) this.#pendingCount++;
+    for (let vector = 0; vector < this.vectors; vector++) if (this.#waits(vector)) this.#pendingCount++;
+    this.#claims.clear();
+    for (const [cause, vector] of saved.claims) this.#claims.set(cause, vector);
+    this.#held = saved.held;
   }
 }

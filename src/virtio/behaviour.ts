@@ -72,8 +72,13 @@ export interface FeatureObjection {
 export interface InterruptPort {
   queue(index: number): void;
   config(): void;
+  /** What is on its way for a queue is not to be told any more: its chains are dead. */
+  queueStopped(index: number): void;
   /** One queue was reset by its register: nothing is mapped to it any more. */
   queueReset(index: number): void;
+  /** The device is at rest: what waits to be told goes on waiting (SUSP-09). */
+  hold(): void;
+  release(): void;
   reset(): void;
 }
 
@@ -81,7 +86,10 @@ export interface InterruptPort {
 export const noInterrupts: InterruptPort = {
   queue: () => {},
   config: () => {},
+  queueStopped: () => {},
   queueReset: () => {},
+  hold: () => {},
+  release: () => {},
   reset: () => {},
 };
 

@@ -177,6 +177,7 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   }
 
   resumed(): void {
+    this.interrupts.release();
     this.#catchUp();
     this.#kickAll();
   }
@@ -237,6 +238,7 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   /** Stops one queue: nothing of it is executed or reported any more (BF-VQR-01, BF-VQR-02). */
   resetQueue(index: number): void {
     this.#queues[index]!.reset();
+    this.interrupts.queueStopped(index);
     this.behaviour.queueReset?.(index);
   }
 

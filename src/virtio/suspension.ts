@@ -1,10 +1,11 @@
 import type { FindingAbout, State, Stateful } from '../core/index.ts';
-import type { AnyConfig } from './behaviour.ts';
+import type { AnyConfig, InterruptPort } from './behaviour.ts';
 import { deviceStatus, feature } from './layout/index.ts';
 
 /** What a suspension needs of its device. */
 export interface SuspensionOwner {
   readonly config: AnyConfig;
+  readonly interrupts: InterruptPort;
   /** No chain is being processed, and the driver was told of all that are used. */
   readonly idle: boolean;
   has(bit: number): boolean;
@@ -50,6 +51,7 @@ export class Suspension implements Stateful {
     this.#draining = false;
     this.#suspended = true;
     this.#owner.config.hold();
+    this.#owner.interrupts.hold();
     return (status & ~driverOk) | suspend;
   }
 

@@ -55,6 +55,7 @@ describe('what the guest is given', () => {
 
   it('has no MSI-X where the guest is not to have messages', () => {
     const under = new Pair(new Probe());
+    under.guest.unplug(GUEST_SLOT);
     const { pci } = presentLegacy(under.host, SLOT, { messages: false });
     expect(pci.msix).toBeNull();
   });
@@ -119,7 +120,8 @@ describe('a function that no legacy driver could be given', () => {
 
   it('a draft is told by its ids: other ids are another draft', () => {
     const moved = { ...draft2023, deviceIds: { ...draft2023.deviceIds, entropy: 0x1234 } };
-    const { host } = new Pair(new Probe(), { draft: moved });
+    const { host, guest } = new Pair(new Probe(), { draft: moved });
+    guest.unplug(GUEST_SLOT);
     expect(presentLegacy(host, SLOT, { draft: moved }).type).toBe('entropy');
     expect(() => presentLegacy(host, SLOT)).toThrow(/mmr-2023/);
     expect(() => presentLegacy(host, SLOT, { draft: bareCapabilityDraft })).toThrow(/mmr-bare-capability/);

@@ -7,6 +7,10 @@ export interface GuestSide {
   setLine(level: boolean): void;
   /** An MSI-X vector of the guest's function. */
   trigger(vector: number): void;
+  /** A message that waits behind the guest's own masks is not to be sent any more: that of a vector, or every one. */
+  forget?(vector?: number): void;
+  /** The guest masks a vector of its function, or all of them. Without it no vector is masked. */
+  masked?(vector: number): boolean;
   /** The real function breaks a clause. */
   report(clause: string, message: string, about?: FindingAbout): void;
 }
@@ -26,11 +30,21 @@ export interface LegacyBackend extends Stateful {
   write(offset: number, width: Width, value: number): void;
   /** The guest's MSI-X enable bit changed. */
   setMsix(enabled: boolean): void;
+  /**
+   * The guest masked a vector, or lifted its mask. A back end that passes this on has messages kept back where it is known
+   * what they are for; without it they wait in the guest's function.
+   */
+  setMask?(vector: number, masked: boolean): void;
+  /** Messages that are kept back, as four bytes of pending bits; `offset` in bytes, a multiple of 4. */
+  pendingBits?(offset: number): number;
   /** The guest's bus-master bit changed. */
   setBusMaster(on: boolean): void;
   /** The guest's function was reset. */
   reset(): void;
-  /** Gives what the host lent back: vectors, a line. Nothing reaches the guest any more. */
+  /**
+   * Gives what the host lent back (vectors, a line), and leaves the function as one that nobody has used: reset, MSI-X and
+   * bus mastering off. Nothing reaches the guest any more.
+   */
   release(): void;
 }
 

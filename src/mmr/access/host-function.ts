@@ -1,20 +1,17 @@
-import type { Bus, FunctionAddress, MessageTarget, Register } from '../../core/index.ts';
+import type { Bus, FunctionAddress, Register } from '../../core/index.ts';
 import { FOUR_GIB } from '../../core/index.ts';
 import {
-  BAR_INDICATOR_MASK,
   barBits,
   capabilityHeader,
-  capabilityId,
   command,
   EXTENDED_START,
-  MSIX_ENTRY_BYTES,
-  messageControl,
-  msixCapability,
-  msixEntry,
   type0Header,
   unpackExtendedHeader,
 } from '../../pci/layout/index.ts';
 import { TranslatorError } from './backend.ts';
+
+/** What the vendor id reads where no function answers. */
+const NOBODY = 0xffff;
 
 /** An ordinary capability list is this long at most: 192 bytes, four each. */
 const MAX_CAPABILITIES = 48;
@@ -35,6 +32,11 @@ export class HostFunction {
 
   write(register: Register, value: number, base = 0): void {
     this.bus.configWrite(this.address, base + register.offset, register.width as 1 | 2 | 4, value);
+  }
+
+  /** Somebody answers in its slot. */
+  get present(): boolean {
+    return this.read(type0Header.vendorId) !== NOBODY;
   }
 
   /** Sets and clears bits of the command register. */
@@ -70,16 +72,21 @@ export class HostFunction {
   /** Where a BAR is. @throws TranslatorError when it is not of that kind or was never assigned. */
   barAddress(index: number, kind: 'io' | 'memory'): number {
     const low = this.bus.configRead(this.address, type0Header.bar.offset + 4 * index, 4);
-    const isIo = (low & barBits.io) !== 0;
-    if (isIo !== (kind === 'io'))
+    if (((low & barBits.io) !== 0) !== (kind === 'io'))
       throw new TranslatorError(`BAR${index} of the function is not ${kind} space`);
-    if (isIo) return low & barBits.ioAddressMask;
-    const wide = (low & barBits.typeMask) === barBits.memory64;
-    const high = wide ? this.bus.configRead(this.address, type0Header.bar.offset + 4 * index + 4, 4) : 0;
-    const address = high * FOUR_GIB + ((low & barBits.memoryAddressMask) >>> 0);
+    const address = this.barPlace(index);
     if (address === 0)
       throw new TranslatorError(`BAR${index} of the function has no address: run the firmware first`);
     return address;
+  }
+
+  /** Address in a BAR's register, of either kind; 0 before one was assigned. */
+  barPlace(index: number): number {
+    const low = this.bus.configRead(this.address, type0Header.bar.offset + 4 * index, 4);
+    if ((low & barBits.io) !== 0) return (low & barBits.ioAddressMask) >>> 0;
+    const wide = (low & barBits.typeMask) === barBits.memory64;
+    const high = wide ? this.bus.configRead(this.address, type0Header.bar.offset + 4 * index + 4, 4) : 0;
+    return high * FOUR_GIB + ((low & barBits.memoryAddressMask) >>> 0);
   }
 
   /**
@@ -87,20 +94,32 @@ export class HostFunction {
    * the upper half of a 64-bit one.
    */
   memoryBarBytes(index: number): number {
-    const decoding = this.read(type0Header.command);
+    return this.#undecoded(() => {
+      for (let at = 0; at <= index && at < type0Header.bar.count; at++) {
+        const low = this.#probe(at);
+        if ((low & barBits.io) !== 0) continue;
+        const wide = (low & barBits.typeMask) === barBits.memory64;
+        const lowMask = (low & barBits.memoryAddressMask) >>> 0;
+        const high = wide ? FOUR_GIB - this.#probe(at + 1) : lowMask === 0 ? 0 : 1;
+        if (at === index) return high * FOUR_GIB - lowMask;
+        if (wide) at++;
+      }
+      return 0;
+    });
+  }
+
+  /** Bytes that an I/O BAR takes, measured while nothing is decoded. */
+  ioBarBytes(index: number): number {
+    return this.#undecoded(() => -(this.#probe(index) & barBits.ioAddressMask));
+  }
+
+  /** While a BAR is measured it holds no address: nobody is to be answered there. */
+  #undecoded<T>(measure: () => T): T {
+    const before = this.read(type0Header.command);
     this.setCommand(0, command.io | command.memory);
-    let bytes = 0;
-    for (let at = 0; at <= index && at < type0Header.bar.count; at++) {
-      const low = this.#probe(at);
-      if ((low & barBits.io) !== 0) continue;
-      const wide = (low & barBits.typeMask) === barBits.memory64;
-      const lowMask = (low & barBits.memoryAddressMask) >>> 0;
-      const high = wide ? FOUR_GIB - this.#probe(at + 1) : lowMask === 0 ? 0 : 1;
-      if (at === index) bytes = high * FOUR_GIB - lowMask;
-      if (wide) at++;
-    }
-    this.write(type0Header.command, decoding);
-    return bytes;
+    const measured = measure();
+    this.write(type0Header.command, before);
+    return measured;
   }
 
   /** The bits of a base address register that can be set. */
@@ -111,45 +130,5 @@ export class HostFunction {
     const mask = this.bus.configRead(this.address, at, 4);
     this.bus.configWrite(this.address, at, 4, before);
     return mask;
-  }
-}
-
-/** The function's MSI-X, owned by the host: every vector ends in a handler of ours. */
-export class HostMessages {
-  readonly vectors: number;
-  readonly #host: HostFunction;
-  readonly #at: number;
-  readonly #messages: MessageTarget[] = [];
-
-  /** @param handler is told which vector's message arrived. */
-  constructor(host: HostFunction, handler: (vector: number) => void) {
-    this.#host = host;
-    this.#at = host.findCapability(capabilityId.msix);
-    const control = this.#at === 0 ? 0 : host.read(msixCapability.messageControl, this.#at);
-    this.vectors = this.#at === 0 ? 0 : (control & messageControl.tableSize) + 1;
-    if (this.vectors === 0) return;
-    const table = host.read(msixCapability.table, this.#at);
-    const base = host.barAddress(table & BAR_INDICATOR_MASK, 'memory') + (table & ~BAR_INDICATOR_MASK);
-    for (let vector = 0; vector < this.vectors; vector++) {
-      const message = host.bus.interrupts.allocateMessage(() => handler(vector));
-      this.#messages.push(message);
-      const entry = base + MSIX_ENTRY_BYTES * vector;
-      host.bus.memoryWrite(entry + msixEntry.messageAddressLow.offset, 4, message.addressLow);
-      host.bus.memoryWrite(entry + msixEntry.messageAddressHigh.offset, 4, message.addressHigh);
-      host.bus.memoryWrite(entry + msixEntry.messageData.offset, 4, message.data);
-      host.bus.memoryWrite(entry + msixEntry.vectorControl.offset, 4, 0);
-    }
-  }
-
-  /** The configuration access also pushes the table's writes ahead of it. */
-  enable(on: boolean): void {
-    if (this.vectors > 0)
-      this.#host.write(msixCapability.messageControl, on ? messageControl.enable : 0, this.#at);
-  }
-
-  /** Once more does nothing: a vector that was given back may be another's by then. */
-  release(): void {
-    this.enable(false);
-    for (const message of this.#messages.splice(0)) message.release();
   }
 }

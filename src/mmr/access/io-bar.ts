@@ -1,34 +1,47 @@
-import type { Bus, FunctionAddress, State, Width } from '../../core/index.ts';
+import type { Bus, FindingAbout, FunctionAddress, State, Width } from '../../core/index.ts';
+import { maskOf } from '../../core/index.ts';
 import { command, status, type0Header } from '../../pci/layout/index.ts';
 import { legacyHeader } from '../../virtio/layout/index.ts';
-import { type GuestSide, type LegacyBackend, TranslatorError } from './backend.ts';
-import { HostFunction, HostMessages } from './host-function.ts';
+import type { GuestSide, LegacyBackend } from './backend.ts';
+import { ALL_ONES, HeldFunction, type Holder } from './held-function.ts';
+import type { HostFunction } from './host-function.ts';
+import type { HostMessages } from './host-messages.ts';
+import { awaitReset } from './reset.ts';
+
+const { deviceStatus, isrStatus } = legacyHeader;
 
 /**
- * The reference: every access goes as it is to the I/O BAR of an ordinary transitional function, whose MSI-X enable bit
- * follows the guest's. `configBytes` is told, since an I/O BAR does not say how much of it is configuration.
+ * The reference: every access goes as it is to the I/O BAR of an ordinary transitional function, whose MSI-X follows the
+ * guest's, masks and all. `configBytes` is told, since an I/O BAR does not say how much of it is configuration.
  */
-export class IoBarBackend implements LegacyBackend {
+export class IoBarBackend implements LegacyBackend, Holder {
   readonly name = 'io-bar';
   readonly configBytes: number;
   readonly vectors: number;
+  readonly #held: HeldFunction;
   readonly #host: HostFunction;
-  readonly #base: number;
+  readonly #bus: Bus;
   readonly #messages: HostMessages;
-  readonly #disconnect: () => void;
+  #disconnect: () => void = () => {};
   #guest: GuestSide | null = null;
   #line = false;
 
-  /** @throws TranslatorError when the function has no I/O BAR0. */
+  /** @throws AlreadyPresentedError, and TranslatorError when the function has no I/O BAR0. */
   constructor(bus: Bus, address: FunctionAddress, configBytes: number) {
     this.configBytes = configBytes;
-    this.#host = new HostFunction(bus, address);
-    this.#base = this.#host.barAddress(0, 'io');
-    if (this.#base === 0)
-      throw new TranslatorError('BAR0 of the function has no address: run the firmware first');
-    this.#host.setCommand(command.io | command.memory, command.interruptDisable);
-    this.#messages = new HostMessages(this.#host, (vector) => this.#guest?.trigger(vector));
+    this.#bus = bus;
+    const held = new HeldFunction(bus, address, this);
+    this.#held = held;
+    this.#host = held.host;
+    try {
+      const place = { bar: 0, offset: 0, kind: 'io' } as const;
+      this.#messages = held.open(place, command.io | command.memory, command.interruptDisable);
+    } catch (error) {
+      held.release();
+      throw error;
+    }
     this.vectors = this.#messages.vectors;
+    this.reset();
     this.#disconnect = bus.interrupts.connectLine(this.#host.read(type0Header.interruptLine), () =>
       this.#onLine(),
     );
@@ -38,9 +51,21 @@ export class IoBarBackend implements LegacyBackend {
     this.#guest = guest;
   }
 
+  onMessage(vector: number): void {
+    this.#guest?.trigger(vector);
+  }
+
+  report(clause: string, message: string, about: FindingAbout): void {
+    this.#guest?.report(clause, message, about);
+  }
+
+  get #pending(): boolean {
+    return (this.#host.read(type0Header.status) & status.interrupt) !== 0;
+  }
+
   /** The host's line rose: it is held off at the function until the guest has read ISR. */
   #onLine(): boolean {
-    if ((this.#host.read(type0Header.status) & status.interrupt) === 0 || this.#line) return false;
+    if (this.#line || this.#held.waitsForGuest || !this.#pending) return false;
     this.#host.setCommand(command.interruptDisable, 0);
     this.#line = true;
     this.#guest?.setLine(true);
@@ -49,48 +74,93 @@ export class IoBarBackend implements LegacyBackend {
 
   /** After whatever may have dropped the function's interrupt. */
   #followLine(): void {
-    if (!this.#line || (this.#host.read(type0Header.status) & status.interrupt) !== 0) return;
+    if (!this.#line || this.#pending) return;
     this.#line = false;
     this.#guest?.setLine(false);
     this.#host.setCommand(0, command.interruptDisable);
   }
 
   read(offset: number, width: Width): number {
-    const value = this.#host.bus.ioRead(this.#base + offset, width);
-    if (offset === legacyHeader.isrStatus.offset) this.#followLine();
+    const held = this.#held;
+    if (!held.ready && !held.enter()) return maskOf(width);
+    const value = this.#bus.ioRead(held.base + offset, width);
+    if (offset === isrStatus.offset) this.#followLine();
+    else if (offset === deviceStatus.offset && (value & 0xff) === ALL_ONES) held.lost();
     return value;
   }
 
   write(offset: number, width: Width, value: number): void {
-    this.#host.bus.ioWrite(this.#base + offset, width, value);
-    if (offset === legacyHeader.deviceStatus.offset) this.#followLine();
+    const held = this.#held;
+    if (!held.ready && !held.enter()) return;
+    this.#bus.ioWrite(held.base + offset, width, value);
+    if (offset !== deviceStatus.offset) return;
+    if ((value & 0xff) === 0) this.#forget();
+    this.#followLine();
+  }
+
+  /** After a reset: what was on its way to the guest comes from before (BF-RST-02). */
+  #forget(): void {
+    this.#messages.discard();
+    this.#guest?.forget?.();
   }
 
   setMsix(enabled: boolean): void {
+    if (!this.#held.locate()) return;
     this.#messages.enable(enabled);
     this.#followLine();
   }
 
-  setBusMaster(on: boolean): void {
-    this.#host.setCommand(on ? command.busMaster : 0, on ? 0 : command.busMaster);
+  setMask(vector: number, masked: boolean): void {
+    if (this.#held.locate()) this.#messages.mask(vector, masked);
   }
 
+  pendingBits(offset: number): number {
+    return this.#held.locate() ? this.#messages.pendingBits(offset) : 0;
+  }
+
+  setBusMaster(on: boolean): void {
+    this.#held.setBusMaster(on);
+  }
+
+  /** Waits until the function says that it is reset (BF-RST-01). */
   reset(): void {
-    this.write(legacyHeader.deviceStatus.offset, 1, 0);
+    const held = this.#held;
+    if (!held.locate()) return;
+    const at = held.base + deviceStatus.offset;
+    this.#bus.ioWrite(at, 1, 0);
+    if (!awaitReset(held, this, () => this.#bus.ioRead(at, 1))) return;
+    this.#forget();
     this.setMsix(false);
   }
 
-  /** Gives the host's vectors and line back. */
-  release(): void {
-    this.#messages.release();
+  onLost(): void {
     this.#disconnect();
+    this.#line = false;
+    this.#guest?.setLine(false);
+  }
+
+  /** The line that the guest has follows the function's, in whichever order the two states came. */
+  onLoaded(): void {
+    this.#followLine();
+    if (this.#pending) this.#onLine();
+  }
+
+  release(): void {
+    this.#disconnect();
+    this.#held.release();
   }
 
   save() {
-    return { line: this.#line };
+    return { line: this.#line, busMaster: this.#held.busMaster };
   }
 
   load(state: State): void {
-    this.#line = (state as ReturnType<IoBarBackend['save']>).line;
+    const saved = state as ReturnType<IoBarBackend['save']>;
+    this.#line = saved.line;
+    this.#held.loadBusMaster(saved.busMaster);
+  }
+
+  resume(): void {
+    this.#held.guestLoaded();
   }
 }

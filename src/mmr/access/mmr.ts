@@ -1,4 +1,5 @@
-import type { Bus, FunctionAddress, Register, State, Width } from '../../core/index.ts';
+import type { Bus, FindingAbout, FunctionAddress, Register, State, Width } from '../../core/index.ts';
+import { maskOf } from '../../core/index.ts';
 import { command } from '../../pci/layout/index.ts';
 import {
   isrStatus,
@@ -8,9 +9,12 @@ import {
   legacyVectors,
   NO_VECTOR,
 } from '../../virtio/layout/index.ts';
-import { type BlockPlace, type Draft, decodeCapability } from '../layout/index.ts';
+import type { Draft } from '../layout/index.ts';
 import { type GuestSide, type LegacyBackend, TranslatorError } from './backend.ts';
-import { HostFunction, HostMessages } from './host-function.ts';
+import { findBlock } from './find-block.ts';
+import { ALL_ONES, HeldFunction, type Holder } from './held-function.ts';
+import type { HostMessages } from './host-messages.ts';
+import { awaitReset } from './reset.ts';
 
 const {
   deviceStatus,
@@ -21,9 +25,6 @@ const {
   queueSize,
 } = legacyHeader;
 const { configMsixVector, queueMsixVector } = legacyVectors;
-
-/** Reads of status after a reset before the function is given up. */
-const MAX_RESET_READS = 10_000;
 
 /** Vectors of the function while its guest has MSI-X off: one for each ISR bit. */
 const CONFIG_VECTOR = 0;
@@ -37,14 +38,13 @@ const QUEUE_VECTOR = 1;
  * while the guest has it off, the block shows its vector registers where the guest sees device configuration, and the
  * guest's ISR and interrupt line are kept here.
  */
-export class MmrBackend implements LegacyBackend {
+export class MmrBackend implements LegacyBackend, Holder {
   readonly name = 'mmr';
   readonly configBytes: number;
   readonly vectors: number;
-  readonly #host: HostFunction;
   readonly #bus: Bus;
   readonly #draft: Draft;
-  readonly #base: number;
+  readonly #held: HeldFunction;
   readonly #messages: HostMessages;
   #guest: GuestSide | null = null;
   #msix = false;
@@ -56,40 +56,48 @@ export class MmrBackend implements LegacyBackend {
   #configVector = NO_VECTOR;
   /** Guest's vectors of the queues that it has set up or given one. */
   readonly #queues = new Map<number, number>();
+  /** Guest's vectors that were pending when it switched MSI-X off. */
+  readonly #kept = new Set<number>();
 
-  /** @throws TranslatorError when the draft's capability is missing or leads nowhere, or there is no MSI-X. */
+  /**
+   * @throws AlreadyPresentedError, and TranslatorError when the draft's capability is missing or leads nowhere, or there is
+   * no MSI-X.
+   */
   constructor(bus: Bus, address: FunctionAddress, draft: Draft) {
     this.#bus = bus;
     this.#draft = draft;
-    this.#host = new HostFunction(bus, address);
-    const place = this.#host
-      .findExtended(draft.extendedCapabilityId)
-      .map((at) => decodeCapability(draft, (offset) => bus.configRead(address, at + offset, 4)))
-      .find((each) => each !== null && this.#usable(each));
-    if (place === undefined || place === null)
-      throw new TranslatorError(`the function has no ${draft.name} capability for a legacy block`);
-    this.#base = this.#host.barAddress(place.bar, 'memory') + place.offset;
-    this.configBytes = place.length - LEGACY_CONFIG_OFFSET_MSIX;
-    this.#host.setCommand(command.memory | command.interruptDisable, command.io);
-    this.#messages = new HostMessages(this.#host, (vector) => this.#onMessage(vector));
-    this.vectors = this.#messages.vectors;
-    if (this.vectors === 0)
-      throw new TranslatorError('the function has no MSI-X, and thus no way to interrupt');
+    const held = new HeldFunction(bus, address, this);
+    this.#held = held;
+    try {
+      const place = findBlock(held.host, draft);
+      this.configBytes = place.length - LEGACY_CONFIG_OFFSET_MSIX;
+      this.#messages = held.open(
+        { ...place, kind: 'memory' },
+        command.memory | command.interruptDisable,
+        command.io,
+      );
+      this.vectors = this.#messages.vectors;
+      if (this.vectors === 0)
+        throw new TranslatorError('the function has no MSI-X, and thus no way to interrupt');
+    } catch (error) {
+      held.release();
+      throw error;
+    }
+    this.#messages.maskAll(() => false);
     this.#messages.enable(true);
     this.reset();
-  }
-
-  /** A place that holds the header and stays inside a memory BAR; others are passed over. */
-  #usable({ bar, offset, length }: BlockPlace): boolean {
-    return length >= LEGACY_CONFIG_OFFSET_MSIX && offset + length <= this.#host.memoryBarBytes(bar);
   }
 
   attach(guest: GuestSide): void {
     this.#guest = guest;
   }
 
+  report(clause: string, message: string, about: FindingAbout): void {
+    this.#guest?.report(clause, message, about);
+  }
+
   #load(offset: number, width: Width): number {
-    return this.#bus.memoryRead(this.#base + offset, width);
+    return this.#bus.memoryRead(this.#held.base + offset, width);
   }
 
   #get(register: Register): number {
@@ -100,13 +108,13 @@ export class MmrBackend implements LegacyBackend {
     this.#store(register.offset, register.width as Width, value);
   }
 
-  /** A write that has reached the function when this returns. */
-  #store(offset: number, width: Width, value: number): void {
-    this.#bus.memoryWrite(this.#base + offset, width, value);
-    this.#get(deviceStatus);
+  /** A write that has reached the function when this returns. @returns false where no function answers. */
+  #store(offset: number, width: Width, value: number): boolean {
+    this.#bus.memoryWrite(this.#held.base + offset, width, value);
+    return this.#get(deviceStatus) !== ALL_ONES || !this.#held.lost();
   }
 
-  #onMessage(vector: number): void {
+  onMessage(vector: number): void {
     if (this.#switching) {
       this.#unclear = true;
       return;
@@ -115,15 +123,17 @@ export class MmrBackend implements LegacyBackend {
       this.#guest?.trigger(vector);
       return;
     }
-    this.#isr |= this.#meaning(vector);
+    // The register first: reading it lets a kick through, and another message may come in meanwhile.
+    const meaning = this.#meaning(vector);
+    this.#isr |= meaning;
     this.#guest?.setLine(true);
   }
 
   /** ISR bits that a message of ours stands for. */
   #meaning(vector: number): number {
     // With one vector the function's own ISR has to tell what it was for.
-    if (this.vectors === 1) return this.#get(isrRegister) || isrStatus.queue;
-    return vector === CONFIG_VECTOR ? isrStatus.configuration : isrStatus.queue;
+    if (this.vectors === 1 && this.#held.locate()) return this.#get(isrRegister) || isrStatus.queue;
+    return vector === CONFIG_VECTOR && this.vectors > 1 ? isrStatus.configuration : isrStatus.queue;
   }
 
   /** Offset in the block of a guest's offset: the guest with MSI-X off does not see the vector registers. */
@@ -133,27 +143,44 @@ export class MmrBackend implements LegacyBackend {
   }
 
   read(offset: number, width: Width): number {
-    return offset === isrRegister.offset ? this.#readIsr() : this.#load(this.#place(offset), width);
+    const held = this.#held;
+    if (!held.ready && !held.enter()) return maskOf(width);
+    if (offset === isrRegister.offset) return this.#readIsr();
+    const value = this.#load(this.#place(offset), width);
+    if (offset === deviceStatus.offset && (value & 0xff) === ALL_ONES) held.lost();
+    return value;
   }
 
-  /** The guest's ISR: what the messages said, and what the function kept for events without one. */
+  /**
+   * The guest's ISR: what the function kept for events without a message, and what the messages said. The function is read
+   * first: the read pushes a kick that is on its way, and what is told meanwhile is told by this ISR.
+   */
   #readIsr(): number {
-    const isr = this.#isr | this.#get(isrRegister);
+    const kept = this.#get(isrRegister);
+    const isr = this.#isr | kept;
     this.#isr = 0;
     this.#guest?.setLine(false);
     return isr;
   }
 
   write(offset: number, width: Width, value: number): void {
+    const held = this.#held;
+    // However wide the write, status takes its low byte.
+    const resets = offset === deviceStatus.offset && (value & 0xff) === 0;
+    if (!held.ready && !held.enter(resets ? 'BF-RST-01' : undefined)) return;
     const at = this.#place(offset);
     if (offset === queueNotify.offset) {
-      this.#bus.memoryWrite(this.#base + at, width, value);
+      this.#bus.memoryWrite(held.base + at, width, value);
+      return;
+    }
+    if (resets) {
+      this.#bus.memoryWrite(held.base + at, width, value);
+      this.#afterReset();
       return;
     }
     if (offset === queueAddress.offset) this.#beforeQueueAddress();
-    this.#store(at, width, value);
-    // However wide the write, status takes its low byte.
-    if (offset === deviceStatus.offset) this.#afterStatus(value & 0xff);
+    if (!this.#store(at, width, value)) return;
+    if (offset === queueAddress.offset) this.#afterQueueAddress();
     else if (offset === queueSelect.offset) this.#queueSelect = this.#get(queueSelect);
     else if (this.#msix) this.#afterVector(offset);
   }
@@ -165,52 +192,113 @@ export class MmrBackend implements LegacyBackend {
     if (!this.#msix) this.#set(queueMsixVector, this.#ownQueueVector);
   }
 
+  /** The queue starts anew, or not at all: what waited to be told of it is not told any more (BF-VQR-01). */
+  #afterQueueAddress(): void {
+    const vector = this.#queues.get(this.#queueSelect) ?? NO_VECTOR;
+    if (vector !== NO_VECTOR && this.#users(vector) === 1) this.#forget(vector);
+  }
+
+  /** What of the guest's is mapped to one of its vectors. */
+  #users(vector: number): number {
+    let users = this.#configVector === vector ? 1 : 0;
+    for (const its of this.#queues.values()) if (its === vector) users++;
+    return users;
+  }
+
+  #forget(vector: number): void {
+    this.#kept.delete(vector);
+    this.#guest?.forget?.(vector);
+  }
+
   get #ownQueueVector(): number {
     return Math.min(QUEUE_VECTOR, this.vectors - 1);
   }
 
-  /** The guest's vectors are remembered as the function took them. */
+  /** The guest's vectors are remembered as the function took them. One that lost its last event has nothing to tell. */
   #afterVector(offset: number): void {
-    if (offset === configMsixVector.offset) this.#configVector = this.#get(configMsixVector);
-    if (offset !== queueMsixVector.offset || this.#get(queueSize) === 0) return;
-    this.#queues.set(this.#queueSelect, this.#get(queueMsixVector));
+    let before = NO_VECTOR;
+    if (offset === configMsixVector.offset) {
+      before = this.#configVector;
+      this.#configVector = this.#get(configMsixVector);
+    } else if (offset === queueMsixVector.offset && this.#get(queueSize) !== 0) {
+      before = this.#queues.get(this.#queueSelect) ?? NO_VECTOR;
+      this.#queues.set(this.#queueSelect, this.#get(queueMsixVector));
+    }
+    if (before !== NO_VECTOR && this.#users(before) === 0) this.#forget(before);
   }
 
-  #afterStatus(value: number): void {
-    if (value !== 0) return;
-    if (this.#draft.resetHandshake === 'read-back') this.#awaitReset();
+  /** Status was set to 0: when this returns the function is reset, and nothing from before reaches the guest. */
+  #afterReset(): void {
+    if (this.#draft.resetHandshake === 'read-back') {
+      if (!awaitReset(this.#held, this, () => this.#get(deviceStatus))) return;
+    } else if (this.#get(deviceStatus) === ALL_ONES && this.#held.lost('BF-RST-01')) return;
+    this.#messages.discard();
+    this.#forgetAll();
+    if (!this.#msix) this.#set(configMsixVector, CONFIG_VECTOR);
+  }
+
+  #forgetAll(): void {
     this.#isr = 0;
     this.#queueSelect = 0;
     this.#configVector = NO_VECTOR;
     this.#queues.clear();
+    this.#kept.clear();
+    this.#guest?.forget?.();
     this.#guest?.setLine(false);
-    if (!this.#msix) this.#set(configMsixVector, CONFIG_VECTOR);
-  }
-
-  /** Reads status until it is 0; a function that never gets there is reported, and the guest not kept waiting. */
-  #awaitReset(): void {
-    for (let reads = 0; reads < MAX_RESET_READS; reads++) if (this.#get(deviceStatus) === 0) return;
-    this.#guest?.report('BF-RST-01', 'the function does not finish its reset', {
-      what: 'reads of status',
-      value: MAX_RESET_READS,
-    });
   }
 
   /** Events change sides: to the guest's vectors, or to ours. What ISR held goes along. */
   setMsix(enabled: boolean): void {
     if (enabled === this.#msix) return;
-    this.#switching = true;
-    this.#isr |= this.#get(isrRegister);
-    this.#msix = enabled;
-    this.#set(configMsixVector, enabled ? this.#configVector : CONFIG_VECTOR);
-    for (const [queue, vector] of this.#queues) {
-      this.#set(queueSelect, queue);
-      this.#set(queueMsixVector, enabled ? vector : this.#ownQueueVector);
+    if (!this.#held.locate()) {
+      this.#msix = enabled;
+      return;
     }
-    this.#set(queueSelect, this.#queueSelect);
+    this.#switching = true;
+    const kept = this.#get(isrRegister);
+    this.#isr |= kept;
+    this.#msix = enabled;
+    const pending = this.#messages.pending();
+    if (enabled) this.#messages.maskAll((vector) => this.#guest?.masked?.(vector) ?? false);
+    // While MSI-X is off these are not sent, and the function cannot keep them: the vectors tell of other things.
+    else for (const vector of pending) this.#kept.add(vector);
+    // A vector that an event keeps by chance would keep its message too.
+    if (pending.length > 0) this.#moveVectors(() => NO_VECTOR, NO_VECTOR);
+    if (enabled) this.#moveVectors((vector) => vector, this.#configVector);
+    else this.#moveVectors(() => this.#ownQueueVector, CONFIG_VECTOR);
+    if (!enabled) this.#messages.maskAll(() => false);
     this.#switching = false;
     if (this.#unclear) this.#signalAll();
     this.#guest?.setLine(this.#isr !== 0);
+    if (enabled) this.#signalKept();
+  }
+
+  /** Gives every event another vector, the queues' made from the guest's. */
+  #moveVectors(queue: (vector: number) => number, config: number): void {
+    this.#set(configMsixVector, config);
+    for (const [index, vector] of this.#queues) {
+      this.#set(queueSelect, index);
+      this.#set(queueMsixVector, queue(vector));
+    }
+    this.#set(queueSelect, this.#queueSelect);
+  }
+
+  /** What was pending when the guest switched MSI-X off still is. */
+  #signalKept(): void {
+    const kept = [...this.#kept];
+    this.#kept.clear();
+    for (const vector of kept) this.#guest?.trigger(vector);
+  }
+
+  setMask(vector: number, masked: boolean): void {
+    if (this.#msix && this.#held.locate()) this.#messages.mask(vector, masked);
+  }
+
+  pendingBits(offset: number): number {
+    if (this.#msix) return this.#held.locate() ? this.#messages.pendingBits(offset) : 0;
+    let bits = 0;
+    for (const vector of this.#kept) if (vector >> 5 === offset >> 2) bits |= 1 << (vector & 31);
+    return bits >>> 0;
   }
 
   /** For a message that may mean either kind of event: one interrupt may stand for both (PCI-CHG-01). */
@@ -223,26 +311,39 @@ export class MmrBackend implements LegacyBackend {
   }
 
   setBusMaster(on: boolean): void {
-    this.#host.setCommand(on ? command.busMaster : 0, on ? 0 : command.busMaster);
+    this.#held.setBusMaster(on);
   }
 
   reset(): void {
+    const masked = this.#msix;
     this.#msix = false;
-    this.write(deviceStatus.offset, 1, 0);
+    if (!this.#held.locate()) return;
+    this.#bus.memoryWrite(this.#held.base + deviceStatus.offset, 1, 0);
+    this.#afterReset();
+    if (masked) this.#messages.maskAll(() => false);
   }
 
-  /** Gives the host's vectors back. */
+  onLost(): void {
+    this.#forgetAll();
+  }
+
+  onLoaded(): void {
+    // The line is the guest's own, and so in its state.
+  }
+
   release(): void {
-    this.#messages.release();
+    this.#held.release();
   }
 
   save() {
     return {
       msix: this.#msix,
+      busMaster: this.#held.busMaster,
       isr: this.#isr,
       queueSelect: this.#queueSelect,
       configVector: this.#configVector,
       queues: [...this.#queues].map(([queue, vector]) => [queue, vector] as const),
+      kept: [...this.#kept],
     };
   }
 
@@ -254,5 +355,12 @@ export class MmrBackend implements LegacyBackend {
     this.#configVector = saved.configVector;
     this.#queues.clear();
     for (const [queue, vector] of saved.queues) this.#queues.set(queue, vector);
+    this.#kept.clear();
+    for (const vector of saved.kept) this.#kept.add(vector);
+    this.#held.loadBusMaster(saved.busMaster);
+  }
+
+  resume(): void {
+    this.#held.guestLoaded();
   }
 }

@@ -18,19 +18,24 @@ export class VirtioInterrupts implements InterruptPort, Stateful {
     this.#queueVectors = new Uint16Array(queueSizes.length).fill(NO_VECTOR);
   }
 
+  /** Messages are told apart by what they tell of: a queue by its number, the configuration by the next one. */
+  get #configCause(): number {
+    return this.#queueVectors.length;
+  }
+
   queue(index: number): void {
-    this.#raise(isrStatus.queue, this.#queueVectors[index]!);
+    this.#raise(isrStatus.queue, this.#queueVectors[index]!, index);
   }
 
   config(): void {
-    this.#raise(isrStatus.configuration, this.#configVector);
+    this.#raise(isrStatus.configuration, this.#configVector, this.#configCause);
   }
 
   /** ISR is kept with MSI-X too (PCI-ISR-02, observed); without a vector nothing interrupts (PCI-USED-01, PCI-CHG-02). */
-  #raise(bit: number, vector: number): void {
+  #raise(bit: number, vector: number, cause: number): void {
     this.#isr |= bit;
     this.function.setInterrupt(true);
-    if (vector !== NO_VECTOR) this.function.msix?.trigger(vector);
+    if (vector !== NO_VECTOR) this.function.msix?.trigger(vector, cause);
   }
 
   /** Reading clears and drops the line (PCI-ISR-05). */
@@ -45,8 +50,11 @@ export class VirtioInterrupts implements InterruptPort, Stateful {
     return this.#configVector;
   }
 
+  /** An event is told by the vector that it had when it occurred, or, once that is another's, not at all. */
   set configVector(value: number) {
-    this.#configVector = this.#mapped(value);
+    const vector = this.#mapped(value);
+    if (vector !== this.#configVector) this.function.msix?.withdraw(this.#configCause);
+    this.#configVector = vector;
   }
 
   /** NO_VECTOR for a queue that does not exist: an event that cannot occur cannot be mapped (PCI-MSIX-09). */
@@ -55,7 +63,10 @@ export class VirtioInterrupts implements InterruptPort, Stateful {
   }
 
   setQueueVector(index: number, value: number): void {
-    if ((this.#queueSizes[index] ?? 0) > 0) this.#queueVectors[index] = this.#mapped(value);
+    if ((this.#queueSizes[index] ?? 0) === 0) return;
+    const vector = this.#mapped(value);
+    if (vector !== this.#queueVectors[index]) this.queueStopped(index);
+    this.#queueVectors[index] = vector;
   }
 
   /** What a vector register reads back: the vector, or NO_VECTOR where the table has no such entry (PCI-MSIX-06). */
@@ -63,16 +74,32 @@ export class VirtioInterrupts implements InterruptPort, Stateful {
     return value < (this.function.msix?.vectors ?? 0) ? value : NO_VECTOR;
   }
 
+  /** A message of the queue's that waits behind a mask is not sent any more (BF-VQR-01). ISR tells no queues apart. */
+  queueStopped(index: number): void {
+    this.function.msix?.withdraw(index);
+  }
+
   /** A queue's vector is part of the state that its reset takes back (BF-VQR-02). */
   queueReset(index: number): void {
+    this.queueStopped(index);
     this.#queueVectors[index] = NO_VECTOR;
   }
 
-  /** PCI-MSIX-07 */
+  hold(): void {
+    this.function.msix?.hold();
+  }
+
+  release(): void {
+    this.function.msix?.release();
+  }
+
+  /** PCI-MSIX-07; nothing is told from now on, whatever masks are lifted (BF-RST-02). */
   reset(): void {
     this.#configVector = NO_VECTOR;
     this.#queueVectors.fill(NO_VECTOR);
     this.readIsr();
+    this.function.msix?.withdrawAll();
+    this.function.msix?.release();
   }
 
   save() {

@@ -38,6 +38,8 @@ export interface VirtioFunctionOptions {
 
 /** Ids by which a function is known. */
 export interface Identity {
+  /** By default virtio's. */
+  readonly vendorId?: number;
   readonly deviceId: number;
   readonly revisionId: number;
   readonly subsystemId: number;

@@ -1,0 +1,127 @@
+import type { MessageTarget } from '../../core/index.ts';
+import {
+  BAR_INDICATOR_MASK,
+  capabilityId,
+  MSIX_ENTRY_BYTES,
+  messageControl,
+  msixCapability,
+  msixEntry,
+  VECTOR_MASKED,
+} from '../../pci/layout/index.ts';
+import type { HostFunction } from './host-function.ts';
+
+/** The function's MSI-X, owned by the host: every vector ends in a handler of ours. */
+export class HostMessages {
+  readonly vectors: number;
+  readonly #host: HostFunction;
+  readonly #at: number;
+  readonly #messages: MessageTarget[] = [];
+
+  /**
+   * Every vector starts masked, and MSI-X off.
+   * @param handler is told which vector's message arrived.
+   * @throws TranslatorError when the table's BAR has no address.
+   */
+  constructor(host: HostFunction, handler: (vector: number) => void) {
+    this.#host = host;
+    this.#at = host.findCapability(capabilityId.msix);
+    const control = this.#at === 0 ? 0 : host.read(msixCapability.messageControl, this.#at);
+    this.vectors = this.#at === 0 ? 0 : (control & messageControl.tableSize) + 1;
+    if (this.vectors === 0) return;
+    this.enable(false);
+    host.barAddress(host.read(msixCapability.table, this.#at) & BAR_INDICATOR_MASK, 'memory');
+    for (let vector = 0; vector < this.vectors; vector++)
+      this.#messages.push(host.bus.interrupts.allocateMessage(() => handler(vector)));
+    this.maskAll(() => true);
+    this.program();
+  }
+
+  /** Writes every vector's message into the table: at first, and after a load brought another machine's. */
+  program(): void {
+    const { bus } = this.#host;
+    const table = this.#place(msixCapability.table);
+    if (table === 0) return;
+    for (const [vector, message] of this.#messages.entries()) {
+      const entry = table + MSIX_ENTRY_BYTES * vector;
+      bus.memoryWrite(entry + msixEntry.messageAddressLow.offset, 4, message.addressLow);
+      bus.memoryWrite(entry + msixEntry.messageAddressHigh.offset, 4, message.addressHigh);
+      bus.memoryWrite(entry + msixEntry.messageData.offset, 4, message.data);
+    }
+  }
+
+  /** Address of the table, or of the pending bits, wherever their BAR is now; 0 where it is nowhere, or nothing is ours. */
+  #place(register: typeof msixCapability.table): number {
+    if (this.#messages.length === 0) return 0;
+    const place = this.#host.read(register, this.#at);
+    const bar = this.#host.barPlace(place & BAR_INDICATOR_MASK);
+    return bar === 0 ? 0 : bar + (place & ~BAR_INDICATOR_MASK);
+  }
+
+  /** The table holds our messages: it does not, once somebody else has reset the function. */
+  get intact(): boolean {
+    const [first] = this.#messages;
+    if (first === undefined) return true;
+    const table = this.#place(msixCapability.table);
+    return table !== 0 && this.#host.bus.memoryRead(table + msixEntry.messageData.offset, 4) === first.data;
+  }
+
+  /** The configuration access also pushes the table's writes ahead of it. */
+  enable(on: boolean): void {
+    if (this.vectors > 0)
+      this.#host.write(msixCapability.messageControl, on ? messageControl.enable : 0, this.#at);
+  }
+
+  /** The function has MSI-X enabled: it is not, once somebody has reset the function. */
+  get enabled(): boolean {
+    if (this.vectors === 0) return false;
+    return (this.#host.read(msixCapability.messageControl, this.#at) & messageControl.enable) !== 0;
+  }
+
+  /** Masks a vector or lifts its mask. What waited for that has been sent when this returns. */
+  mask(vector: number, masked: boolean): void {
+    const table = this.#place(msixCapability.table);
+    if (table !== 0) this.#mask(table, vector, masked);
+  }
+
+  /** Gives every vector the mask that `masked` says. */
+  maskAll(masked: (vector: number) => boolean): void {
+    const table = this.#place(msixCapability.table);
+    if (table === 0) return;
+    for (let vector = 0; vector < this.vectors; vector++) this.#mask(table, vector, masked(vector));
+  }
+
+  #mask(table: number, vector: number, masked: boolean): void {
+    const { bus } = this.#host;
+    const at = table + MSIX_ENTRY_BYTES * vector + msixEntry.vectorControl.offset;
+    bus.memoryWrite(at, 4, masked ? VECTOR_MASKED : 0);
+    // The write is posted: the read pushes it.
+    bus.memoryRead(at, 4);
+  }
+
+  /** Four bytes of the pending bits; `offset` in bytes, a multiple of 4. */
+  pendingBits(offset: number): number {
+    const place = 8 * offset < this.vectors ? this.#place(msixCapability.pendingBits) : 0;
+    return place === 0 ? 0 : this.#host.bus.memoryRead(place + offset, 4);
+  }
+
+  /** Vectors whose message waits in the function. */
+  pending(): number[] {
+    const found: number[] = [];
+    for (let first = 0; first < this.vectors; first += 32) {
+      const bits = this.pendingBits(first / 8);
+      for (let i = 0; i < Math.min(32, this.vectors - first); i++)
+        if ((bits & (1 << i)) !== 0) found.push(first + i);
+    }
+    return found;
+  }
+
+  /** Messages that have arrived and that nobody was told of yet are of no use any more. */
+  discard(): void {
+    for (const message of this.#messages) message.discard();
+  }
+
+  /** Once more does nothing: a vector that was given back may be another's by then. */
+  release(): void {
+    for (const message of this.#messages.splice(0)) message.release();
+  }
+}
