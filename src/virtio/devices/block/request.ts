@@ -136,7 +136,7 @@ export class BlockRequest implements Task, Transfer, Ordered, TakenRequest {
       this.#nextSegment();
       return;
     }
-    if (ok && this.#stabilise) {
+    if (ok && this.#stabilise && this.live) {
       this.#stabilise = false;
       this.#owner.storage.flush(this);
       return;
