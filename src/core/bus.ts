@@ -64,7 +64,9 @@ export interface FunctionWatcher {
   moved(): void;
   /** The function was taken away. Whatever stands in its slot next is another. */
   removed(): void;
-  /** The function's state was replaced by a loaded one. `resume`, once called, lets it go on with what was in flight. */
+  /** The function's state is about to be replaced by a loaded one: what it does meanwhile tells nobody anything. */
+  loading(): void;
+  /** The state is there. `resume`, once called, lets it go on with what was in flight. */
   loaded(resume: () => void): void;
 }
 

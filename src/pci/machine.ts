@@ -350,6 +350,7 @@ export class Machine implements Bus, Stateful {
     for (const { start, bytes } of saved.ram) this.ram.write(start, bytes);
     this.#configPorts.address = saved.configAddress;
     expectSame('functions', saved.functions.length, this.functions.size);
+    for (const watcher of this.#watchers.values()) watcher.loading();
     for (const { address, state: fn } of saved.functions) {
       expectSame(`function at ${formatFunctionAddress(address)}`, this.functions.has(address), true);
       this.functions.get(address)!.load(fn);

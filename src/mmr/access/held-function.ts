@@ -186,13 +186,16 @@ export class HeldFunction implements FunctionWatcher {
   }
 
   /** What the function has to tell waits until the guest's state is there, whichever of the two is loaded first. */
-  loaded(resume: () => void): void {
+  loading(): void {
     this.ready = this.#noNews = false;
     this.#late.clear();
+    if (this.#loaded === 'neither') this.#loaded = 'host';
+  }
+
+  loaded(resume: () => void): void {
     this.#messages?.program();
     this.#resume = resume;
     if (this.#loaded === 'guest') this.#bothLoaded();
-    else this.#loaded = 'host';
   }
 
   /** The guest's state was loaded. */

@@ -62,7 +62,12 @@ export class HostMessages {
     const [first] = this.#messages;
     if (first === undefined) return true;
     const table = this.#place(msixCapability.table);
-    return table !== 0 && this.#host.bus.memoryRead(table + msixEntry.messageData.offset, 4) === first.data;
+    const { bus } = this.#host;
+    return (
+      table !== 0 &&
+      bus.memoryRead(table + msixEntry.messageAddressLow.offset, 4) === first.addressLow &&
+      bus.memoryRead(table + msixEntry.messageData.offset, 4) === first.data
+    );
   }
 
   /** The configuration access also pushes the table's writes ahead of it. */
