@@ -47,6 +47,12 @@ export interface MessageTarget {
   release(): void;
 }
 
+/** An entry of a function's MSI-X table. */
+export interface MessagePlace {
+  readonly fn: FunctionAddress;
+  readonly entry: number;
+}
+
 /** How interrupts reach software. */
 export interface Interrupts {
   /**
@@ -54,8 +60,11 @@ export interface Interrupts {
    * function had raised it. @returns a function that disconnects the handler.
    */
   connectLine(line: number, handler: () => boolean): () => void;
-  /** A vector of its own for a message-signalled interrupt. */
-  allocateMessage(handler: () => void): MessageTarget;
+  /**
+   * A vector of its own for a message-signalled interrupt. `place` says which entry of which function is aimed at it: which
+   * number the vector has is no part of a state, and where one is loaded the entry is aimed at the vector of today.
+   */
+  allocateMessage(handler: () => void, place?: MessagePlace): MessageTarget;
 }
 
 /** What the software that has a function hears of those who plug functions, place BARs, or restore a machine. */

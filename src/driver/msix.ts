@@ -44,7 +44,10 @@ export class DriverMsix {
   /** Gives each of the first vectors a handler and switches MSI-X on, INTx off. */
   enable(handlers: readonly (() => void)[]): void {
     for (const [vector, handler] of handlers.entries()) {
-      const message = this.#bus.interrupts.allocateMessage(handler);
+      const message = this.#bus.interrupts.allocateMessage(handler, {
+        fn: this.#fn.address,
+        entry: vector,
+      });
       this.#messages.push(message);
       const entry = this.#table + MSIX_ENTRY_BYTES * vector;
       this.#bus.memoryWrite(entry + msixEntry.messageAddressLow.offset, 4, message.addressLow);

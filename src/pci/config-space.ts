@@ -29,6 +29,7 @@ export class ConfigSpace implements Stateful<Uint8Array> {
   readonly #initial: Uint8Array;
   readonly #beforeRead: Hook[] = [];
   readonly #afterWrite: Hook[] = [];
+  #sealed = false;
 
   readonly length: number;
 
@@ -92,6 +93,7 @@ export class ConfigSpace implements Stateful<Uint8Array> {
 
   /** Takes the present bytes as those that a reset restores. */
   seal(): void {
+    this.#sealed = true;
     this.#initial.set(this.bytes);
   }
 
@@ -128,12 +130,31 @@ export class ConfigSpace implements Stateful<Uint8Array> {
     this.bytes.set(this.#initial);
   }
 
+  /** A byte as it is after power-on. */
+  initial(at: number): number {
+    return (this.#sealed ? this.#initial : this.bytes)[at]!;
+  }
+
+  /** A number that stands for all that is built in: bytes and masks, but for `except`, which are filled in later. */
+  fingerprint(except: readonly number[]): number {
+    let sum = 0x811c9dc5;
+    for (let at = 0; at < this.length; at++)
+      // FNV-1a, 32 bits.
+      for (const byte of [this.initial(at), this.#writable[at]!, this.#clearable[at]!])
+        sum = Math.imul(sum ^ (except.includes(at) ? 0 : byte), 0x01000193);
+    return sum >>> 0;
+  }
+
   save(): Uint8Array {
     return this.bytes.slice();
   }
 
-  load(state: Uint8Array): void {
+  check(state: Uint8Array): void {
     expectSame('configuration space', state.length, this.length);
+  }
+
+  load(state: Uint8Array): void {
+    this.check(state);
     this.bytes.set(state);
   }
 }

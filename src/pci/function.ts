@@ -1,7 +1,7 @@
 import {
   type AddressSpace,
   type DmaDomain,
-  expectSame,
+  expectShape,
   type FindingAbout,
   type FunctionAddress,
   findingOf,
@@ -33,6 +33,7 @@ import {
   type0Header,
 } from './layout/index.ts';
 import { Msix } from './msix.ts';
+import { functionShape } from './shape.ts';
 
 /** What a machine gives to the function in one of its slots. */
 export interface Slot {
@@ -346,7 +347,7 @@ export class PciFunction implements Stateful {
     const parts: Record<string, State> = {};
     for (const [name, part] of this.parts) parts[name] = part.save();
     return {
-      name: this.name,
+      shape: functionShape(this),
       config: this.config.save(),
       msix: this.#msix?.save() ?? null,
       pinLevel: this.#pinLevel,
@@ -354,13 +355,19 @@ export class PciFunction implements Stateful {
     };
   }
 
-  load(state: State): void {
+  check(state: State): void {
     const saved = state as unknown as ReturnType<PciFunction['save']>;
-    expectSame('function', saved.name, this.name);
+    expectShape(`function ${this.name}`, saved.shape, functionShape(this));
+    for (const [name, part] of this.parts) part.check?.(saved.parts[name]!);
+  }
+
+  load(state: State): void {
+    this.check(state);
+    const saved = state as unknown as ReturnType<PciFunction['save']>;
     this.config.load(saved.config);
     // Its neighbours are those of the slot that it sits in now.
     this.#wireHeaderType();
-    if (this.#msix !== null && saved.msix !== null) this.#msix.load(saved.msix);
+    this.#msix?.load(saved.msix!);
     this.#pinLevel = saved.pinLevel;
     this.#power = this.#readPower();
     this.#busMaster =
@@ -368,11 +375,7 @@ export class PciFunction implements Stateful {
     this.#readMsixControl();
     this.#decode();
     this.#updateLine();
-    for (const [name, part] of this.parts) {
-      const found = saved.parts[name];
-      expectSame(`${this.name}, part ${name}`, found !== undefined, true);
-      part.load(found!);
-    }
+    for (const [name, part] of this.parts) part.load(saved.parts[name]!);
   }
 
   resume(): void {

@@ -1,5 +1,16 @@
-import type { EventSink, FunctionAddress, Interrupts, MessageTarget, Scheduler } from '../core/index.ts';
-import { VirtiolabError, Work } from '../core/index.ts';
+import {
+  type EventSink,
+  type FunctionAddress,
+  formatFunctionAddress,
+  type Interrupts,
+  type MessagePlace,
+  type MessageTarget,
+  type Scheduler,
+  StateMismatchError,
+  VirtiolabError,
+  Work,
+} from '../core/index.ts';
+import type { Msix } from './msix.ts';
 
 /** Where messages go on a PC: the local interrupt controllers' page of addresses. */
 export const MESSAGE_WINDOW = { start: 0xfee00000, end: 0xfef00000 } as const;
@@ -30,12 +41,38 @@ class Line {
   }
 }
 
+const messageTo = (vector: number) => ({
+  addressLow: MESSAGE_WINDOW.start as number,
+  addressHigh: 0,
+  data: vector,
+});
+
+/** A vector: who handles it, or nobody; which entry of which function is aimed at it, where somebody said so. */
+class Vector {
+  handler: (() => void) | null = null;
+  place: MessagePlace | null = null;
+  /** It outlives the handler: the scheduler may still hold it. */
+  readonly work: Work;
+
+  constructor(number: number, scheduler: Scheduler) {
+    this.work = new Work(`vector ${number}`, scheduler, () => this.handler?.());
+  }
+}
+
+/** What a state holds of messages: numbers of vectors, and whose they were. Other machines number them otherwise. */
+export type SavedMessages = {
+  readonly owned: readonly {
+    readonly fn: FunctionAddress;
+    readonly entry: number;
+    readonly vector: number;
+  }[];
+  readonly pending: readonly number[];
+};
+
 /** The in-process machine's interrupt sink: shared lines and message vectors. */
 export class InterruptSink implements Interrupts {
   readonly #lines: Line[];
-  /** By vector: who handles it, or nobody, and its task, which outlives the handler. */
-  readonly #handlers: ((() => void) | null)[] = [];
-  readonly #vectors: Work[] = [];
+  readonly #vectors: Vector[] = [];
   sink: EventSink | null = null;
 
   readonly lines: number;
@@ -60,7 +97,7 @@ export class InterruptSink implements Interrupts {
 
   /** Vectors whose message has arrived and whose handler has not run yet. */
   get pendingVectors(): number[] {
-    return this.#vectors.flatMap((work, vector) => (work.pending ? [vector] : []));
+    return this.#vectors.flatMap(({ work }, vector) => (work.pending ? [vector] : []));
   }
 
   connectLine(line: number, handler: () => boolean): () => void {
@@ -73,19 +110,18 @@ export class InterruptSink implements Interrupts {
     };
   }
 
-  allocateMessage(handler: () => void): MessageTarget {
-    let vector = this.#handlers.indexOf(null);
-    if (vector < 0) vector = this.#handlers.length;
-    this.#handlers[vector] = handler;
-    this.#vectors[vector] ??= new Work(`vector ${vector}`, this.scheduler, () => this.#handlers[vector]?.());
+  allocateMessage(handler: () => void, place: MessagePlace | null = null): MessageTarget {
+    let vector = this.#vectors.findIndex((each) => each.handler === null);
+    if (vector < 0) vector = this.#vectors.push(new Vector(this.#vectors.length, this.scheduler)) - 1;
+    const taken = this.#vectors[vector]!;
+    taken.handler = handler;
+    taken.place = place;
     return {
-      addressLow: MESSAGE_WINDOW.start,
-      addressHigh: 0,
-      data: vector,
-      discard: () => this.#vectors[vector]?.cancel(),
+      ...messageTo(vector),
+      discard: () => taken.work.cancel(),
       release: () => {
-        this.#vectors[vector]!.cancel();
-        this.#handlers[vector] = null;
+        taken.work.cancel();
+        taken.handler = taken.place = null;
       },
     };
   }
@@ -103,6 +139,60 @@ export class InterruptSink implements Interrupts {
   message(source: FunctionAddress | null, data: number): void {
     if (this.sink !== null)
       this.sink({ kind: 'interrupt', signal: 'message', vector: data, asserted: true, source });
-    if (typeof this.#handlers[data] === 'function') this.#vectors[data]!.schedule();
+    const found = this.#vectors[data];
+    if (found !== undefined && found.handler !== null) found.work.schedule();
+  }
+
+  /** The vector that has been allocated for an entry, or -1. */
+  #vectorOf(fn: FunctionAddress, entry: number): number {
+    return this.#vectors.findIndex((each) => each.place?.fn === fn && each.place.entry === entry);
+  }
+
+  save(): SavedMessages {
+    const owned = this.#vectors.flatMap((each, vector) =>
+      each.place === null ? [] : [{ ...each.place, vector }],
+    );
+    return { owned, pending: this.pendingVectors };
+  }
+
+  /** @throws StateMismatchError where an owner of a vector is missing, and somebody else would get its messages. */
+  check({ owned, pending }: SavedMessages): void {
+    for (const { fn, entry, vector } of owned)
+      if (this.#vectorOf(fn, entry) < 0 && this.#vectors[vector]?.handler != null)
+        throw new StateMismatchError(
+          `messages of ${formatFunctionAddress(fn)}, vector ${entry}`,
+          vector,
+          'the vector of one who takes them here too',
+        );
+    const free = pending.filter((each) => owned.every(({ vector }) => vector !== each));
+    for (const vector of free)
+      if (this.#vectors[vector]?.place != null)
+        throw new StateMismatchError(
+          'pending messages',
+          vector,
+          'a vector that nobody here has taken for others',
+        );
+  }
+
+  /** Aims what was aimed at an owner's vector, in the machine of the state, at the one that it has here. */
+  aimAgain(fn: FunctionAddress, msix: Msix, { owned }: SavedMessages): void {
+    for (const { fn: address, entry, vector } of owned) {
+      const { addressLow, addressHigh, data } = messageTo(vector);
+      const now = address === fn && entry < msix.vectors ? msix.message(entry) : null;
+      const here = this.#vectorOf(address, entry);
+      if (now === null || here < 0) continue;
+      if (now.addressLow === addressLow && now.addressHigh === addressHigh && now.data === data)
+        msix.aim(entry, messageTo(here));
+    }
+  }
+
+  /** Lets messages that were pending arrive again, at their owners' vectors, and no others. */
+  load({ owned, pending }: SavedMessages): void {
+    for (const each of this.#vectors) each.work.cancel();
+    for (const vector of pending) {
+      const owner = owned.find((each) => each.vector === vector);
+      const here = owner === undefined ? vector : this.#vectorOf(owner.fn, owner.entry);
+      if (here >= 0) this.message(null, here);
+    }
   }
 }

@@ -6,6 +6,7 @@ import {
   DmaDomain,
   type EventSink,
   expectSame,
+  expectShape,
   type Finding,
   type FunctionAddress,
   type FunctionWatcher,
@@ -15,6 +16,7 @@ import {
   maskOf,
   OptionError,
   type Scheduler,
+  type Shape,
   type Span,
   type State,
   type Stateful,
@@ -80,6 +82,7 @@ export class Machine implements Bus, Stateful {
   readonly interrupts: InterruptSink;
   readonly posted: PostedWrites | null;
   readonly scheduler: Scheduler;
+  readonly ecamBase: number;
   readonly #places = new Places();
   readonly #watchers = new Map<FunctionAddress, FunctionWatcher>();
   readonly #configPorts = new ConfigPorts(this);
@@ -107,11 +110,11 @@ export class Machine implements Bus, Stateful {
       target: this.#configPorts,
       priority: RAM_PRIORITY,
     });
-    const start = options.ecamBase ?? 0xe0000000;
-    checkEcam(start, this.ram);
+    this.ecamBase = options.ecamBase ?? 0xe0000000;
+    checkEcam(this.ecamBase, this.ram);
     this.memory.map({
       name: 'ECAM',
-      start,
+      start: this.ecamBase,
       length: ECAM_BUS_BYTES,
       target: new Ecam(this),
       priority: RAM_PRIORITY,
@@ -335,25 +338,43 @@ export class Machine implements Bus, Stateful {
   save() {
     const nameOf = (owner: object) => [...this.functions].find(([, fn]) => fn === owner)?.[0] ?? -1;
     return {
+      shape: this.#shape(),
       ram: this.ram.ranges.map(({ start, bytes }) => ({ start, bytes: bytes.slice() })),
       configAddress: this.#configPorts.address,
       functions: [...this.functions].map(([address, fn]) => ({ address, state: fn.save() })),
-      posted: this.posted?.save(nameOf) ?? [],
-      vectors: this.interrupts.pendingVectors,
+      posted: this.posted?.save(nameOf) ?? ([] as readonly State[]),
+      messages: this.interrupts.save(),
     };
+  }
+
+  #shape(): Shape {
+    const addresses = [...this.functions.keys()].sort((a, b) => a - b);
+    return {
+      RAM: this.ram.ranges.map(({ start, end }) => ({ start, end })),
+      ecamBase: this.ecamBase,
+      functions: addresses.map(formatFunctionAddress),
+    };
+  }
+
+  check(state: State): void {
+    const saved = state as unknown as ReturnType<Machine['save']>;
+    expectShape('machine', saved.shape, this.#shape());
+    for (const { address, state: fn } of saved.functions) this.functions.get(address)!.check(fn);
+    this.interrupts.check(saved.messages);
+    if (this.posted === null) expectSame('memory writes in flight', saved.posted.length, 0);
   }
 
   /** Loads into a machine with the same RAM and the same functions in the same slots. */
   load(state: State): void {
+    this.check(state);
     const saved = state as unknown as ReturnType<Machine['save']>;
-    expectSame('RAM ranges', saved.ram.length, this.ram.ranges.length);
     for (const { start, bytes } of saved.ram) this.ram.write(start, bytes);
     this.#configPorts.address = saved.configAddress;
-    expectSame('functions', saved.functions.length, this.functions.size);
     for (const watcher of this.#watchers.values()) watcher.loading();
     for (const { address, state: fn } of saved.functions) {
-      expectSame(`function at ${formatFunctionAddress(address)}`, this.functions.has(address), true);
-      this.functions.get(address)!.load(fn);
+      const found = this.functions.get(address)!;
+      found.load(fn);
+      if (found.msix !== null) this.interrupts.aimAgain(address, found.msix, saved.messages);
     }
     this.posted?.load(saved.posted, (name) => this.functions.get(name));
     for (const [address, fn] of this.functions) {
@@ -361,6 +382,6 @@ export class Machine implements Bus, Stateful {
       if (watcher === undefined) fn.resume();
       else watcher.loaded(() => fn.resume());
     }
-    for (const vector of saved.vectors) this.interrupts.message(null, vector);
+    this.interrupts.load(saved.messages);
   }
 }

@@ -172,6 +172,29 @@ export class Msix implements Stateful {
     this.#held = false;
   }
 
+  /** Message address and data of an entry. */
+  message(vector: number): {
+    readonly addressLow: number;
+    readonly addressHigh: number;
+    readonly data: number;
+  } {
+    const word = (register: { readonly offset: number }) =>
+      this.#entries.getUint32(vector * MSIX_ENTRY_BYTES + register.offset, true);
+    return {
+      addressLow: word(msixEntry.messageAddressLow),
+      addressHigh: word(msixEntry.messageAddressHigh),
+      data: word(msixEntry.messageData),
+    };
+  }
+
+  /** Aims an entry at a message, masked or not as it is. */
+  aim(vector: number, { addressLow, addressHigh, data }: ReturnType<Msix['message']>): void {
+    const at = vector * MSIX_ENTRY_BYTES;
+    this.#entries.setUint32(at + msixEntry.messageAddressLow.offset, addressLow, true);
+    this.#entries.setUint32(at + msixEntry.messageAddressHigh.offset, addressHigh, true);
+    this.#entries.setUint32(at + msixEntry.messageData.offset, data, true);
+  }
+
   #deliverable(vector: number): boolean {
     return !this.#held && !this.isMasked(vector) && this.port.busMaster();
   }

@@ -53,7 +53,7 @@ export class PostedWrites {
   }
 
   /** @param nameOf a stable name of an owner. */
-  save(nameOf: (owner: object) => number): State {
+  save(nameOf: (owner: object) => number): readonly State[] {
     return this.#writes.map(({ owner, address, width, value }) => [nameOf(owner), address, width, value]);
   }
 

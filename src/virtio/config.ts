@@ -120,6 +120,14 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
         : this.#bytes[offset]!;
   }
 
+  /** Fields by name, but for `except`: what was settled when the device was made, where those are what changes. */
+  fixed(except: readonly (keyof M)[]): Record<string, number> {
+    const names = Object.keys(this.map) as (keyof M & string)[];
+    const { map, length } = this;
+    const shown = names.filter((name) => map[name]!.offset < length && !except.includes(name));
+    return Object.fromEntries(shown.map((name) => [name, this.get(name)]));
+  }
+
   /** The device changes a field. Readers see another generation afterwards (PCI-COM-06). */
   set(name: keyof M, value: number): void {
     const { offset, width } = this.map[name]!;
@@ -168,9 +176,13 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
     );
   }
 
+  check(state: Uint8Array): void {
+    expectSame('device configuration', state.length, 3 + (state[2] === 1 ? 2 : 1) * this.length);
+  }
+
   load(state: Uint8Array): void {
+    this.check(state);
     const held = state[2] === 1;
-    expectSame('device configuration', state.length, 3 + (held ? 2 : 1) * this.length);
     this.#generation = state[0]!;
     this.#changed = state[1] === 1;
     this.#bytes.set(state.subarray(3, 3 + this.length));

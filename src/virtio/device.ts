@@ -1,11 +1,12 @@
 import {
   type DmaDomain,
-  expectSame,
+  expectShape,
   type FindingAbout,
   findingOf,
   immediate,
   type Party,
   type Scheduler,
+  type Shape,
   type State,
   type Stateful,
   type Task,
@@ -344,9 +345,29 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
     for (const listener of this.onReset) listener();
   }
 
+  #shape(): Shape {
+    const { type, queueSizes } = this.behaviour;
+    const { guestEndian, legacy } = this.options;
+    const { offered, offeredLegacy } = this.features;
+    return {
+      ...{ type, guestEndian, legacy },
+      'offered features': [...offered],
+      'features offered to legacy drivers': offeredLegacy,
+      'queue sizes': [...queueSizes],
+      'configuration bytes': this.config.length,
+    };
+  }
+
+  check(state: State): void {
+    const saved = state as ReturnType<VirtioDevice['save']>;
+    expectShape(`device ${this.name}`, saved.shape, this.#shape());
+    this.config.check(saved.config);
+    this.behaviour.check?.(saved.behaviour);
+  }
+
   save() {
     return {
-      type: this.behaviour.type,
+      shape: this.#shape(),
       status: this.statusRegister.save(),
       dmaEnabled: this.#dmaEnabled,
       accepted: [...this.features.accepted],
@@ -358,9 +379,8 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   }
 
   load(state: State): void {
+    this.check(state);
     const saved = state as ReturnType<VirtioDevice['save']>;
-    expectSame('device type', saved.type, this.behaviour.type);
-    expectSame('number of queues', saved.queues.length, this.#queues.length);
     this.statusRegister.load(saved.status);
     this.#dmaEnabled = saved.dmaEnabled;
     this.features.accepted.set(saved.accepted);

@@ -1,20 +1,11 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { legacyHeader } from '../../src/virtio/layout/index.ts';
 import { kits } from './kits/index.ts';
 import { same } from './support/compare.ts';
 import { type Case, cases, type Operation } from './support/operations.ts';
 import { perform, survey } from './support/perform.ts';
 import { PATIENCE, runs } from './support/runs.ts';
-import {
-  BUFFER_SLOTS,
-  IO_BASE,
-  LOW_RAM,
-  MEMORY_BASE,
-  MESSAGES,
-  World,
-  type WorldKind,
-} from './support/worlds.ts';
+import { LOW_RAM, World, type WorldKind } from './support/worlds.ts';
 
 /*
  * A guest that is saved and goes on in fresh instances sees what it would have seen. What pins this down is a twin that
@@ -89,56 +80,6 @@ function run(kind: WorldKind, { setup, start, operations, saves: after }: SavedC
   same('at the end', twin, saved, survey(twin), survey(saved));
 }
 
-/** A bring-up clears its ring: the device must have stopped before that, wherever its registers are just then. */
-const restart = (fn: number): Operation[] => [
-  { do: 'reset', fn },
-  { do: 'move', fn, bar: 0, address: IO_BASE + 0x100 * fn },
-  { do: 'move', fn, bar: 1, address: MEMORY_BASE + 0x10000 * fn },
-  { do: 'command', fn, bits: 7 },
-];
-
-/**
- * Leaves out what a driver must not do while a request is in flight: change its descriptors or header, move or reset the
- * ring's features under it. A state holds the chain's head only; what the chain is, its memory says. Each request gets
- * descriptors and a header of its own.
- */
-function orderly(each: Case): Case {
-  const { queueAddress, driverFeatures } = legacyHeader;
-  const reconfigures = ({ offset, value }: { offset: number; value: number | null }) =>
-    value !== null && offset < queueAddress.offset + 4 && offset + 4 > driverFeatures.offset;
-  let slot = 0;
-  let head = 0;
-  /** With memory and descriptors that no other chain has, while there are any. */
-  const alone = (operation: Operation & { do: 'chain' }): Operation[] => {
-    const { readable, writable } = operation.chain;
-    const own = { ...operation, slot: slot++, head };
-    head += readable.length + writable.length;
-    return slot <= BUFFER_SLOTS && head <= each.setup.queueSize ? [own] : [];
-  };
-  return {
-    ...each,
-    operations: each.operations.flatMap((operation): Operation[] => {
-      switch (operation.do) {
-        case 'ring':
-        case 'table':
-        case 'any-port':
-        case 'structure':
-          return [];
-        case 'port':
-          return reconfigures(operation.access) ? [] : [operation];
-        case 'vector':
-          return operation.address < MESSAGES ? [] : [operation];
-        case 'bring-up':
-          return [...restart(operation.fn), operation];
-        case 'chain':
-          return alone(operation);
-        default:
-          return [operation];
-      }
-    }),
-  };
-}
-
 const withSaves = (arbitrary: fc.Arbitrary<Case>): fc.Arbitrary<SavedCase> =>
   fc.tuple(arbitrary, saves).map(([each, indices]) => ({ ...each, saves: indices }));
 
@@ -146,7 +87,7 @@ describe('saving and loading at one to three steps changes nothing that the gues
   it.each(kinds)(
     'of a function behind %s',
     (kind) => {
-      // Types that are done with every chain at once: the others keep some, which wants an orderly driver.
+      // Types that are done with every chain at once.
       const types = [['block'], ['entropy'], ['block', 'entropy']] as const;
       const arbitrary = withSaves(cases({ held: false, structures: kind === 'transitional', types }));
       fc.assert(
@@ -160,9 +101,9 @@ describe('saving and loading at one to three steps changes nothing that the gues
   it.each(kinds.flatMap((kind) => [true, false].map((held) => ({ kind, held }))))(
     'of a function of any type behind $kind, work and writes in flight: $held',
     ({ kind, held }) => {
-      const options = { held, structures: kind === 'transitional', queueSizes: [256] };
+      const options = { held, structures: kind === 'transitional' };
       fc.assert(
-        fc.property(withSaves(cases(options).map(orderly)), (each) => run(kind, each)),
+        fc.property(withSaves(cases(options)), (each) => run(kind, each)),
         { numRuns: runs(200) },
       );
     },

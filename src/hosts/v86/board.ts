@@ -1,13 +1,14 @@
 import {
   DmaDomain,
   type EventSink,
-  expectSame,
+  expectShape,
   FOUR_GIB,
   type FunctionAddress,
   formatFunctionAddress,
   GuestMemory,
   immediate,
   type Scheduler,
+  type Shape,
   type State,
   type Stateful,
   type Width,
@@ -170,9 +171,22 @@ export class V86Board implements Stateful {
     const parts: Record<string, State> = {};
     for (const [name, part] of this.parts) parts[name] = part.save();
     return {
+      shape: this.#shape(),
       functions: [...this.functions].map(([address, fn]) => ({ address, state: fn.save() })),
       parts,
     };
+  }
+
+  #shape(): Shape {
+    const addresses = [...this.functions.keys()].sort((a, b) => a - b);
+    return { functions: addresses.map(formatFunctionAddress), parts: [...this.parts.keys()].sort() };
+  }
+
+  check(state: State): void {
+    const saved = state as unknown as ReturnType<V86Board['save']>;
+    expectShape('board', saved.shape, this.#shape());
+    for (const { address, state: fn } of saved.functions) this.functions.get(address)!.check(fn);
+    for (const [name, part] of this.parts) part.check?.(saved.parts[name]!);
   }
 
   /**
@@ -180,17 +194,11 @@ export class V86Board implements Stateful {
    * it had then. What was in flight goes on at once.
    */
   load(state: State): void {
+    this.check(state);
     const saved = state as unknown as ReturnType<V86Board['save']>;
-    expectSame('functions', saved.functions.length, this.functions.size);
-    for (const { address, state: fn } of saved.functions) {
-      expectSame(`function at ${formatFunctionAddress(address)}`, this.functions.has(address), true);
-      this.functions.get(address)!.load(fn);
-    }
+    for (const { address, state: fn } of saved.functions) this.functions.get(address)!.load(fn);
     // A host's machine goes on by itself as soon as it is loaded: whom it interrupts must be there before.
-    for (const [name, part] of this.parts) {
-      expectSame(name, saved.parts[name] !== undefined, true);
-      part.load(saved.parts[name]!);
-    }
+    for (const [name, part] of this.parts) part.load(saved.parts[name]!);
     for (const fn of this.functions.values()) fn.resume();
   }
 }

@@ -193,7 +193,6 @@ export class HeldFunction implements FunctionWatcher {
   }
 
   loaded(resume: () => void): void {
-    this.#messages?.program();
     this.#resume = resume;
     if (this.#loaded === 'guest') this.#bothLoaded();
   }

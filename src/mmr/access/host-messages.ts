@@ -31,13 +31,15 @@ export class HostMessages {
     this.enable(false);
     host.barAddress(host.read(msixCapability.table, this.#at) & BAR_INDICATOR_MASK, 'memory');
     for (let vector = 0; vector < this.vectors; vector++)
-      this.#messages.push(host.bus.interrupts.allocateMessage(() => handler(vector)));
+      this.#messages.push(
+        host.bus.interrupts.allocateMessage(() => handler(vector), { fn: host.address, entry: vector }),
+      );
     this.maskAll(() => true);
-    this.program();
+    this.#program();
   }
 
-  /** Writes every vector's message into the table: at first, and after a load brought another machine's. */
-  program(): void {
+  /** Writes every vector's message into the table. Where a state is loaded, the machine aims them anew. */
+  #program(): void {
     const { bus } = this.#host;
     const table = this.#place(msixCapability.table);
     if (table === 0) return;

@@ -1,5 +1,12 @@
-import type { Bus, FindingAbout, FunctionAddress, State, Width } from '../../core/index.ts';
-import { maskOf } from '../../core/index.ts';
+import {
+  type Bus,
+  expectShape,
+  type FindingAbout,
+  type FunctionAddress,
+  maskOf,
+  type State,
+  type Width,
+} from '../../core/index.ts';
 import { command, status, type0Header } from '../../pci/layout/index.ts';
 import { legacyHeader } from '../../virtio/layout/index.ts';
 import type { GuestSide, LegacyBackend } from './backend.ts';
@@ -150,8 +157,16 @@ export class IoBarBackend implements LegacyBackend, Holder {
     this.#held.release();
   }
 
+  #shape() {
+    return { configBytes: this.configBytes, vectors: this.vectors };
+  }
+
   save() {
-    return { line: this.#line, busMaster: this.#held.busMaster };
+    return { shape: this.#shape(), line: this.#line, busMaster: this.#held.busMaster };
+  }
+
+  check(state: State): void {
+    expectShape('back end', (state as ReturnType<IoBarBackend['save']>).shape, this.#shape());
   }
 
   load(state: State): void {

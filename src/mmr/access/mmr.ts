@@ -1,5 +1,13 @@
-import type { Bus, FindingAbout, FunctionAddress, Register, State, Width } from '../../core/index.ts';
-import { maskOf } from '../../core/index.ts';
+import {
+  type Bus,
+  expectShape,
+  type FindingAbout,
+  type FunctionAddress,
+  maskOf,
+  type Register,
+  type State,
+  type Width,
+} from '../../core/index.ts';
 import { command } from '../../pci/layout/index.ts';
 import {
   isrStatus,
@@ -335,8 +343,17 @@ export class MmrBackend implements LegacyBackend, Holder {
     this.#held.release();
   }
 
+  #shape() {
+    return { draft: this.#draft.name, configBytes: this.configBytes, vectors: this.vectors };
+  }
+
+  check(state: State): void {
+    expectShape('back end', (state as ReturnType<MmrBackend['save']>).shape, this.#shape());
+  }
+
   save() {
     return {
+      shape: this.#shape(),
       msix: this.#msix,
       busMaster: this.#held.busMaster,
       isr: this.#isr,

@@ -1,4 +1,4 @@
-import { VirtiolabError } from '../../core/index.ts';
+import { type State, VirtiolabError } from '../../core/index.ts';
 
 /** Who hears what a server sends. */
 export interface P9Receiver {
@@ -20,6 +20,13 @@ export interface P9Connection {
    * counts against the driver's queue until then.
    */
   readonly lingers?: boolean;
+  /**
+   * What the connection has by now: all that the driver has open, and the replies that are under way. Left out where the
+   * server does not say.
+   */
+  save?(): State;
+  /** Of a connection that goes on from such a state: the request of that tag waits again, and its reply may come. */
+  awaited?(tag: number): void;
 }
 
 /** A 9P server that can be connected to: over a socket, or in memory. */
@@ -27,10 +34,13 @@ export interface P9Server {
   /** A new connection. It may take its time, or fail: what is sent meanwhile is kept, and `closed` tells. */
   connect(receiver: P9Receiver): P9Connection;
   /**
-   * The connection of a saved state again, with all that the driver has open, but without the messages in flight: they
-   * are sent anew. Left out, or null, where there is none: the driver then has to mount again.
+   * The connection of a saved state again, with all that the driver has open. `state` is what it saved itself, with the
+   * messages in flight; null where it did not: they are then sent anew. Left out, or null, where there is no such
+   * connection: the driver then has to mount again.
    */
-  resume?(receiver: P9Receiver): P9Connection | null;
+  resume?(receiver: P9Receiver, state: State): P9Connection | null;
+  /** @throws StateMismatchError when a connection's state is of a server with other files. */
+  check?(state: State): void;
 }
 
 /** Why a device lost its server. */

@@ -1,4 +1,4 @@
-import { immediate, type Scheduler } from '../../core/index.ts';
+import { immediate, type Scheduler, type State, StateMismatchError } from '../../core/index.ts';
 import {
   decodeP9,
   encodeP9,
@@ -56,7 +56,7 @@ type Handler<N extends P9MessageName> = (fields: P9Fields<N>) => Uint8Array;
 
 /**
  * A small 9P2000.L server over a tree in memory, for demonstrations and tests: whoever connects may read everything and
- * write nothing. Each connection has fids of its own.
+ * write nothing. Each connection has fids of its own, which a saved state keeps, with the replies that are under way.
  */
 export class P9MemoryServer implements P9Server {
   readonly #root: Node;
@@ -81,33 +81,84 @@ export class P9MemoryServer implements P9Server {
   }
 
   connect(receiver: P9Receiver): P9Connection {
+    return new MemoryConnection(new MemorySession(this.#root), this.#scheduler, receiver);
+  }
+
+  /** @throws StateMismatchError when a file that is open is not in the tree. */
+  resume(receiver: P9Receiver, state: State): P9Connection | null {
+    if (state === null) return null;
+    const saved = state as SavedConnection;
     const session = new MemorySession(this.#root);
-    let over = false;
-    /** Replies that the scheduler has. */
-    let replies = 0;
-    const gone = () => {
-      replies--;
-      if (over && replies === 0) receiver.ended?.();
-    };
-    return {
-      lingers: true,
-      send: (message) => {
-        const reply = session.answer(message.slice());
-        replies++;
-        this.#scheduler.submit({
-          label: '9P server',
-          run: () => {
-            if (!over) receiver.data(reply);
-            gone();
-          },
-          dropped: gone,
-        });
+    session.load(saved.session);
+    return new MemoryConnection(session, this.#scheduler, receiver, saved.replies);
+  }
+
+  /** @throws StateMismatchError */
+  check(state: State): void {
+    if (state !== null) new MemorySession(this.#root).load((state as SavedConnection).session);
+  }
+}
+
+type SavedConnection = ReturnType<MemoryConnection['save']>;
+
+class MemoryConnection implements P9Connection {
+  readonly lingers = true;
+  readonly #session: MemorySession;
+  readonly #scheduler: Scheduler;
+  readonly #receiver: P9Receiver;
+  /** Replies under way, oldest first, and those of a saved state whose requests are not back yet. */
+  readonly #replies = new Set<Uint8Array>();
+  /** Replies that the scheduler has. */
+  #scheduled = 0;
+  #over = false;
+
+  constructor(
+    session: MemorySession,
+    scheduler: Scheduler,
+    receiver: P9Receiver,
+    replies: readonly Uint8Array[] = [],
+  ) {
+    this.#session = session;
+    this.#scheduler = scheduler;
+    this.#receiver = receiver;
+    for (const reply of replies) this.#replies.add(reply.slice());
+  }
+
+  send(message: Uint8Array): void {
+    const reply = this.#session.answer(message.slice());
+    this.#replies.add(reply);
+    this.#submit(reply);
+  }
+
+  #submit(reply: Uint8Array): void {
+    this.#scheduled++;
+    this.#scheduler.submit({
+      label: '9P server',
+      run: () => {
+        this.#replies.delete(reply);
+        if (!this.#over) this.#receiver.data(reply);
+        this.#gone();
       },
-      close: () => {
-        over = true;
-        if (replies === 0) receiver.ended?.();
-      },
-    };
+      dropped: () => this.#gone(),
+    });
+  }
+
+  #gone(): void {
+    this.#scheduled--;
+    if (this.#over && this.#scheduled === 0) this.#receiver.ended?.();
+  }
+
+  close(): void {
+    this.#over = true;
+    if (this.#scheduled === 0) this.#receiver.ended?.();
+  }
+
+  awaited(tag: number): void {
+    for (const reply of this.#replies) if (p9Tag(reply) === tag) this.#submit(reply);
+  }
+
+  save() {
+    return { session: this.#session.save(), replies: [...this.#replies].map((reply) => reply.slice()) };
   }
 }
 
@@ -120,6 +171,23 @@ class MemorySession {
 
   constructor(root: Node) {
     this.#root = root;
+  }
+
+  /** Each fid with the names that lead to its file. */
+  save() {
+    const fids = [...this.#fids].map(([fid, node]) => [fid, pathOf(node)] as const);
+    return { msize: this.#msize, fids };
+  }
+
+  load({ msize, fids }: ReturnType<MemorySession['save']>): void {
+    this.#msize = msize;
+    for (const [fid, names] of fids) {
+      let node: Node | undefined = this.#root;
+      for (const name of names) node = node?.children.get(name);
+      if (node === undefined)
+        throw new StateMismatchError('9P server', `/${names.join('/')}`, 'files that are there');
+      this.#fids.set(fid, node);
+    }
   }
 
   /** The reply to one message. */
@@ -266,6 +334,13 @@ class MemorySession {
     ['Tflush', () => this.#reply('Rflush', {})],
     ['Twrite', () => this.#reply('Rlerror', { ecode: p9Error.readOnly })],
   ];
+}
+
+/** Names from the root on. */
+function pathOf(node: Node): string[] {
+  const names: string[] = [];
+  for (let at = node; at.parent !== null; at = at.parent) names.unshift(at.name);
+  return names;
 }
 
 const isFolder = (node: Node) => !(node.content instanceof Uint8Array);

@@ -1,3 +1,4 @@
+import type { State } from '../../core/index.ts';
 import { p9Header } from '../layout/index.ts';
 import { type P9Connection, type P9Server, P9ServerError } from './p9-link.ts';
 
@@ -20,8 +21,8 @@ export class P9Session {
   /** Who waits for the connection's end. */
   #onEnded: () => void = () => {};
 
-  /** @param resume take up the connection of a saved state. */
-  constructor(server: P9Server, maxBytes: number, owner: P9SessionOwner, resume = false) {
+  /** @param saved where a connection is taken up again: what it had saved, or null. */
+  constructor(server: P9Server, maxBytes: number, owner: P9SessionOwner, saved?: State) {
     this.#owner = owner;
     this.#maxBytes = maxBytes;
     const receiver = {
@@ -38,7 +39,8 @@ export class P9Session {
         onEnded();
       },
     };
-    this.#connection = resume ? (server.resume?.(receiver) ?? null) : server.connect(receiver);
+    this.#connection =
+      saved === undefined ? server.connect(receiver) : (server.resume?.(receiver, saved) ?? null);
     // It may have failed within the call.
     if (this.#over) this.#connection?.close();
     if (this.#connection === null) this.#over = true;
@@ -50,6 +52,16 @@ export class P9Session {
 
   send(message: Uint8Array): void {
     if (!this.#over) this.#connection!.send(message);
+  }
+
+  /** What the connection saves of itself; null where it does not. */
+  save(): State {
+    return this.#over ? null : (this.#connection!.save?.() ?? null);
+  }
+
+  /** The reply to the request of that tag, under way in a saved state, may come. */
+  awaited(tag: number): void {
+    if (!this.#over) this.#connection!.awaited?.(tag);
   }
 
   /** Ends the session from this side. @param ended is called when nothing is left of its connection, perhaps at once. */

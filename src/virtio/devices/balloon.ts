@@ -1,4 +1,4 @@
-import { expectSame, type FindingAbout, type State, VirtiolabError } from '../../core/index.ts';
+import { expectShape, type FindingAbout, type State, VirtiolabError } from '../../core/index.ts';
 import type { DeviceBehaviour, FeatureObjection } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';
@@ -306,9 +306,19 @@ export class BalloonDevice implements DeviceBehaviour {
     if (this.config.length > balloonConfig.poisonValue.offset) this.config.set('poisonValue', 0);
   }
 
+  #shape() {
+    const { discard = false, mustTellHost = null } = this.#options;
+    const queues = Object.fromEntries([...this.#queues].map(([number, name]) => [name, number]));
+    return { type: this.type, queues, discard, mustTellHost };
+  }
+
+  check(state: State): void {
+    expectShape('balloon device', (state as ReturnType<BalloonDevice['save']>).shape, this.#shape());
+  }
+
   save() {
     return {
-      type: this.type,
+      shape: this.#shape(),
       inflated: this.inflated.save(),
       reported: this.reported.save(),
       actual: this.#actual,
@@ -319,8 +329,8 @@ export class BalloonDevice implements DeviceBehaviour {
   }
 
   load(state: State): void {
+    this.check(state);
     const saved = state as ReturnType<BalloonDevice['save']>;
-    expectSame('balloon device', saved.type, this.type);
     this.inflated.load(saved.inflated);
     this.reported.load(saved.reported);
     this.#actual = saved.actual;

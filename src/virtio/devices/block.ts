@@ -1,4 +1,4 @@
-import { expectSame, FOUR_GIB, type State, VirtiolabError } from '../../core/index.ts';
+import { expectSame, expectShape, FOUR_GIB, type State, VirtiolabError } from '../../core/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import type { DeviceConfig } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';
@@ -360,15 +360,24 @@ export class BlockDevice implements DeviceBehaviour {
     return (request.type === blockRequestType.in ? request.length : BLOCK_ID_BYTES) === data;
   }
 
+  #shape() {
+    const fixed = this.config.fixed(['capacity', 'cylinders', 'heads', 'sectors', 'writeback']);
+    return { type: this.type, readOnly: this.storage.readOnly, id: this.#id.slice(), ...fixed };
+  }
+
   save() {
-    return { type: this.type, capacity: this.capacity };
+    return { shape: this.#shape(), capacity: this.capacity };
   }
 
   /** @throws StateMismatchError, also for a storage of another length: what it holds is no part of the state. */
-  load(state: State): void {
+  check(state: State): void {
     const saved = state as ReturnType<BlockDevice['save']>;
-    expectSame('block device', saved.type, this.type);
+    expectShape('block device', saved.shape, this.#shape());
     expectSame('capacity of the storage', this.storage.length / SECTOR_BYTES, saved.capacity);
+  }
+
+  load(state: State): void {
+    this.check(state);
     this.#shownBytes = this.storage.length;
   }
 }

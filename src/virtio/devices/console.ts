@@ -1,4 +1,4 @@
-import { expectSame, type State, type Task, VirtiolabError } from '../../core/index.ts';
+import { expectShape, type State, type Task, VirtiolabError } from '../../core/index.ts';
 import type { ConsoleBackend, ConsolePort, ConsoleSize } from '../backends/console-backend.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';
@@ -212,18 +212,32 @@ export class ConsoleDevice implements DeviceBehaviour, LineOwner {
     for (const line of this.#lines) line.reset();
   }
 
+  /** Ports come and go, and are no part of it. */
+  #shape() {
+    const { type, features } = this;
+    return {
+      type,
+      features: [...features],
+      ports: this.#lines.length,
+      resizeOrder: this.#control.resizeOrder,
+    };
+  }
+
+  check(state: State): void {
+    expectShape('console device', (state as ReturnType<ConsoleDevice['save']>).shape, this.#shape());
+  }
+
   save() {
     return {
-      type: this.type,
+      shape: this.#shape(),
       control: this.#control.save(),
       lines: this.#lines.map((line) => line.save()),
     };
   }
 
   load(state: State): void {
+    this.check(state);
     const saved = state as ReturnType<ConsoleDevice['save']>;
-    expectSame('console device', saved.type, this.type);
-    expectSame('number of console ports', saved.lines.length, this.#lines.length);
     for (const [i, line] of this.#lines.entries()) line.load(saved.lines[i]!);
     this.#control.load(saved.control);
     const { size } = this.#lines[0]!;

@@ -1,4 +1,4 @@
-import { expectSame, type State, ViewCache } from '../../core/index.ts';
+import { expectShape, type State, ViewCache } from '../../core/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';
@@ -95,13 +95,21 @@ export class EntropyDevice implements DeviceBehaviour {
 
   reset(): void {}
 
+  #shape() {
+    return { type: this.type, repeatable: this.#source.save() !== null };
+  }
+
+  check(state: State): void {
+    expectShape('entropy device', (state as ReturnType<EntropyDevice['save']>).shape, this.#shape());
+  }
+
   save() {
-    return { type: this.type, source: this.#source.save() };
+    return { shape: this.#shape(), source: this.#source.save() };
   }
 
   load(state: State): void {
+    this.check(state);
     const saved = state as ReturnType<EntropyDevice['save']>;
-    expectSame('entropy device', saved.type, this.type);
     this.#source.load(saved.source);
   }
 }

@@ -1,4 +1,4 @@
-import { expectSame, type State } from '../../core/index.ts';
+import { expectShape, type State } from '../../core/index.ts';
 import { etherType, get16, payloadOffset } from '../backends/ethernet.ts';
 import type { NetworkLink, NetworkPort, Offload } from '../backends/network-link.ts';
 import { Segmenter } from '../backends/offload.ts';
@@ -340,9 +340,18 @@ export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkContr
     this.#setStatus(networkStatus.announce, false);
   }
 
+  #shape() {
+    const fixed = this.config.fixed(['mac', 'status']);
+    return { type: this.type, mac: this.#permanentMac.slice(), mtu: this.#mtu, ...fixed };
+  }
+
+  check(state: State): void {
+    expectShape('network device', (state as ReturnType<NetworkDevice['save']>).shape, this.#shape());
+  }
+
   save() {
     return {
-      type: this.type,
+      shape: this.#shape(),
       filter: this.filter.save(),
       steering: this.#steering.save(),
       pairs: this.#pairs,
@@ -353,8 +362,8 @@ export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkContr
   }
 
   load(state: State): void {
+    this.check(state);
     const saved = state as ReturnType<NetworkDevice['save']>;
-    expectSame('network device', saved.type, this.type);
     this.#receiver.clearAll();
     this.#backlog.length = 0;
     this.filter.load(saved.filter);

@@ -1,4 +1,4 @@
-import { expectSame, type FindingAbout, type State, type Task, VirtiolabError } from '../../core/index.ts';
+import { expectShape, type FindingAbout, type State, type Task, VirtiolabError } from '../../core/index.ts';
 import { type P9Server, P9ServerError } from '../backends/p9-link.ts';
 import { P9Session } from '../backends/p9-session.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
@@ -17,7 +17,7 @@ import {
   p9Type,
   p9Version,
 } from '../layout/index.ts';
-import { aboutChain, type Chain } from '../queue/chain.ts';
+import { aboutChain, type Chain, type TakenRequest } from '../queue/chain.ts';
 import { errorReply } from './p9/errors.ts';
 
 export interface P9Options {
@@ -60,7 +60,7 @@ const MAX_MESSAGE = 1 << 24;
 const DEFAULT_MESSAGE = 512 * 1024;
 
 /** A message of the driver's, and later its reply on the way into memory. */
-class P9Request implements Task {
+class P9Request implements Task, TakenRequest {
   readonly label = '9P reply';
   chain: Chain | null = null;
   tag = 0;
@@ -69,6 +69,8 @@ class P9Request implements Task {
   oldTag = 0;
   /** Empty where there is to be no reply. */
   reply: Uint8Array = NOTHING;
+  /** The reply is there, and waits for DMA. */
+  answered = false;
   readonly #device: P9Device;
 
   constructor(device: P9Device) {
@@ -77,6 +79,11 @@ class P9Request implements Task {
 
   run(): void {
     this.#device.finish(this);
+  }
+
+  save() {
+    const { tag, type, oldTag, answered, reply } = this;
+    return { tag, type, oldTag, reply: answered ? reply.slice() : null };
   }
 }
 
@@ -99,6 +106,8 @@ export class P9Device implements DeviceBehaviour {
   #device!: VirtioDevice;
   #session: P9Session | null = null;
   #version: string = p9Version.linux;
+  /** The connection, of a state that was loaded, has the messages in flight: they are not sent anew. */
+  #resumed = false;
 
   /** @throws MountTagError, P9MessageBoundError */
   constructor(options: P9Options) {
@@ -138,14 +147,39 @@ export class P9Device implements DeviceBehaviour {
     }
     const at = chain.headerAt;
     const size = header.getUint32(at + p9Header.size, true);
-    const request = this.#free.pop() ?? new P9Request(this);
-    request.chain = chain;
-    chain.held = true;
+    const request = this.#requestOf(chain);
     request.type = header.getUint8(at + p9Header.type);
     request.tag = header.getUint16(at + p9Header.tag, true);
     const error = this.#refusal(request, size);
     if (error === null) this.#forward(request, this.#message.subarray(0, size));
     else this.#answerError(request, error);
+  }
+
+  #requestOf(chain: Chain): P9Request {
+    const request = this.#free.pop() ?? new P9Request(this);
+    request.chain = chain;
+    chain.request = request;
+    chain.held = true;
+    return request;
+  }
+
+  /** A reply that was there is given; a message that the server has waits again; others are sent anew. */
+  resumeChain(chain: Chain, state: State): void {
+    const saved = state as ReturnType<P9Request['save']>;
+    if (saved.reply === null && !(this.#resumed && this.connected)) {
+      this.handle(chain);
+      return;
+    }
+    const request = this.#requestOf(chain);
+    request.tag = saved.tag;
+    request.type = saved.type;
+    request.oldTag = saved.oldTag;
+    if (saved.reply !== null) {
+      this.#answer(request, saved.reply);
+      return;
+    }
+    this.#inFlight.set(request.tag, request);
+    this.#session!.awaited(request.tag);
   }
 
   #report(message: string, about: FindingAbout): void {
@@ -186,7 +220,7 @@ export class P9Device implements DeviceBehaviour {
   #forward(request: P9Request, message: Uint8Array): void {
     if (request.type === p9Messages.Tversion.type) {
       this.#agree(message);
-      if (!this.connected) this.#session = this.#connect(false);
+      if (!this.connected) this.#session = this.#connect();
     }
     if (!this.connected) {
       this.#answerError(request, p9Error.io);
@@ -198,12 +232,13 @@ export class P9Device implements DeviceBehaviour {
     this.#session!.send(message);
   }
 
-  #connect(resume: boolean): P9Session {
+  /** @param saved of a connection that is taken up again. */
+  #connect(saved?: State): P9Session {
     const owner = {
       message: (bytes: Uint8Array, session: P9Session) => this.#onReply(bytes, session),
       lost: (error: P9ServerError) => this.#onLost(error),
     };
-    return new P9Session(this.#server, this.#maxBytes, owner, resume);
+    return new P9Session(this.#server, this.#maxBytes, owner, saved);
   }
 
   /** Neither side is to send longer messages than there is room for here. */
@@ -267,6 +302,7 @@ export class P9Device implements DeviceBehaviour {
   /** Hands a reply over when guest memory may be touched; what waits for that is a copy. */
   #answer(request: P9Request, reply: Uint8Array): void {
     request.reply = this.#device.dmaEnabled ? reply : reply.slice();
+    request.answered = true;
     this.#device.whenDma(request);
   }
 
@@ -276,6 +312,7 @@ export class P9Device implements DeviceBehaviour {
     const chain = request.chain!;
     request.chain = null;
     request.reply = NOTHING;
+    request.answered = false;
     this.#free.push(request);
     if (!chain.live) {
       this.#device.letGo(chain);
@@ -308,6 +345,7 @@ export class P9Device implements DeviceBehaviour {
     this.#session = null;
     this.#inFlight.clear();
     this.#version = p9Version.linux;
+    this.#resumed = false;
     const letGo = () => {
       for (const chain of chains) this.#device.letGo(chain);
     };
@@ -316,14 +354,29 @@ export class P9Device implements DeviceBehaviour {
   }
 
   save() {
-    return { type: this.type, version: this.#version, connected: this.connected };
+    const { connected } = this;
+    const session = this.#session?.save() ?? null;
+    return { shape: this.#shape(), version: this.#version, connected, session };
+  }
+
+  #shape() {
+    const { length } = this.config;
+    const tag = Array.from({ length }, (_, i) => this.config.little.read(i, 1));
+    return { type: this.type, maxMessageBytes: this.#maxBytes, tag };
+  }
+
+  check(state: State): void {
+    const saved = state as ReturnType<P9Device['save']>;
+    expectShape('9P device', saved.shape, this.#shape());
+    this.#server.check?.(saved.session);
   }
 
   load(state: State): void {
+    this.check(state);
     const saved = state as ReturnType<P9Device['save']>;
-    expectSame('9P device', saved.type, this.type);
     this.reset();
     this.#version = saved.version;
-    if (saved.connected) this.#session = this.#connect(true);
+    this.#resumed = saved.session !== null;
+    if (saved.connected) this.#session = this.#connect(saved.session);
   }
 }

@@ -1,4 +1,4 @@
-import { expectSame, type State, VirtiolabError } from '../../core/index.ts';
+import { expectSame, expectShape, type State, VirtiolabError } from '../../core/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';
@@ -305,16 +305,27 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
       const { unit, attentions } = this.#units.get(key)!;
       return { target: targetOf(key), lun: lunOf(key), unit: unit.save(), attentions: attentions.save() };
     });
-    return { type: this.type, events: this.#events.save(), units };
+    return { shape: this.#shape(), events: this.#events.save(), units };
   }
 
-  load(state: State): void {
+  #shape() {
+    return { type: this.type, ...this.config.fixed(['senseSize', 'cdbSize']) };
+  }
+
+  check(state: State): void {
     const saved = state as ReturnType<ScsiDevice['save']>;
     const places = (list: readonly { target: number; lun: number }[]) =>
       list.map(({ target, lun }) => `${target}:${lun}`).join(' ');
     const own = this.#units.unitsOf(EVERY_TARGET).map((key) => ({ target: targetOf(key), lun: lunOf(key) }));
-    expectSame('scsi host', saved.type, this.type);
+    expectShape('SCSI host', saved.shape, this.#shape());
     expectSame('logical units', places(saved.units), places(own));
+    for (const { target, lun, unit } of saved.units)
+      this.#units.get(unitKey(target, lun))!.unit.check?.(unit);
+  }
+
+  load(state: State): void {
+    this.check(state);
+    const saved = state as ReturnType<ScsiDevice['save']>;
     this.#forget(() => true);
     this.#events.load(saved.events);
     for (const { target, lun, unit, attentions } of saved.units) {

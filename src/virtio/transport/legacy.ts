@@ -1,5 +1,6 @@
 import {
   type BusTarget,
+  expectShape,
   type Handlers,
   RegisterBlock,
   readPieces,
@@ -121,8 +122,16 @@ export class LegacyWindow implements BusTarget, Stateful {
     return (this.#vectorsShown ? this.#withVectors : this.#plain).widthAt(offset);
   }
 
+  #shape() {
+    return { vectorRegisters: this.#shift };
+  }
+
+  check(state: State): void {
+    expectShape('legacy block', (state as ReturnType<LegacyWindow['save']>).shape, this.#shape());
+  }
+
   save() {
-    return { queueSelect: this.#queueSelect };
+    return { shape: this.#shape(), queueSelect: this.#queueSelect };
   }
 
   load(state: State): void {

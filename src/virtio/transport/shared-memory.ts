@@ -62,14 +62,19 @@ class SharedMemory implements Stateful {
     return this.#regions.map(({ id, bytes }) => ({ id, bytes: bytes.slice() }));
   }
 
-  load(state: State): void {
+  check(state: State): void {
     const saved = state as ReturnType<SharedMemory['save']>;
     expectSame('shared memory regions', saved.length, this.#regions.length);
     for (const [index, { id, bytes }] of this.#regions.entries()) {
       expectSame('shared memory region', saved[index]!.id, id);
       expectSame(`bytes of shared memory region ${id}`, saved[index]!.bytes.length, bytes.length);
-      bytes.set(saved[index]!.bytes);
     }
+  }
+
+  load(state: State): void {
+    this.check(state);
+    const saved = state as ReturnType<SharedMemory['save']>;
+    for (const [index, { bytes }] of this.#regions.entries()) bytes.set(saved[index]!.bytes);
   }
 }
 

@@ -42,7 +42,7 @@ export const MAX_PORT_NAME_BYTES = 255;
  */
 export class ConsoleControl {
   readonly #lines: readonly ConsoleLine[];
-  readonly #resizeOrder: ConsoleResizeOrder;
+  readonly resizeOrder: ConsoleResizeOrder;
   readonly #known: Known[];
   readonly #buffers = new WaitingChains();
   #pending: Message[] = [];
@@ -55,7 +55,7 @@ export class ConsoleControl {
 
   constructor(lines: readonly ConsoleLine[], resizeOrder: ConsoleResizeOrder) {
     this.#lines = lines;
-    this.#resizeOrder = resizeOrder;
+    this.resizeOrder = resizeOrder;
     this.#known = lines.map(() => ({ added: false, everAdded: false, ready: false, open: false }));
   }
 
@@ -169,7 +169,7 @@ export class ConsoleControl {
     this.#view.setUint16(consoleControl.event.offset, event, little);
     this.#view.setUint16(consoleControl.value.offset, value, little);
     if (event === consoleEvent.resize) {
-      const fields = consoleResizeOrders[this.#resizeOrder];
+      const fields = consoleResizeOrders[this.resizeOrder];
       const { columns, rows } = line.size!;
       this.#view.setUint16(CONSOLE_CONTROL_BYTES + fields.columns.offset, columns, little);
       this.#view.setUint16(CONSOLE_CONTROL_BYTES + fields.rows.offset, rows, little);

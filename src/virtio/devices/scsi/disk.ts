@@ -1,4 +1,4 @@
-import { expectSame, type State, VirtiolabError } from '../../../core/index.ts';
+import { expectShape, type State, VirtiolabError } from '../../../core/index.ts';
 import {
   CONTROL_NACA,
   type ScsiCommandName,
@@ -160,14 +160,22 @@ export class DiskUnit implements ScsiUnit {
     this.started = this.writeCache = true;
   }
 
+  #shape() {
+    const { blockBytes, blocks, thin } = this;
+    return { unit: 'disk', blockBytes, blocks, thin, readOnly: this.storage.readOnly, ...this.identity };
+  }
+
+  check(state: State): void {
+    expectShape('logical unit', (state as ReturnType<DiskUnit['save']>).shape, this.#shape());
+  }
+
   save() {
-    return { unit: 'disk', blockBytes: this.blockBytes, writeCache: this.writeCache, started: this.started };
+    return { shape: this.#shape(), writeCache: this.writeCache, started: this.started };
   }
 
   load(state: State): void {
+    this.check(state);
     const saved = state as ReturnType<DiskUnit['save']>;
-    expectSame('logical unit', saved.unit, 'disk');
-    expectSame('bytes of a block', saved.blockBytes, this.blockBytes);
     this.writeCache = saved.writeCache;
     this.started = saved.started;
   }
