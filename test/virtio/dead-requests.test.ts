@@ -11,7 +11,7 @@ import {
   type P9Receiver,
   ScsiDevice,
 } from '../../src/virtio/index.ts';
-import { image, RawScsi, settled, SlowStorage } from './devices/scsi/support.ts';
+import { image, RawScsi, SlowStorage, settled } from './devices/scsi/support.ts';
 import { AT_ONCE, DyingGuest, QUEUE_SIZE, slowDevices, submit, ways } from './support/dying.ts';
 import { BUFFERS, LegacyGuest } from './support/guests.ts';
 import { RawRequests } from './support/requests.ts';
@@ -216,4 +216,3 @@ describe('bus mastering that goes off in a completion that waited for it', () =>
     expect([asked, ring.usedIndex]).toEqual([2, 2]);
   });
 });
-

@@ -51,3 +51,29 @@ it('chains wait in order, whatever comes and goes, and dead ones are passed over
     { numRuns: 100 },
   );
 });
+
+// A driver may fill a queue and stop it again and again, and nothing ever happen for which a chain is wanted.
+it('chains that died are forgotten without anybody asking for one', () => {
+  const waiting = new WaitingChains();
+  let looks = 0;
+  for (let round = 0; round < 1000; round++) {
+    const dead: Chain[] = [];
+    for (let i = 0; i < 8; i++) {
+      const each = chain(i);
+      let live = true;
+      Object.defineProperty(each, 'live', {
+        get: () => {
+          looks++;
+          return live;
+        },
+        set: (value: boolean) => (live = value),
+      });
+      waiting.add(each);
+      dead.push(each);
+    }
+    for (const each of dead) each.live = false;
+  }
+  looks = 0;
+  expect(waiting.length).toBe(0);
+  expect(looks).toBeLessThanOrEqual(8);
+});

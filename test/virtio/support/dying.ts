@@ -119,9 +119,7 @@ function unplug(guest: LegacyGuest | ModernGuest): void {
 /** Accepts features by the modern window of a function that a legacy driver has started. */
 function changeMode(guest: LegacyGuest): void {
   const at = guest.bar(4);
-  for (const [word, bits] of [
-    [1, (1 << (feature.version1 - 32)) | (1 << (feature.inOrder - 32))],
-  ] as const) {
+  for (const [word, bits] of [[1, (1 << (feature.version1 - 32)) | (1 << (feature.inOrder - 32))]] as const) {
     guest.machine.memoryWrite(at + commonConfig.driverFeatureSelect.offset, 4, word);
     guest.machine.memoryWrite(at + commonConfig.driverFeature.offset, 4, bits);
   }
