@@ -20,6 +20,7 @@ import {
 import type { Draft } from '../layout/index.ts';
 import { type GuestSide, type LegacyBackend, TranslatorError } from './backend.ts';
 import { findBlock } from './find-block.ts';
+import { GuestVectors } from './guest-vectors.ts';
 import { ALL_ONES, HeldFunction, type Holder } from './held-function.ts';
 import type { HostMessages } from './host-messages.ts';
 import { awaitReset } from './reset.ts';
@@ -61,11 +62,7 @@ export class MmrBackend implements LegacyBackend, Holder {
   #unclear = false;
   #isr = 0;
   #queueSelect = 0;
-  #configVector = NO_VECTOR;
-  /** Guest's vectors of the queues that it has set up or given one. */
-  readonly #queues = new Map<number, number>();
-  /** Guest's vectors that were pending when it switched MSI-X off. */
-  readonly #kept = new Set<number>();
+  readonly #vectors = new GuestVectors();
 
   /**
    * @throws AlreadyPresentedError, and TranslatorError when the draft's capability is missing or leads nowhere, or there is
@@ -196,25 +193,19 @@ export class MmrBackend implements LegacyBackend, Holder {
   /** A queue is being set up: while the guest has no vectors its events go to ours. */
   #beforeQueueAddress(): void {
     if (this.#get(queueSize) === 0) return;
-    if (!this.#queues.has(this.#queueSelect)) this.#queues.set(this.#queueSelect, NO_VECTOR);
+    const { queues } = this.#vectors;
+    if (!queues.has(this.#queueSelect)) queues.set(this.#queueSelect, NO_VECTOR);
     if (!this.#msix) this.#set(queueMsixVector, this.#ownQueueVector);
   }
 
   /** The queue starts anew, or not at all: what waited to be told of it is not told any more (BF-VQR-01). */
   #afterQueueAddress(): void {
-    const vector = this.#queues.get(this.#queueSelect) ?? NO_VECTOR;
-    if (vector !== NO_VECTOR && this.#users(vector) === 1) this.#forget(vector);
-  }
-
-  /** What of the guest's is mapped to one of its vectors. */
-  #users(vector: number): number {
-    let users = this.#configVector === vector ? 1 : 0;
-    for (const its of this.#queues.values()) if (its === vector) users++;
-    return users;
+    const vector = this.#vectors.ofQueue(this.#queueSelect);
+    if (vector !== NO_VECTOR && this.#vectors.users(vector) === 1) this.#forget(vector);
   }
 
   #forget(vector: number): void {
-    this.#kept.delete(vector);
+    this.#vectors.kept.delete(vector);
     this.#guest?.forget?.(vector);
   }
 
@@ -224,15 +215,16 @@ export class MmrBackend implements LegacyBackend, Holder {
 
   /** The guest's vectors are remembered as the function took them. One that lost its last event has nothing to tell. */
   #afterVector(offset: number): void {
+    const vectors = this.#vectors;
     let before = NO_VECTOR;
     if (offset === configMsixVector.offset) {
-      before = this.#configVector;
-      this.#configVector = this.#get(configMsixVector);
+      before = vectors.config;
+      vectors.config = this.#get(configMsixVector);
     } else if (offset === queueMsixVector.offset && this.#get(queueSize) !== 0) {
-      before = this.#queues.get(this.#queueSelect) ?? NO_VECTOR;
-      this.#queues.set(this.#queueSelect, this.#get(queueMsixVector));
+      before = vectors.ofQueue(this.#queueSelect);
+      vectors.queues.set(this.#queueSelect, this.#get(queueMsixVector));
     }
-    if (before !== NO_VECTOR && this.#users(before) === 0) this.#forget(before);
+    if (before !== NO_VECTOR && vectors.users(before) === 0) this.#forget(before);
   }
 
   /** Status was set to 0: when this returns the function is reset, and nothing from before reaches the guest. */
@@ -248,9 +240,7 @@ export class MmrBackend implements LegacyBackend, Holder {
   #forgetAll(): void {
     this.#isr = 0;
     this.#queueSelect = 0;
-    this.#configVector = NO_VECTOR;
-    this.#queues.clear();
-    this.#kept.clear();
+    this.#vectors.clear();
     this.#guest?.forget?.();
     this.#guest?.setLine(false);
   }
@@ -269,10 +259,10 @@ export class MmrBackend implements LegacyBackend, Holder {
     const pending = this.#messages.pending();
     if (enabled) this.#messages.maskAll((vector) => this.#guest?.masked?.(vector) ?? false);
     // While MSI-X is off these are not sent, and the function cannot keep them: the vectors tell of other things.
-    else for (const vector of pending) this.#kept.add(vector);
+    else for (const vector of pending) this.#vectors.kept.add(vector);
     // A vector that an event keeps by chance would keep its message too.
     if (pending.length > 0) this.#moveVectors(() => NO_VECTOR, NO_VECTOR);
-    if (enabled) this.#moveVectors((vector) => vector, this.#configVector);
+    if (enabled) this.#moveVectors((vector) => vector, this.#vectors.config);
     else this.#moveVectors(() => this.#ownQueueVector, CONFIG_VECTOR);
     if (!enabled) this.#messages.maskAll(() => false);
     this.#switching = false;
@@ -284,7 +274,7 @@ export class MmrBackend implements LegacyBackend, Holder {
   /** Gives every event another vector, the queues' made from the guest's. */
   #moveVectors(queue: (vector: number) => number, config: number): void {
     this.#set(configMsixVector, config);
-    for (const [index, vector] of this.#queues) {
+    for (const [index, vector] of this.#vectors.queues) {
       this.#set(queueSelect, index);
       this.#set(queueMsixVector, queue(vector));
     }
@@ -293,9 +283,18 @@ export class MmrBackend implements LegacyBackend, Holder {
 
   /** What was pending when the guest switched MSI-X off still is. */
   #signalKept(): void {
-    const kept = [...this.#kept];
-    this.#kept.clear();
+    const kept = [...this.#vectors.kept];
+    this.#vectors.kept.clear();
     for (const vector of kept) this.#guest?.trigger(vector);
+  }
+
+  /** For a message that may mean either kind of event: one interrupt may stand for both (PCI-CHG-01). */
+  #signalAll(): void {
+    this.#unclear = false;
+    this.#isr |= isrStatus.queue | isrStatus.configuration;
+    if (!this.#msix) return;
+    for (const vector of new Set([this.#vectors.config, ...this.#vectors.queues.values()]))
+      if (vector !== NO_VECTOR) this.#guest?.trigger(vector);
   }
 
   setMask(vector: number, masked: boolean): void {
@@ -304,18 +303,7 @@ export class MmrBackend implements LegacyBackend, Holder {
 
   pendingBits(offset: number): number {
     if (this.#msix) return this.#held.locate() ? this.#messages.pendingBits(offset) : 0;
-    let bits = 0;
-    for (const vector of this.#kept) if (vector >> 5 === offset >> 2) bits |= 1 << (vector & 31);
-    return bits >>> 0;
-  }
-
-  /** For a message that may mean either kind of event: one interrupt may stand for both (PCI-CHG-01). */
-  #signalAll(): void {
-    this.#unclear = false;
-    this.#isr |= isrStatus.queue | isrStatus.configuration;
-    if (!this.#msix) return;
-    for (const vector of new Set([this.#configVector, ...this.#queues.values()]))
-      if (vector !== NO_VECTOR) this.#guest?.trigger(vector);
+    return this.#vectors.keptBits(offset);
   }
 
   setBusMaster(on: boolean): void {
@@ -335,9 +323,8 @@ export class MmrBackend implements LegacyBackend, Holder {
     this.#forgetAll();
   }
 
-  onLoaded(): void {
-    // The line is the guest's own, and so in its state.
-  }
+  /** Nothing to do: line and ISR are the guest's own, and so in its state. */
+  onLoaded(): void {}
 
   release(): void {
     this.#held.release();
@@ -358,9 +345,7 @@ export class MmrBackend implements LegacyBackend, Holder {
       busMaster: this.#held.busMaster,
       isr: this.#isr,
       queueSelect: this.#queueSelect,
-      configVector: this.#configVector,
-      queues: [...this.#queues].map(([queue, vector]) => [queue, vector] as const),
-      kept: [...this.#kept],
+      vectors: this.#vectors.save(),
     };
   }
 
@@ -369,11 +354,7 @@ export class MmrBackend implements LegacyBackend, Holder {
     this.#msix = saved.msix;
     this.#isr = saved.isr;
     this.#queueSelect = saved.queueSelect;
-    this.#configVector = saved.configVector;
-    this.#queues.clear();
-    for (const [queue, vector] of saved.queues) this.#queues.set(queue, vector);
-    this.#kept.clear();
-    for (const vector of saved.kept) this.#kept.add(vector);
+    this.#vectors.load(saved.vectors);
     this.#held.loadBusMaster(saved.busMaster);
   }
 
