@@ -97,3 +97,59 @@ describe('the window into the BARs (PCI-CFGW-02, PCI-CFGW-03)', () => {
     expect(guest.clauses()).toEqual(clauses);
   });
 });
+
+describe('below D0 (PCI PM 1.2, section 5.4: no access but to configuration space is answered)', () => {
+  function asleep() {
+    const guest = new ModernGuest(new Probe({ queueSizes: [8, 8, 8] }), { powerManagement: true });
+    const capability = (id: number, type: number | null) =>
+      guest.found.capabilities.find(
+        (each) => each.id === id && (type === null || guest.config.read(each.offset + 3, 1) === type),
+      )!.offset;
+    const at = capability(0x09, 5);
+    const power = (state: number) => guest.config.write(capability(0x01, null) + 4, 2, state);
+    const aim = (offset: number, length: number) => {
+      guest.config.write(at + 4, 1, 4);
+      guest.config.write(at + 8, 4, offset);
+      guest.config.write(at + 12, 4, length);
+    };
+    return {
+      guest,
+      power,
+      aim,
+      read: () => guest.config.read(at + 16, 4),
+      write: (value: number) => guest.config.write(at + 16, 4, value),
+    };
+  }
+
+  it.each([
+    [1, 0xff],
+    [2, 0xffff],
+    [4, 0xffffffff],
+  ])('the window reads what a BAR reads then, and reaches nothing: %d bytes', (length, ones) => {
+    const { power, aim, read } = asleep();
+    aim(NUM_QUEUES - (NUM_QUEUES % length), length);
+    power(3);
+    expect(read()).toBe(ones);
+    power(0);
+    expect(read()).not.toBe(ones);
+  });
+
+  it('a write reaches nothing, a read clears nothing, and no kick gets through', () => {
+    const { guest, power, aim, read, write } = asleep();
+    guest.function.interrupts.queue(0);
+    power(3);
+    aim(STATUS, 1);
+    write(1);
+    aim(0x1000, 1);
+    read();
+    aim(0x3000, 2);
+    write(0);
+    expect(guest.device.status).toBe(0);
+    power(0);
+    aim(0x1000, 1);
+    expect([read(), read()]).toEqual([1, 0]);
+    aim(STATUS, 1);
+    write(1);
+    expect(guest.device.status).toBe(1);
+  });
+});
