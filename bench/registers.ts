@@ -1,6 +1,7 @@
-import { DmaDomain, functionAddress } from '../src/core/index.ts';
+import { functionAddress } from '../src/core/index.ts';
 import { type FoundFunction, runFirmware } from '../src/driver/index.ts';
-import { mmrFunction, presentLegacy } from '../src/mmr/index.ts';
+import { twoMachines } from '../src/lab/index.ts';
+import { mmrFunction } from '../src/mmr/index.ts';
 import { Machine } from '../src/pci/index.ts';
 import {
   BlockDevice,
@@ -75,12 +76,8 @@ export function prepareLegacyRegisters() {
 
 /** The virtual legacy function in front of a host's function. */
 export function prepareTranslatedRegisters(backend: 'io-bar' | 'mmr') {
-  const guest = new Machine();
-  const host = new Machine();
   const fn: VirtioFunction =
     backend === 'mmr' ? mmrFunction(block()) : virtioFunction(block(), { kind: 'transitional' });
-  host.plug(fn.pci, SLOT, new DmaDomain(guest.ram));
-  runFirmware(host);
-  guest.plug(presentLegacy(host, SLOT).pci, SLOT);
-  return prepare(guest, runFirmware(guest));
+  const machines = twoMachines([{ fn, hostAddress: SLOT, guestAddress: SLOT }]);
+  return prepare(machines.guest, [machines.inGuest()]);
 }

@@ -12,14 +12,18 @@ export const FLOORS: Readonly<Record<string, number>> = {
   virtio: 2,
   mmr: 3,
   driver: 4,
+  lab: 4,
   conformance: 4,
   trace: 4,
   hosts: 5,
   cli: 6,
 };
 
-/** Same floor, one direction: the suite drives devices with our own drivers. */
-const BESIDE: readonly (readonly [from: string, to: string])[] = [['conformance', 'driver']];
+/** Same floor, one direction: the suite, and machines that are set up, drive devices with our own drivers. */
+const BESIDE: readonly (readonly [from: string, to: string])[] = [
+  ['conformance', 'driver'],
+  ['lab', 'driver'],
+];
 
 /** The highest floor that must run in a browser. The package's own `src/index.ts` is its front door and stands there too. */
 const BROWSER_FLOOR = 4;

@@ -1,15 +1,15 @@
-import { DmaDomain, functionAddress, GuestMemory } from '../core/index.ts';
+import { functionAddress } from '../core/index.ts';
 import {
   type FoundFunction,
   findFunction,
   LegacyTransport,
   ModernTransport,
   memoryAccess,
-  portAccess,
   runFirmware,
   type Transport,
 } from '../driver/index.ts';
-import { draft2023, mmrFunction, presentLegacy } from '../mmr/index.ts';
+import { twoMachines } from '../lab/index.ts';
+import { draft2023, mmrFunction } from '../mmr/index.ts';
 import { Machine } from '../pci/index.ts';
 import { type DeviceBehaviour, type VirtioFunction, virtioFunction } from '../virtio/index.ts';
 
@@ -33,34 +33,25 @@ export interface DemoSetup {
 }
 
 const PLACE = functionAddress(0, 4);
-const GUEST_RAM_BYTES = 64 << 20;
-
-/** A machine with one virtio function, brought up by its firmware. DMA goes to `ram`. */
-function hostWith({ pci }: VirtioFunction, ram?: GuestMemory): Stage {
-  const machine = new Machine();
-  machine.plug(pci, PLACE, new DmaDomain(ram ?? machine.ram));
-  runFirmware(machine);
-  return { name: 'host', machine, function: findFunction(machine, PLACE)! };
-}
 
 /** A guest that is shown the host's function as an ordinary legacy one, and drives it through ports. */
 function translated(fn: VirtioFunction, intx: boolean): DemoSetup {
-  const ram = GuestMemory.allocate({ start: 0, length: GUEST_RAM_BYTES });
-  const host = hostWith(fn, ram);
-  const machine = new Machine({ ram });
-  machine.plug(presentLegacy(host.machine, PLACE).pci, PLACE);
-  runFirmware(machine);
-  const guest: Stage = { name: 'guest', machine, function: findFunction(machine, PLACE)! };
+  const machines = twoMachines(fn);
   return {
-    stages: [guest, host],
-    connect: () =>
-      new LegacyTransport(machine, guest.function, portAccess(machine, guest.function), { intx }),
+    stages: [
+      { name: 'guest', machine: machines.guest, function: machines.inGuest() },
+      { name: 'host', machine: machines.host, function: machines.inHost() },
+    ],
+    connect: () => machines.transport(0, { intx }),
   };
 }
 
 /** A driver in the host, at the function itself. */
-function direct(fn: VirtioFunction, transport: (stage: Stage) => Transport): DemoSetup {
-  const host = hostWith(fn);
+function direct({ pci }: VirtioFunction, transport: (stage: Stage) => Transport): DemoSetup {
+  const machine = new Machine();
+  machine.plug(pci, PLACE);
+  runFirmware(machine);
+  const host: Stage = { name: 'host', machine, function: findFunction(machine, PLACE)! };
   return { stages: [host], connect: () => transport(host) };
 }
 

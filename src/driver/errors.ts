@@ -60,16 +60,20 @@ export class RingBrokenError extends DeviceFailedError {
   }
 }
 
-/** The device handed a request back without the answer, or with a part of it. */
+/** The device handed a request back without the answer, with a part of it, or with more than there was room for. */
 export class UnansweredError extends DeviceFailedError {
-  /** Bytes that the device says that it wrote, and bytes of an answer. */
+  /** Bytes that the device says that it wrote. */
   readonly length: number;
-  readonly needed: number;
+  /** Bytes that an answer has, at least and at most. */
+  readonly least: number;
+  readonly most: number;
 
-  constructor(what: string, length: number, needed: number) {
-    super(`${what} came back unanswered: ${length} bytes written, an answer has ${needed}`);
+  constructor(what: string, length: number, least: number, most: number) {
+    const has = least === most ? `${least}` : `${least} to ${most}`;
+    super(`${what} came back without an answer: ${length} bytes written, an answer has ${has}`);
     this.length = length;
-    this.needed = needed;
+    this.least = least;
+    this.most = most;
   }
 }
 
@@ -80,6 +84,20 @@ export class RequestFailedError extends VirtiolabError {
   constructor(message: string, status: number) {
     super(message);
     this.status = status;
+  }
+}
+
+/** A range that goes beyond the device's end: it was not asked. `status` as it would have answered. */
+export class OutOfRangeError extends RequestFailedError {
+  readonly sector: number;
+  readonly sectors: number;
+  readonly capacity: number;
+
+  constructor(sector: number, sectors: number, capacity: number, status: number) {
+    super(`${sectors} sectors from ${sector} on: the device has ${capacity}`, status);
+    this.sector = sector;
+    this.sectors = sectors;
+    this.capacity = capacity;
   }
 }
 

@@ -24,16 +24,13 @@ export function exposed(
  */
 export class OutstandingChains {
   readonly #inOrder: boolean;
-  readonly #strictLengths: boolean;
   readonly #chains = new Map<number, Exposed>();
   /** What the last used element told and {@link next} has not handed out yet. */
   #last: number | null = null;
   #lastLength = 0;
 
-  /** @param strictLengths a used length beyond the writable bytes breaks the ring; a legacy device's means little. */
-  constructor(inOrder: boolean, strictLengths: boolean) {
+  constructor(inOrder: boolean) {
     this.#inOrder = inOrder;
-    this.#strictLengths = strictLengths;
   }
 
   get size(): number {
@@ -49,15 +46,8 @@ export class OutstandingChains {
    * @returns what is wrong with it, and nothing is noted then; or null.
    */
   used(head: number, length: number, most: number): RingBrokenError | null {
-    const chain = this.#chains.get(head);
-    if (chain === undefined)
+    if (!this.#chains.has(head))
       return new RingBrokenError(`the device used chain ${head}, which it does not have`, head);
-    // LEG-NET-06, LEG-CON-03: a length of what the device only reads says nothing.
-    if (this.#strictLengths && chain.writableBytes > 0 && length > chain.writableBytes)
-      return new RingBrokenError(
-        `the device wrote ${length} bytes to chain ${head}, which has room for ${chain.writableBytes}`,
-        length,
-      );
     if (this.#inOrder && this.#upTo(head) > most)
       return new RingBrokenError(
         `the device used chain ${head} in order, ${this.#upTo(head)} chains by ${most} used entries`,

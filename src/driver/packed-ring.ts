@@ -67,7 +67,7 @@ export class DriverPackedRing implements DriverRing {
     this.#mode = mode;
     this.#ram = ram;
     this.#ids = Array.from({ length: size }, (_, i) => size - 1 - i);
-    this.#chains = new OutstandingChains(mode.inOrder, mode.strictLengths === true);
+    this.#chains = new OutstandingChains(mode.inOrder);
     this.#indirectTables = mode.indirect
       ? Array.from({ length: size }, () => indirect(PACKED_DESCRIPTOR_BYTES * INDIRECT_ENTRIES))
       : [];
@@ -86,7 +86,7 @@ export class DriverPackedRing implements DriverRing {
     return packedPosition(this.#next, this.size);
   }
 
-  /** A buffer id that the device does not have: where it goes on in the ring cannot be known. A length that cannot be. */
+  /** A buffer id that the device does not have: where it goes on in the ring cannot be known. */
   get failure(): RingBrokenError | null {
     return this.#failure;
   }

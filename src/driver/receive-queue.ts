@@ -16,6 +16,9 @@ export class ReceiveQueue {
   readonly #options: ReceiveQueueOptions;
   readonly #addresses = new Map<number, number>();
 
+  /** Buffers that came back with more in them than they hold: what they have is not believed, and passed over. */
+  errors = 0;
+
   /** To be made after bring-up: the buffers are the device's at once. @throws ResourceError */
   constructor(driver: VirtioDriver, index: number, options: ReceiveQueueOptions) {
     this.#driver = driver;
@@ -42,10 +45,12 @@ export class ReceiveQueue {
         const address = this.#addresses.get(used.head);
         if (address === undefined) continue;
         this.#addresses.delete(used.head);
-        const bytes = driver.memory.ram.read(address, Math.min(used.length, this.#options.bytes));
+        const over = used.length > this.#options.bytes;
+        const bytes = over ? null : driver.memory.ram.read(address, used.length);
         this.#give(address);
         taken++;
-        this.#options.onBuffer(bytes);
+        if (bytes === null) this.errors++;
+        else this.#options.onBuffer(bytes);
       }
     } finally {
       if (taken > 0) driver.kick(this.#index);

@@ -117,17 +117,19 @@ export class RequestQueue {
       const { inBytes, answerBytes } = pending;
       const bytes = driver.memory.ram.read(pending.slot.in, inBytes);
       const length = Math.min(used.length, inBytes);
-      if (this.#answered(bytes, length, answerBytes)) pending.resolve({ bytes, length });
-      else pending.reject(new UnansweredError(`a request of queue ${this.#index}`, length, answerBytes));
+      if (this.#answered(bytes, used.length, answerBytes)) pending.resolve({ bytes, length });
+      else
+        pending.reject(
+          new UnansweredError(`a request of queue ${this.#index}`, used.length, answerBytes, inBytes),
+        );
       this.#waiting.shift()?.();
     }
   }
 
   /** A legacy device's used length says nothing (LEG-USED-01): there, what was written tells. */
   #answered(bytes: Uint8Array, length: number, answerBytes: number): boolean {
-    if (answerBytes === 0) return true;
-    if (this.#driver.transport.modern && length < answerBytes) return false;
-    return bytes.subarray(0, answerBytes).some((byte) => byte !== NO_ANSWER);
+    if (this.#driver.trustsLengths && (length < answerBytes || length > bytes.length)) return false;
+    return answerBytes === 0 || bytes.subarray(0, answerBytes).some((byte) => byte !== NO_ANSWER);
   }
 
   /** Ends everything that is in flight or waits. */

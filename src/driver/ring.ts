@@ -9,7 +9,7 @@ export interface ChainBuffer {
   readonly writable: boolean;
 }
 
-/** A chain that the device has handed back; `length` bytes were written. */
+/** A chain that the device has handed back; `length` bytes were written, as the device says: it may say more than there are. */
 export interface UsedChain {
   /** The name that {@link DriverRing.add} returned. */
   readonly head: number;
@@ -22,8 +22,6 @@ export interface DriverRingMode {
   readonly indirect: boolean;
   /** The device uses chains in the order in which they were exposed, and may report several by one used element. */
   readonly inOrder: boolean;
-  /** Used lengths mean something: not those of a legacy device (LEG-USED-01). */
-  readonly strictLengths?: boolean;
 }
 
 /** Descriptors of each indirect table. */

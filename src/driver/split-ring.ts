@@ -58,7 +58,7 @@ export class DriverSplitRing implements DriverRing {
     this.#mode = mode;
     this.#ram = ram;
     this.#free = Array.from({ length: size }, (_, i) => i);
-    this.#chains = new OutstandingChains(mode.inOrder, mode.strictLengths === true);
+    this.#chains = new OutstandingChains(mode.inOrder);
     this.#indirectTables = mode.indirect
       ? Array.from({ length: size }, () => indirect(DESCRIPTOR_BYTES * INDIRECT_ENTRIES))
       : [];

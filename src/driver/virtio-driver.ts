@@ -213,8 +213,6 @@ export class VirtioDriver {
       eventIndex: this.has(feature.ringEventIndex),
       indirect: this.has(feature.ringIndirectDescriptors),
       inOrder: this.has(feature.inOrder),
-      // LEG-USED-01.
-      strictLengths: transport.modern,
     };
     const Ring = packed ? DriverPackedRing : DriverSplitRing;
     const ring = new Ring(this.memory.ram, size, where, mode, (length) => memory.allocate(length));
@@ -235,6 +233,11 @@ export class VirtioDriver {
     this.#held.delete(index);
     this.#ringMemory.get(index)?.free();
     this.#ringMemory.delete(index);
+  }
+
+  /** Used lengths mean something: not those of a legacy device (LEG-USED-01). */
+  get trustsLengths(): boolean {
+    return this.transport.modern;
   }
 
   /** True when the feature was offered and accepted. */

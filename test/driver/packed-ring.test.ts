@@ -1,6 +1,12 @@
 import { describe, expect, it, test } from 'vitest';
 import { GuestMemory } from '../../src/core/index.ts';
-import { DriverPackedRing, INDIRECT_ENTRIES, ResourceError } from '../../src/driver/index.ts';
+import {
+  DriverPackedRing,
+  INDIRECT_ENTRIES,
+  QueueSizeError,
+  ResourceError,
+  RingBrokenError,
+} from '../../src/driver/index.ts';
 
 const SIZE = 5;
 const place = { descriptor: 0x1000, driver: 0x2000, device: 0x2010 };
@@ -144,8 +150,30 @@ describe('the driver side of a packed ring', () => {
     under.publish();
     use(id + 1, 1);
     expect([under.take(), under.broken]).toEqual([null, true]);
+    expect(under.failure).toBeInstanceOf(RingBrokenError);
+    expect(under.failure).toMatchObject({ value: id + 1 });
     use(id, 1);
-    expect([under.take(), under.outstanding]).toEqual([null, 1]);
+    expect([under.take(), under.outstanding, under.add([writable(0, 1)])]).toEqual([null, 1, -1]);
+  });
+
+  it('an id that the device handed back before is the end of the ring', () => {
+    const { ring: under, use } = ring();
+    const [id] = [under.add([writable(0, 1)]), under.add([writable(0, 1)])];
+    under.publish();
+    use(id, 1);
+    use(id, 1);
+    expect([under.take()?.head, under.take(), under.failure?.value]).toEqual([id, null, id]);
+  });
+
+  test.each([0, -1, 1.5, 0x8001])('has no size of %d', (size) => {
+    const ram = GuestMemory.allocate({ start: 0, length: 0x10000 });
+    expect(() => new DriverPackedRing(ram, size, place, plain)).toThrow(QueueSizeError);
+  });
+
+  it('PKD-RING-01: has sizes that are no power of two, and those at the limits', () => {
+    const ram = GuestMemory.allocate({ start: 0, length: 0x200000 });
+    const far = { descriptor: 0, driver: 0x100000, device: 0x140000 };
+    for (const size of [1, 12, 0x8000]) expect(new DriverPackedRing(ram, size, far, plain).free).toBe(size);
   });
 
   it('takes nothing that it has not made available', () => {

@@ -1,6 +1,12 @@
 import { describe, expect, it, test } from 'vitest';
 import { GuestMemory } from '../../src/core/index.ts';
-import { DriverSplitRing, INDIRECT_ENTRIES, ResourceError } from '../../src/driver/index.ts';
+import {
+  DriverSplitRing,
+  INDIRECT_ENTRIES,
+  QueueSizeError,
+  ResourceError,
+  RingBrokenError,
+} from '../../src/driver/index.ts';
 
 const SIZE = 8;
 const place = { descriptor: 0x1000, driver: 0x2000, device: 0x3000 };
@@ -84,13 +90,54 @@ describe('the driver side of a split ring', () => {
     expect([under.add([writable(0, 1)]), under.add([]), under.free]).toEqual([-1, -1, 0]);
   });
 
-  it('passes over ids that it never exposed, or got back already', () => {
+  // SPL-USED-01..03 leave nothing else that a device may write there.
+  test.each([
+    ['an id out of range', [SIZE], SIZE],
+    ['an id of 32 bits', [0xffff_ffff], 0xffff_ffff],
+    ['an id that it does not have', [5], 5],
+    ['a chain that it handed back before', [0, 0], 0],
+  ])('is broken by %s, and says so by name', (_, ids, value) => {
     const { ring: under, use } = ring();
-    const head = under.add([readable(0, 1), writable(0, 1)]);
+    for (let i = 0; i < 2; i++) under.add([writable(0, 1)]);
     under.publish();
-    for (const id of [SIZE, 0xffffffff, (head + 1) % SIZE, head, head]) use(id, 1);
-    expect([under.take(), under.take()]).toEqual([{ head, length: 1 }, null]);
-    expect(under.free).toBe(SIZE);
+    for (const id of ids) use(id, 1);
+    for (const id of ids.slice(0, -1)) expect(under.take()?.head).toBe(id);
+    expect([under.failure, under.broken]).toEqual([null, false]);
+    expect(under.take()).toBeNull();
+    expect(under.failure).toBeInstanceOf(RingBrokenError);
+    expect(under.failure).toMatchObject({ value });
+    // Nothing more is taken, and nothing more goes out.
+    use(1, 1);
+    expect([under.take(), under.add([writable(0, 1)]), under.broken]).toEqual([null, -1, true]);
+  });
+
+  test.each([
+    ['by one more than there are chains', 3],
+    ['back', 0],
+    ['far ahead', 0x8001],
+  ])('is broken by a used index that jumps %s', (_, index) => {
+    const { ring: under, use, put16 } = ring();
+    use(under.add([writable(0, 1)]), 0);
+    expect(under.take()?.head).toBe(0);
+    under.add([writable(0, 1)]);
+    under.publish();
+    // One chain is outstanding, so the index may go on from 1 to 2.
+    put16(place.device + 2, index);
+    expect([under.take(), under.broken]).toEqual([null, true]);
+    expect(under.failure).toMatchObject({
+      value: index,
+      message: expect.stringMatching(/used index goes from 1/),
+    });
+  });
+
+  test.each([0, -8, 3, 12, 1.5, Number.NaN, 0x8001, 0x10000])('has no size of %d', (size) => {
+    expect(() => ring({}, size)).toThrow(QueueSizeError);
+  });
+
+  it('has the sizes at the limits', () => {
+    const ram = GuestMemory.allocate({ start: 0, length: 0x200000 });
+    const far = { descriptor: 0, driver: 0x100000, device: 0x140000 };
+    for (const size of [1, 0x8000]) expect(new DriverSplitRing(ram, size, far, plain).free).toBe(size);
   });
 
   it('goes on past index 65535', () => {
@@ -222,6 +269,14 @@ describe('a device in order', () => {
         SIZE,
       ]);
     }
+  });
+
+  it('SPL-INO-01: is broken by an element that stands for more chains than the index says', () => {
+    const { ring: under, use } = ring({ inOrder: true });
+    const heads = [1, 2, 3].map(() => under.add([writable(0, 1)]));
+    under.publish();
+    use(heads[2]!, 1, 2);
+    expect([under.take(), under.failure?.value]).toEqual([null, heads[2]]);
   });
 
   it('SPL-DESC-06: gets descriptors in ring order', () => {

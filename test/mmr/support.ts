@@ -1,5 +1,4 @@
 import {
-  DmaDomain,
   functionAddress,
   GuestMemory,
   type LabEvent,
@@ -9,13 +8,13 @@ import {
   type Width,
 } from '../../src/core/index.ts';
 import { type FoundFunction, runFirmware } from '../../src/driver/index.ts';
+import { twoMachines } from '../../src/lab/index.ts';
 import {
   type Draft,
   draft2023,
   type MmrFunctionOptions,
   mmrFunction,
   type PresentedFunction,
-  presentLegacy,
 } from '../../src/mmr/index.ts';
 import { Machine, type MachineOptions, type PciFunction } from '../../src/pci/index.ts';
 import {
@@ -67,18 +66,20 @@ export class Pair {
   readonly config: ReturnType<typeof configOf>;
 
   constructor(behaviour: DeviceBehaviour, options: PairOptions = {}) {
-    const hostRam = GuestMemory.allocate({ start: 0, length: 1 << 16 });
-    this.host = new Machine({ ram: hostRam, ...options.host });
-    this.guest = new Machine({ ram: this.ram, ...options.guest });
     this.function =
       options.ioBar === true
         ? virtioFunction(behaviour, { kind: 'transitional', ...options })
         : mmrFunction(behaviour, options);
-    this.host.plug(this.function.pci, SLOT, new DmaDomain(this.ram));
-    runFirmware(this.host);
-    this.presented = presentLegacy(this.host, SLOT, { draft: options.draft ?? draft2023 });
-    this.guest.plug(this.presented.pci, GUEST_SLOT);
-    this.found = runFirmware(this.guest).find(({ address }) => address === GUEST_SLOT)!;
+    const machines = twoMachines([{ fn: this.function, hostAddress: SLOT, guestAddress: GUEST_SLOT }], {
+      ram: this.ram,
+      host: { ram: GuestMemory.allocate({ start: 0, length: 1 << 16 }), ...options.host },
+      ...(options.guest === undefined ? {} : { guest: options.guest }),
+      draft: options.draft ?? draft2023,
+    });
+    this.host = machines.host;
+    this.guest = machines.guest;
+    this.presented = machines.functions[0]!.presented;
+    this.found = machines.inGuest();
     this.config = configOf(this.guest, GUEST_SLOT);
     this.config.command(0x7);
     this.hostEvents = watch(this.host);

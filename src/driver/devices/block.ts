@@ -16,6 +16,7 @@ import {
   checkWhole,
   DeviceFailedError,
   NoDeviceError,
+  OutOfRangeError,
   RequestFailedError,
   ResourceError,
   UnansweredError,
@@ -89,6 +90,12 @@ const segmentKinds = {
 
 /** Descriptors of one request: header, data, status. */
 const MAX_CHAIN = 3;
+
+/** @throws ArgumentError */
+function checkSectors({ sector, sectors }: SectorRange): void {
+  checkWhole('sector', sector, 0, Number.MAX_SAFE_INTEGER);
+  checkWhole('sectors', sectors, 0, Number.MAX_SAFE_INTEGER - sector);
+}
 
 /** What the status byte holds until the device writes it: no status. */
 const NO_STATUS = 0xff;
@@ -167,7 +174,8 @@ export class BlockDriver {
 
   /**
    * Reads `sectors` whole sectors from `sector` on.
-   * @throws ArgumentError for what is no range of the device's sectors; RequestFailedError, UnansweredError, DeviceFailedError
+   * @throws ArgumentError for what is no range of whole sectors, OutOfRangeError beyond the device's end; RequestFailedError,
+   * UnansweredError, DeviceFailedError
    */
   async read(sector: number, sectors: number): Promise<Uint8Array> {
     this.#checkRange({ sector, sectors });
@@ -188,10 +196,12 @@ export class BlockDriver {
     });
   }
 
-  /** @throws ArgumentError for what is no range of whole sectors, or none of the device's as it is now. */
-  #checkRange({ sector, sectors }: SectorRange): void {
-    checkWhole('sector', sector, 0, this.#capacity);
-    checkWhole('sectors', sectors, 0, this.#capacity - sector);
+  /** @throws ArgumentError for what is no range of whole sectors, OutOfRangeError for one that the device does not have now. */
+  #checkRange(range: SectorRange): void {
+    checkSectors(range);
+    const { sector, sectors } = range;
+    if (sector + sectors > this.#capacity)
+      throw new OutOfRangeError(sector, sectors, this.#capacity, blockStatus.ioError);
   }
 
   /** Makes every write that has ended stable. */
@@ -272,7 +282,8 @@ export class BlockDriver {
     const kind = segmentKinds[name];
     if (!driver.has(kind.feature))
       throw new DeviceFailedError(`feature ${kind.feature} was not accepted, so there is no ${name}`);
-    for (const range of ranges) this.#checkRange(range);
+    // Whether the device has them is the device's to say (BLK-OP-03).
+    for (const range of ranges) checkSectors(range);
     const bounds = {
       // A device that says 0 takes one sector, one segment at a time, if any.
       sectors: Math.max(1, driver.readField(blockConfig, kind.sectors)),
@@ -350,9 +361,9 @@ export class BlockDriver {
       this.#free.push(slot);
       this.#waiting.shift()?.();
       // LEG-BLK-08: a legacy device's used length says nothing; another's covers the data and the status.
-      const short = driver.transport.modern && used.length <= length;
-      if (status === NO_STATUS || (status === blockStatus.ok && short))
-        pending.reject(new UnansweredError('a block request', used.length, length + 1));
+      const wrong = driver.trustsLengths && used.length !== length + 1;
+      if (status === NO_STATUS || (status === blockStatus.ok && wrong))
+        pending.reject(new UnansweredError('a block request', used.length, length + 1, length + 1));
       else if (status === blockStatus.ok) pending.resolve(data);
       else {
         const name = statusNames.find(([, value]) => value === status)?.[0] ?? 'unknown';

@@ -1,5 +1,5 @@
 import { entropyQueue } from '../../virtio/layout/index.ts';
-import { checkWhole, DeviceFailedError } from '../errors.ts';
+import { checkWhole, DeviceFailedError, UnansweredError } from '../errors.ts';
 import type { DmaMemory } from '../memory.ts';
 import type { Transport } from '../transport/transport.ts';
 import { type BringUpOptions, VirtioDriver } from '../virtio-driver.ts';
@@ -38,7 +38,7 @@ export class EntropyDriver {
 
   /**
    * `length` random bytes; only what the device says that it wrote is taken (RNG-02).
-   * @throws ArgumentError; DeviceFailedError, also for a device that returns none (RNG-03).
+   * @throws ArgumentError; UnansweredError for more than was asked for; DeviceFailedError, also for a device that returns none (RNG-03).
    */
   async read(length: number): Promise<Uint8Array> {
     checkWhole('length', length, 0, MAX_READ_BYTES);
@@ -56,7 +56,14 @@ export class EntropyDriver {
     if (this.#pending !== null) throw new DeviceFailedError('a read is in flight already');
     if (this.driver.failure !== null) throw this.driver.failure;
     const done = new Promise<number>((resolve, reject) => {
-      this.#pending = { resolve: (got) => resolve(Math.min(got, length)), reject };
+      this.#pending = {
+        resolve: (got) => {
+          // LEG-USED-01: of a legacy device's length as much as can be is believed.
+          if (got <= length || !this.driver.trustsLengths) resolve(Math.min(got, length));
+          else reject(new UnansweredError('a read', got, 1, length));
+        },
+        reject,
+      };
     });
     this.driver.add(entropyQueue.request, [{ address: this.#buffer, length, writable: true }]);
     this.driver.kick(entropyQueue.request);

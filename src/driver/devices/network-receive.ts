@@ -88,7 +88,7 @@ export class NetworkReceiveQueue {
     if (failures.length > 0) throw failures[0];
   }
 
-  /** Copies of all buffers that came back, each as long as the device says. */
+  /** Copies of all buffers that came back, each as long as the device says: of none, where it says more than there is. */
   #take(): Uint8Array[] {
     const { memory } = this.#driver;
     const filled: Uint8Array[] = [];
@@ -97,7 +97,8 @@ export class NetworkReceiveQueue {
       if (address === undefined) continue;
       this.#addresses.delete(used.head);
       this.#spare.push(address);
-      filled.push(memory.ram.read(address, Math.min(used.length, this.#options.bufferBytes)));
+      const length = used.length > this.#options.bufferBytes ? 0 : used.length;
+      filled.push(memory.ram.read(address, length));
     }
     return filled;
   }

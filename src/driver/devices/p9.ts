@@ -59,7 +59,7 @@ export class P9Driver {
    * what the device wrote
    */
   async rpc(message: Uint8Array, room = this.messageBytes): Promise<Uint8Array> {
-    checkWhole('room', room, 0, this.messageBytes);
+    checkWhole('room', room, 0, Number.MAX_SAFE_INTEGER);
     const { bytes, length } = await this.#requests.send([message], [room], 0);
     if (length === 0) return bytes.slice(0, 0);
     const size = length < p9Header.bytes ? length : new DataView(bytes.buffer).getUint32(p9Header.size, true);

@@ -127,7 +127,7 @@ export class ScsiDisk {
     return this.#capacity;
   }
 
-  /** Reads whole blocks. @throws ArgumentError for what is no range of the disk's blocks; ScsiCommandError */
+  /** Reads whole blocks. @throws ArgumentError for no whole numbers, or more blocks than there are; ScsiCommandError */
   async read(lba: number, blocks: number): Promise<Uint8Array> {
     const { blockBytes } = await this.#checkRange(lba, () => blocks);
     const whole = new Uint8Array(blocks * blockBytes);
@@ -140,7 +140,7 @@ export class ScsiDisk {
 
   /**
    * Writes whole blocks, as many as `data` has; with `stable`, they are when this ends.
-   * @throws ArgumentError for half blocks, and for what is no range of the disk's; ScsiCommandError
+   * @throws ArgumentError as {@link read}, and for half blocks; ScsiCommandError
    */
   async write(lba: number, data: Uint8Array, stable = false): Promise<void> {
     const { blockBytes } = await this.#checkRange(lba, (bytes) => {
@@ -155,13 +155,16 @@ export class ScsiDisk {
     });
   }
 
-  /** The disk may have grown since its capacity was read: it is read again before a range is refused. */
+  /**
+   * Whole numbers, and no more blocks than the disk has; it may have grown since its capacity was read. Where they begin is the
+   * disk's to judge.
+   */
   async #checkRange(lba: number, blocksOf: (blockBytes: number) => number): Promise<DiskCapacity> {
     let capacity = this.#capacity ?? (await this.capacity());
     const blocks = blocksOf(capacity.blockBytes);
-    if (!(lba + blocks <= capacity.blocks)) capacity = await this.capacity();
-    checkWhole('lba', lba, 0, capacity.blocks);
-    checkWhole('blocks', blocks, 0, capacity.blocks - lba);
+    checkWhole('lba', lba, 0, Number.MAX_SAFE_INTEGER);
+    if (blocks > capacity.blocks) capacity = await this.capacity();
+    checkWhole('blocks', blocks, 0, Math.min(capacity.blocks, Number.MAX_SAFE_INTEGER - lba));
     return capacity;
   }
 

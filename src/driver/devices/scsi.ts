@@ -58,7 +58,7 @@ export interface ScsiReply {
 }
 
 export interface CommandOptions {
-  /** Which of the request queues, from 0. */
+  /** Which of the request queues, from 0; counted around where there are fewer. */
   readonly queue?: number;
   /** Identifier, below 2^53, for task management; by default a new one each time. */
   readonly id?: number;
@@ -149,9 +149,9 @@ export class ScsiDriver {
     options: CommandOptions = {},
   ): Promise<ScsiReply> {
     const { queue: index = 0, id = this.#nextId++ } = options;
-    checkWhole('queue', index, 0, this.#requests.length - 1);
+    checkWhole('queue', index, 0, Number.MAX_SAFE_INTEGER);
     checkWhole('id', id, 0, Number.MAX_SAFE_INTEGER);
-    checkWhole('inBytes', inBytes, 0, this.requestBytes);
+    checkWhole('inBytes', inBytes, 0, Number.MAX_SAFE_INTEGER);
     const little = this.driver.transport.littleEndian;
     const header = new Uint8Array(SCSI_COMMAND_HEADER_BYTES + this.cdbSize);
     const view = new DataView(header.buffer);
@@ -159,7 +159,7 @@ export class ScsiDriver {
     view.setBigUint64(scsiCommandHeader.id.offset, BigInt(id), little);
     header.set(cdb.subarray(0, this.cdbSize), SCSI_COMMAND_HEADER_BYTES);
     const head = SCSI_COMMAND_RESPONSE_BYTES + this.senseSize;
-    const queue = this.#requests[index]!;
+    const queue = this.#requests[index % this.#requests.length]!;
     const { bytes } = await queue.send([header, dataOut], [head, inBytes], SCSI_COMMAND_RESPONSE_BYTES);
     const answer = new DataView(bytes.buffer, bytes.byteOffset);
     // LEG-SCSI-02: the used length says nothing that the answer itself does not.

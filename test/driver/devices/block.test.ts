@@ -1,6 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { DmaDomain, HeldScheduler } from '../../../src/core/index.ts';
 import {
+  ArgumentError,
   BlockDriver,
   type BlockDriverOptions,
   DeviceFailedError,
@@ -10,6 +11,7 @@ import {
   ModernTransport,
   memoryAccess,
   NoDeviceError,
+  OutOfRangeError,
   portAccess,
   RequestFailedError,
   ResourceError,
@@ -203,6 +205,40 @@ describe('the block driver', () => {
     await expect(driver.request(0x99, 0, null, 512)).rejects.toMatchObject({ status: 2 });
     await expect(driver.read(SECTORS, 1)).rejects.toMatchObject({ status: 1 });
     expect((await driver.read(1, 1))[0]).toBe(image()[512]);
+  });
+
+  test.each([
+    ['a negative sector', (driver: BlockDriver) => driver.read(-1, 1), ArgumentError],
+    ['half a sector', (driver: BlockDriver) => driver.read(0, 0.5), ArgumentError],
+    ['more sectors than a number counts', (driver: BlockDriver) => driver.read(2 ** 53, 1), ArgumentError],
+    ['no number', (driver: BlockDriver) => driver.write(Number.NaN, new Uint8Array(512)), ArgumentError],
+    ['half a sector of data', (driver: BlockDriver) => driver.write(0, new Uint8Array(513)), ArgumentError],
+    ['a sector beyond the end', (driver: BlockDriver) => driver.read(SECTORS, 1), OutOfRangeError],
+    ['a range over the end', (driver: BlockDriver) => driver.read(SECTORS - 1, 2), OutOfRangeError],
+    ['a range that no memory has', (driver: BlockDriver) => driver.read(0, 2 ** 50), OutOfRangeError],
+    [
+      'data over the end',
+      (driver: BlockDriver) => driver.write(SECTORS - 1, new Uint8Array(1024)),
+      OutOfRangeError,
+    ],
+    [
+      'a negative range',
+      (driver: BlockDriver) => driver.discard([{ sector: -1, sectors: 1 }]),
+      ArgumentError,
+    ],
+    [
+      'half a range',
+      (driver: BlockDriver) => driver.writeZeroes([{ sector: 0, sectors: 1.5 }]),
+      ArgumentError,
+    ],
+    ['a type of 33 bits', (driver: BlockDriver) => driver.request(2 ** 32, 0, null, 0), ArgumentError],
+  ] as const)('sends nothing for %s', async (_, ask, error) => {
+    const { driver, counted } = open('modern');
+    const before = JSON.stringify(counted.requests);
+    await expect(ask(driver)).rejects.toThrow(error);
+    expect(JSON.stringify(counted.requests)).toBe(before);
+    expect((await driver.read(SECTORS - 1, 1)).length).toBe(512);
+    expect((await driver.read(SECTORS, 0)).length).toBe(0);
   });
 
   it('sends no longer a buffer than the device takes', async () => {

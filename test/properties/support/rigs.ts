@@ -1,10 +1,4 @@
-import {
-  DmaDomain,
-  functionAddress,
-  GuestMemory,
-  type HeldScheduler,
-  immediate,
-} from '../../../src/core/index.ts';
+import { functionAddress, GuestMemory, type HeldScheduler, immediate } from '../../../src/core/index.ts';
 import {
   DmaMemory,
   findFunction,
@@ -15,7 +9,8 @@ import {
   runFirmware,
   type Transport,
 } from '../../../src/driver/index.ts';
-import { drafts, mmrFunction, presentLegacy } from '../../../src/mmr/index.ts';
+import { twoMachines } from '../../../src/lab/index.ts';
+import { drafts, mmrFunction } from '../../../src/mmr/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
 import { type DeviceBehaviour, type VirtioFunction, virtioFunction } from '../../../src/virtio/index.ts';
 
@@ -77,13 +72,11 @@ export function buildRig(behaviour: DeviceBehaviour, options: RigOptions, tasks:
   };
   const ram = GuestMemory.allocate({ start: 0, length: RAM_BYTES });
   const memory = new DmaMemory(ram, DRIVER_MEMORY);
-  const machine = (own: GuestMemory) =>
-    new Machine({
-      ram: own,
-      scheduler: tasks,
-      interruptScheduler: options.lateInterrupts ? tasks : immediate,
-      holdPostedWrites: options.lateWrites,
-    });
+  const shape = {
+    scheduler: tasks,
+    interruptScheduler: options.lateInterrupts ? tasks : immediate,
+    holdPostedWrites: options.lateWrites,
+  };
   const fn =
     way.by === 'legacy' || way.by === 'modern'
       ? virtioFunction(behaviour, { kind: way.kind, ...common })
@@ -92,7 +85,7 @@ export function buildRig(behaviour: DeviceBehaviour, options: RigOptions, tasks:
         : mmrFunction(behaviour, { draft: drafts[way.draft]!, placement: way.placement, ...common });
   const settings = { bigEndian, intx };
   if (way.by !== 'virtual-io-bar' && way.by !== 'virtual-mmr') {
-    const plain = machine(ram);
+    const plain = new Machine({ ram, ...shape });
     plain.plug(fn.pci, address);
     runFirmware(plain);
     const transport = () => {
@@ -103,16 +96,13 @@ export function buildRig(behaviour: DeviceBehaviour, options: RigOptions, tasks:
     };
     return { fn, machines: [plain], memory, transport };
   }
-  const host = machine(GuestMemory.allocate({ start: 0, length: 4096 }));
-  host.plug(fn.pci, address, new DmaDomain(ram));
-  runFirmware(host);
-  const guest = machine(ram);
   const draft = way.by === 'virtual-mmr' ? { draft: drafts[way.draft]! } : {};
-  guest.plug(presentLegacy(host, address, draft).pci, address);
-  runFirmware(guest);
-  const transport = () => {
-    const found = findFunction(guest, address)!;
-    return new LegacyTransport(guest, found, portAccess(guest, found), settings);
-  };
-  return { fn, machines: [host, guest], memory, transport };
+  const machines = twoMachines([{ fn, hostAddress: address, guestAddress: address }], {
+    ram,
+    host: { ram: GuestMemory.allocate({ start: 0, length: 4096 }), ...shape },
+    guest: shape,
+    ...draft,
+  });
+  const transport = () => machines.transport(0, settings);
+  return { fn, machines: [machines.host, machines.guest], memory, transport };
 }
