@@ -1,6 +1,7 @@
 import {
   type AddressSpace,
   type DmaDomain,
+  expectSame,
   expectShape,
   type FindingAbout,
   type FunctionAddress,
@@ -358,6 +359,8 @@ export class PciFunction implements Stateful {
   check(state: State): void {
     const saved = state as unknown as ReturnType<PciFunction['save']>;
     expectShape(`function ${this.name}`, saved.shape, functionShape(this));
+    for (const name of new Set([...this.parts.keys(), ...Object.keys(saved.parts)]))
+      expectSame(`${this.name}, part ${name}`, saved.parts[name] !== undefined, this.parts.has(name));
     for (const [name, part] of this.parts) part.check?.(saved.parts[name]!);
   }
 

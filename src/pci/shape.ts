@@ -22,7 +22,7 @@ const FILLED_IN = [type0Header.interruptLine.offset, type0Header.headerType.offs
  * ask what differs; the fingerprint stands for the rest of configuration space.
  */
 export function functionShape(fn: PciFunction): Shape {
-  const { name, config, capabilities, extendedCapabilities, bars, msix, parts } = fn;
+  const { name, config, capabilities, extendedCapabilities, bars, msix } = fn;
   const initial = (at: number, width: number) => {
     let value = 0;
     for (let i = width - 1; i >= 0; i--) value = value * 256 + config.initial(at + i);
@@ -46,6 +46,5 @@ export function functionShape(fn: PciFunction): Shape {
       regions: regions.map((region) => `${region.name} ${region.offset}+${region.length}`),
     })),
     'configuration space': config.fingerprint(FILLED_IN),
-    parts: [...parts.keys()],
   };
 }

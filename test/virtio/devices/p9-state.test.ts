@@ -28,6 +28,7 @@ function make(tree = TREE) {
   const ring = guest.start(1)[0]!;
   return {
     guest,
+    ring,
     replies,
     /** Offers a message, in buffers of its own. */
     send(slot: number, message: Uint8Array): void {
@@ -61,6 +62,7 @@ describe('a 9P session over a server in memory', () => {
     mount(before);
     const after = make();
     after.guest.machine.load(before.guest.machine.save());
+    after.ring.availableIndex = before.ring.availableIndex;
     before.send(3, read);
     after.send(3, read);
     after.send(4, encodeP9('Twalk', { fid: 2, newfid: 3, names: ['..', '..', 'hello'] }, 4));

@@ -160,9 +160,10 @@ export class DiskUnit implements ScsiUnit {
     this.started = this.writeCache = true;
   }
 
+  /** Not its length: a disk may have another one whenever its initiator looks. */
   #shape() {
-    const { blockBytes, blocks, thin } = this;
-    return { unit: 'disk', blockBytes, blocks, thin, readOnly: this.storage.readOnly, ...this.identity };
+    const { blockBytes, thin } = this;
+    return { unit: 'disk', blockBytes, thin, readOnly: this.storage.readOnly };
   }
 
   check(state: State): void {
