@@ -5,6 +5,7 @@ const ordinary: TestProjectInlineConfiguration = {
   test: {
     name: 'ordinary',
     include: ['test/**/*.test.ts'],
+    setupFiles: ['test/clauses/watch.ts'],
     exclude: [...configDefaults.exclude, 'test/guest/**'],
     testTimeout: 30_000,
     sequence: { groupOrder: 0 },

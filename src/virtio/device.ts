@@ -19,6 +19,7 @@ import {
   noInterrupts,
   type VirtioDeviceOptions,
 } from './behaviour.ts';
+import { reachClause } from './clauses.ts';
 import { deviceStatus, deviceTypes, feature, legacyRingLayout, QUEUE_ADDRESS_UNIT } from './layout/index.ts';
 import { defaultTransportFeatures, FeatureNegotiation, STRAY_ADDRESSES } from './negotiation.ts';
 import { Batch } from './queue/batch.ts';
@@ -172,9 +173,18 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   }
 
   started(): void {
-    if (this.features.strayAddresses) this.fail('RF-03', STRAY_ADDRESSES);
+    if (this.features.strayAddresses) this.#failAstray();
     this.behaviour.started?.();
     this.#kickAll();
+  }
+
+  /** RF-17: what the driver may refuse. A legacy one is never asked for its consent (LEG-LAY-10): the device gives up. */
+  #failAstray(): void {
+    if (!this.legacyDriver) this.fail('RF-03', STRAY_ADDRESSES);
+    else {
+      this.report('device', 'RF-17', STRAY_ADDRESSES);
+      this.statusRegister.fail();
+    }
   }
 
   resumed(): void {
@@ -209,6 +219,7 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   }
 
   #updateMode(): void {
+    const addressClause = reachClause(this);
     const mode = {
       littleEndian: this.littleEndian,
       indirect: this.has(feature.ringIndirectDescriptors),
@@ -217,6 +228,8 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
       // LEG-LAY-10: a legacy driver has neither.
       inOrder: !this.legacyDriver && this.has(feature.inOrder),
       packed: !this.legacyDriver && this.has(feature.ringPacked),
+      ringClause: this.legacyDriver ? 'LEG-VQ-02' : addressClause,
+      addressClause,
     };
     for (const queue of this.#queues) if (queue.setMode(mode)) this.behaviour.queueReset?.(queue.index);
   }

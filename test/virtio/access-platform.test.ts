@@ -74,7 +74,7 @@ describe('ACCESS_PLATFORM', () => {
     const probe = new Probe();
     const guest = new LegacyGuest(probe, { windows: translated });
     const [ring] = guest.start();
-    expect([guest.block.get('deviceStatus') & needsReset, guest.clauses()]).toEqual([needsReset, ['RF-03']]);
+    expect([guest.block.get('deviceStatus') & needsReset, guest.clauses()]).toEqual([needsReset, ['RF-17']]);
     ring!.offer(0);
     guest.kick(0);
     expect(probe.handled).toEqual([]);

@@ -118,12 +118,8 @@ const faults: readonly [
     `a table of ${length} bytes`,
     (ring) => ring.offer(0, readable(TABLE, length, INDIRECT)),
   ]),
-  ['PKD-IND-03', 'a table outside memory', (ring) => ring.offer(0, readable(0x8000_0000, 16, INDIRECT))],
-  [
-    'PKD-IND-03',
-    'a table that leaves memory',
-    (ring) => ring.offer(0, readable(0x100000 - 16, 32, INDIRECT)),
-  ],
+  ['RF-05', 'a table outside memory', (ring) => ring.offer(0, readable(0x8000_0000, 16, INDIRECT))],
+  ['RF-05', 'a table that leaves memory', (ring) => ring.offer(0, readable(0x100000 - 16, 32, INDIRECT))],
   [
     'PKD-SG-03',
     'a readable element after a writable one in a table',
@@ -196,24 +192,24 @@ describe('a driver that breaks its packed ring', () => {
     ['the device area in memory that may not be written', { device: 0xf0000 }],
     ['descriptors beyond 2^53', { descriptor: 2 ** 63 }],
     ['the device area at the end of what 64 bits hold', { device: 2 ** 64 - 4096 }],
-  ])('PKD-LAY-03: %s', (_, parts) => {
+  ])('RF-05: %s', (_, parts) => {
     const windows = [
       { start: 0, length: 0xf0000, write: true },
       { start: 0xf0000, length: 0x10000, write: false },
     ];
     const { guest } = started({ windows, parts });
     guest.kick();
-    expect(guest.clauses()).toEqual(['PKD-LAY-03']);
+    expect(guest.clauses()).toEqual(['RF-05']);
     expect(guest.block.get('deviceStatus')).toBe(0x4f);
   });
 
-  it('PKD-LAY-03: completing into a ring that went out of reach breaks the device, and writes nothing', () => {
+  it('RF-05: completing into a ring that went out of reach breaks the device, and writes nothing', () => {
     const { guest, ring, probe } = started({ complete: null });
     ring.offer(1, one);
     guest.kick();
     guest.function.pci.slot.dma.setWindows([{ start: 0x80000, length: 0x1000, write: true }]);
     probe.finish(1);
-    expect([ring.used(0), guest.clauses()]).toEqual([null, ['PKD-LAY-03']]);
+    expect([ring.used(0), guest.clauses()]).toEqual([null, ['RF-05']]);
   });
 });
 

@@ -115,13 +115,13 @@ describe('queue_reset', () => {
   });
 
   test.each([
-    ['without the feature', [], 1],
-    ['with other than 1', RESET, 2],
-    ['with 0', RESET, 0],
-  ])('does nothing %s, and says so', (_, features, value) => {
+    ['without the feature', [], 1, 'BF-FEAT-03'],
+    ['with other than 1', RESET, 2, 'PCI-COM-24'],
+    ['with 0', RESET, 0, 'PCI-COM-24'],
+  ])('does nothing %s, and says so', (_, features, value, clause) => {
     const under = started({}, {}, features);
     under.block.set('queueReset', value);
-    expect([shown(under), under.guest.clauses(), under.probe.told]).toEqual([[0, 1], ['PCI-COM-11'], []]);
+    expect([shown(under), under.guest.clauses(), under.probe.told]).toEqual([[0, 1], [clause], []]);
   });
 
   test.each([2, 3, 0xffff])(

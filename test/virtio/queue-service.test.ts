@@ -108,7 +108,7 @@ describe('chains in flight', () => {
     ]);
   });
 
-  it('SPL-AVL-01: are never more than the queue has descriptors', () => {
+  it('OPER-02: are never more than the queue has descriptors', () => {
     const probe = new Probe({ queueSizes: [4] });
     const guest = new LegacyGuest(probe);
     const ring = fill(guest.start()[0]!);
@@ -116,7 +116,7 @@ describe('chains in flight', () => {
     guest.kick();
     ring.offer(0);
     guest.kick();
-    expect([probe.handled.length, guest.clauses()]).toEqual([4, ['SPL-AVL-01']]);
+    expect([probe.handled.length, guest.clauses()]).toEqual([4, ['OPER-02']]);
     expect(guest.block.get('deviceStatus') & 64).toBe(64);
   });
 

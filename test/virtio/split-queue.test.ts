@@ -124,7 +124,7 @@ const faults: readonly [clause: string, how: string, make: Break, features?: rea
     },
   ]),
   [
-    'SPL-IND-03',
+    'RF-05',
     'a table outside memory',
     (ring) => {
       ring.describe(0, readable(0x8000_0000, 16, { flags: INDIRECT }));
@@ -132,7 +132,7 @@ const faults: readonly [clause: string, how: string, make: Break, features?: rea
     },
   ],
   [
-    'SPL-IND-03',
+    'RF-05',
     'a table that leaves memory',
     (ring) => {
       ring.describe(0, readable(0x100000 - 16, 32, { flags: INDIRECT }));
@@ -221,7 +221,7 @@ describe('a driver that breaks its ring', () => {
     ['descriptors beyond 2^53', { descriptor: 2 ** 63 }],
     ['the used ring at the end of what 64 bits hold', { device: 2 ** 64 - 4096 }],
   ] as const;
-  test.each(places)('SPL-LAY-01: %s', (_, place) => {
+  test.each(places)('RF-05: %s', (_, place) => {
     const windows = [
       { start: 0, length: 0xf0000, write: true },
       { start: 0xf0000, length: 0x10000, write: false },
@@ -231,7 +231,7 @@ describe('a driver that breaks its ring', () => {
     guest.setUp(0, undefined, { descriptor: 0x10000, driver: 0x11000, device: 0x12000, ...place });
     guest.block.set('deviceStatus', 0x0f);
     guest.kick();
-    expect(guest.clauses()).toEqual(['SPL-LAY-01']);
+    expect(guest.clauses()).toEqual(['RF-05']);
     expect(guest.block.get('deviceStatus')).toBe(0x4f);
   });
 });
@@ -316,6 +316,6 @@ describe('a ring in order', () => {
     ring.offer(0);
     guest.kick();
     expect([probe.handled.length, ring.usedIndex]).toEqual([2, 2]);
-    expect(guest.clauses()).toEqual(['SPL-LAY-01']);
+    expect(guest.clauses()).toEqual(['RF-05']);
   });
 });

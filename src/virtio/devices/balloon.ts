@@ -9,7 +9,6 @@ import {
   balloonFeature,
   balloonQueueNumbers,
   deviceStatus,
-  type OptionalQueueName,
   optionalBalloonQueues,
 } from '../layout/index.ts';
 import { aboutChain, type Chain } from '../queue/chain.ts';
@@ -66,11 +65,7 @@ const MAX_PAGES = 0xffffffff;
 const ALL_BITS = 0xffffffff;
 
 /** The clause that a driver breaks by what it puts into a queue of a feature. */
-const queueClause: Readonly<Record<OptionalQueueName, string>> = {
-  statistics: 'BAL-STAT-02',
-  freePages: 'BAL-FPH-01',
-  reporting: 'BAL-FPH-09',
-};
+const queueClause = { freePages: 'BAL-FPH-01', reporting: 'BAL-FPH-09' } as const;
 
 /** Sizes by queue number, with 0 where the numbering leaves a gap. */
 function sizes(numbers: ReadonlyMap<BalloonQueueName, number>, size: number): number[] {
@@ -190,7 +185,8 @@ export class BalloonDevice implements DeviceBehaviour {
   #onActual(written: number): void {
     this.#actualBits = (this.#actualBits | written) >>> 0;
     if (written >>> 24 === 0) return;
-    if (this.#actualBits !== ALL_BITS)
+    // Of others the access itself is reported (PCI-LAY-01).
+    if (this.#actualBits !== ALL_BITS && this.device.legacyDriver)
       this.device.report('driver', 'LEG-BAL-05', 'actual was not written whole', {
         what: 'bits that were written',
         value: this.#actualBits,
@@ -213,14 +209,19 @@ export class BalloonDevice implements DeviceBehaviour {
     const { device } = this;
     if (this.#options.mustTellHost !== 'required' || device.legacyDriver) return null;
     if (device.has(balloonFeature.mustTellHost)) return null;
-    return { clause: 'BAL-FEAT-04', message: 'MUST_TELL_HOST was not accepted, and this device insists' };
+    return { clause: 'BAL-FEAT-01', message: 'MUST_TELL_HOST was not accepted, and this device insists' };
   }
 
   handle(chain: Chain): void {
     const name = this.#queues.get(chain.queue)!;
     const optional = optionalBalloonQueues.find(([each]) => each === name);
     if (optional !== undefined && !this.device.has(optional[1])) {
-      this.#report(optional[0], 'a buffer in a queue whose feature was not accepted', aboutChain(chain));
+      this.device.report(
+        'driver',
+        'BF-FEAT-03',
+        'a buffer in a queue whose feature was not accepted',
+        aboutChain(chain),
+      );
       this.device.complete(chain, 0);
     } else if (name === 'statistics') this.#statistics.take(chain);
     else this.device.complete(chain, this.#serve(name, chain));
@@ -250,10 +251,6 @@ export class BalloonDevice implements DeviceBehaviour {
     return 0;
   }
 
-  #report(queue: OptionalQueueName, message: string, about: FindingAbout): void {
-    this.device.report('driver', queueClause[queue], message, about);
-  }
-
   #onHints(chain: Chain): number {
     if (chain.readableBytes > 0) {
       const before = this.#hints.complete;
@@ -271,8 +268,9 @@ export class BalloonDevice implements DeviceBehaviour {
 
   #onReport(chain: Chain): number {
     if (chain.readableBytes > 0)
-      this.#report(
-        'reporting',
+      this.device.report(
+        'driver',
+        queueClause.reporting,
         'readable bytes in a report of free pages',
         aboutChain(chain, 'length in bytes', chain.readableBytes),
       );

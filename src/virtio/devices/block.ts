@@ -1,5 +1,6 @@
 import { expectSame, expectShape, FOUR_GIB, type State, VirtiolabError } from '../../core/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
+import { framingClause, reachClause, strictFraming } from '../clauses.ts';
 import type { DeviceConfig } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';
 import {
@@ -11,7 +12,6 @@ import {
   blockRequest,
   blockRequestType,
   blockStatus,
-  feature,
   SECTOR_BYTES,
 } from '../layout/index.ts';
 import { aboutChain, type Chain } from '../queue/chain.ts';
@@ -168,7 +168,7 @@ export class BlockDevice implements DeviceBehaviour {
     const { device } = this;
     const { count, lengths } = chain;
     // LEG-BLK-15: without ANY_LAYOUT the header and the status are descriptors of their own.
-    if (device.legacyDriver && !device.has(feature.anyLayout))
+    if (strictFraming(device))
       if (lengths[0] !== BLOCK_REQUEST_BYTES || lengths[count - 1] !== 1)
         device.report(
           'driver',
@@ -205,14 +205,18 @@ export class BlockDevice implements DeviceBehaviour {
     request.barrier = false;
     const { device } = this;
     const view = chain.header(BLOCK_REQUEST_BYTES);
-    if (view === null)
-      return this.#refuse(
-        'LEG-BLK-15',
-        `a header of ${chain.readableBytes} bytes, or out of reach`,
-        chain,
-        'length in bytes',
-        chain.readableBytes,
-      );
+    if (view === null) {
+      const length = chain.readableBytes;
+      return length < BLOCK_REQUEST_BYTES
+        ? this.#refuse(
+            framingClause(device, 'LEG-BLK-15'),
+            `a header of ${length} bytes`,
+            chain,
+            'length in bytes',
+            length,
+          )
+        : this.#refuse(reachClause(device), 'a header out of reach', chain);
+    }
     const at = chain.headerAt;
     const little = device.littleEndian;
     let type = view.getUint32(at + blockRequest.type.offset, little);
@@ -226,11 +230,14 @@ export class BlockDevice implements DeviceBehaviour {
     const word0 = view.getUint32(at + blockRequest.sectorLow.offset, little);
     const word1 = view.getUint32(at + blockRequest.sectorHigh.offset, little);
     const sector = little ? word1 * FOUR_GIB + word0 : word0 * FOUR_GIB + word1;
-    if (type === blockRequestType.in) return this.#range(request, chain, sector, chain.writableBytes - 1);
+    // Without a byte for the status there is none for data, which is said when the status is due.
+    if (type === blockRequestType.in && chain.writableBytes > 0)
+      return this.#range(request, chain, sector, chain.writableBytes - 1);
+    if (type === blockRequestType.in) return blockStatus.ioError;
     if (type === blockRequestType.out) {
       const refused = this.#range(request, chain, sector, chain.readableBytes - BLOCK_REQUEST_BYTES);
       if (refused !== null || !this.storage.readOnly) return refused;
-      return this.#refuse('BLK-OP-16', 'a write to a read-only device', chain, 'sector', sector);
+      return this.#refuse('BLK-OP-04', 'a write to a read-only device', chain, 'sector', sector);
     }
     if (type === blockRequestType.flush) return this.#checkFlush(chain, sector);
     if (type === blockRequestType.getId) return this.#checkId(chain);
@@ -239,7 +246,7 @@ export class BlockDevice implements DeviceBehaviour {
 
   /** Checks place and length of a data transfer. */
   #range(request: BlockRequest, chain: Chain, sector: number, length: number): number | null {
-    if (length < 0 || length % SECTOR_BYTES !== 0)
+    if (length % SECTOR_BYTES !== 0)
       return this.#refuse(
         'BLK-OP-06',
         `${length} bytes of data, not a multiple of ${SECTOR_BYTES}`,
@@ -278,6 +285,7 @@ export class BlockDevice implements DeviceBehaviour {
   #checkId(chain: Chain): number | null {
     const bytes = chain.writableBytes - 1;
     if (bytes === BLOCK_ID_BYTES) return null;
+    if (bytes < 0) return blockStatus.ioError;
     const refused = this.#refuse(
       'BLK-OP-08',
       `an id buffer of ${bytes} bytes`,
@@ -302,14 +310,14 @@ export class BlockDevice implements DeviceBehaviour {
       return blockStatus.unsupported;
     }
     const capacity = this.reachBytes / SECTOR_BYTES;
-    const fault = request.segments.read(chain, command, this.config, capacity);
+    const fault = request.segments.read(chain, command, this.config, capacity, this.device);
     request.command = command;
     if (fault === null) return null;
     this.device.report('driver', fault.clause, fault.message, aboutChain(chain, fault.what, fault.value));
     return fault.status;
   }
 
-  #refuse(clause: string, message: string, chain: Chain, what: string, value: number): number {
+  #refuse(clause: string, message: string, chain: Chain, what?: string, value?: number): number {
     this.device.report('driver', clause, message, aboutChain(chain, what, value));
     return blockStatus.ioError;
   }
@@ -344,7 +352,9 @@ export class BlockDevice implements DeviceBehaviour {
   #handBack(chain: Chain, request: BlockRequest, status: number): void {
     const last = chain.writableBytes - 1;
     if (!chain.writeLast(status)) {
-      this.device.report('driver', 'LEG-BLK-15', 'no status byte that can be written', aboutChain(chain));
+      const clause = last < 0 ? framingClause(this.device, 'LEG-BLK-15') : reachClause(this.device);
+      const message = last < 0 ? 'no byte for the status' : 'a byte for the status that is out of reach';
+      this.device.report('driver', clause, message, aboutChain(chain));
       this.device.complete(chain, 0);
       return;
     }

@@ -187,7 +187,7 @@ export class ConsoleDevice implements DeviceBehaviour, LineOwner {
     if (number !== 0 && !this.device.has(consoleFeature.multiport))
       this.device.report(
         'driver',
-        'CON-08',
+        'BF-FEAT-03',
         'a queue that wants MULTIPORT, which was not accepted',
         aboutChain(chain),
       );

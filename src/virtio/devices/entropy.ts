@@ -1,5 +1,6 @@
 import { expectShape, type State, ViewCache } from '../../core/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
+import { reachClause } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';
 import { aboutChain, type Chain } from '../queue/chain.ts';
@@ -90,7 +91,10 @@ export class EntropyDevice implements DeviceBehaviour {
     const length = Math.min(chain.writableBytes, MAX_BYTES);
     const bytes = this.#buffer.view(0, length);
     this.#source.fill(bytes);
-    device.complete(chain, chain.write(0, bytes, 0, length) ? length : 0);
+    const written = chain.write(0, bytes, 0, length);
+    if (!written && chain.live)
+      device.report('driver', reachClause(device), 'a buffer out of reach', aboutChain(chain));
+    device.complete(chain, written ? length : 0);
   }
 
   reset(): void {}

@@ -152,7 +152,7 @@ export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkContr
     const pair = queue >> 1;
     if (queue === networkQueue.control(pairs)) this.#control.handle(chain);
     else if (pair >= pairs) {
-      this.device.report('driver', 'NET-CVQ-21', 'a queue that is none without MQ', aboutChain(chain));
+      this.device.report('driver', 'BF-FEAT-03', 'a queue that is none without MQ', aboutChain(chain));
       this.device.complete(chain, 0);
     } else if (queue === networkQueue.receive(pair)) this.#receiver.add(pair, chain);
     else this.#transmit(chain);

@@ -2,6 +2,7 @@ import { expectShape, type FindingAbout, type State, type Task, VirtiolabError }
 import { type P9Server, P9ServerError } from '../backends/p9-link.ts';
 import { P9Session } from '../backends/p9-session.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
+import { reachClause, shapeClause } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';
 import {
@@ -138,10 +139,10 @@ export class P9Device implements DeviceBehaviour {
   handle(chain: Chain): void {
     const header = chain.header(p9Header.bytes);
     if (header === null) {
-      this.#report(
-        `a message of ${chain.readableBytes} bytes, or out of reach`,
-        aboutChain(chain, 'length in bytes', chain.readableBytes),
-      );
+      const length = chain.readableBytes;
+      if (length < p9Header.bytes)
+        this.#report(`a message of ${length} bytes`, aboutChain(chain, 'length in bytes', length));
+      else this.#outOfReach('a message out of reach', chain);
       this.#device.complete(chain, 0);
       return;
     }
@@ -182,8 +183,13 @@ export class P9Device implements DeviceBehaviour {
     this.#session!.awaited(request.tag);
   }
 
-  #report(message: string, about: FindingAbout): void {
-    this.#device.report('driver', 'P9-01', message, about);
+  /** Of 9P the specification has no more than the number (P9-01): what is wrong with a message is so by the umbrella. */
+  #report(message: string, about: FindingAbout, clause = shapeClause(this.#device)): void {
+    this.#device.report('driver', clause, message, about);
+  }
+
+  #outOfReach(message: string, chain: Chain): void {
+    this.#report(message, aboutChain(chain), reachClause(this.#device));
   }
 
   /** Takes the message into the buffer. @returns the error with which it is refused, or null. */
@@ -210,8 +216,10 @@ export class P9Device implements DeviceBehaviour {
     if (!isRequest(type))
       return refuse(`a message of type ${type}, which is a reply's`, 'message type', type);
     if (this.#inFlight.has(tag)) return refuse('a tag that is in use', 'tag', tag);
-    if (!chain!.read(0, this.#message, 0, size))
-      return refuse('a message out of reach', 'descriptor index', chain!.first);
+    if (!chain!.read(0, this.#message, 0, size)) {
+      this.#outOfReach('a message out of reach', chain!);
+      return p9Error.invalid;
+    }
     if (type === p9Messages.Tflush.type && size < p9Header.bytes + 2)
       return refuse('a flush of nothing', 'length in bytes', size);
     return null;
@@ -329,7 +337,7 @@ export class P9Device implements DeviceBehaviour {
     }
     const fits = bytes.length <= room;
     const written = fits && chain.write(0, bytes, 0, bytes.length);
-    if (fits && !written) this.#report('room for a reply that is out of reach', aboutChain(chain));
+    if (fits && !written) this.#outOfReach('room for a reply that is out of reach', chain);
     this.#device.complete(chain, written ? bytes.length : 0);
   }
 

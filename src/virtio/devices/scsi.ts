@@ -1,9 +1,9 @@
 import { expectSame, expectShape, type State, VirtiolabError } from '../../core/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
+import { framingClause, reachClause, strictFraming } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';
 import {
-  feature,
   SCSI_COMMAND_HEADER_BYTES,
   SCSI_COMMAND_RESPONSE_BYTES,
   SCSI_EVENT_BYTES,
@@ -178,7 +178,7 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
     const command = this.#commandOf(chain);
     const cdbBytes = this.config.get('cdbSize');
     const senseBytes = this.config.get('senseSize');
-    const oldFraming = this.device.legacyDriver && !this.device.has(feature.anyLayout);
+    const oldFraming = strictFraming(this.device);
     if (oldFraming)
       this.#checkFraming(
         chain,
@@ -186,15 +186,27 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
         SCSI_COMMAND_RESPONSE_BYTES + senseBytes,
       );
     if (!command.parse(chain, cdbBytes, senseBytes, oldFraming)) {
-      this.device.report(
-        'driver',
-        'LEG-SCSI-06',
-        'a request too short for its headers, or out of reach',
-        aboutChain(chain),
-      );
+      const request = SCSI_COMMAND_HEADER_BYTES + cdbBytes;
+      const { device } = this;
+      if (chain.readableBytes < request)
+        device.report(
+          'driver',
+          framingClause(device, 'LEG-SCSI-06'),
+          `a request header of ${chain.readableBytes} bytes where ${request} are due`,
+          aboutChain(chain, 'length in bytes', chain.readableBytes),
+        );
+      else if (chain.writableBytes >= SCSI_COMMAND_RESPONSE_BYTES + senseBytes)
+        device.report('driver', reachClause(device), 'a request header out of reach', aboutChain(chain));
+      else
+        device.report(
+          'driver',
+          framingClause(device, 'LEG-SCSI-06'),
+          `a response of ${chain.writableBytes} bytes where ${SCSI_COMMAND_RESPONSE_BYTES + senseBytes} are due`,
+          aboutChain(chain, 'length in bytes', chain.writableBytes),
+        );
       command.refused = scsiResponse.failure;
     } else if (command.dataInBytes > 0 && command.dataOutBytes > 0 && !this.device.has(scsiFeature.inOut)) {
-      this.device.report('driver', 'SCSI-OP-04', 'data in both directions without INOUT', aboutChain(chain));
+      this.device.report('driver', 'BF-FEAT-03', 'data in both directions without INOUT', aboutChain(chain));
       command.refused = scsiResponse.failure;
     }
     command.addressee = this.#units.addressee(command.address);

@@ -1,4 +1,5 @@
-import type { FindingAbout } from '../../core/index.ts';
+import type { DmaRegion, FindingAbout } from '../../core/index.ts';
+import type { QueueAddresses } from './virtqueue.ts';
 
 /** What a ring does that its driver must not do. The queue takes nothing more until it is reset. */
 export interface RingFault {
@@ -23,10 +24,30 @@ const described = (
   value = descriptor,
 ): RingFault => ({ clause, message, about: { what, value, descriptor } });
 
+/** The first area that was not found. `clause` is the one on a ring's address that binds the driver. */
+export function ringOutside(
+  clause: string,
+  addresses: QueueAddresses,
+  descriptors: DmaRegion | null,
+  driver: DmaRegion | null,
+): RingFault {
+  const area = descriptors === null ? 'descriptor' : driver === null ? 'driver' : 'device';
+  const message = `the ring's ${area} area lies outside the memory that the function reaches`;
+  return numbered(clause, message, 'address', addresses.get(area));
+}
+
+/** `clause` is the one on addresses that binds the driver. */
+const tableOutside = (clause: string, index: number, address: number) =>
+  described(
+    clause,
+    'an indirect table outside the memory that the function reaches',
+    index,
+    'address',
+    address,
+  );
+
 /** What a driver can get wrong with a split ring. */
 export const splitFault = {
-  outside: (address: number) =>
-    numbered('SPL-LAY-01', 'a ring lies outside the memory that the function reaches', 'address', address),
   tooFarAhead: (index: number, size: number) =>
     numbered('SPL-AVL-01', `the index is more than ${size} ahead`, 'available index', index),
   noDescriptor: (index: number, entries: number) =>
@@ -41,21 +62,13 @@ export const splitFault = {
     described('SPL-IND-04', 'both indirect and next are set', index, 'descriptor flags', flags),
   tableSize: (index: number, length: number) =>
     described('SPL-IND-03', `an indirect table of ${length} bytes`, index, 'length in bytes', length),
-  tableOutside: (index: number, address: number) =>
-    described('SPL-IND-03', 'an indirect table outside reachable memory', index, 'address', address),
+  tableOutside,
   nested: (index: number) =>
     described('SPL-IND-02', 'an indirect descriptor inside an indirect table', index),
 } as const;
 
 /** What a driver can get wrong with a packed ring. */
 export const packedFault = {
-  outside: (address: number) =>
-    numbered(
-      'PKD-LAY-03',
-      'a part of the ring lies outside the memory that the function reaches',
-      'address',
-      address,
-    ),
   tooManyBytes: (first: number) => described('PKD-SG-01', 'a list of more than 2^32 bytes', first),
   misordered: (index: number) => described('PKD-SG-03', 'a readable descriptor after a writable one', index),
   indirectRefused: (slot: number, flags: number) =>
@@ -64,8 +77,7 @@ export const packedFault = {
     described('PKD-IND-04', 'an indirect descriptor in a list of several', slot, 'descriptor flags', flags),
   tableSize: (slot: number, length: number) =>
     described('PKD-IND-03', `an indirect table of ${length} bytes`, slot, 'length in bytes', length),
-  tableOutside: (slot: number, address: number) =>
-    described('PKD-IND-03', 'an indirect table outside reachable memory', slot, 'address', address),
+  tableOutside,
   unused: (slot: number) =>
     described('PKD-DESC-05', 'a descriptor was made available again before it was used', slot),
   longerThanQueue: (slot: number, size: number) =>

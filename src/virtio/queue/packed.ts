@@ -17,7 +17,7 @@ import {
   packedRingBytes,
 } from '../layout/index.ts';
 import type { Chain } from './chain.ts';
-import { inTable, packedFault, type RingFault } from './faults.ts';
+import { inTable, packedFault, type RingFault, ringOutside } from './faults.ts';
 import {
   MAX_INDIRECT,
   PLAIN_MODE,
@@ -123,7 +123,7 @@ export class PackedQueue implements Virtqueue {
     this.#driver = dma.find(driver, PACKED_EVENT_BYTES, false);
     this.#device = dma.find(device, PACKED_EVENT_BYTES, true);
     if (this.#ring === null || this.#driver === null || this.#device === null) {
-      this.fault = packedFault.outside(ring);
+      this.fault = ringOutside(this.#mode.ringClause, this.addresses, this.#ring, this.#driver);
       return false;
     }
     // Whole 32-bit numbers from here on, see SplitQueue.
@@ -217,7 +217,7 @@ export class PackedQueue implements Virtqueue {
     if (length === 0 || !Number.isInteger(entries) || entries > MAX_INDIRECT)
       return this.#fail(packedFault.tableSize(slot, length));
     const region = this.#dma!.find(address, length, false);
-    if (region === null) return this.#fail(packedFault.tableOutside(slot, address));
+    if (region === null) return this.#fail(packedFault.tableOutside(this.#mode.addressClause, slot, address));
     while (chain.lengths.length < entries) chain.grow();
     const readable = this.#readTable(region.view, (address - region.base) >>> 0, entries, chain);
     if (readable < 0) return FAULT;

@@ -145,7 +145,7 @@ export class QueueService implements Publisher, Stateful {
         if (this.#inFlight < ring.size) this.#handle(chain);
         else
           this.#owner.fail(
-            'SPL-AVL-01',
+            'OPER-02',
             'more chains in flight than the queue has descriptors',
             aboutChain(chain),
           );

@@ -16,7 +16,7 @@ import {
   usedRingBytes,
 } from '../layout/index.ts';
 import type { Chain } from './chain.ts';
-import { inTable, type RingFault, splitFault } from './faults.ts';
+import { inTable, type RingFault, ringOutside, splitFault } from './faults.ts';
 import {
   MAX_INDIRECT,
   PLAIN_MODE,
@@ -125,7 +125,7 @@ export class SplitQueue implements Virtqueue {
     this.#available = dma.find(driver, availableRingBytes(this.size), false);
     this.#used = dma.find(device, usedRingBytes(this.size), true);
     if (this.#table === null || this.#available === null || this.#used === null) {
-      this.fault = splitFault.outside(table);
+      this.fault = ringOutside(this.#mode.ringClause, this.addresses, this.#table, this.#available);
       return false;
     }
     // Whole 32-bit numbers from here on: as doubles, what address arithmetic leaves, they cost a conversion an access.
@@ -231,7 +231,8 @@ export class SplitQueue implements Virtqueue {
     if (length === 0 || !Number.isInteger(entries) || entries > MAX_INDIRECT)
       return this.#broken(splitFault.tableSize(index, length));
     const region = this.#dma!.find(address, length, false);
-    if (region === null) return this.#broken(splitFault.tableOutside(index, address));
+    if (region === null)
+      return this.#broken(splitFault.tableOutside(this.#mode.addressClause, index, address));
     const end = this.#collectAll(region.view, (address - region.base) >>> 0, entries, 0, chain);
     if (end >= 0) return this.#broken(splitFault.nested(end));
     if (end === CHAIN_BROKEN) this.fault = inTable(this.fault!);

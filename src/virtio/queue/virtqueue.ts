@@ -19,6 +19,9 @@ export interface RingMode {
   readonly inOrder: boolean;
   /** A packed ring instead of a split one. */
   readonly packed: boolean;
+  /** The clauses that a ring or anything else out of reach breaks, by what the driver speaks. */
+  readonly ringClause: string;
+  readonly addressClause: string;
 }
 
 /** Before any feature is accepted. */
@@ -29,6 +32,8 @@ export const PLAIN_MODE: RingMode = {
   notifyOnEmpty: false,
   inOrder: false,
   packed: false,
+  ringClause: 'RF-05',
+  addressClause: 'RF-05',
 };
 
 /**

@@ -130,14 +130,19 @@ export class CommonConfigWindow implements BusTarget, Stateful {
   #setSize(value: number): void {
     const queue = this.#queue;
     if (queue === null) return;
-    if (!queue.takesSize(value) || queue.ready) {
-      const clause = value === 0 && this.#device.has(feature.ringPacked) ? 'PCI-COM-19' : 'PCI-COM-20';
-      this.#device.report(
-        'driver',
-        clause,
-        'a queue size that cannot be taken',
-        this.#about('queue size', value),
-      );
+    if (queue.ready || !queue.takesSize(value)) {
+      const device = this.#device;
+      const clause = queue.ready
+        ? 'PCI-COM-21'
+        : value > queue.maxSize
+          ? 'PCI-VQ-01'
+          : device.has(feature.ringPacked)
+            ? 'PCI-COM-19'
+            : 'PCI-COM-20';
+      const message = queue.ready
+        ? 'the size of an enabled queue was written'
+        : 'a queue size that cannot be taken';
+      device.report('driver', clause, message, this.#about('queue size', value));
       return;
     }
     queue.size = value;
@@ -175,7 +180,7 @@ export class CommonConfigWindow implements BusTarget, Stateful {
     if (!device.has(feature.ringReset) || value !== 1)
       device.report(
         'driver',
-        'PCI-COM-11',
+        value === 1 ? 'BF-FEAT-03' : 'PCI-COM-24',
         value === 1
           ? 'queue_reset was written without RING_RESET'
           : 'queue_reset was written with other than 1',

@@ -1,6 +1,6 @@
 import { DmaDomain, type GuestMemory, immediate } from '../../../src/core/index.ts';
 import { DriverPackedRing, type DriverRing, DriverSplitRing } from '../../../src/driver/index.ts';
-import { Batch, type Chain, QueueService } from '../../../src/virtio/index.ts';
+import { Batch, type Chain, PLAIN_MODE, QueueService } from '../../../src/virtio/index.ts';
 import { PackedModelDevice, PackedModelDriver } from './model-packed.ts';
 import type {
   DeviceSide,
@@ -121,7 +121,7 @@ export class OurDevice implements DeviceSide {
       },
     };
     const service = new QueueService(64, 0, owner, this.#batch);
-    service.setMode({ ...this.#shape, notifyOnEmpty: false });
+    service.setMode({ ...PLAIN_MODE, ...this.#shape });
     service.connect('model', immediate, new DmaDomain(this.#memory));
     return service;
   }

@@ -82,7 +82,7 @@ describe('statistics of the balloon', () => {
     expect(setup.guest.clauses()).toContain('BAL-STAT-05');
     setup.device.requestStatistics();
     offer(setup, setup.rings[2]!, 2, [{ address: 2 ** 40, length: 20 }]);
-    expect(setup.guest.clauses()).toEqual(['BAL-STAT-04']);
+    expect(setup.guest.clauses()).toEqual(['RF-05']);
   });
 
   it('wait for bus mastering, and are not asked for after a reset', () => {

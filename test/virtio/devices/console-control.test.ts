@@ -80,7 +80,7 @@ describe('messages', () => {
       [1, OPEN, 1],
     ]);
     raw.control(1, PORT_READY, 1, true);
-    expect(guest.clauses()).toEqual(['LEG-CON-02']);
+    expect(guest.clauses()).toEqual(['LEG-FEAT-04']);
   });
 
   it('LEG-CON-04: of several descriptors are reported, and served', () => {
@@ -161,11 +161,11 @@ describe('messages', () => {
   });
 
   test.each([
-    ['a port that cannot be', [2, PORT_READY, 1], 'CON-06'],
-    ['a port far away', [0xffffffff, OPEN, 1], 'CON-06'],
-    ['an event of the device', [0, NAME, 1], 'LEG-CON-02'],
-    ['an unknown event', [0, 0x600, 1], 'LEG-CON-02'],
-    ['a value that is none', [0, OPEN, 256], 'LEG-CON-02'],
+    ['a port that cannot be', [2, PORT_READY, 1], 'CONF-01'],
+    ['a port far away', [0xffffffff, OPEN, 1], 'CONF-01'],
+    ['an event of the device', [0, NAME, 1], 'CONF-01'],
+    ['an unknown event', [0, 0x600, 1], 'CONF-01'],
+    ['a value that is none', [0, OPEN, 256], 'CONF-01'],
     ['a second DEVICE_READY', [0, DEVICE_READY, 1], 'CON-08'],
   ])('of a driver with %s are reported, and the device goes on', (_, [port, event, value], clause) => {
     const { raw, first } = open();
@@ -182,7 +182,7 @@ describe('messages', () => {
     raw.send(CONTROL_TX, Uint8Array.of(0, 0, 0, 0, 6, 0, 1));
     raw.expose(CONTROL_TX, [Uint8Array.of(0, 0, 0, 0, 6, 0, 1, 0), 4]);
     raw.expose(CONTROL_RX, [Uint8Array.of(1), 300]);
-    expect(raw.guest.clauses()).toEqual(['LEG-CON-02', 'CON-04', 'CON-04']);
+    expect(raw.guest.clauses()).toEqual(['CONF-01', 'CON-04', 'CON-04']);
   });
 
   it('are cut where a buffer is too short, and go to the next where it is out of reach', () => {
@@ -198,7 +198,7 @@ describe('messages', () => {
     ring.offer(20);
     raw.control(1, PORT_READY, 1);
     const short = raw.buffer(CONTROL_RX, 10);
-    expect(raw.guest.clauses()).toEqual(['RF-05', 'LEG-CON-02']);
+    expect(raw.guest.clauses()).toEqual(['RF-05', 'CONF-01']);
     expect([...short()!]).toEqual([1, 0, 0, 0, NAME, 0, 1, 0, 0x61, 0x20]);
     expect(ring.usedIndex).toBe(used + 3);
   });

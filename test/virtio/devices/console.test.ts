@@ -135,10 +135,10 @@ describe('without MULTIPORT', () => {
     expect(raw.guest.clauses()).toEqual([]);
   });
 
-  it('CON-08: a queue of another port is reported', () => {
+  it('BF-FEAT-03: a queue of another port is reported', () => {
     const raw = modern({}, [], [RX0, TX0, CONTROL_RX, CONTROL_TX]);
     raw.control(0, DEVICE_READY, 1);
-    expect(raw.guest.clauses()).toEqual(['CON-08']);
+    expect(raw.guest.clauses()).toEqual(['BF-FEAT-03']);
   });
 
   it('shows the size of port 0, and announces another', () => {

@@ -121,7 +121,7 @@ describe('the 9P transport', () => {
     answer();
     expect(reply()!.slice(7, 9)).toEqual([0, 2]);
     const long = send([0x10, 3, 0, 0, 118, 1, 0, ...new Array(0x309).fill(1)]);
-    expect([long(), guest.clauses()]).toEqual([failure(1, 90), ['P9-01']]);
+    expect([long(), guest.clauses()]).toEqual([failure(1, 90), ['LEG-FEAT-04']]);
   });
 
   it('hands a flushed message back empty, before the answer to the flush', () => {
@@ -230,14 +230,14 @@ describe('the 9P transport', () => {
   ])('refuses a message that %s', (_, bytes, wanted) => {
     const { send, mount, guest, server } = make();
     mount();
-    expect([send(bytes)(), guest.clauses(), server.pending]).toEqual([wanted, ['P9-01'], []]);
+    expect([send(bytes)(), guest.clauses(), server.pending]).toEqual([wanted, ['LEG-FEAT-04'], []]);
   });
 
   it('refuses a tag that is in use, and leaves the message that has it alone', () => {
     const { send, mount, answer, guest } = make();
     mount();
     const [first, second] = [send(message(116, 1)), send(message(120, 1))];
-    expect([second(), guest.clauses()]).toEqual([failure(1, 22), ['P9-01']]);
+    expect([second(), guest.clauses()]).toEqual([failure(1, 22), ['LEG-FEAT-04']]);
     answer();
     expect(first()).toEqual(message(117, 1));
   });
@@ -248,7 +248,7 @@ describe('the 9P transport', () => {
     send([...message(116, 1), 1, 2, 3]);
     expect([server.pending.map((each) => [...each]), guest.clauses()]).toEqual([
       [message(116, 1)],
-      ['P9-01'],
+      ['LEG-FEAT-04'],
     ]);
   });
 
@@ -261,7 +261,7 @@ describe('the 9P transport', () => {
     mount();
     const reply = send(message(116, 1, 1, 2, 3, 4, 5), room);
     answer();
-    expect([reply(), guest.clauses()]).toEqual([wanted, ['P9-01']]);
+    expect([reply(), guest.clauses()]).toEqual([wanted, ['LEG-FEAT-04']]);
   });
 
   it('writes nothing beyond the reply', () => {

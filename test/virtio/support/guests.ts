@@ -127,6 +127,8 @@ class Registers<M extends RegisterMap> {
 
 /** Drives a function by its legacy block, step by step. */
 export class LegacyGuest extends Guest {
+  /** What its driver breaks by a request of the wrong shape, where no clause is about that alone. */
+  readonly shapeClause: string = 'LEG-FEAT-04';
   readonly block = new Registers(
     legacyHeaderWithVectors,
     (offset, width) => this.machine.ioRead(this.bar(0) + offset, width),
@@ -161,6 +163,8 @@ export class LegacyGuest extends Guest {
 
 /** Drives a function by its modern structures, step by step. */
 export class ModernGuest extends Guest {
+  /** What its driver breaks by a request of the wrong shape, where no clause is about that alone. */
+  readonly shapeClause: string = 'CONF-01';
   readonly block = new Registers(
     commonConfig,
     (offset, width) => this.machine.memoryRead(this.bar(4) + offset, width),

@@ -1,4 +1,5 @@
 import type { State } from '../../../core/index.ts';
+import { reachClause } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import { balloonCommand, COMMAND_ID_BYTES } from '../../layout/index.ts';
 import { aboutChain, type Chain } from '../../queue/chain.ts';
@@ -80,7 +81,12 @@ export class FreePageHints {
     const view = chain.header(COMMAND_ID_BYTES);
     if (view === null) {
       if (length >= COMMAND_ID_BYTES)
-        this.#device.report('driver', 'BAL-FPH-01', 'a command id out of reach', aboutChain(chain));
+        this.#device.report(
+          'driver',
+          reachClause(this.#device),
+          'a command id out of reach',
+          aboutChain(chain),
+        );
       return;
     }
     // LEG-BAL-09: in the guest's order, unlike the field.

@@ -1,4 +1,5 @@
 import type { DmaDomain } from '../../../core/index.ts';
+import { reachClause } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import { BALLOON_PAGE_BYTES } from '../../layout/index.ts';
 import { aboutChain, type Chain } from '../../queue/chain.ts';
@@ -42,6 +43,10 @@ export class BalloonMemory {
     return this.#dma?.write(page * BALLOON_PAGE_BYTES, this.#fill, 0, BALLOON_PAGE_BYTES) === true;
   }
 
+  #report(clause: string, message: string, chain: Chain, page: number): void {
+    this.#device.report('driver', clause, message, aboutChain(chain, 'page number', page));
+  }
+
   /**
    * Every page that a chain's writable buffers name by being it; no more of them than there are.
    * @param use takes a page, and says whether it was written to.
@@ -67,8 +72,8 @@ export class BalloonMemory {
       const first = address / BALLOON_PAGE_BYTES;
       for (let page = first; page < first + length / BALLOON_PAGE_BYTES; page++) {
         if (left-- === 0 || !this.holds(page)) {
-          const what = left < 0 ? 'more free pages than there are' : 'a free page outside the memory';
-          this.#device.report('driver', clause, what, aboutChain(chain, 'page number', page));
+          if (left < 0) this.#report(clause, 'more free pages than there are', chain, page);
+          else this.#report(reachClause(this.#device), 'a free page outside the memory', chain, page);
           return written;
         }
         if (!use(page)) inARow = false;

@@ -1,3 +1,4 @@
+import { reachClause } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import { PAGE_NUMBER_BYTES } from '../../layout/index.ts';
 import { aboutChain, type Chain } from '../../queue/chain.ts';
@@ -52,7 +53,7 @@ export class PageNumbers {
   /** @returns pages that came into the balloon. */
   inflate(chain: Chain): number {
     const pages = this.#each(chain, 'BAL-OP-01', this.#inflatePage);
-    this.#outside.report(this.#device, 'BAL-OP-01', 'inflated outside the memory', chain);
+    this.#outside.report(this.#device, reachClause(this.#device), 'inflated outside the memory', chain);
     this.#again.report(this.#device, 'BAL-OP-05', 'inflated again while in the balloon', chain);
     return pages;
   }
@@ -77,8 +78,8 @@ export class PageNumbers {
 
   /** Hands every number to `use`; no more of them than there are pages. @returns how often it was true. */
   #each(chain: Chain, clause: string, use: (page: number) => boolean): number {
-    const report = (message: string, about = aboutChain(chain, 'length in bytes', chain.readableBytes)) =>
-      this.#device.report('driver', clause, message, about);
+    const report = (message: string) =>
+      this.#device.report('driver', clause, message, aboutChain(chain, 'length in bytes', bytes));
     const bytes = chain.readableBytes;
     const most = this.#memory.pages * PAGE_NUMBER_BYTES;
     if (bytes === 0 || bytes % PAGE_NUMBER_BYTES !== 0) report(`${bytes} bytes of page numbers`);
@@ -89,7 +90,12 @@ export class PageNumbers {
     for (let at = 0; at < end; at += PIECE_BYTES) {
       const length = Math.min(PIECE_BYTES, end - at);
       if (!chain.read(at, this.#piece, 0, length)) {
-        report('page numbers out of reach', aboutChain(chain));
+        this.#device.report(
+          'driver',
+          reachClause(this.#device),
+          'page numbers out of reach',
+          aboutChain(chain),
+        );
         break;
       }
       for (let i = 0; i < length; i += PAGE_NUMBER_BYTES) if (use(this.#view.getUint32(i, little))) changed++;

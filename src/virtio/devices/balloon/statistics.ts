@@ -1,4 +1,5 @@
 import type { State, Task } from '../../../core/index.ts';
+import { reachClause } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import { type BalloonStatistic, balloonStatistic, balloonStatisticEntry } from '../../layout/index.ts';
 import { aboutChain, type Chain, type TakenRequest } from '../../queue/chain.ts';
@@ -87,7 +88,12 @@ export class StatisticsQueue implements Task {
         aboutChain(chain, 'length in bytes', offered),
       );
     if (!chain.read(0, this.#entries, 0, length)) {
-      this.#device.report('driver', 'BAL-STAT-04', 'a statistics buffer out of reach', aboutChain(chain));
+      this.#device.report(
+        'driver',
+        reachClause(this.#device),
+        'a statistics buffer out of reach',
+        aboutChain(chain),
+      );
       return;
     }
     const little = this.#device.littleEndian;

@@ -1,4 +1,5 @@
 import { FOUR_GIB } from '../../../core/index.ts';
+import { reachClause, type Speaker, shapeClause } from '../../clauses.ts';
 import type { DeviceConfig } from '../../config.ts';
 import {
   BLOCK_REQUEST_BYTES,
@@ -81,6 +82,7 @@ export class SegmentList {
   /**
    * Reads a request's segments, once: what the driver changes afterwards does not count.
    * @param capacity in sectors.
+   * @param driver tells which clauses bind the driver.
    * @returns what is wrong with them, or null.
    */
   read(
@@ -88,13 +90,14 @@ export class SegmentList {
     command: SegmentCommand,
     config: DeviceConfig<typeof blockConfig>,
     capacity: number,
+    driver: Speaker,
   ): SegmentFault | null {
     this.count = 0;
     const bytes = chain.readableBytes - BLOCK_REQUEST_BYTES;
     if (bytes <= 0 || bytes % BLOCK_SEGMENT_BYTES !== 0)
       return fault(
         'BLK-OP-07',
-        `${bytes} bytes of data to read, not a row of ${BLOCK_SEGMENT_BYTES} each`,
+        `${bytes} bytes of segments, which are ${BLOCK_SEGMENT_BYTES} each`,
         'length in bytes',
         bytes,
       );
@@ -107,12 +110,12 @@ export class SegmentList {
         count,
       );
     if (!chain.read(BLOCK_REQUEST_BYTES, this.#bytes, 0, bytes))
-      return fault('BLK-OP-07', 'segments out of reach', 'length in bytes', bytes);
+      return fault(reachClause(driver), 'segments out of reach', 'length in bytes', bytes);
     for (let i = 0; i < count; i++) this.#take(i);
     for (let i = 0; i < count; i++) {
       const unknown = (this.flags[i]! & ~command.flags) >>> 0;
       if (unknown === 0) continue;
-      const clause = unknown === BLOCK_UNMAP ? 'BLK-OP-12' : 'BLK-OP-17';
+      const clause = unknown === BLOCK_UNMAP ? 'BLK-OP-12' : shapeClause(driver);
       return fault(
         clause,
         'flags that this request does not have',

@@ -1,3 +1,4 @@
+import { reachClause, shapeClause, strictFraming } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import {
   CONSOLE_CONTROL_BYTES,
@@ -6,7 +7,6 @@ import {
   consoleControl,
   consoleEvent,
   consoleResizeOrders,
-  feature,
 } from '../../layout/index.ts';
 import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
@@ -64,7 +64,7 @@ export class ConsoleControl {
     const { device } = this;
     this.#checkFraming(chain);
     if (chain.readableCount > 0)
-      device.report('driver', 'CON-04', 'a control buffer that the device cannot write', aboutChain(chain));
+      device.report('driver', 'CON-04', 'readable bytes in a control buffer', aboutChain(chain));
     if (chain.writableBytes === 0) device.complete(chain, 0);
     else this.#buffers.add(chain);
     this.#send();
@@ -73,7 +73,7 @@ export class ConsoleControl {
   /** LEG-CON-04: without ANY_LAYOUT a control message is one descriptor. Served all the same. */
   #checkFraming(chain: Chain): void {
     const { device } = this;
-    if (device.legacyDriver && !device.has(feature.anyLayout) && chain.count !== 1)
+    if (strictFraming(device) && chain.count !== 1)
       device.report(
         'driver',
         'LEG-CON-04',
@@ -137,14 +137,14 @@ export class ConsoleControl {
       const room = Math.min(length, chain.writableBytes);
       if (room < length) {
         const text = `a control buffer of ${room} bytes: the message of ${length} is cut`;
-        device.report('driver', 'LEG-CON-02', text, aboutChain(chain, 'length in bytes', room));
+        device.report('driver', shapeClause(this.device), text, aboutChain(chain, 'length in bytes', room));
       }
       if (chain.write(0, this.#message, 0, room)) {
         this.#pending.shift();
         this.#tell(message);
         device.complete(chain, room);
       } else {
-        device.report('driver', 'RF-05', 'a control buffer that is out of reach', aboutChain(chain));
+        device.report('driver', reachClause(device), 'a control buffer out of reach', aboutChain(chain));
         device.complete(chain, 0);
       }
     }
@@ -196,13 +196,15 @@ export class ConsoleControl {
       device.report('driver', 'CON-04', 'writable bytes in a control message', aboutChain(chain));
     const view = chain.header(CONSOLE_CONTROL_BYTES);
     if (view === null) {
-      const message = `a control message of ${chain.readableBytes} bytes, or out of reach`;
-      device.report(
-        'driver',
-        'LEG-CON-02',
-        message,
-        aboutChain(chain, 'length in bytes', chain.readableBytes),
-      );
+      const length = chain.readableBytes;
+      if (length < CONSOLE_CONTROL_BYTES)
+        device.report(
+          'driver',
+          shapeClause(device),
+          `a control message of ${length} bytes`,
+          aboutChain(chain, 'length in bytes', length),
+        );
+      else device.report('driver', reachClause(device), 'a control message out of reach', aboutChain(chain));
       device.complete(chain, 0);
       return;
     }
@@ -222,13 +224,13 @@ export class ConsoleControl {
       event !== consoleEvent.portOpen
     ) {
       const message = `a control message with event ${event} (${nameOf(event)}), which is no driver's to send`;
-      this.device.report('driver', 'LEG-CON-02', message, aboutChain(chain, 'event', event));
+      this.device.report('driver', shapeClause(this.device), message, aboutChain(chain, 'event', event));
       return;
     }
     if (value > 1)
       this.device.report(
         'driver',
-        'LEG-CON-02',
+        shapeClause(this.device),
         `${nameOf(event)} with value ${value}: wants 0 or 1`,
         aboutChain(chain, 'value', value),
       );
@@ -244,7 +246,7 @@ export class ConsoleControl {
     const known = this.#known[port];
     if (known?.everAdded !== true) {
       const message = `${nameOf(event)} for port ${port}, which was not added`;
-      this.device.report('driver', 'CON-06', message, aboutChain(chain, 'port', port));
+      this.device.report('driver', shapeClause(this.device), message, aboutChain(chain, 'port', port));
     }
     return known?.added === true;
   }

@@ -1,5 +1,6 @@
 import type { Task } from '../../../core/index.ts';
 import type { ConsoleBackend, ConsolePort, ConsoleSize } from '../../backends/console-backend.ts';
+import { reachClause } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
@@ -125,7 +126,7 @@ export class ConsoleLine {
       if (chain.write(0, bytes, offset + taken, part)) {
         taken += part;
         device.complete(chain, part);
-      } else this.#refuse(chain, 'RF-05', 'a buffer for input that is out of reach');
+      } else this.#refuse(chain, 'a buffer for input out of reach');
     }
     return taken;
   }
@@ -134,7 +135,7 @@ export class ConsoleLine {
   addReceive(chain: Chain): void {
     const { device } = this.#owner;
     if (chain.readableCount > 0)
-      device.report('driver', 'CON-04', 'a buffer for input that the device cannot write', aboutChain(chain));
+      device.report('driver', 'CON-04', 'readable bytes in a buffer for input', aboutChain(chain));
     if (chain.writableBytes === 0) {
       device.complete(chain, 0);
       return;
@@ -196,7 +197,8 @@ export class ConsoleLine {
     while (this.port?.open === true && this.#sent < total) {
       const length = Math.min(PIECE_BYTES, total - this.#sent);
       if (!chain.read(this.#sent, this.#piece, 0, length)) {
-        if (chain.live) device.report('driver', 'RF-05', 'output that is out of reach', aboutChain(chain));
+        if (chain.live)
+          device.report('driver', reachClause(device), 'output out of reach', aboutChain(chain));
         break;
       }
       const taken = this.port.backend.transmit(this.#piece, 0, length);
@@ -211,9 +213,10 @@ export class ConsoleLine {
     return true;
   }
 
-  #refuse(chain: Chain, clause: string, message: string): void {
-    this.#owner.device.report('driver', clause, message, aboutChain(chain));
-    this.#owner.device.complete(chain, 0);
+  #refuse(chain: Chain, message: string): void {
+    const { device } = this.#owner;
+    device.report('driver', reachClause(device), message, aboutChain(chain));
+    device.complete(chain, 0);
   }
 
   /** The driver opened the port, or closed it. */

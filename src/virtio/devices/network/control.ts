@@ -1,7 +1,7 @@
 import type { FindingAbout } from '../../../core/index.ts';
+import { framingClause, reachClause, shapeClause, strictFraming } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import {
-  feature,
   MAC_BYTES,
   MAC_TABLE_HEADER_BYTES,
   NETWORK_CONTROL_BYTES,
@@ -43,11 +43,11 @@ interface Refusal {
 }
 
 interface Command {
-  /** It needs this one accepted, and breaks `clause` where it was not. */
+  /** It needs this one accepted, and breaks `clause` where it was not; by default the one on features in general. */
   readonly feature: number;
-  readonly clause: string;
-  /** What malformed data breaks. */
-  readonly dataClause: string;
+  readonly clause?: string;
+  /** What malformed data breaks, where a clause is about them. */
+  readonly dataClause?: string;
   /** Bytes of data; null where the data tell. */
   readonly bytes: number | null;
   /** @returns what is wrong, having changed nothing, or null. */
@@ -77,9 +77,8 @@ export class NetworkControl {
       add(networkControlClass.receive, command, {
         feature: extra ? networkFeature.controlReceiveExtra : networkFeature.controlReceive,
         clause: extra ? 'NET-CVQ-04' : 'NET-CVQ-03',
-        dataClause: extra ? 'NET-CVQ-02' : 'NET-CVQ-01',
         bytes: 1,
-        run: () => this.#setMode(mode, extra ? 'NET-CVQ-02' : 'NET-CVQ-01'),
+        run: () => this.#setMode(mode),
       });
     }
     const mac = { clause: 'NET-CVQ-09' };
@@ -93,7 +92,6 @@ export class NetworkControl {
     add(networkControlClass.mac, networkMacCommand.addressSet, {
       ...mac,
       feature: networkFeature.controlMacAddress,
-      dataClause: 'NET-CVQ-10',
       bytes: MAC_BYTES,
       run: () => {
         filter.macAddress.set(this.#data.subarray(0, MAC_BYTES));
@@ -107,15 +105,11 @@ export class NetworkControl {
     ] as const)
       add(networkControlClass.vlan, command, {
         feature: networkFeature.controlVlan,
-        clause: 'NET-CVQ-12',
-        dataClause: 'NET-CVQ-13',
         bytes: 2,
         run: () => this.#setVlan(on),
       });
     add(networkControlClass.announce, networkAnnounceCommand.acknowledge, {
       feature: networkFeature.guestAnnounce,
-      clause: 'NET-CVQ-14',
-      dataClause: 'NET-CVQ-14',
       bytes: 0,
       run: () => {
         target.announceAcknowledged();
@@ -124,7 +118,6 @@ export class NetworkControl {
     });
     add(networkControlClass.multiQueue, networkMultiQueueCommand.pairsSet, {
       feature: networkFeature.multiQueue,
-      clause: 'NET-CVQ-16',
       dataClause: 'NET-CVQ-20',
       bytes: 2,
       run: () => this.#setPairs(),
@@ -142,7 +135,12 @@ export class NetworkControl {
   handle(chain: Chain): void {
     const { device } = this.#target;
     if (chain.writableBytes === 0) {
-      device.report('driver', 'LEG-NET-16', 'a control command without room for its ack', aboutChain(chain));
+      device.report(
+        'driver',
+        framingClause(device, 'LEG-NET-16'),
+        'a control command without room for its ack',
+        aboutChain(chain),
+      );
       device.complete(chain, 0);
       return;
     }
@@ -152,7 +150,12 @@ export class NetworkControl {
     this.#ack[0] = refusal === null ? networkAck.ok : networkAck.error;
     const written = chain.write(0, this.#ack, 0, 1);
     if (!written)
-      device.report('driver', 'LEG-NET-16', "a control command's ack is out of reach", aboutChain(chain));
+      device.report(
+        'driver',
+        reachClause(device),
+        "a control command's ack is out of reach",
+        aboutChain(chain),
+      );
     device.complete(chain, written ? 1 : 0);
   }
 
@@ -160,9 +163,11 @@ export class NetworkControl {
     const { device } = this.#target;
     const length = chain.readableBytes - NETWORK_CONTROL_BYTES;
     const view = chain.header(NETWORK_CONTROL_BYTES);
+    if (view === null && chain.readableBytes >= NETWORK_CONTROL_BYTES)
+      return this.#outOfReach('a control command out of reach');
     if (view === null)
       return {
-        clause: 'LEG-NET-13',
+        clause: framingClause(device, 'LEG-NET-13'),
         message: 'a control command without class and command',
         about: this.#about('length in bytes', chain.readableBytes),
       };
@@ -172,7 +177,7 @@ export class NetworkControl {
     const name = `control class ${commandClass} command ${number}`;
     if (command === undefined)
       return { clause: 'BF-FEAT-03', message: `${name} is not known`, about: this.#about('command', number) };
-    const { clause, dataClause, bytes } = command;
+    const { clause = 'BF-FEAT-03', dataClause = this.#shapeClause, bytes } = command;
     if (!device.has(command.feature))
       return {
         clause,
@@ -181,24 +186,28 @@ export class NetworkControl {
       };
     if (!device.has(networkFeature.controlReceive) && commandClass === networkControlClass.mac)
       device.report('driver', 'NET-CVQ-09', `${name} without CTRL_RX`, aboutChain(chain, 'command', number));
-    if (this.#strictFraming) this.#checkFraming(chain, bytes);
-    if (bytes !== null && (length !== bytes || !chain.read(NETWORK_CONTROL_BYTES, this.#data, 0, bytes)))
+    if (strictFraming(this.#target.device)) this.#checkFraming(chain, bytes);
+    if (bytes !== null && length !== bytes)
       return {
         clause: dataClause,
-        message: `${name} with ${length} bytes of data in reach`,
+        message: `${name} with ${length} bytes of data`,
         about: this.#about('length in bytes', length),
       };
+    if (bytes !== null && !chain.read(NETWORK_CONTROL_BYTES, this.#data, 0, bytes))
+      return this.#outOfReach(`${name} with data out of reach`);
     return command.run(length);
+  }
+
+  #outOfReach(message: string): Refusal {
+    return { clause: reachClause(this.#target.device), message, about: aboutChain(this.#chain) };
+  }
+
+  get #shapeClause(): string {
+    return shapeClause(this.#target.device);
   }
 
   #about(what: string, value: number): FindingAbout {
     return aboutChain(this.#chain, what, value);
-  }
-
-  /** A driver without ANY_LAYOUT has to cut its commands in one way. They are served in any. */
-  get #strictFraming(): boolean {
-    const { device } = this.#target;
-    return device.legacyDriver && !device.has(feature.anyLayout);
   }
 
   #reportFraming(clause: string, what: string): void {
@@ -222,10 +231,14 @@ export class NetworkControl {
       this.#reportFraming('LEG-NET-16', 'an ack that is no descriptor of one byte');
   }
 
-  #setMode(mode: NetworkReceiveMode, clause: string): Refusal | null {
+  #setMode(mode: NetworkReceiveMode): Refusal | null {
     const value = this.#data[0]!;
     if (value > 1)
-      return { clause, message: 'a receive mode is switched by 0 or 1', about: this.#about('value', value) };
+      return {
+        clause: this.#shapeClause,
+        message: 'a receive mode is switched by 0 or 1',
+        about: this.#about('value', value),
+      };
     this.#target.filter.setMode(mode, value === 1);
     return null;
   }
@@ -233,7 +246,11 @@ export class NetworkControl {
   #setVlan(on: boolean): Refusal | null {
     const id = this.#view.getUint16(0, this.#target.device.littleEndian);
     if (id >= VLAN_IDS)
-      return { clause: 'NET-CVQ-13', message: 'no VLAN has such an id', about: this.#about('VLAN id', id) };
+      return {
+        clause: this.#shapeClause,
+        message: 'no VLAN has such an id',
+        about: this.#about('VLAN id', id),
+      };
     this.#target.filter.setVlan(id, on);
     return null;
   }
@@ -252,7 +269,7 @@ export class NetworkControl {
     );
     if (typeof multicast !== 'number') return multicast;
     const first = MAC_TABLE_HEADER_BYTES + unicast * MAC_BYTES;
-    if (this.#strictFraming && (chain.readableCount !== 3 || chain.lengths[1] !== first))
+    if (strictFraming(this.#target.device) && (chain.readableCount !== 3 || chain.lengths[1] !== first))
       this.#reportFraming('LEG-NET-15', 'MAC tables that are not a descriptor each');
     if (2 * MAC_TABLE_HEADER_BYTES + (unicast + multicast) * MAC_BYTES !== length)
       return {
@@ -287,7 +304,7 @@ export class NetworkControl {
     // More than a table holds are not looked at.
     if (entries > MAC_TABLE_ENTRIES) return entries;
     if (!chain.read(NETWORK_CONTROL_BYTES + entriesAt, into, 0, entries * MAC_BYTES))
-      return { clause, message: 'a MAC table out of reach', about: this.#about('entries', entries) };
+      return this.#outOfReach('a MAC table out of reach');
     for (let i = 0; i < entries; i++)
       if (isGroupAddress(into, i * MAC_BYTES) !== group)
         return {

@@ -1,8 +1,8 @@
 import { ViewCache } from '../../../core/index.ts';
 import type { Offload } from '../../backends/network-link.ts';
+import { reachClause, shapeClause, strictFraming } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import {
-  feature,
   NETWORK_HEADER_BYTES,
   networkFeature,
   networkHeader,
@@ -56,26 +56,22 @@ export class NetworkReceiver {
     if (chain.readableCount > 0)
       device.report(
         'driver',
-        'NET-RX-01',
-        'a receive buffer that the device cannot write',
-        aboutChain(chain),
+        shapeClause(device),
+        'readable bytes in a receive buffer',
+        aboutChain(chain, 'length in bytes', chain.readableBytes),
       );
     const room = chain.writableBytes;
     if (room < header) {
       device.report(
         'driver',
-        'NET-RX-02',
+        device.has(networkFeature.mergeableBuffers) ? 'NET-RX-02' : 'NET-RX-01',
         `a receive buffer of ${room} bytes has no room for a header`,
         aboutChain(chain, 'length in bytes', room),
       );
       device.complete(chain, 0);
       return;
     }
-    if (
-      device.legacyDriver &&
-      !device.has(feature.anyLayout) &&
-      chain.lengths[chain.readableCount] !== header
-    )
+    if (strictFraming(device) && chain.lengths[chain.readableCount] !== header)
       device.report(
         'driver',
         'LEG-NET-12',
@@ -162,7 +158,12 @@ export class NetworkReceiver {
   };
 
   #outOfReach(chain: Chain): Received {
-    this.#device.report('driver', 'NET-RX-01', 'a receive buffer out of reach', aboutChain(chain));
+    this.#device.report(
+      'driver',
+      reachClause(this.#device),
+      'a receive buffer out of reach',
+      aboutChain(chain),
+    );
     return received.fault;
   }
 

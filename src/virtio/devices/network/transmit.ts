@@ -1,10 +1,10 @@
 import { payloadOffset } from '../../backends/ethernet.ts';
 import type { Offload } from '../../backends/network-link.ts';
 import type { Segmenter } from '../../backends/offload.ts';
+import { reachClause, shapeClause, strictFraming } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import {
   ETHERNET_HEADER_BYTES,
-  feature,
   MAX_NETWORK_FRAME_BYTES,
   NETWORK_HEADER_BYTES,
   networkFeature,
@@ -56,7 +56,7 @@ export class FrameReader {
   read(chain: Chain, mtu: number | null): number {
     const device = this.#device;
     const header = headerBytes(device);
-    if (device.legacyDriver && !device.has(feature.anyLayout) && chain.lengths[0] !== header)
+    if (strictFraming(device) && chain.lengths[0] !== header)
       device.report(
         'driver',
         'LEG-NET-12',
@@ -64,21 +64,29 @@ export class FrameReader {
         aboutChain(chain),
       );
     const length = chain.readableBytes - header;
-    if (length < ETHERNET_HEADER_BYTES)
+    if (length < ETHERNET_HEADER_BYTES && length >= 0)
+      return this.#refuse(
+        shapeClause(device),
+        "a frame shorter than Ethernet's header",
+        chain,
+        'length in bytes',
+        length,
+      );
+    if (length < 0)
       return this.#refuse(
         'NET-TX-02',
-        'a chain shorter than the headers',
+        'a chain shorter than its header',
         chain,
         'length in bytes',
         chain.readableBytes,
       );
     if (length > MAX_NETWORK_FRAME_BYTES)
-      return this.#refuse('NET-CFG-22', 'a frame longer than any', chain, 'length in bytes', length);
+      return this.#refuse(shapeClause(device), 'a frame longer than any', chain, 'length in bytes', length);
     const view = chain.header(header);
-    if (view === null) return this.#refuse('NET-TX-02', 'a header out of reach', chain);
+    if (view === null) return this.#refuse(reachClause(device), 'a header out of reach', chain);
     if (!this.#readHeader(chain, view, header)) return -1;
     if (!chain.read(header, this.bytes, 0, length))
-      return this.#refuse('NET-TX-02', 'a frame out of reach', chain);
+      return this.#refuse(reachClause(device), 'a frame out of reach', chain);
     if (mtu !== null && exceeds(mtu, this.bytes, 0, length, this.#offload))
       return this.#refuse('NET-CFG-22', 'a frame longer than the MTU', chain, 'length in bytes', length);
     const { offload } = this;

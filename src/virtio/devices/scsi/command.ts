@@ -1,4 +1,5 @@
 import type { Task, ViewCache } from '../../../core/index.ts';
+import { framingClause, reachClause } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import {
   MAX_CDB_BYTES,
@@ -326,7 +327,8 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
       return;
     }
     const about = this.chain === null ? undefined : aboutChain(this.chain);
-    this.#host.device.report('driver', 'LEG-SCSI-06', 'a data buffer out of reach', about);
+    const { device } = this.#host;
+    device.report('driver', reachClause(device), 'a data buffer out of reach', about);
     this.respond(scsiResponse.failure);
   }
 
@@ -382,7 +384,14 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
     const head = Math.min(SCSI_COMMAND_RESPONSE_BYTES + Math.min(this.#senseSize, MAX_SENSE_BYTES), room);
     const written = head >= SCSI_COMMAND_RESPONSE_BYTES && chain.write(0, response, 0, head);
     if (!written && chain.live)
-      device.report('driver', 'LEG-SCSI-06', 'no room for a response that can be written', aboutChain(chain));
+      if (head < SCSI_COMMAND_RESPONSE_BYTES)
+        device.report(
+          'driver',
+          framingClause(device, 'LEG-SCSI-06'),
+          'no room for a response',
+          aboutChain(chain, 'length in bytes', room),
+        );
+      else device.report('driver', reachClause(device), 'a response out of reach', aboutChain(chain));
     // Behind a header that is padded, or sense data longer than any, there is a gap.
     const dataIn = this.known?.row.data === 'in' && head === this.#dataInAt ? transferred : 0;
     this.over = true;

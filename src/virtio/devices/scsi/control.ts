@@ -1,3 +1,4 @@
+import { reachClause, shapeClause } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import {
   SCSI_CONTROL_BYTES,
@@ -27,7 +28,23 @@ export interface ControlHost {
   resetTarget(key: number): void;
 }
 
-const OUT_OF_REACH = 'a control request of the wrong size, or out of reach';
+/** Too few bytes for a control request or its response, or bytes out of reach. */
+function refuse(
+  device: VirtioDevice,
+  chain: Chain,
+  what: 'request' | 'response',
+  room: number,
+  due: number,
+): void {
+  if (room < due)
+    device.report(
+      'driver',
+      shapeClause(device),
+      `a control ${what} of ${room} bytes where ${due} are due`,
+      aboutChain(chain, 'length in bytes', room),
+    );
+  else device.report('driver', reachClause(device), `a control ${what} out of reach`, aboutChain(chain));
+}
 
 /** Carries out one request of the control queue and answers it. */
 export function control(host: ControlHost, chain: Chain): void {
@@ -44,12 +61,14 @@ export function control(host: ControlHost, chain: Chain): void {
     return;
   }
   // Of a type that nobody knows, the response is the last byte whatever comes before it.
-  device.report(
-    'driver',
-    'LEG-SCSI-04',
-    'a control request of no known type',
-    aboutChain(chain, 'request type', type),
-  );
+  if (view === null) refuse(device, chain, 'request', chain.readableBytes, SCSI_CONTROL_BYTES);
+  else
+    device.report(
+      'driver',
+      shapeClause(device),
+      'a control request of no known type',
+      aboutChain(chain, 'request type', type),
+    );
   const written = chain.writeLast(scsiResponse.failure);
   device.complete(chain, written && chain.writableBytes === 1 ? 1 : 0);
 }
@@ -57,13 +76,7 @@ export function control(host: ControlHost, chain: Chain): void {
 /** The answer stands at the start of the writable bytes; the commands that it is about were answered before (SCSI-OP-08). */
 function answer({ device }: ControlHost, chain: Chain, bytes: Uint8Array): void {
   const written = chain.write(0, bytes, 0, bytes.length);
-  if (!written)
-    device.report(
-      'driver',
-      'LEG-SCSI-04',
-      OUT_OF_REACH,
-      aboutChain(chain, 'length in bytes', chain.writableBytes),
-    );
+  if (!written && chain.live) refuse(device, chain, 'response', chain.writableBytes, bytes.length);
   device.publish();
   device.complete(chain, written ? bytes.length : 0);
 }
@@ -72,12 +85,7 @@ function manageTasks(host: ControlHost, chain: Chain): number {
   const { device, tasks } = host;
   const view = chain.header(SCSI_TASK_MANAGEMENT_BYTES);
   if (view === null) {
-    device.report(
-      'driver',
-      'LEG-SCSI-04',
-      OUT_OF_REACH,
-      aboutChain(chain, 'length in bytes', chain.readableBytes),
-    );
+    refuse(device, chain, 'request', chain.readableBytes, SCSI_TASK_MANAGEMENT_BYTES);
     return scsiResponse.failure;
   }
   const at = chain.headerAt;
@@ -123,13 +131,7 @@ function manageTasks(host: ControlHost, chain: Chain): number {
 function notification(host: ControlHost, chain: Chain): Uint8Array {
   const bytes = new Uint8Array(SCSI_NOTIFICATION_RESPONSE_BYTES);
   const view = chain.header(SCSI_NOTIFICATION_BYTES);
-  if (view === null)
-    host.device.report(
-      'driver',
-      'LEG-SCSI-04',
-      OUT_OF_REACH,
-      aboutChain(chain, 'length in bytes', chain.readableBytes),
-    );
+  if (view === null) refuse(host.device, chain, 'request', chain.readableBytes, SCSI_NOTIFICATION_BYTES);
   bytes[scsiNotificationResponse.response.offset] =
     view === null
       ? scsiResponse.failure

@@ -1,4 +1,5 @@
 import type { Task } from '../../../core/index.ts';
+import { reachClause } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import {
   deviceStatus,
@@ -103,7 +104,12 @@ export class EventQueue {
     this.missed =
       written && length >= scsiEvent.lun.offset ? false : this.missed || event !== scsiEventType.none;
     if (!written)
-      this.#device.report('driver', 'SCSI-OP-12', 'an event buffer out of reach', aboutChain(chain));
+      this.#device.report(
+        'driver',
+        reachClause(this.#device),
+        'an event buffer out of reach',
+        aboutChain(chain),
+      );
     this.#device.complete(chain, written ? length : 0);
   }
 

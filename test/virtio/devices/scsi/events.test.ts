@@ -106,7 +106,7 @@ describe.each([
     ring.offer(0);
     lab.guest.kick(1);
     lab.device.attachLun(0, 1, unit());
-    expect([ring.used(), lab.guest.clauses()]).toEqual([[[0, 0]], ['SCSI-OP-12']]);
+    expect([ring.used(), lab.guest.clauses()]).toEqual([[[0, 0]], ['RF-05']]);
     lab.scsi.offerEvent(1);
     expect(written(lab, 1)).toBe(expected('00000080 00000000 00000000 00000000'));
   });
