@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { registers, ro } from '../../src/core/index.ts';
 import { findFunction, LegacyTransport, ModernTransport, memoryAccess } from '../../src/driver/index.ts';
-import { draft2023, drafts, fixedVectorsDraft, mmrFunction } from '../../src/mmr/index.ts';
+import { draft2023, drafts, fixedVectorsDraft, mmrFunction, presentLegacy } from '../../src/mmr/index.ts';
 import { DeviceConfig, deviceTypeNames } from '../../src/virtio/index.ts';
 import { configOf, SLOT } from '../pci/support.ts';
 import { Probe } from '../virtio/support/probe.ts';
@@ -31,6 +31,14 @@ describe('the transitional MMR function', () => {
       expect(found).toMatchObject({ vendorId: 0x1af4, deviceId: id, revisionId: 0, subsystemId: subsystem });
     },
   );
+
+  it("has its draft's vendor, by which the translator and drivers know it again", () => {
+    const draft = { ...draft2023, name: 'another vendor', vendorId: 0x1bf5 };
+    const host = hostWith(mmrFunction(probe(), { draft }).pci);
+    expect(findFunction(host, SLOT)).toMatchObject({ vendorId: 0x1bf5, deviceId: 0x10fa });
+    expect(() => presentLegacy(host, SLOT)).toThrow(/1bf5:10fa/);
+    expect(presentLegacy(host, SLOT, { draft }).type).toBe('block');
+  });
 
   it('has an id for each type that a transitional function can be', () => {
     expect(Object.keys(draft2023.deviceIds).sort()).toEqual([...deviceTypeNames].sort());
