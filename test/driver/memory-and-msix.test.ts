@@ -112,6 +112,16 @@ describe("the driver's MSI-X", () => {
     expect(DriverMsix.find(other, findFunction(other, SLOT)!)).toBeNull();
   });
 
+  it('finds nothing where the table ends beyond its BAR', () => {
+    const { machine, found, fn } = plugged(256);
+    const shorter = (size: number) => ({ ...found, bars: found.bars.map((bar) => ({ ...bar, size })) });
+    expect(DriverMsix.find(machine, shorter(4096))?.vectors).toBe(256);
+    expect(DriverMsix.find(machine, shorter(4095))).toBeNull();
+    const at = found.capabilities.find(({ id }) => id === 0x11)!.offset;
+    fn.config.set(at + 4, 4, 0xffff_fff9);
+    expect(DriverMsix.find(machine, found)).toBeNull();
+  });
+
   it('gives each vector its handler, keeps the rest masked, and gives everything back', () => {
     const { machine, fn, found, config } = plugged(3);
     config.command(0x6);

@@ -3,7 +3,9 @@ import { GuestMemory, registers, ro } from '../../src/core/index.ts';
 import {
   DeviceFailedError,
   DmaMemory,
+  FunctionGoneError,
   NoDeviceError,
+  QueueSizeError,
   type Transport,
   VirtioDriver,
 } from '../../src/driver/index.ts';
@@ -281,6 +283,63 @@ describe('suspending', () => {
     transport.setStatus(0x5f);
     expect(() => driver.suspend()).toThrow(DeviceFailedError);
     expect(() => driver.resume()).toThrow(DeviceFailedError);
+  });
+});
+
+describe('sizes of queues', () => {
+  const modern = { modern: true, ringLayout: 'separate' } as const;
+
+  test.each([
+    ['PCI-COM-15: modern, split', modern, [32], 12, 256, false],
+    ['legacy, split', {}, [], 12, 256, false],
+    ['modern, split, too many', modern, [32], 0xffff, 256, false],
+    ['modern, packed', modern, [32, 34], 12, 256, true],
+    ['modern, packed, too many', modern, [32, 34], 0x8001, 256, false],
+    ['PCI-COM-20: modern, split, wanted', modern, [32], 64, 12, false],
+    ['modern, packed, wanted', modern, [32, 34], 64, 12, true],
+    ['wanted, none', modern, [32, 34], 64, 0, false],
+    ['LEG-VQ-03: legacy, whatever is wanted', {}, [], 64, 12, true],
+  ] as const)('%s: bits %j, %j offered, %j wanted: good %j', (_, kind, offered, size, maxQueueSize, good) => {
+    const { driver, log } = fake({ ...kind, queueSize: () => size }, offered);
+    const bringUp = () =>
+      driver.bringUp({ features: [], queues: [0], ringFeatures: [34], maxQueueSize }, handlers);
+    if (good) {
+      bringUp();
+      expect(driver.rings.get(0)!.size).toBe(kind === modern ? 12 : 64);
+    } else {
+      expect(bringUp).toThrow(QueueSizeError);
+      expect([log.filter((step) => step.startsWith('queue')), log.at(-1)]).toEqual([
+        [],
+        expect.stringMatching(/^status 1[34]\d$/),
+      ]);
+    }
+  });
+});
+
+describe('the end', () => {
+  it('gives nothing of the memory back to others while the device may still write there', () => {
+    const { driver, memory, log } = fake();
+    driver.bringUp({ features: [], queues: [0] }, handlers);
+    const next = memory.allocate(16);
+    driver.transport.reset = () => {
+      throw new DeviceFailedError('never ends');
+    };
+    expect(() => driver.close()).toThrow('never ends');
+    expect([log.at(-1), memory.allocate(16), driver.failure?.message]).toEqual([
+      'disconnect',
+      next + 16,
+      'the driver was closed',
+    ]);
+  });
+
+  it('needs no reset of a function that is gone', () => {
+    const { driver, memory, log } = fake();
+    driver.bringUp({ features: [], queues: [0] }, handlers);
+    driver.transport.reset = () => {
+      throw new FunctionGoneError('status');
+    };
+    driver.close();
+    expect([log.at(-1), memory.allocate(16)]).toEqual(['disconnect', 0x1000]);
   });
 });
 

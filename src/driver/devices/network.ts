@@ -183,14 +183,17 @@ export class NetworkDriver {
     return this.#receivers.reduce((sum, { errors }) => sum + errors, 0);
   }
 
-  /** The device's address; null where it gives none (NET-CFG-18). */
+  /** The device's address; null where it gives none (NET-CFG-18). @throws DeviceFailedError, FunctionGoneError */
   get macAddress(): Uint8Array | null {
     if (!this.driver.has(bit.mac)) return null;
     const { transport } = this.driver;
     const once = () => Uint8Array.from({ length: MAC_BYTES }, (_, i) => transport.readConfig(i, 1));
     for (let tries = 0; tries < MAX_MAC_READS; tries++) {
       const address = once();
-      if (once().every((byte, i) => byte === address[i])) return address;
+      if (once().some((byte, i) => byte !== address[i])) continue;
+      // All ones may be what a function that is gone reads as: its status tells.
+      if (address.every((byte) => byte === 0xff)) void transport.status;
+      return address;
     }
     throw new DeviceFailedError('the MAC address does not hold still');
   }
