@@ -7,7 +7,9 @@ const ordinary: TestProjectInlineConfiguration = {
     include: ['test/**/*.test.ts'],
     setupFiles: ['test/clauses/watch.ts'],
     exclude: [...configDefaults.exclude, 'test/guest/**'],
-    testTimeout: 30_000,
+    // Against hanging only: no test may fail because its machine is busy.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     sequence: { groupOrder: 0 },
   },
 };
