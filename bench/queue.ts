@@ -116,7 +116,7 @@ function ringDevice(ring: Virtqueue): Device {
       let sum = 0;
       while (ring.pop(chain) === pop.chain) {
         sum += copier.copy(chain);
-        ring.push(chain.head, STATUS_BYTES, 1, chain.span);
+        ring.push(chain.head, STATUS_BYTES, 1, chain.span, true);
       }
       ring.publish();
       return sum;
@@ -136,6 +136,7 @@ function serviceDevice(domain: DmaDomain, packed: boolean, inOrder: boolean): De
       service.complete(chain, STATUS_BYTES);
     },
     interrupt: () => {},
+    report: () => {},
     fail: (clause: string, message: string) => {
       throw new WorkloadError(`${clause}: ${message}`);
     },

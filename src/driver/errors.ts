@@ -113,7 +113,7 @@ export class HandlerError extends VirtiolabError {
 export class ResourceError extends VirtiolabError {}
 
 /** A size that no ring can have (PCI-COM-15, PCI-COM-20). */
-export class QueueSizeError extends OptionError {}
+export class RingSizeError extends OptionError {}
 
 /** An argument that a driver's method cannot do anything with; nothing was sent. */
 export class ArgumentError extends OptionError {}

@@ -1,5 +1,5 @@
 import { MAX_QUEUE_SIZE } from '../virtio/layout/index.ts';
-import { QueueSizeError, type RingBrokenError } from './errors.ts';
+import { type RingBrokenError, RingSizeError } from './errors.ts';
 
 /** One buffer of a chain: guest-physical address and length in bytes. */
 export interface ChainBuffer {
@@ -62,10 +62,10 @@ export interface DriverRing {
   setInterrupts(on: boolean): void;
 }
 
-/** @param what the size's name in an error. @throws QueueSizeError for a size that no ring of that kind can have. */
+/** @param what the size's name in an error. @throws RingSizeError for a size that no ring of that kind can have. */
 export function checkQueueSize(what: string, size: number, packed: boolean): void {
   const whole = Number.isInteger(size) && size >= 1 && size <= MAX_QUEUE_SIZE;
   if (whole && (packed || (size & (size - 1)) === 0)) return;
   const wants = packed ? 'a whole number' : 'a power of two';
-  throw new QueueSizeError(what, size, `${wants} from 1 to ${MAX_QUEUE_SIZE}`);
+  throw new RingSizeError(what, size, `${wants} from 1 to ${MAX_QUEUE_SIZE}`);
 }

@@ -41,7 +41,7 @@ export class DriverSplitRing implements DriverRing {
 
   /**
    * @param indirect allocates `length` bytes for an indirect table; only called when the feature is in use.
-   * @throws QueueSizeError; ResourceError when the ring is not in RAM of one range.
+   * @throws RingSizeError; ResourceError when the ring is not in RAM of one range.
    */
   constructor(
     memory: GuestMemory,

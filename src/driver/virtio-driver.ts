@@ -94,7 +94,7 @@ export class VirtioDriver {
   /**
    * Interrupts reach `handlers` until the device failed; what those throw is such a failure, and never leaves the access that
    * the interrupt came in. A device that asks for a reset, or is gone, does not get as far as `config`.
-   * @throws NoDeviceError when a queue is missing, DeviceFailedError when the device refuses, QueueSizeError for a queue
+   * @throws NoDeviceError when a queue is missing, DeviceFailedError when the device refuses, RingSizeError for a queue
    * that no ring fits. FAILED is set then (INIT-06).
    */
   bringUp(options: BringUpOptions, handlers: InterruptHandlers): void {
@@ -194,7 +194,7 @@ export class VirtioDriver {
   /**
    * Sets a queue up, for the first time or after {@link resetQueue}, then with other parameters perhaps (BF-VQR-06).
    * @param maxSize as {@link BringUpOptions.maxQueueSize}.
-   * @throws NoDeviceError, ResourceError; QueueSizeError for a size that the device has or that is wanted, and no ring can be of
+   * @throws NoDeviceError, ResourceError; RingSizeError for a size that the device has or that is wanted, and no ring can be of
    */
   setUpQueue(index: number, maxSize = DEFAULT_QUEUE_SIZE): void {
     const { transport } = this;

@@ -1,6 +1,6 @@
 import { type AddressSpace, type BusTarget, FOUR_GIB, VirtiolabError } from '../core/index.ts';
 import type { ConfigSpace } from './config-space.ts';
-import { barBits, type0Header } from './layout/index.ts';
+import { barBits, MAX_IO_BYTES, type0Header } from './layout/index.ts';
 
 export type BarKind = 'io' | 'memory32' | 'memory64';
 export type BarIndex = 0 | 1 | 2 | 3 | 4 | 5;
@@ -42,7 +42,7 @@ const reserved: BusTarget = { read: () => 0, write: () => {} };
  * what the register holds, and with 64 bits what a Number holds exactly.
  */
 const sizes = {
-  io: { least: 4, most: 256 },
+  io: { least: 4, most: MAX_IO_BYTES },
   memory32: { least: 16, most: FOUR_GIB / 2 },
   memory64: { least: 16, most: 2 ** 51 },
 } as const;

@@ -51,8 +51,11 @@ export interface DeviceBehaviour extends Stateful {
    * chain that had none is handled anew.
    */
   resumeChain?(chain: Chain, request: State): void;
-  /** Why the features that a driver wants to be settled cannot be (BF-FEAT-02, BF-FEAT-11); null when they can. */
-  objection?(): FeatureObjection | null;
+  /**
+   * Why the features that a driver wants to be settled cannot be (BF-FEAT-02, BF-FEAT-11); null when they can. `accepts`
+   * tells which those are. A legacy driver, which nothing can be refused, is not asked about.
+   */
+  objection?(accepts: (bit: number) => boolean): FeatureObjection | null;
   /** The features of a driver that is no legacy one stand: it set FEATURES_OK, and the device kept it. */
   negotiated?(): void;
   /** The driver set DRIVER_OK. */
@@ -101,7 +104,7 @@ export interface DevicePlace extends FindingPlace {
 }
 
 export interface VirtioDeviceOptions {
-  /** False where the function has no legacy window: VERSION_1 may then not be refused (RF-15). */
+  /** False where the function has no legacy window: what legacy drivers would be offered does not matter then. */
   readonly legacy: boolean;
   /** Byte order of a legacy guest; no register tells, so the device is told here. */
   readonly guestEndian?: ByteOrder;

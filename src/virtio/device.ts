@@ -19,11 +19,20 @@ import {
   noInterrupts,
   type VirtioDeviceOptions,
 } from './behaviour.ts';
+import { claimBehaviour } from './claim.ts';
 import { reachClause } from './clauses.ts';
-import { deviceStatus, deviceTypes, feature, legacyRingLayout, QUEUE_ADDRESS_UNIT } from './layout/index.ts';
-import { defaultTransportFeatures, FeatureNegotiation, STRAY_ADDRESSES } from './negotiation.ts';
+import { DriverConduct } from './conduct.ts';
+import { DmaGate } from './dma-gate.ts';
+import { deviceStatus, deviceTypes, feature } from './layout/index.ts';
+import {
+  type DriverInterface,
+  defaultTransportFeatures,
+  FeatureNegotiation,
+  STRAY_ADDRESSES,
+} from './negotiation.ts';
 import { Batch } from './queue/batch.ts';
-import type { Chain } from './queue/chain.ts';
+import { aboutChain, type Chain } from './queue/chain.ts';
+import { checkQueueSizes } from './queue/limits.ts';
 import { QueueResets } from './queue/queue-resets.ts';
 import { type QueueOwner, QueueService } from './queue/service.ts';
 import type { Virtqueue } from './queue/virtqueue.ts';
@@ -38,6 +47,7 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   readonly options: Required<VirtioDeviceOptions>;
   readonly features: FeatureNegotiation;
   readonly statusRegister = new StatusRegister(this);
+  readonly conduct = new DriverConduct(this);
   /** Windows with a state of their own (a queue selector) hear of a reset here. */
   readonly onReset: (() => void)[] = [];
   interrupts: InterruptPort = noInterrupts;
@@ -45,17 +55,21 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   readonly #batch = new Batch();
   readonly #resets = new QueueResets();
   #place: DevicePlace | null = null;
-  #dmaEnabled = false;
-  /** Tasks that wait for DMA. */
-  #deferred: Task[] = [];
+  readonly #gate = new DmaGate();
 
+  /**
+   * @throws QueueSizeError, QueueCountError, FeatureBitError, UnsupportedFeatureError, UnmetDependencyError,
+   * BehaviourInUseError; the behaviour is then free for another try.
+   */
   constructor(behaviour: DeviceBehaviour, options: VirtioDeviceOptions) {
+    checkQueueSizes(behaviour.queueSizes);
     this.behaviour = behaviour;
     this.options = { guestEndian: 'little', transportFeatures: defaultTransportFeatures, ...options };
     const { transportFeatures, legacy } = this.options;
     this.features = new FeatureNegotiation(behaviour, transportFeatures, legacy, (clause, message, about) =>
       this.report('driver', clause, message, about),
     );
+    claimBehaviour(behaviour);
     this.#queues = behaviour.queueSizes.map(
       (size, index) => new QueueService(size, index, this, this.#batch),
     );
@@ -85,12 +99,19 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
     return ring === undefined || ring.maxSize === 0 ? null : ring;
   }
 
-  /** VERSION_1 is not accepted: the driver is a legacy one (LEG-FEAT-02). */
+  /** The driver speaks by a legacy window (LEG-FEAT-04). */
   get legacyDriver(): boolean {
-    return !this.has(feature.version1);
+    return this.features.legacyDriver;
   }
 
-  /** Byte order of rings, requests and configuration as the driver in charge sees them. */
+  /** The driver wrote through a window of that interface. Where none has written since the reset, it is that one's now. */
+  speak(by: DriverInterface): void {
+    if (this.features.spoken !== null) return;
+    this.features.speak(by);
+    this.#updateMode();
+  }
+
+  /** Byte order of rings and requests as the driver in charge sees them. Each window has its own for configuration. */
   get littleEndian(): boolean {
     return !this.legacyDriver || this.options.guestEndian === 'little';
   }
@@ -129,30 +150,21 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
 
   /** Bus mastering went on or off. Kicks and completions that came in between are served when it comes back. */
   setDmaEnabled(on: boolean): void {
-    this.#dmaEnabled = on;
+    this.#gate.enabled = on;
     this.#catchUp();
   }
 
   #catchUp(): void {
     if (!this.dmaEnabled) return;
-    const deferred = this.#deferred;
-    this.#deferred = [];
     // What these lead to may bring the driver to switch bus mastering off again.
-    for (const task of deferred) this.whenDma(task);
+    for (const task of this.#gate.take()) this.whenDma(task);
     for (const queue of this.#queues) if (this.dmaEnabled) queue.dmaEnabled();
-  }
-
-  /** After a reset too: a back end that waits must go on, and finds its chain dead. */
-  #runDeferred(): void {
-    const deferred = this.#deferred;
-    this.#deferred = [];
-    for (const task of deferred) task.run();
   }
 
   /** Runs a task that touches guest memory: now, or when DMA is possible again. */
   whenDma(task: Task): void {
     if (this.dmaEnabled) task.run();
-    else this.#deferred.push(task);
+    else this.#gate.wait(task);
   }
 
   /** The driver has seen that the device is suspended: it does nothing, and its configuration stays as it is (SUSP-09). */
@@ -166,13 +178,20 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
 
   /** BF-FEAT-11: what cannot stand is refused, and said. */
   settleFeatures(): boolean {
-    const objection = this.features.objection();
-    if (objection !== null) this.report('driver', objection.clause, objection.message, objection.about);
-    else if (!this.legacyDriver) this.behaviour.negotiated?.();
-    return objection === null;
+    if (this.features.agreed) return true;
+    const objection = this.features.settle();
+    if (objection !== null) {
+      this.report('driver', objection.clause, objection.message, objection.about);
+      return false;
+    }
+    this.#updateMode();
+    this.behaviour.negotiated?.();
+    return true;
   }
 
   started(): void {
+    this.conduct.starts();
+    if (!this.#live) return;
     if (this.features.strayAddresses) this.#failAstray();
     this.behaviour.started?.();
     this.#kickAll();
@@ -199,21 +218,19 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
 
   /** Accepted features by word, through the common configuration. */
   acceptFeatures(word: number, value: number): void {
-    const { accepted } = this.features;
-    if (word >= accepted.length) return;
-    if ((this.status & deviceStatus.featuresOk) !== 0) {
+    if (word >= this.features.accepted.length) return;
+    this.conduct.goesOn('features', value);
+    if (this.features.accept(word, value)) this.#updateMode();
+    else
       this.report('driver', 'INIT-04', 'features were written after FEATURES_OK', {
         what: 'feature bits',
         value,
       });
-      return;
-    }
-    accepted[word] = value;
-    this.#updateMode();
   }
 
   /** Accepted features through the legacy register, at any time. */
   acceptLegacyFeatures(value: number): void {
+    this.conduct.goesOn('features', value);
     this.features.acceptLegacy(value);
     this.#updateMode();
   }
@@ -225,28 +242,12 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
       indirect: this.has(feature.ringIndirectDescriptors),
       eventIndex: this.has(feature.ringEventIndex),
       notifyOnEmpty: this.legacyDriver && this.has(feature.notifyOnEmpty),
-      // LEG-LAY-10: a legacy driver has neither.
-      inOrder: !this.legacyDriver && this.has(feature.inOrder),
-      packed: !this.legacyDriver && this.has(feature.ringPacked),
+      inOrder: this.has(feature.inOrder),
+      packed: this.has(feature.ringPacked),
       ringClause: this.legacyDriver ? 'LEG-VQ-02' : addressClause,
       addressClause,
     };
     for (const queue of this.#queues) if (queue.setMode(mode)) this.behaviour.queueReset?.(queue.index);
-  }
-
-  /** Legacy queue address: a page number, or 0 to take the queue down (LEG-VQ-02). */
-  setQueuePage(index: number, pageFrameNumber: number): void {
-    const queue = this.#queues[index];
-    if (queue === undefined || queue.ring.maxSize === 0) return;
-    this.resetQueue(index);
-    if (pageFrameNumber === 0) return;
-    const base = pageFrameNumber * QUEUE_ADDRESS_UNIT;
-    const layout = legacyRingLayout(queue.ring.size);
-    queue.ring.addresses.set('descriptor', base);
-    queue.ring.addresses.set('driver', base + layout.available);
-    queue.ring.addresses.set('device', base + layout.used);
-    queue.ring.relocate();
-    queue.ring.ready = true;
   }
 
   /** Stops one queue: nothing of it is executed or reported any more (BF-VQR-01, BF-VQR-02). */
@@ -279,23 +280,31 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
       });
       return;
     }
-    const about = { what: 'queue number', value: index, queue: index };
-    if (this.statusRegister.suspension.stopped)
-      this.report('driver', 'SUSP-04', 'a kick for a device that is suspended', about);
-    else if (!this.legacyDriver && (this.status & deviceStatus.driverOk) === 0)
-      this.report('driver', 'INIT-08', 'a kick before DRIVER_OK', about);
+    this.conduct.kicks(index);
     queue.kick();
   }
 
+  /** The driver is there, and both agree on what they speak. */
+  get #live(): boolean {
+    return this.features.agreed && (this.status & deviceStatus.driverOk) !== 0;
+  }
+
   /** LEG-INIT-03: a legacy driver's queues work before DRIVER_OK; BF-STAT-05: nobody else's do. */
+  get served(): boolean {
+    return this.legacyDriver || this.#live;
+  }
+
+  get stopping(): boolean {
+    return this.statusRegister.suspension.stopped;
+  }
+
+  /** Chains are taken. */
   get mayRun(): boolean {
-    const { broken, suspension, value } = this.statusRegister;
-    if (broken || suspension.stopped || this.features.strayAddresses) return false;
-    return this.legacyDriver || (value & deviceStatus.driverOk) !== 0;
+    return this.served && !this.statusRegister.broken && !this.stopping && !this.features.strayAddresses;
   }
 
   get dmaEnabled(): boolean {
-    return this.#dmaEnabled && !this.suspended;
+    return this.#gate.enabled && !this.suspended;
   }
 
   handle(chain: Chain): void {
@@ -312,11 +321,21 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   }
 
   /**
-   * The behaviour is done with a chain: `length` bytes were written, from the first writable byte on (SPL-USED-02).
+   * The behaviour is done with a chain: `length` bytes were written, from the first writable byte on (SPL-USED-02). What a
+   * behaviour gets wrong here is reported against the device: a chain that it was never given or has completed before, which
+   * is left alone, and more bytes than the chain has room for, which are cut.
    * @param lingers a back end goes on with the request all the same: {@link letGo} follows.
    */
   complete(chain: Chain, length: number, lingers = false): void {
-    this.#queues[chain.queue]!.complete(chain, length, lingers);
+    const queue = this.#queues[chain.queue];
+    if (queue !== undefined && chain.owner === queue) queue.complete(chain, length, lingers);
+    else
+      this.report(
+        'device',
+        'SPL-USED-02',
+        'a chain was completed that is of another device',
+        aboutChain(chain),
+      );
   }
 
   /** No back end works any more on a request whose chain was `held`, and died or was completed before. */
@@ -334,9 +353,13 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
     this.#batch.publish();
   }
 
-  /** The configuration changed by itself: the driver is told (OPER-01). */
+  /**
+   * The configuration changed by itself: the driver is told (OPER-01). Before DRIVER_OK, and after a reset, there is nobody
+   * to be told, by whatever interface (BF-RST-02): the fields and the generation say what there is to say, and nothing is
+   * made up for later.
+   */
   configChanged(): void {
-    if (this.statusRegister.suspension.mayTell()) this.interrupts.config();
+    if (this.statusRegister.suspension.mayTell() && this.#live) this.interrupts.config();
   }
 
   /** An error that only a reset mends (BF-STAT-06, BF-STAT-07). */
@@ -348,10 +371,10 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   /** Back to the state after power-on; done when this returns (BF-RST-01, BF-RST-02). */
   reset(): void {
     this.statusRegister.reset();
-    this.features.accepted.fill(0);
+    this.features.reset();
     for (const queue of this.#queues) queue.reset();
     this.#resets.cancel();
-    this.#runDeferred();
+    this.#gate.open();
     this.#updateMode();
     this.behaviour.reset();
     this.interrupts.reset();
@@ -382,8 +405,8 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
     return {
       shape: this.#shape(),
       status: this.statusRegister.save(),
-      dmaEnabled: this.#dmaEnabled,
-      accepted: [...this.features.accepted],
+      dmaEnabled: this.#gate.enabled,
+      features: this.features.save(),
       queues: this.#queues.map((queue) => queue.save()),
       queueResets: this.#resets.save(),
       config: this.config.save(),
@@ -395,14 +418,14 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
     this.check(state);
     const saved = state as ReturnType<VirtioDevice['save']>;
     this.statusRegister.load(saved.status);
-    this.#dmaEnabled = saved.dmaEnabled;
-    this.features.accepted.set(saved.accepted);
+    this.#gate.enabled = saved.dmaEnabled;
+    this.features.load(saved.features);
     this.#updateMode();
     this.config.load(saved.config);
     this.behaviour.load(saved.behaviour);
     for (const [index, queue] of this.#queues.entries()) queue.load(saved.queues[index]!);
     this.#resets.load(saved.queueResets);
-    this.#runDeferred();
+    this.#gate.open();
   }
 
   /** Goes on with what was in flight when the state was saved. */

@@ -17,6 +17,7 @@ export { ResponderOptionError, type ResponderOptions } from './backends/responde
 export * from './backends/storage-filter.ts';
 export * from './backends/transfer-part.ts';
 export * from './behaviour.ts';
+export { BehaviourInUseError } from './claim.ts';
 export * from './config.ts';
 export * from './device.ts';
 export * from './devices/balloon/hints.ts';
@@ -46,6 +47,7 @@ export * from './layout/index.ts';
 export * from './negotiation.ts';
 export * from './queue/batch.ts';
 export * from './queue/chain.ts';
+export { checkQueueSizes, MAX_QUEUES, QueueCountError, QueueSizeError } from './queue/limits.ts';
 export * from './queue/packed.ts';
 export * from './queue/queue-resets.ts';
 export * from './queue/service.ts';

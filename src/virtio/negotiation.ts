@@ -1,10 +1,18 @@
-import { type DmaDomain, type FindingAbout, VirtiolabError } from '../core/index.ts';
+import {
+  type DmaDomain,
+  type FindingAbout,
+  type State,
+  type Stateful,
+  VirtiolabError,
+} from '../core/index.ts';
 import type { DeviceBehaviour, FeatureObjection } from './behaviour.ts';
 import {
   FEATURE_WORDS,
+  FeatureBitError,
   feature,
   featureWords,
   hasFeature,
+  isTypeFeature,
   LEGACY_FEATURE_BITS,
   unmetDependency,
 } from './layout/index.ts';
@@ -54,19 +62,36 @@ export class UnmetDependencyError extends VirtiolabError {
   }
 }
 
+/** BF-FEAT-12: bits of another kind are no device type's to offer. */
+function checkTypeFeature(bit: number): void {
+  if (!Number.isInteger(bit) || !isTypeFeature(bit))
+    throw new FeatureBitError(bit, 'one of a device type: 0 to 23, 31, 50 to 127');
+}
+
 const bits = (value: number): FindingAbout => ({ what: 'feature bits', value: value >>> 0 });
 const featureBit = (value: number): FindingAbout => ({ what: 'feature bit', value });
 
 type Report = (clause: string, message: string, about?: FindingAbout) => void;
 
-/** The features of one device: what it offers, what its driver accepted, and whether that can stand. */
-export class FeatureNegotiation {
+/** The two ways to drive a device. */
+export type DriverInterface = 'legacy' | 'modern';
+
+/**
+ * The features of one device: what it offers, what its driver accepted, and whether that can stand; and by which interface
+ * the driver speaks, on which that depends. The window through which it writes first tells, or, later, the one through which
+ * it writes features; a reset leaves it open again. So a driver that has not accepted VERSION_1 yet is no legacy one
+ * (LEG-FEAT-02 finds those that never could).
+ */
+export class FeatureNegotiation implements Stateful {
   /** Features shown through the common configuration, and the word that a legacy driver sees. */
   readonly offered: Uint32Array;
   readonly offeredLegacy: number;
   readonly accepted = new Uint32Array(FEATURE_WORDS);
+  /** Of a driver that speaks by the common configuration: it set FEATURES_OK, which stands until the next reset. */
+  #settled = false;
+  #spoken: DriverInterface | null = null;
+  readonly #inForce = new Uint32Array(FEATURE_WORDS);
   readonly #behaviour: DeviceBehaviour;
-  readonly #legacy: boolean;
   readonly #report: Report;
   /** ACCESS_PLATFORM was among the options. */
   readonly #alwaysPlatform: boolean;
@@ -74,7 +99,7 @@ export class FeatureNegotiation {
 
   /**
    * @param legacy whether a legacy window stands on the device.
-   * @throws UnsupportedFeatureError, UnmetDependencyError
+   * @throws FeatureBitError, UnsupportedFeatureError, UnmetDependencyError
    */
   constructor(
     behaviour: DeviceBehaviour,
@@ -83,12 +108,15 @@ export class FeatureNegotiation {
     report: Report,
   ) {
     this.#behaviour = behaviour;
-    this.#legacy = legacy;
     this.#report = report;
     const unknown = transportFeatures.find((bit) => !supported.has(bit));
     if (unknown !== undefined) throw new UnsupportedFeatureError(unknown);
     this.#alwaysPlatform = transportFeatures.includes(feature.accessPlatform);
     const { features, legacyFeatures = [], modernFeatures = [] } = behaviour;
+    for (const bit of [...features, ...legacyFeatures, ...modernFeatures]) checkTypeFeature(bit);
+    for (const bit of legacyFeatures)
+      if (bit >= LEGACY_FEATURE_BITS)
+        throw new FeatureBitError(bit, `one below ${LEGACY_FEATURE_BITS}, to be offered to legacy drivers`);
     const shared = [...features, ...transportFeatures];
     this.offered = featureWords([...shared, ...modernFeatures, feature.version1]);
     const seen = [...shared, ...legacyFeatures, ...LEGACY_FEATURES];
@@ -104,8 +132,78 @@ export class FeatureNegotiation {
     return unmetDependency(words, this.#behaviour.dependencies ?? []);
   }
 
+  /** The interface that the driver speaks; null while it has written nothing since the reset. */
+  get spoken(): DriverInterface | null {
+    return this.#spoken;
+  }
+
+  get legacyDriver(): boolean {
+    return this.#spoken === 'legacy';
+  }
+
+  /** What was accepted is agreed on: by FEATURES_OK, which the legacy interface does without (LEG-INIT-01). */
+  get agreed(): boolean {
+    return this.#settled || this.legacyDriver;
+  }
+
+  /** The feature was offered, accepted, and agreed on. */
   has(bit: number): boolean {
+    return hasFeature(this.#inForce, bit);
+  }
+
+  /** The driver wants the feature, whether or not that can stand. */
+  accepts(bit: number): boolean {
     return hasFeature(this.accepted, bit);
+  }
+
+  /** The driver wrote through a window, and speaks by that interface from now on. */
+  speak(by: DriverInterface): void {
+    if (this.#spoken !== by) this.#settled = false;
+    this.#spoken = by;
+    this.#enforce();
+  }
+
+  /** Features by word, through the common configuration. @returns false after FEATURES_OK (INIT-04), changing nothing. */
+  accept(word: number, value: number): boolean {
+    if (this.#settled) return false;
+    this.accepted[word] = value;
+    this.speak('modern');
+    return true;
+  }
+
+  /** What was agreed on. FEATURES_OK is all or nothing; the legacy interface shows 32 bits, and leaves the others out. */
+  #enforce(): void {
+    const { accepted } = this;
+    if (this.#settled) this.#inForce.set(accepted);
+    else this.#inForce.fill(0);
+    if (this.legacyDriver) this.#inForce[0] = accepted[0]! & this.offeredLegacy;
+  }
+
+  /** The driver sets FEATURES_OK. @returns why what it accepted cannot stand (BF-FEAT-11); null when it does. */
+  settle(): FeatureObjection | null {
+    const objection = this.#objection();
+    this.#settled = objection === null;
+    this.#enforce();
+    return objection;
+  }
+
+  reset(): void {
+    this.accepted.fill(0);
+    this.#spoken = null;
+    this.#settled = false;
+    this.#enforce();
+  }
+
+  save() {
+    return { accepted: [...this.accepted], spoken: this.#spoken, settled: this.#settled };
+  }
+
+  load(state: State): void {
+    const saved = state as ReturnType<FeatureNegotiation['save']>;
+    this.accepted.set(saved.accepted);
+    this.#spoken = saved.spoken;
+    this.#settled = saved.settled;
+    this.#enforce();
   }
 
   /**
@@ -122,7 +220,7 @@ export class FeatureNegotiation {
 
   /** The addresses that the driver gives mean nothing to the device: it did not accept ACCESS_PLATFORM. */
   get strayAddresses(): boolean {
-    return this.#translated && !this.has(feature.accessPlatform);
+    return this.#translated && !this.accepts(feature.accessPlatform);
   }
 
   /** Features that a legacy driver accepts, at any time; bits above 31 are not accepted then (LEG-LAY-10). */
@@ -135,28 +233,25 @@ export class FeatureNegotiation {
     } else if (extra !== 0) this.#report('BF-FEAT-01', 'accepted bits that were not offered', bits(extra));
     this.accepted.fill(0);
     this.accepted[0] = word;
+    this.speak('legacy');
     const unmet = this.#unmet(this.accepted);
     if (unmet !== null) this.#report('BF-FEAT-02', unmetMessage(...unmet), featureBit(unmet[0]));
   }
 
-  /** Why what was accepted cannot stand (BF-FEAT-11); null when it can. */
-  objection(): FeatureObjection | null {
-    const version1 = this.has(feature.version1);
+  #objection(): FeatureObjection | null {
     for (let word = 0; word < FEATURE_WORDS; word++) {
       const extra = this.accepted[word]! & ~this.offered[word]!;
-      // A legacy word accepted through the legacy window may hold the legacy bits too.
-      if ((word === 0 && !version1 ? extra & ~this.offeredLegacy : extra) === 0) continue;
+      if (extra === 0) continue;
       const message = `accepted bits of word ${word} that were not offered`;
       return { clause: 'BF-FEAT-01', message, about: bits(extra) };
     }
-    // RF-15. A legacy driver knows no bit above 31 (LEG-LAY-10), so whoever takes one has to take VERSION_1 too.
-    if (!version1 && (!this.#legacy || this.accepted.some((bits, word) => word > 0 && bits !== 0)))
-      return { clause: 'RF-01', message: 'VERSION_1 was not accepted' };
+    // RF-15: who speaks by the common configuration and does without is neither kind of driver.
+    if (!this.accepts(feature.version1)) return { clause: 'RF-01', message: 'VERSION_1 was not accepted' };
     const unmet = this.#unmet(this.accepted);
     if (unmet !== null)
       return { clause: 'BF-FEAT-02', message: unmetMessage(...unmet), about: featureBit(unmet[0]) };
-    if (version1 && this.strayAddresses) return { clause: 'RF-03', message: STRAY_ADDRESSES };
-    return this.#behaviour.objection?.() ?? null;
+    if (this.strayAddresses) return { clause: 'RF-03', message: STRAY_ADDRESSES };
+    return this.#behaviour.objection?.((bit) => this.accepts(bit)) ?? null;
   }
 }
 

@@ -15,7 +15,7 @@ export interface StatusOwner extends Omit<SuspensionOwner, 'status'> {
   configChanged(): void;
 }
 
-const { driverOk, featuresOk, needsReset, suspend } = deviceStatus;
+const { driverOk, failed, featuresOk, needsReset, suspend } = deviceStatus;
 
 /** Device status: the bits that the driver raises step by step, and those that the device adds. */
 export class StatusRegister implements Stateful {
@@ -39,21 +39,33 @@ export class StatusRegister implements Stateful {
     return this.#broken;
   }
 
-  /** 0 resets; other values are kept as they came (observed). */
+  /** 0 resets; other values are kept as they came (observed), but for NEEDS_RESET, which is not the driver's to give. */
   write(value: number): void {
     if (value === 0) {
       this.#owner.reset();
       return;
     }
-    if ((this.#value & ~value & ~needsReset) !== 0)
-      this.#owner.report('driver', 'BF-STAT-02', 'a status bit was cleared without a reset', {
-        what: 'device status',
-        value,
-      });
-    const rose = value & ~this.#value;
-    this.#value = value | (this.#broken ? needsReset : 0);
-    if ((rose & featuresOk) !== 0 && !this.#owner.settleFeatures()) this.#value &= ~featuresOk;
-    if ((rose & driverOk) !== 0) this.#owner.started();
+    const before = this.#value;
+    this.#judge(before, value);
+    const kept = value & ~needsReset;
+    if (kept === 0 && !this.#broken) return;
+    const rose = kept & ~before;
+    this.#value = kept | (this.#broken ? needsReset : 0);
+    const settles = (rose & featuresOk) !== 0;
+    if (settles && !this.#owner.settleFeatures()) this.#value &= ~featuresOk;
+    // In whichever order the two come: from the later one on the device works.
+    if ((rose & driverOk) !== 0 || (settles && (before & driverOk) !== 0)) this.#owner.started();
+  }
+
+  #judge(before: number, value: number): void {
+    const report = (clause: string, message: string) =>
+      this.#owner.report('driver', clause, message, { what: 'device status', value });
+    if ((before & ~value & ~needsReset) !== 0)
+      report('BF-STAT-02', 'a status bit was cleared without a reset');
+    if ((before & failed) !== 0 && ((value & ~before) !== 0 || (value & failed) === 0))
+      report('BF-STAT-03', 'status after FAILED, without a reset');
+    if ((value & needsReset & ~before) !== 0)
+      report('BF-STAT-01', 'the driver set NEEDS_RESET, which is the device to say');
   }
 
   /** Through the common configuration, where SUSPEND has a meaning. */

@@ -3,9 +3,9 @@ import { GuestMemory } from '../../src/core/index.ts';
 import {
   DriverPackedRing,
   INDIRECT_ENTRIES,
-  QueueSizeError,
   ResourceError,
   RingBrokenError,
+  RingSizeError,
 } from '../../src/driver/index.ts';
 
 const SIZE = 5;
@@ -167,7 +167,7 @@ describe('the driver side of a packed ring', () => {
 
   test.each([0, -1, 1.5, 0x8001])('has no size of %d', (size) => {
     const ram = GuestMemory.allocate({ start: 0, length: 0x10000 });
-    expect(() => new DriverPackedRing(ram, size, place, plain)).toThrow(QueueSizeError);
+    expect(() => new DriverPackedRing(ram, size, place, plain)).toThrow(RingSizeError);
   });
 
   it('PKD-RING-01: has sizes that are no power of two, and those at the limits', () => {

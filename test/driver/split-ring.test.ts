@@ -3,9 +3,9 @@ import { GuestMemory } from '../../src/core/index.ts';
 import {
   DriverSplitRing,
   INDIRECT_ENTRIES,
-  QueueSizeError,
   ResourceError,
   RingBrokenError,
+  RingSizeError,
 } from '../../src/driver/index.ts';
 
 const SIZE = 8;
@@ -131,7 +131,7 @@ describe('the driver side of a split ring', () => {
   });
 
   test.each([0, -8, 3, 12, 1.5, Number.NaN, 0x8001, 0x10000])('has no size of %d', (size) => {
-    expect(() => ring({}, size)).toThrow(QueueSizeError);
+    expect(() => ring({}, size)).toThrow(RingSizeError);
   });
 
   it('has the sizes at the limits', () => {

@@ -5,7 +5,7 @@ import {
   DmaMemory,
   FunctionGoneError,
   NoDeviceError,
-  QueueSizeError,
+  RingSizeError,
   type Transport,
   VirtioDriver,
 } from '../../src/driver/index.ts';
@@ -307,7 +307,7 @@ describe('sizes of queues', () => {
       bringUp();
       expect(driver.rings.get(0)!.size).toBe(kind === modern ? 12 : 64);
     } else {
-      expect(bringUp).toThrow(QueueSizeError);
+      expect(bringUp).toThrow(RingSizeError);
       expect([log.filter((step) => step.startsWith('queue')), log.at(-1)]).toEqual([
         [],
         expect.stringMatching(/^status 1[34]\d$/),

@@ -4,6 +4,7 @@ import { interruptsIn } from '../pci/support.ts';
 import { BUFFERS, type GuestOptions, ModernGuest } from './support/guests.ts';
 import { type Element, RawPackedRing } from './support/packed-ring.ts';
 import { Probe } from './support/probe.ts';
+import { legacyParts, RawRing } from './support/ring.ts';
 
 const [NEXT, WRITE, INDIRECT] = [1, 2, 4];
 const TABLE = 0x90000;
@@ -223,14 +224,14 @@ describe('a packed ring in order', () => {
   it('hands a list over as its segments, readable ones first, and skips its other descriptors', () => {
     const { guest, ring, segments } = started({ complete: 7 });
     ring.offer(0xfffe, readable(0x1000, 16), readable(0x2000, 0), writable(0x3000, 512), writable(0x4000, 1));
-    ring.offer(1, one);
+    ring.offer(1, writable(BUFFERS, 7));
     guest.kick();
     expect(segments).toEqual([
       'r 1000+10',
       'r 2000+0',
       'w 3000+200',
       'w 4000+1',
-      `w ${BUFFERS.toString(16)}+1`,
+      `w ${BUFFERS.toString(16)}+7`,
     ]);
     // AVAIL, USED and WRITE; the second list's place is the fifth.
     expect(ring.at(0)).toEqual({ address: 0x1000, length: 7, id: 0xfffe, flags: 0x8082 });
@@ -517,31 +518,28 @@ describe('a packed ring in another state', () => {
     expect(split.used()).toEqual([[0, 1]]);
   });
 
-  it('a driver that goes back to a split ring gets a size that such a ring can have', () => {
-    const guest = new ModernGuest(new Probe({ queueSizes: [MAX_SIZE] }), { transportFeatures: OFFERED });
-    guest.block.set('driverFeatureSelect', 1);
-    guest.block.set('driverFeature', 5);
-    guest.block.set('queueSize', 5);
+  it('a driver that goes over to the legacy window gets a split ring, of a size that such a ring can have', () => {
+    const { guest } = started({ size: 5 });
     expect(guest.block.get('queueSize')).toBe(5);
-    guest.block.set('driverFeature', 1);
+    guest.machine.ioWrite(guest.bar(0) + 4, 4, 0);
     expect(guest.block.get('queueSize')).toBe(MAX_SIZE);
   });
 
-  it('a driver that changes its mind about the ring keeps what it set up before, and chains die', () => {
-    // LEG-FEAT-02: without VERSION_1 a queue works at once, whatever else was accepted.
+  it('a driver that comes from the legacy window keeps what it set up there, and chains die', () => {
     const probe = new Probe({ queueSizes: [MAX_SIZE] });
     const guest = new ModernGuest(probe, { transportFeatures: OFFERED });
-    const ring = guest.setUp(0, 4);
+    const parts = legacyParts(0x10, MAX_SIZE);
+    guest.machine.ioWrite(guest.bar(0) + 8, 4, 0x10);
+    const ring = new RawRing(guest.machine.ram, MAX_SIZE, parts);
     ring.describe(0, { address: BUFFERS, length: 1, flags: 2 });
     ring.offer(0);
-    guest.kick();
+    guest.machine.ioWrite(guest.bar(0) + 16, 2, 0);
     expect(probe.handled).toEqual(['0:0']);
-    guest.block.set('driverFeatureSelect', 1);
-    guest.block.set('driverFeature', 5);
+    guest.negotiate([feature.ringPacked]);
     const shown = (['queueSize', 'queueEnable', 'queueDriverLow', 'queueDeviceLow'] as const).map((name) =>
       guest.block.get(name),
     );
-    expect([probe.taken[0]!.live, ...shown]).toEqual([false, 4, 1, ring.parts.driver, ring.parts.device]);
+    expect([probe.taken[0]!.live, ...shown]).toEqual([false, MAX_SIZE, 1, parts.driver, parts.device]);
     probe.finish(1);
     expect(ring.usedIndex).toBe(0);
   });

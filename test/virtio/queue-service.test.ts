@@ -89,13 +89,14 @@ describe('chains in flight', () => {
     const probe = new Probe();
     const guest = new LegacyGuest(probe);
     const ring = fill(guest.start()[0]!);
+    for (const head of [5, 1, 7, 2]) ring.describe(head, { address: BUFFERS, length: 4, flags: 2 });
     ring.offer(5, 1, 7, 2);
     guest.kick();
     const [a, b, c, d] = [...probe.taken];
     for (const [chain, length] of [
       [c!, 3],
       [a!, 1],
-      [c!, 9],
+      [c!, 2],
       [d!, 4],
       [b!, 2],
     ] as const)
@@ -348,7 +349,7 @@ describe('a saved device', () => {
 
   it('is refused by a queue with another kind of ring', () => {
     const queue = (packed: boolean) => {
-      const owner = { mayRun: true, dmaEnabled: true, handle() {}, interrupt() {}, fail() {} };
+      const owner = { mayRun: true, dmaEnabled: true, handle() {}, interrupt() {}, fail() {}, report() {} };
       const made = new QueueService(8, 0, owner, new Batch());
       made.setMode({ ...PLAIN_MODE, packed });
       return made;

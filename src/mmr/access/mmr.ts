@@ -8,7 +8,7 @@ import {
   type State,
   type Width,
 } from '../../core/index.ts';
-import { command } from '../../pci/layout/index.ts';
+import { command, MAX_IO_BYTES } from '../../pci/layout/index.ts';
 import {
   isrStatus,
   LEGACY_CONFIG_OFFSET,
@@ -75,6 +75,10 @@ export class MmrBackend implements LegacyBackend, Holder {
     this.#held = held;
     try {
       const place = findBlock(held.host, draft);
+      if (place.length > MAX_IO_BYTES)
+        throw new TranslatorError(
+          `a legacy block of ${place.length} bytes: a guest's I/O BAR holds ${MAX_IO_BYTES}`,
+        );
       this.configBytes = place.length - LEGACY_CONFIG_OFFSET_MSIX;
       this.#messages = held.open(
         { ...place, kind: 'memory' },

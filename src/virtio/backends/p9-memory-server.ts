@@ -33,7 +33,6 @@ interface Node {
 
 /** Longest reply that a client is allowed. */
 const MAX_MSIZE = 1 << 20;
-const MIN_MSIZE = 256;
 const BLOCK_BYTES = 4096;
 const MODE = { folder: 0o040555, file: 0o100444 } as const;
 /** Everything but the birth time that Linux asks for. */
@@ -198,13 +197,20 @@ class MemorySession {
         if (p9Messages[name].type === p9Type(message)) {
           const fields = decodeP9(name, message);
           if (fields === null) throw new Refusal(p9Error.invalid);
-          return handle(fields as never);
+          return this.#fitting(handle(fields as never));
         }
       throw new Refusal(p9Error.notSupported);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       return this.#reply('Rlerror', { ecode: error.ecode });
     }
+  }
+
+  /** A reply that is longer than was agreed on is none. */
+  #fitting(reply: Uint8Array): Uint8Array {
+    if (reply.length > this.#msize && p9Type(reply) !== p9Messages.Rversion.type)
+      throw new Refusal(p9Error.tooLong);
+    return reply;
   }
 
   #reply<N extends P9MessageName>(name: N, fields: P9Fields<N>): Uint8Array {
@@ -219,12 +225,13 @@ class MemorySession {
 
   /** As many bytes as a reply may have. */
   #most(count: number): number {
-    return Math.min(count, this.#msize - READ_OVERHEAD_BYTES);
+    return Math.max(0, Math.min(count, this.#msize - READ_OVERHEAD_BYTES));
   }
 
   readonly #version: Handler<'Tversion'> = ({ msize, version }) => {
     this.#fids.clear();
-    this.#msize = Math.max(MIN_MSIZE, Math.min(msize, MAX_MSIZE));
+    // Never more than the client asked for, however little that is.
+    this.#msize = Math.min(msize, MAX_MSIZE);
     const known = version.startsWith(p9Version.linux) ? p9Version.linux : 'unknown';
     return this.#reply('Rversion', { msize: this.#msize, version: known });
   };

@@ -12,6 +12,7 @@ import {
   optionalBalloonQueues,
 } from '../layout/index.ts';
 import { aboutChain, type Chain } from '../queue/chain.ts';
+import { checkQueueSizes } from '../queue/limits.ts';
 import { FreePageHints } from './balloon/hints.ts';
 import { BalloonMemory } from './balloon/memory.ts';
 import { PageNumbers } from './balloon/page-numbers.ts';
@@ -95,6 +96,7 @@ export class BalloonDevice implements DeviceBehaviour {
   #actual = 0;
   #actualBits = 0;
 
+  /** @throws QueueSizeError */
   constructor(options: BalloonOptions = {}) {
     this.#options = options;
     const { statistics = true, pagePoison = true, freePageHints = false, freePageReports = false } = options;
@@ -109,6 +111,7 @@ export class BalloonDevice implements DeviceBehaviour {
     const numbers = balloonQueueNumbers((bit) => this.features.includes(bit), options.numbering);
     for (const [name, number] of numbers) this.#queues.set(number, name);
     this.queueSizes = sizes(numbers, options.queueSize ?? 128);
+    checkQueueSizes(this.queueSizes);
     // Fields of features that are not offered are left out, as QEMU does.
     const { freePageHintCommandId, poisonValue } = balloonConfig;
     const end = pagePoison
@@ -170,11 +173,9 @@ export class BalloonDevice implements DeviceBehaviour {
     return this.device.has(balloonFeature.pagePoison) ? this.config.get('poisonValue') : null;
   }
 
-  /** A change of configuration; a driver that has not started yet reads the field when it does. */
   #show(field: 'numPages' | 'freePageHintCommandId', value: number): void {
     this.config.set(field, value);
-    const { status, suspended } = this.device;
-    if (suspended || (status & deviceStatus.driverOk) !== 0) this.device.configChanged();
+    this.device.configChanged();
   }
 
   #tell(event: BalloonEvent): void {
@@ -205,10 +206,8 @@ export class BalloonDevice implements DeviceBehaviour {
   }
 
   /** BAL-FEAT-04; a legacy driver is served in any case (LEG-BAL-01). */
-  objection(): FeatureObjection | null {
-    const { device } = this;
-    if (this.#options.mustTellHost !== 'required' || device.legacyDriver) return null;
-    if (device.has(balloonFeature.mustTellHost)) return null;
+  objection(accepts: (bit: number) => boolean): FeatureObjection | null {
+    if (this.#options.mustTellHost !== 'required' || accepts(balloonFeature.mustTellHost)) return null;
     return { clause: 'BAL-FEAT-01', message: 'MUST_TELL_HOST was not accepted, and this device insists' };
   }
 

@@ -15,9 +15,16 @@ import {
   SECTOR_BYTES,
 } from '../layout/index.ts';
 import { aboutChain, type Chain } from '../queue/chain.ts';
+import { checkQueueSizes } from '../queue/limits.ts';
 import type { Storage } from '../storage.ts';
 import { BarrierOrder } from './block/barriers.ts';
-import { type BlockOptions, blockConfigOf, blockFeatures, setCapacity } from './block/config.ts';
+import {
+  BlockOptionError,
+  type BlockOptions,
+  blockConfigOf,
+  blockFeatures,
+  setCapacity,
+} from './block/config.ts';
 import { BlockRequest } from './block/request.ts';
 import { segmentCommands } from './block/segments.ts';
 
@@ -44,11 +51,16 @@ export class BlockDevice implements DeviceBehaviour {
   /** By queue: what barriers order is the requests of one queue. */
   readonly #orders: readonly BarrierOrder<BlockRequest>[];
 
-  /** @throws StorageSizeError, BlockOptionError, VirtiolabError for a serial that is too long. */
+  /** @throws StorageSizeError, BlockOptionError, QueueSizeError */
   constructor(options: BlockOptions) {
     const { storage, serial = 'virtiolab', queueSize = 256, queues = 1 } = options;
-    if (serial.length > BLOCK_ID_BYTES)
-      throw new VirtiolabError(`serial ${JSON.stringify(serial)}: at most ${BLOCK_ID_BYTES} characters`);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII is meant
+    if (serial.length > BLOCK_ID_BYTES || !/^[\x00-\x7f]*$/.test(serial))
+      throw new BlockOptionError(
+        'serial',
+        JSON.stringify(serial),
+        `at most ${BLOCK_ID_BYTES} characters of ASCII`,
+      );
     for (let i = 0; i < serial.length; i++) this.#id[i] = serial.charCodeAt(i);
     this.storage = storage;
     this.features = blockFeatures(options);
@@ -56,6 +68,7 @@ export class BlockDevice implements DeviceBehaviour {
     this.config = blockConfigOf(options, this.features);
     this.#segmentMax = this.config.get('segmentMax');
     this.queueSizes = new Array(queues).fill(queueSize);
+    checkQueueSizes(this.queueSizes);
     const start = (request: BlockRequest) => this.device.scheduler.submit(request);
     this.#labels = this.queueSizes.map((_, i) => `block request${i === 0 ? '' : ` of queue ${i}`}`);
     const drop = (request: BlockRequest) => this.#giveBack(request);

@@ -12,6 +12,7 @@ import {
   consoleQueueCount,
 } from '../layout/index.ts';
 import { aboutChain, type Chain } from '../queue/chain.ts';
+import { checkQueueSizes } from '../queue/limits.ts';
 import { ConsoleControl, MAX_PORT_NAME_BYTES } from './console/control.ts';
 import { ConsoleLine, type LineOwner, PluggedPort } from './console/line.ts';
 
@@ -27,7 +28,10 @@ export class ConsolePortError extends VirtiolabError {
 
 export interface ConsolePortOptions {
   readonly backend: ConsoleBackend;
-  /** By default the lowest number that is free. A driver without MULTIPORT sees port 0 only. */
+  /**
+   * By default the lowest number that is free; 0 only for the first port there is, and for consoles. A driver without
+   * MULTIPORT sees port 0 only.
+   */
   readonly number?: number;
   /** What the driver's side may find it by; at most 255 bytes of UTF-8. */
   readonly name?: string;
@@ -58,6 +62,18 @@ export interface ConsoleOptions {
   readonly controlQueueSize?: number;
 }
 
+const MAX_CELLS = 0xffff;
+
+/** A terminal's size has 16 bits for either number. @throws ConsolePortError */
+function checkSize(port: number, { columns, rows }: ConsoleSize): void {
+  for (const cells of [columns, rows])
+    if (!Number.isInteger(cells) || cells < 0 || cells > MAX_CELLS)
+      throw new ConsolePortError(
+        port,
+        `a size of ${columns} x ${rows}: wants whole numbers up to ${MAX_CELLS}`,
+      );
+}
+
 /** As many as leave each queue a doorbell in the notification structure of 4096 bytes. */
 const MOST_PORTS = 510;
 
@@ -76,6 +92,8 @@ export class ConsoleDevice implements DeviceBehaviour, LineOwner {
   readonly #control: ConsoleControl;
   readonly #offersMultiport: boolean;
   readonly #onEmergency: (character: number) => void;
+  /** There was a port 0 once. */
+  #hadPort0 = false;
 
   /** @throws ConsolePortError, VirtiolabError for a number of ports that no queues can be numbered for. */
   constructor(options: ConsoleOptions = {}) {
@@ -92,6 +110,7 @@ export class ConsoleDevice implements DeviceBehaviour, LineOwner {
       { length: this.#offersMultiport ? consoleQueueCount(maxPorts) : 2 },
       (_, i) => (consolePortOf(i) < 0 ? controlQueueSize : queueSize),
     );
+    checkQueueSizes(this.queueSizes);
     this.#lines = Array.from({ length: Math.max(1, maxPorts) }, (_, i) => new ConsoleLine(i, this));
     this.#control = new ConsoleControl(this.#lines, options.resizeOrder ?? 'columns-first');
     this.config.set('maxPorts', this.#offersMultiport ? maxPorts : 0);
@@ -116,13 +135,13 @@ export class ConsoleDevice implements DeviceBehaviour, LineOwner {
 
   /** Plugs a port in, at any time. @throws ConsolePortError */
   addPort(options: ConsolePortOptions): ConsolePort {
-    const free = this.#lines.findIndex(({ port }) => port === null);
-    const number = options.number ?? free;
+    const number = options.number ?? this.#freeNumber(options.console);
     const line = this.#lines[number];
     if (line === undefined)
       throw new ConsolePortError(number, `wants a number of 0 to ${this.#lines.length - 1} that is free`);
     if (line.port !== null) throw new ConsolePortError(number, 'the number is taken');
     const { name = '', backend, size = null } = options;
+    if (size !== null) checkSize(number, size);
     if (new TextEncoder().encode(name).length > MAX_PORT_NAME_BYTES)
       throw new ConsolePortError(
         number,
@@ -130,10 +149,20 @@ export class ConsoleDevice implements DeviceBehaviour, LineOwner {
       );
     const port = new PluggedPort(line, name, options.console ?? number === 0, backend);
     line.port = port;
+    if (number === 0) this.#hadPort0 = true;
     if (size !== null) line.resize(size);
     backend.attach(port);
     if (this.attached) this.#control.added(line);
     return port;
+  }
+
+  /**
+   * Port 0 is the console's: it is the first port that comes without a number, or one that says that it is a console. It is
+   * not left to any other once its console is gone, which would be taken for one.
+   */
+  #freeNumber(isConsole = !this.#hadPort0): number {
+    const first = isConsole || this.#lines.length === 1 ? 0 : 1;
+    return this.#lines.findIndex(({ port, number }) => number >= first && port === null);
   }
 
   /** Pulls a port out, at any time. @throws ConsolePortError when there is none of that number. */
@@ -142,6 +171,10 @@ export class ConsoleDevice implements DeviceBehaviour, LineOwner {
     if (line === undefined || line.port === null) throw new ConsolePortError(number, 'there is none');
     if (this.attached) this.#control.removed(line);
     line.unplug();
+  }
+
+  checkSize(line: ConsoleLine, size: ConsoleSize): void {
+    checkSize(line.number, size);
   }
 
   openChanged(line: ConsoleLine): void {

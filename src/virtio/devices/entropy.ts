@@ -4,6 +4,7 @@ import { reachClause } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';
 import { aboutChain, type Chain } from '../queue/chain.ts';
+import { checkQueueSizes } from '../queue/limits.ts';
 
 /** Where random bytes come from. */
 export interface EntropySource {
@@ -70,9 +71,11 @@ export class EntropyDevice implements DeviceBehaviour {
   readonly #buffer = new ViewCache(new Uint8Array(MAX_BYTES));
   #device!: VirtioDevice;
 
+  /** @throws QueueSizeError */
   constructor(options: EntropyOptions = {}) {
     this.#source = options.source ?? systemEntropy;
     this.queueSizes = [options.queueSize ?? 8];
+    checkQueueSizes(this.queueSizes);
   }
 
   attach(device: VirtioDevice): void {

@@ -19,11 +19,15 @@ import {
   p9Version,
 } from '../layout/index.ts';
 import { aboutChain, type Chain, type TakenRequest } from '../queue/chain.ts';
+import { checkQueueSizes } from '../queue/limits.ts';
 import { errorReply } from './p9/errors.ts';
 
 export interface P9Options {
   readonly server: P9Server;
-  /** The name by which a driver finds the file system, in UTF-8 at most 254 bytes. */
+  /**
+   * The name by which a driver finds the file system, in UTF-8 at most 254 bytes; at most 230 on a function with a legacy
+   * block in an I/O BAR (`LegacyBlockSizeError`).
+   */
   readonly mountTag?: string;
   /** Bytes of one message at most, in either direction; a driver that wants longer ones is talked down. */
   readonly maxMessageBytes?: number;
@@ -110,7 +114,7 @@ export class P9Device implements DeviceBehaviour {
   /** The connection, of a state that was loaded, has the messages in flight: they are not sent anew. */
   #resumed = false;
 
-  /** @throws MountTagError, P9MessageBoundError */
+  /** @throws MountTagError, P9MessageBoundError, QueueSizeError */
   constructor(options: P9Options) {
     const { mountTag = 'virtiolab', maxMessageBytes = DEFAULT_MESSAGE, queueSize = 128 } = options;
     const tag = new TextEncoder().encode(mountTag);
@@ -122,6 +126,7 @@ export class P9Device implements DeviceBehaviour {
     this.#message = new Uint8Array(maxMessageBytes);
     this.#onServerLost = options.onServerLost ?? (() => {});
     this.queueSizes = [queueSize];
+    checkQueueSizes(this.queueSizes);
     this.config = new DeviceConfig(p9Config, p9Config.tag.offset + tag.length);
     this.config.set('tagLength', tag.length);
     this.config.setBytes('tag', tag);

@@ -1,4 +1,4 @@
-import { expectSame, expectShape, type State, VirtiolabError } from '../../core/index.ts';
+import { expectSame, expectShape, OptionError, type State, VirtiolabError } from '../../core/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import { framingClause, reachClause, strictFraming } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
@@ -19,6 +19,7 @@ import {
   transportReset,
 } from '../layout/index.ts';
 import { aboutChain, type Chain } from '../queue/chain.ts';
+import { checkQueueSizes, MAX_QUEUES } from '../queue/limits.ts';
 import { EVERY_TARGET, lunOf, NOWHERE, targetOf, unitKey } from './scsi/address.ts';
 import { AttachedUnit } from './scsi/addressee.ts';
 import { type CommandHost, type SavedCommand, ScsiCommand } from './scsi/command.ts';
@@ -47,6 +48,9 @@ export interface ScsiOptions {
   readonly inOut?: boolean;
 }
 
+/** An option of a SCSI host that no host can have. */
+export class ScsiOptionError extends OptionError {}
+
 const { senseSize, cdbSize } = scsiConfig;
 const DEFAULTS = [
   ['senseSize', senseSize.reset],
@@ -71,12 +75,14 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
   readonly #units = new UnitTable();
   readonly #free: ScsiCommand[] = [];
 
-  /** @throws ScsiAddressError; VirtiolabError for less than one request queue */
+  /** @throws ScsiAddressError, ScsiOptionError, QueueSizeError */
   constructor(options: ScsiOptions = {}) {
     const { units = [], requestQueues = 1, queueSize = 256, inOut = false } = options;
-    if (!Number.isInteger(requestQueues) || requestQueues < 1)
-      throw new VirtiolabError(`${requestQueues} request queues: wants one at least`);
+    const most = MAX_QUEUES - scsiQueue.request;
+    if (!Number.isInteger(requestQueues) || requestQueues < 1 || requestQueues > most)
+      throw new ScsiOptionError('requestQueues', requestQueues, `a whole number from 1 to ${most}`);
     this.queueSizes = Array<number>(scsiQueue.request + requestQueues).fill(queueSize);
+    checkQueueSizes(this.queueSizes);
     this.features = [...(inOut ? [scsiFeature.inOut] : []), scsiFeature.hotplug, scsiFeature.change];
     this.config.set('numQueues', requestQueues);
     this.config.set('segMax', Math.max(1, queueSize - 2));

@@ -1,3 +1,5 @@
+import { VirtiolabError } from '../../core/index.ts';
+
 /** Feature bits that belong to no device type (chapter Reserved Feature Bits). */
 export const feature = {
   /** Legacy: interrupt when a queue runs dry, suppressed or not (LEG-RF-01). */
@@ -33,12 +35,33 @@ export const LEGACY_FEATURE_BITS = 32;
 /** 32-bit words of a feature set, as the common configuration's selectors count them. */
 export const FEATURE_WORDS = 4;
 
-/** A set of bit numbers as words of 32 bits. */
+/** A number that is no feature bit's, or none that the one who names it may have. */
+export class FeatureBitError extends VirtiolabError {
+  readonly feature: number;
+
+  constructor(bit: number, wants: string) {
+    super(`feature bit ${bit}: wants ${wants}`);
+    this.feature = bit;
+  }
+}
+
+/** A set of bit numbers as words of 32 bits. @throws FeatureBitError */
 export function featureWords(bits: Iterable<number>): Uint32Array {
   const words = new Uint32Array(FEATURE_WORDS);
-  for (const bit of bits) words[bit >> 5]! |= 1 << (bit & 31);
+  for (const bit of bits) {
+    if (!Number.isInteger(bit) || bit < 0 || bit >= 32 * FEATURE_WORDS)
+      throw new FeatureBitError(bit, `a whole number below ${32 * FEATURE_WORDS}`);
+    words[bit >> 5]! |= 1 << (bit & 31);
+  }
   return words;
 }
+
+/**
+ * Bits that a device type may give a meaning to: the others belong to rings and transports. Bit 31, which once announced
+ * more words of features and means nothing since, is anybody's.
+ */
+export const isTypeFeature = (bit: number): boolean =>
+  (bit >= 0 && bit < 24) || bit === 31 || (bit >= 50 && bit < 32 * FEATURE_WORDS);
 
 /** True when `bit` is in the set. */
 export function hasFeature(words: Uint32Array, bit: number): boolean {

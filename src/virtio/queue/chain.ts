@@ -38,8 +38,9 @@ export class Chain {
   readableCount = 0;
   /** False once the queue was reset. */
   live = false;
-  /** Number of the queue, for the device. */
+  /** Number of the queue, for the device, and the queue itself: nobody else may complete the chain. */
   queue = 0;
+  owner: object | null = null;
   /** Where {@link header} begins in its view. */
   headerAt = 0;
   /** Descriptors of the ring that it occupies, for the ring. */
@@ -56,6 +57,8 @@ export class Chain {
   held = false;
   /** The chain is gone from the ring, and held still. The queue's bookkeeping. */
   lingers = false;
+  /** Something was written into its buffers, wherever in them. */
+  touched = false;
   /** Guest-physical address, in halves, and length in bytes of each descriptor; the ring fills them in. */
   lows = new Uint32Array(FIRST_CAPACITY);
   highs = new Uint32Array(FIRST_CAPACITY);
@@ -71,21 +74,23 @@ export class Chain {
     this.readableCount = 0;
     this.live = true;
     this.request = null;
+    this.touched = false;
     this.#dma = dma;
   }
 
   save() {
-    const { head, first, span, written, readableCount, count } = this;
+    const { head, first, span, written, touched, readableCount, count } = this;
     const cut = (words: Uint32Array) => [...words.subarray(0, count)];
     const [lows, highs, lengths] = [cut(this.lows), cut(this.highs), cut(this.lengths)];
     const request = written === NOT_DONE ? (this.request?.save() ?? null) : null;
-    return { head, first, span, written, readableCount, lows, highs, lengths, request };
+    return { head, first, span, written, touched, readableCount, lows, highs, lengths, request };
   }
 
   load(saved: SavedChain, dma: DmaDomain): void {
     this.begin(saved.head, saved.first, dma);
     this.span = saved.span;
     this.written = saved.written;
+    this.touched = saved.touched;
     this.readableCount = saved.readableCount;
     this.count = saved.lengths.length;
     while (this.lengths.length < this.count) this.grow();
@@ -160,6 +165,7 @@ export class Chain {
 
   /** Writes the last byte of the writable stream: where a status goes. @returns false when there is none in reach. */
   writeLast(value: number): boolean {
+    this.touched = true;
     const dma = this.#dma!;
     const last = this.count - 1;
     const length = this.lengths[last]!;
@@ -224,6 +230,7 @@ export class Chain {
     length: number,
     views: ViewCache | null = null,
   ): boolean {
+    this.touched = true;
     const { lengths, count } = this;
     const dma = this.#dma!;
     let i = this.readableCount;

@@ -283,14 +283,14 @@ export class PackedQueue implements Virtqueue {
     return false;
   }
 
-  push(head: number, length: number, _chains: number, span: number): boolean {
+  push(head: number, length: number, _chains: number, span: number, touched: boolean): boolean {
     if (!this.#reachable()) return false;
     const { view, base } = this.#ring!;
     const place = this.#nextUsed;
     const first = place < this.size;
     const slot = first ? place : place - this.size;
     const at = this.#ringAt + BYTES * slot;
-    const flags = (first ? AVAILABLE_AND_USED : 0) | (length > 0 ? WRITE : 0);
+    const flags = (first ? AVAILABLE_AND_USED : 0) | (touched || length > 0 ? WRITE : 0);
     const { observer } = this.#dma!;
     if (observer !== null) observer(base + at + LENGTH, BYTES - LENGTH);
     view.setUint32(at + LENGTH, length, true);

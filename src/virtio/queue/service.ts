@@ -15,6 +15,9 @@ import { SplitQueue } from './split.ts';
 import { UsedRun } from './used-run.ts';
 import { pop, type RingMode, type Virtqueue } from './virtqueue.ts';
 
+/** A used length has 32 bits; a chain may have one byte more than they say. */
+const MAX_USED_LENGTH = 0xffffffff;
+
 /** What a queue needs of its device. */
 export interface QueueOwner {
   /** Chains may be taken: the driver has come far enough and nothing is broken. */
@@ -25,6 +28,7 @@ export interface QueueOwner {
   resumeChain?(chain: Chain, request: State): void;
   interrupt(index: number): void;
   fail(clause: string, message: string, about?: FindingAbout): void;
+  report(party: 'device', clause: string, message: string, about: FindingAbout): void;
 }
 
 /** Serves one queue: takes chains when kicked, keeps those in flight, hands them back. */
@@ -181,6 +185,7 @@ export class QueueService implements Publisher, Stateful {
     if (chain !== undefined) return chain;
     const made = new Chain();
     made.queue = this.index;
+    made.owner = this;
     return made;
   }
 
@@ -224,19 +229,23 @@ export class QueueService implements Publisher, Stateful {
    */
   complete(chain: Chain, length: number, lingers = false): void {
     if (!chain.live) {
+      if (chain.written !== NOT_DONE && !chain.held) this.#misused('a chain was completed twice', chain);
       if (!lingers) this.letGo(chain);
       return;
     }
+    const room = chain.lengths[chain.readableCount]!;
+    if (length !== 0 && (chain.readableCount === chain.count || length > room || length >>> 0 !== length))
+      length = this.#credible(chain, length);
     chain.live = false;
     chain.held = lingers;
+    chain.written = length;
     if (this.#inOrder) {
-      chain.written = length;
       if (chain === this.#oldest) this.#useOldest();
       return;
     }
     this.#unlink(chain);
     this.#leave(chain);
-    if (this.#ring.push(chain.head, length, 1, chain.span)) this.#batch.completed(this);
+    if (this.#ring.push(chain.head, length, 1, chain.span, chain.touched)) this.#batch.completed(this);
     else this.#failRing();
   }
 
@@ -264,6 +273,19 @@ export class QueueService implements Publisher, Stateful {
     this.#work.schedule();
   }
 
+  /** More than the first buffer was written: as much as all of them hold, or what the behaviour says is not so. */
+  #credible(chain: Chain, length: number): number {
+    const most = Math.min(chain.writableBytes, MAX_USED_LENGTH);
+    if (length >= 0 && length <= chain.writableBytes && Number.isInteger(length))
+      return Math.min(length, most);
+    this.#misused(`${length} bytes were written, it says, into ${chain.writableBytes}`, chain);
+    return length > 0 ? Math.min(Math.floor(length), most) : 0;
+  }
+
+  #misused(message: string, chain: Chain): void {
+    this.#owner.report('device', 'SPL-USED-02', message, aboutChain(chain));
+  }
+
   /** RF-18: what ended early waits for those that were taken before it. */
   #useOldest(): void {
     const run = this.#run;
@@ -283,9 +305,9 @@ export class QueueService implements Publisher, Stateful {
 
   /** @returns false when the ring is out of reach, and the device has failed. */
   #useRun(): boolean {
-    const { head, length, chains, span } = this.#run;
+    const { head, length, chains, span, touched } = this.#run;
     this.#run.clear();
-    if (chains === 0 || this.#ring.push(head, length, chains, span)) return true;
+    if (chains === 0 || this.#ring.push(head, length, chains, span, touched)) return true;
     this.#failRing();
     return false;
   }

@@ -9,6 +9,7 @@ export class UsedRun {
   length = 0;
   chains = 0;
   span = 0;
+  touched = false;
   /** The last chain may be skipped: another may follow. */
   open = true;
 
@@ -17,6 +18,7 @@ export class UsedRun {
     this.length = chain.written;
     this.chains++;
     this.span += chain.span;
+    this.touched = chain.touched;
     this.open = chain.written === chain.writableBytes;
   }
 

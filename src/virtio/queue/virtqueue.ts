@@ -94,9 +94,10 @@ export interface Virtqueue {
    * Hands chains back by one used element; not visible before {@link publish}. `chains` is more than 1 only in order, where
    * the element stands for the last of a run: all before it were read or written completely (SPL-INO-01, PKD-EVT-03).
    * @param head the chain's name. @param length bytes written. @param span descriptors of the ring that `chains` occupy.
+   * @param touched whether anything at all was written, as where `length` does not count it (PKD-LAY-01).
    * @returns false when the ring is out of reach; `fault` says so then.
    */
-  push(head: number, length: number, chains: number, span: number): boolean;
+  push(head: number, length: number, chains: number, span: number, touched: boolean): boolean;
   /** Makes pushed chains visible. @returns whether the driver wants an interrupt. */
   publish(): boolean;
   /** Asks for a kick at the next available chain. @returns true when one is there already. */

@@ -112,7 +112,10 @@ export class CommonConfigWindow implements BusTarget, Stateful {
       read: () => this.#queue?.addresses.half(area, half) ?? 0,
       write: (value: number) => {
         const queue = this.#queue;
-        if (queue === null) return;
+        if (queue === null) {
+          if (value !== 0) this.#reportAbsent('an address', value);
+          return;
+        }
         if (queue.ready)
           return this.#device.report(
             'driver',
@@ -129,24 +132,23 @@ export class CommonConfigWindow implements BusTarget, Stateful {
   /** PCI-COM-15, PCI-COM-19, PCI-COM-20: powers of two up to the size offered; a packed ring takes any size. */
   #setSize(value: number): void {
     const queue = this.#queue;
-    if (queue === null) return;
-    if (queue.ready || !queue.takesSize(value)) {
-      const device = this.#device;
-      const clause = queue.ready
-        ? 'PCI-COM-21'
-        : value > queue.maxSize
-          ? 'PCI-VQ-01'
-          : device.has(feature.ringPacked)
-            ? 'PCI-COM-19'
-            : 'PCI-COM-20';
-      const message = queue.ready
-        ? 'the size of an enabled queue was written'
-        : 'a queue size that cannot be taken';
-      device.report('driver', clause, message, this.#about('queue size', value));
-      return;
+    const device = this.#device;
+    if (queue === null) this.#reportAbsent('a size', value);
+    else if (queue.ready)
+      device.report(
+        'driver',
+        'PCI-COM-21',
+        'the size of an enabled queue was written',
+        this.#about('queue size', value),
+      );
+    else if (queue.takesSize(value)) {
+      queue.size = value;
+      queue.relocate();
+    } else {
+      const packed = device.has(feature.ringPacked);
+      const clause = value > queue.maxSize ? 'PCI-VQ-01' : packed ? 'PCI-COM-19' : 'PCI-COM-20';
+      device.report('driver', clause, 'a queue size that cannot be taken', this.#about('queue size', value));
     }
-    queue.size = value;
-    queue.relocate();
   }
 
   /** A number that the driver wrote for the selected queue. */
@@ -171,7 +173,16 @@ export class CommonConfigWindow implements BusTarget, Stateful {
         'a queue was enabled before its reset was finished',
         this.#about('queue_enable', value),
       );
-    else if (queue !== null) queue.ready = true;
+    else if (queue === null) this.#reportAbsent('an enable', value);
+    else {
+      device.conduct.goesOn('queue_enable', value, this.#queueSelect);
+      queue.ready = true;
+    }
+  }
+
+  #reportAbsent(what: string, value: number): void {
+    const message = `${what} for a queue that does not exist`;
+    this.#device.report('driver', 'PCI-VQ-01', message, this.#about('value written', value));
   }
 
   /** PCI-COM-11 */
@@ -194,6 +205,7 @@ export class CommonConfigWindow implements BusTarget, Stateful {
   }
 
   write(offset: number, width: Width, value: number): void {
+    this.#device.speak('modern');
     this.#block.write(offset, width, value);
   }
 

@@ -7,6 +7,7 @@ export function deviceConfigWindow(device: VirtioDevice): BusTarget {
   return {
     read: (offset, width) => little.read(offset, width),
     write: (offset, width, value) => {
+      device.speak('modern');
       if (device.suspended)
         device.report('driver', 'SUSP-05', 'configuration was written while suspended', {
           what: 'register offset',

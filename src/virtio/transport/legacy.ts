@@ -15,6 +15,7 @@ import {
   LEGACY_CONFIG_OFFSET_MSIX,
   legacyHeader,
   legacyHeaderWithVectors,
+  legacyRingLayout,
   NOTIFY_READS,
   QUEUE_ADDRESS_UNIT,
 } from '../layout/index.ts';
@@ -22,6 +23,30 @@ import type { VirtioInterrupts } from './interrupts.ts';
 
 /** When the two vector registers stand in the block: while MSI-X is enabled (LEG-LAY-07), or always. */
 export type MsixShift = 'as-legacy' | 'fixed';
+
+/** Queue address: the page where a ring of the size offered lies, or 0 to take the queue down (LEG-VQ-02). */
+function setQueuePage(device: VirtioDevice, index: number, page: number): void {
+  const queue = device.queue(index);
+  if (queue === null) {
+    if (page !== 0)
+      device.report('driver', 'LEG-VQ-02', 'an address for a queue that does not exist', {
+        what: 'page number',
+        value: page,
+        queue: index,
+      });
+    return;
+  }
+  device.resetQueue(index);
+  if (page === 0) return;
+  device.conduct.goesOn('a queue address', page, index);
+  const base = page * QUEUE_ADDRESS_UNIT;
+  const layout = legacyRingLayout(queue.size);
+  queue.addresses.set('descriptor', base);
+  queue.addresses.set('driver', base + layout.available);
+  queue.addresses.set('device', base + layout.used);
+  queue.relocate();
+  queue.ready = true;
+}
 
 /**
  * The legacy register block, to be put into an I/O BAR or anywhere else. Header registers are little-endian; device
@@ -69,7 +94,7 @@ export class LegacyWindow implements BusTarget, Stateful {
           const base = device.queue(this.#queueSelect)?.addresses.get('descriptor') ?? 0;
           return Math.floor(base / QUEUE_ADDRESS_UNIT) % 2 ** 32;
         },
-        write: (value) => device.setQueuePage(this.#queueSelect, value),
+        write: (value) => setQueuePage(device, this.#queueSelect, value),
       },
       queueSize: { read: () => device.queue(this.#queueSelect)?.size ?? 0 },
       queueSelect: {
@@ -110,6 +135,7 @@ export class LegacyWindow implements BusTarget, Stateful {
   }
 
   write(offset: number, width: Width, value: number): void {
+    this.#device.speak('legacy');
     if ((offset & (width - 1)) !== 0) writePieces(this, offset, width, value);
     else if (this.#vectorsShown) {
       if (offset < LEGACY_CONFIG_OFFSET_MSIX) this.#withVectors.write(offset, width, value);

@@ -26,6 +26,7 @@ export function notifyWindow(device: VirtioDevice, multiplier: number = NOTIFY_M
   return {
     read: () => 0,
     write: (offset, width, value) => {
+      device.speak('modern');
       const [named, next] = [value & 0xffff, value >>> 16];
       const renamed = device.has(feature.notificationConfigData);
       const data = device.has(feature.notificationData);

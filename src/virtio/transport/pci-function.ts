@@ -1,4 +1,5 @@
-import { type BarIndex, type BarRegion, MAX_VECTORS, PciFunction } from '../../pci/index.ts';
+import { VirtiolabError } from '../../core/index.ts';
+import { type BarIndex, type BarRegion, MAX_IO_BYTES, MAX_VECTORS, PciFunction } from '../../pci/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import type { ByteOrder } from '../config.ts';
 import { VirtioDevice } from '../device.ts';
@@ -63,6 +64,22 @@ export function identityOf(behaviour: DeviceBehaviour, kind: FunctionKind): Iden
  */
 export const conventionalBars = { legacy: 0, msix: 1, sharedMemory: 2, modernIo: 2, modern: 4 } as const;
 
+/** A legacy block that is longer than any I/O BAR. A memory BAR holds it: an MMR function, or a modern-only one, does. */
+export class LegacyBlockSizeError extends VirtiolabError {
+  readonly lengthBytes: number;
+
+  constructor(lengthBytes: number) {
+    super(
+      `a legacy block of ${lengthBytes} bytes: an I/O BAR holds ${MAX_IO_BYTES}, device configuration in it ` +
+        `${MAX_IO_BYTES - LEGACY_CONFIG_OFFSET_MSIX}`,
+    );
+    this.lengthBytes = lengthBytes;
+  }
+}
+
+/** Bytes of a legacy block: header with vectors and device configuration. */
+const legacyBytesOf = (behaviour: DeviceBehaviour) => LEGACY_CONFIG_OFFSET_MSIX + behaviour.config.length;
+
 /** Length of a BAR that holds the regions. */
 const powerOfTwo = (regions: readonly BarRegion[]) =>
   2 ** Math.ceil(Math.log2(Math.max(...regions.map(({ offset, length }) => offset + length))));
@@ -90,6 +107,9 @@ export class VirtioFunction {
       express: options.express ?? false,
       ...identity,
     });
+    // What may be refused comes before the behaviour is taken.
+    const vectors = options.vectors ?? Math.min(behaviour.queueSizes.length + 1, MAX_VECTORS);
+    if (vectors !== 0) this.pci.addMsix(conventionalBars.msix, vectors);
     const { guestEndian, transportFeatures } = options;
     this.device = new VirtioDevice(behaviour, {
       legacy,
@@ -98,8 +118,6 @@ export class VirtioFunction {
     });
     this.interrupts = new VirtioInterrupts(this.pci, behaviour.queueSizes);
     this.device.interrupts = this.interrupts;
-    const vectors = options.vectors ?? Math.min(this.device.queueCount + 1, MAX_VECTORS);
-    if (vectors !== 0) this.pci.addMsix(conventionalBars.msix, vectors);
     if (options.powerManagement === true) this.pci.addPowerManagement();
     this.#wire();
   }
@@ -116,7 +134,7 @@ export class VirtioFunction {
 
   /** Bytes of the legacy block: header with vectors and device configuration. */
   get legacyBytes(): number {
-    return LEGACY_CONFIG_OFFSET_MSIX + this.device.config.length;
+    return legacyBytesOf(this.device.behaviour);
   }
 
   /** The legacy block in an I/O BAR (LEG-LAY-01). */
@@ -156,9 +174,14 @@ export class VirtioFunction {
   }
 }
 
-/** A legacy, transitional or modern-only function around a device type. */
+/**
+ * A legacy, transitional or modern-only function around a device type.
+ * @throws LegacyBlockSizeError, and what `VirtioDevice` throws; the behaviour is then free for another try.
+ */
 export function virtioFunction(behaviour: DeviceBehaviour, options: VirtioFunctionOptions): VirtioFunction {
   const { kind } = options;
+  const legacyBytes = legacyBytesOf(behaviour);
+  if (kind !== 'modern' && legacyBytes > MAX_IO_BYTES) throw new LegacyBlockSizeError(legacyBytes);
   const fn = new VirtioFunction(behaviour, identityOf(behaviour, kind), kind !== 'modern', options);
   if (kind !== 'modern') fn.addLegacyIoBar();
   if (kind === 'legacy') return fn;

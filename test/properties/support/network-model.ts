@@ -77,6 +77,8 @@ export class NetworkModel {
   pairs = 1;
   pendingSends = 0;
   readonly #modes = new Set<Mode>();
+  /** The driver has set a mode or the tables. */
+  #said = false;
   readonly #vlans = new Set<number>();
   #own = 0;
   #unicast = new Set<number>();
@@ -122,12 +124,14 @@ export class NetworkModel {
     if (told.what === 'mode') {
       const extra = told.mode !== 'promiscuous' && told.mode !== 'allMulticast';
       if (!has(extra ? bit.controlReceiveExtra : bit.controlReceive)) return false;
+      this.#said = true;
       if (told.on) this.#modes.add(told.mode);
       else this.#modes.delete(told.mode);
       return true;
     }
     if (told.what === 'table') {
       if (!has(bit.controlReceive)) return false;
+      this.#said = true;
       this.#unicast = new Set(told.unicast);
       this.#multicast = new Set(told.multicast);
       return true;
@@ -148,7 +152,7 @@ export class NetworkModel {
     const on = (mode: Mode) => this.#modes.has(mode);
     if (addresses && on('promiscuous')) return true;
     if (vlan !== null && this.#has(bit.controlVlan) && !this.#vlans.has(vlan)) return false;
-    if (!addresses) return true;
+    if (!addresses || !this.#said) return true;
     if (to === BROADCAST) return !on('noBroadcast');
     if (isGroup(to)) return !on('noMulticast') && (on('allMulticast') || this.#multicast.has(to));
     return !on('noUnicast') && (on('allUnicast') || to === this.#own || this.#unicast.has(to));

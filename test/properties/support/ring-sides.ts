@@ -119,6 +119,9 @@ export class OurDevice implements DeviceSide {
       fail: (clause: string, message: string) => {
         throw new Error(`${clause}: ${message}`);
       },
+      report: (_: string, clause: string, message: string) => {
+        throw new Error(`${clause}: ${message}`);
+      },
     };
     const service = new QueueService(64, 0, owner, this.#batch);
     service.setMode({ ...PLAIN_MODE, ...this.#shape });

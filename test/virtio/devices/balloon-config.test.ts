@@ -110,8 +110,6 @@ describe('configuration of the balloon', () => {
     const guest = insisting();
     expect([guest.negotiate([]) & 8, guest.clauses()]).toEqual([0, ['BAL-FEAT-01']]);
     expect(insisting().negotiate([F.mustTellHost]) & 8).toBe(8);
-    // Without VERSION_1 it is a legacy driver, whichever window it uses.
-    expect(insisting().negotiate([], false) & 8).toBe(8);
     expect(modern({ mustTellHost: 'offered' }, [], [0]).guest.block.get('deviceStatus') & 8).toBe(8);
     const setup = legacy(false, 0, { mustTellHost: 'required', freePageHints: true, freePageReports: true });
     expect(move(setup, 0, [0x20])).toEqual([]);

@@ -117,7 +117,7 @@ describe('reports of free pages', () => {
     [Object.values(F), 0xab],
     [[F.pageReporting], 0],
   ])('BAL-FPH-10: are filled with the poison, or emptied, with features %j', (features, value) => {
-    const device = new BalloonDevice({ ...ALL, discard: true });
+    const device = new BalloonDevice({ ...ALL, deflateOnOutOfMemory: true, discard: true });
     const guest = new ModernGuest(device);
     guest.negotiate(features);
     guest.machine.memoryWrite(guest.structure(4) + 12, 4, 0xabababab);

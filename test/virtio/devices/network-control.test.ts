@@ -90,7 +90,9 @@ describe('filtering by address', () => {
   const table = [1, 0, [macs([STATION]), macs([GROUP])]] as const;
 
   it.each([
-    ['nothing said', [], 'ours BROADCAST'],
+    // NET-CVQ-08: who never says what it wants has to get what is sent, multicast too.
+    ['nothing said', [], 'ours STATION OTHER_STATION GROUP OTHER_GROUP BROADCAST'],
+    ['a mode that is off anyway', [mode('allMulticast', 0)], 'ours BROADCAST'],
     ['promiscuous', [mode('promiscuous')], 'ours STATION OTHER_STATION GROUP OTHER_GROUP BROADCAST'],
     ['promiscuous and off again', [mode('promiscuous'), mode('promiscuous', 0)], 'ours BROADCAST'],
     ['all multicast', [mode('allMulticast')], 'ours GROUP OTHER_GROUP BROADCAST'],
@@ -110,7 +112,7 @@ describe('filtering by address', () => {
       [mode('noUnicast'), mode('noMulticast'), mode('noBroadcast'), mode('promiscuous')],
       'ours STATION OTHER_STATION GROUP OTHER_GROUP BROADCAST',
     ],
-    ['another address', [[1, 1, [STATION]]], 'STATION BROADCAST'],
+    ['another address', [[1, 1, [STATION]], mode('promiscuous', 0)], 'STATION BROADCAST'],
   ] as const)('%s', (_, commands, expected) => {
     const all = modern();
     for (const [commandClass, command, data] of commands)
@@ -135,7 +137,8 @@ describe('filtering by address', () => {
   });
 
   it('counts what it drops', () => {
-    const { link, behaviour } = modern();
+    const { link, behaviour, net } = modern();
+    net.command(...mode('promiscuous', 0));
     link.arrive(plainFrame(60, STATION));
     expect(behaviour.statistics.receiveFiltered).toBe(1);
   });
@@ -150,6 +153,8 @@ describe('filtering by address', () => {
     ] as const)
       net.command(commandClass, command, data);
     const again = { guest, link, behaviour, net: restart(guest, CONTROL) };
+    expect(passing(again)).toBe('ours STATION OTHER_STATION GROUP OTHER_GROUP BROADCAST');
+    again.net.command(...mode('promiscuous', 0));
     expect(passing(again)).toBe('ours BROADCAST');
     again.net.buffer();
     expect(link.arrive(plainFrame(60, OUR_MAC, [0x81, 0, 0, 5]))).toBe(false);

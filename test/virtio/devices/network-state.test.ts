@@ -87,6 +87,7 @@ describe('the MAC address', () => {
     const { guest, behaviour, link, net } = legacy([bit.controlQueue, bit.controlReceive]);
     for (const [i, byte] of STATION.entries()) guest.machine.ioWrite(guest.bar(0) + 20 + i, 1, byte);
     expect([...behaviour.macAddress]).toEqual(STATION);
+    expect(net.command(0, 0, [[0]])).toBe(0);
     net.buffer();
     expect(link.arrive(plainFrame(60, OUR_MAC))).toBe(false);
     expect(link.arrive(plainFrame(60, STATION))).toBe(true);

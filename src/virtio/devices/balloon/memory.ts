@@ -77,7 +77,10 @@ export class BalloonMemory {
           return written;
         }
         if (!use(page)) inARow = false;
-        else if (inARow) written += BALLOON_PAGE_BYTES;
+        else {
+          chain.touched = true;
+          if (inARow) written += BALLOON_PAGE_BYTES;
+        }
       }
     }
     return written;

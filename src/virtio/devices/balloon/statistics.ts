@@ -5,8 +5,12 @@ import { type BalloonStatistic, balloonStatistic, balloonStatisticEntry } from '
 import { aboutChain, type Chain, type TakenRequest } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
 
-/** What a driver last said about its memory, by name: bytes or counts, 64 bits. */
-export type BalloonStatistics = Readonly<Partial<Record<BalloonStatistic, bigint>>>;
+/**
+ * What a driver last said about its memory: bytes or counts, 64 bits. By name where the specification has one, by tag where
+ * not (Linux counts up to 15).
+ */
+export type BalloonStatistics = Readonly<Partial<Record<BalloonStatistic | number, bigint>>>;
+type Values = Partial<Record<BalloonStatistic | number, bigint>>;
 
 /** Entries of one buffer that are looked at: far more than there are tags. */
 const MAX_ENTRIES = 256;
@@ -28,7 +32,7 @@ export class StatisticsQueue implements Task {
   readonly #held = new WaitingChains();
   readonly #entries = new Uint8Array(MAX_ENTRIES * balloonStatisticEntry.bytes);
   readonly #view = new DataView(this.#entries.buffer);
-  #values: Partial<Record<BalloonStatistic, bigint>> = {};
+  #values: Values = {};
   /** Buffers since the last reset. */
   #buffers = 0;
   /** Tags of the second buffer: all later ones have to have the same (BAL-STAT-07). */
@@ -98,13 +102,12 @@ export class StatisticsQueue implements Task {
     }
     const little = this.#device.littleEndian;
     const tags: number[] = [];
-    const values: Partial<Record<BalloonStatistic, bigint>> = {};
+    const values: Values = {};
     for (let at = 0; at < length; at += bytes) {
       const each = this.#view.getUint16(at + tag, little);
       tags.push(each);
-      // BAL-STAT-08: others are ignored; BAL-STAT-09: in any order.
-      const name = names.get(each);
-      if (name !== undefined) values[name] = this.#view.getBigUint64(at + value, little);
+      // BAL-STAT-08: of others nothing is made; BAL-STAT-09: in any order.
+      values[names.get(each) ?? each] = this.#view.getBigUint64(at + value, little);
     }
     this.#compare(chain, tags);
     this.#values = values;
@@ -162,7 +165,7 @@ export class StatisticsQueue implements Task {
   }
 
   save() {
-    const values = Object.entries(this.#values).map(([name, value]) => [name, value.toString()]);
+    const values = Object.entries(this.#values).map(([name, value]) => [name, `${value}`]);
     return {
       values: Object.fromEntries(values) as Record<string, string>,
       buffers: this.#buffers,

@@ -191,7 +191,8 @@ export function blockConfigOf(
 /** Shows the storage's length. @throws StorageSizeError */
 export function setCapacity(config: DeviceConfig<typeof blockConfig>, lengthBytes: number): void {
   const blockBytes = config.get('blockSize');
-  if (lengthBytes <= 0 || lengthBytes % blockBytes !== 0) throw new StorageSizeError(lengthBytes, blockBytes);
+  if (!Number.isSafeInteger(lengthBytes) || lengthBytes <= 0 || lengthBytes % blockBytes !== 0)
+    throw new StorageSizeError(lengthBytes, blockBytes);
   const capacity = lengthBytes / SECTOR_BYTES;
   const { cylinders, heads, sectors } = geometry(capacity);
   for (const [name, value] of Object.entries({ capacity, cylinders, heads, sectors }))

@@ -12,6 +12,8 @@ export interface LineOwner {
   readonly attached: boolean;
   /** The other end of a line's port came or went; its terminal has another size. */
   openChanged(line: ConsoleLine): void;
+  /** @throws ConsolePortError for a size that the configuration cannot show. */
+  checkSize(line: ConsoleLine, size: ConsoleSize): void;
   sizeChanged(line: ConsoleLine): void;
 }
 
@@ -233,6 +235,7 @@ export class ConsoleLine {
   }
 
   resize(size: ConsoleSize): void {
+    this.#owner.checkSize(this, size);
     this.size = size;
     this.#owner.sizeChanged(this);
   }

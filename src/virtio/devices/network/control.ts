@@ -277,8 +277,7 @@ export class NetworkControl {
         message: 'bytes left over after the MAC tables',
         about: this.#about('length in bytes', length),
       };
-    filter.unicast.set(this.#data, unicast);
-    filter.multicast.set(this.#more, multicast);
+    filter.setTables(this.#data, unicast, this.#more, multicast);
     return null;
   }
 

@@ -71,10 +71,20 @@ export class ReceiveFilter implements Stateful {
   readonly unicast = new MacTable();
   readonly multicast = new MacTable();
   #modes = 0;
+  /** The driver has not said yet which addresses it wants. */
+  #open = true;
   readonly #vlans = new Uint32Array(VLAN_IDS / 32);
 
   setMode(mode: NetworkReceiveMode, on: boolean): void {
+    this.#open = false;
     this.#modes = on ? this.#modes | modeMask(mode) : this.#modes & ~modeMask(mode);
+  }
+
+  /** Both tables; as in {@link MacTable.set}. */
+  setTables(unicast: Uint8Array, unicasts: number, multicast: Uint8Array, multicasts: number): void {
+    this.#open = false;
+    this.unicast.set(unicast, unicasts);
+    this.multicast.set(multicast, multicasts);
   }
 
   /** `id` below 4096. */
@@ -86,14 +96,15 @@ export class ReceiveFilter implements Stateful {
 
   /**
    * @param addresses a driver without CTRL_RX has no say in addresses, and gets all that come: it may use one that the
-   * device does not know of (NET-CFG-18).
+   * device does not know of (NET-CFG-18). One with CTRL_RX gets them too until it has set a mode or the tables: the text
+   * names no mode to begin with, and who never sets one still has to receive.
    * @param vlans a driver without CTRL_VLAN gets every tagged frame (NET-CVQ-12).
    */
   passes(bytes: Uint8Array, at: number, length: number, addresses: boolean, vlans: boolean): boolean {
     const modes = this.#modes;
     if (addresses && (modes & PROMISCUOUS) !== 0) return true;
     if (vlans && !this.#vlanPasses(bytes, at, length)) return false;
-    if (!addresses) return true;
+    if (!addresses || this.#open) return true;
     if (!isGroupAddress(bytes, at))
       return (
         (modes & NO_UNICAST) === 0 &&
@@ -121,6 +132,7 @@ export class ReceiveFilter implements Stateful {
     this.unicast.set(macAddress, 0);
     this.multicast.set(macAddress, 0);
     this.#modes = 0;
+    this.#open = true;
     this.#vlans.fill(0);
   }
 
@@ -130,6 +142,7 @@ export class ReceiveFilter implements Stateful {
       unicast: this.unicast.save(),
       multicast: this.multicast.save(),
       modes: this.#modes,
+      open: this.#open,
       vlans: [...this.#vlans],
     };
   }
@@ -140,6 +153,7 @@ export class ReceiveFilter implements Stateful {
     this.unicast.load(saved.unicast);
     this.multicast.load(saved.multicast);
     this.#modes = saved.modes;
+    this.#open = saved.open;
     this.#vlans.set(saved.vlans);
   }
 }

@@ -10,6 +10,7 @@ import {
   networkFeature,
   networkStatus,
 } from '../../layout/index.ts';
+import { checkQueueSizes } from '../../queue/limits.ts';
 import { isGroupAddress } from './filter.ts';
 
 /** An option of a network device that no device can have. */
@@ -94,6 +95,9 @@ const OFFLOAD_FEATURES = [
   bit.hostUso,
 ];
 
+/** NET-CFG-10 */
+const MAX_MEGABITS = 0x7fffffff;
+
 /** Every pair takes two MSI-X vectors, of 2048, and control queue and configuration one each. */
 const MAX_PAIRS = 1023;
 
@@ -129,7 +133,7 @@ export interface NetworkShape {
   readonly config: DeviceConfig<typeof networkConfig>;
 }
 
-/** @throws NetworkOptionError */
+/** @throws NetworkOptionError, QueueSizeError */
 export function networkShape(options: NetworkOptions): NetworkShape {
   const { link, queuePairs = 1, mtu, speed, queueSize = 256, controlQueueSize = 64 } = options;
   const macAddress = options.macAddress?.slice() ?? Uint8Array.of(0x52, 0x54, 0x00, 0x12, 0x34, 0x56);
@@ -139,6 +143,13 @@ export function networkShape(options: NetworkOptions): NetworkShape {
     throw new NetworkOptionError('queuePairs', queuePairs, `1 to ${MAX_PAIRS}`);
   if (mtu !== undefined && !(mtu >= MTU_RANGE.first && mtu <= MTU_RANGE.last && Number.isInteger(mtu)))
     throw new NetworkOptionError('mtu', mtu, `${MTU_RANGE.first} to ${MTU_RANGE.last}`);
+  const { megabits = null } = speed ?? {};
+  if (megabits !== null && !(megabits >= 0 && megabits <= MAX_MEGABITS && Number.isInteger(megabits)))
+    throw new NetworkOptionError(
+      'speed.megabits',
+      megabits,
+      `0 to ${MAX_MEGABITS}, or null where it is not known`,
+    );
   const features = [
     ...BASE_FEATURES,
     ...(link.offloads ? OFFLOAD_FEATURES : []),
@@ -151,8 +162,9 @@ export function networkShape(options: NetworkOptions): NetworkShape {
   setField(config, 'status', options.linkDown === true ? 0 : networkStatus.linkUp);
   setField(config, 'maxQueuePairs', queuePairs);
   setField(config, 'mtu', mtu ?? 0);
-  setField(config, 'speed', speed?.megabits ?? NETWORK_SPEED_UNKNOWN);
+  setField(config, 'speed', megabits ?? NETWORK_SPEED_UNKNOWN);
   setField(config, 'duplex', networkDuplex[speed?.duplex ?? 'unknown']);
   const queueSizes = [...new Array<number>(2 * queuePairs).fill(queueSize), controlQueueSize];
+  checkQueueSizes(queueSizes);
   return { macAddress, queuePairs, mtu: mtu ?? null, features, queueSizes, config };
 }
