@@ -3,17 +3,17 @@ import { HeldScheduler } from '../../src/core/index.ts';
 import {
   BlockDevice,
   blockFeature,
-  DiskUnit,
   FaultyStorage,
+  feature,
   MemoryStorage,
   type P9Connection,
   P9Device,
   type P9Receiver,
-  ScsiDevice,
 } from '../../src/virtio/index.ts';
 import { image, RawScsi, SlowStorage, settled } from './devices/scsi/support.ts';
-import { AT_ONCE, DyingGuest, QUEUE_SIZE, slowDevices, submit, ways } from './support/dying.ts';
+import { AT_ONCE, DyingGuest, QUEUE_SIZE, slowDevices, ways } from './support/dying.ts';
 import { BUFFERS, LegacyGuest } from './support/guests.ts';
+import { Probe } from './support/probe.ts';
 import { RawRequests } from './support/requests.ts';
 
 const ROUNDS = 40;
@@ -69,6 +69,35 @@ describe.each(Object.entries(slowDevices))('BF-RST-02: dead requests of %s', (_,
       expect(dying.ring.usedIndex).toBe(AT_ONCE);
     },
   );
+});
+
+test('chains that wait in the ring for the dead to end are served where the state is loaded', () => {
+  const make = () => new DyingGuest(slowDevices['block']!(new HeldScheduler()), ways['status 0']!);
+  const [before, after] = [make(), make()];
+  for (let round = 0; round < ROUNDS; round++) {
+    if (round > 0) before.kill();
+    before.begin();
+  }
+  expect(before.ring.usedIndex).toBe(0);
+  after.guest.machine.load(structuredClone(before.guest.machine.save()));
+  // Nobody works on dead requests there.
+  expect(after.slow.underWay()).toBe(AT_ONCE);
+});
+
+test('a device hears that a change of mode killed its chains, and only then', () => {
+  const probe = new Probe();
+  const guest = new LegacyGuest(probe);
+  const ring = guest.start()[0]!;
+  ring.describe(0, { address: BUFFERS, length: 1, flags: 2 });
+  ring.offer(0);
+  guest.kick();
+  probe.told.length = 0;
+  guest.device.acceptFeatures(1, 1);
+  expect(probe.told).toEqual([]);
+  guest.device.acceptFeatures(1, 1 | (1 << (feature.inOrder - 32)));
+  expect(probe.told).toEqual(['queue reset 0']);
+  guest.device.acceptFeatures(1, 1);
+  expect(probe.told).toEqual(['queue reset 0']);
 });
 
 test('a kick and a queue address of 0, over and over, leave one task with a scheduler that holds them', () => {

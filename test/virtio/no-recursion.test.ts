@@ -253,4 +253,24 @@ describe('within a handler', () => {
     expect(() => guest.kick()).toThrow('a driver bug');
     expect([probe.handled, ring.usedIndex, calls]).toEqual([['0:0', '0:1'], 2, 2]);
   });
+
+  it('one that throws keeps no other queue of the batch from being published', () => {
+    const probe = new Probe({ queueSizes: [8, 8] });
+    const guest = new ModernGuest(probe);
+    const rings = guest.start([], [0, 1]).map(fill);
+    for (const queue of [0, 1]) {
+      rings[queue]!.offer(0);
+      guest.kick(queue);
+    }
+    guest.machine.interrupts.connectLine(11, () => {
+      guest.isr();
+      throw new Error('a driver bug');
+    });
+    const both = () => {
+      probe.finish(1);
+      probe.finish(1);
+    };
+    expect(() => probe.device.batch(both)).toThrow('a driver bug');
+    expect([rings.map(({ usedIndex }) => usedIndex), guest.device.idle]).toEqual([[1, 1], true]);
+  });
 });
