@@ -75,8 +75,10 @@ export interface FunctionWatcher {
   removed(): void;
   /** The function's state is about to be replaced by a loaded one: what it does meanwhile tells nobody anything. */
   loading(): void;
-  /** The state is there. `resume`, once called, lets it go on with what was in flight. */
-  loaded(resume: () => void): void;
+  /** The state is there; memory writes that were on their way in it are not yet. */
+  loaded(): void;
+  /** All of the machine is there. `go`, once called, lets the function go on with what was in flight. */
+  resume(go: () => void): void;
 }
 
 /**

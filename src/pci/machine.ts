@@ -370,17 +370,19 @@ export class Machine implements Bus, Stateful {
     const saved = state as unknown as ReturnType<Machine['save']>;
     for (const { start, bytes } of saved.ram) this.ram.write(start, bytes);
     this.#configPorts.address = saved.configAddress;
+    this.posted?.load([], () => undefined);
     for (const watcher of this.#watchers.values()) watcher.loading();
     for (const { address, state: fn } of saved.functions) {
       const found = this.functions.get(address)!;
       found.load(fn);
       if (found.msix !== null) this.interrupts.aimAgain(address, found.msix, saved.messages);
     }
+    for (const watcher of this.#watchers.values()) watcher.loaded();
     this.posted?.load(saved.posted, (name) => this.functions.get(name));
     for (const [address, fn] of this.functions) {
       const watcher = this.#watchers.get(address);
       if (watcher === undefined) fn.resume();
-      else watcher.loaded(() => fn.resume());
+      else watcher.resume(() => fn.resume());
     }
     this.interrupts.load(saved.messages);
   }

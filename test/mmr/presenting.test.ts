@@ -162,6 +162,7 @@ describe.each(ways)('a function that a guest has, by way of %s', (_, ioBar) => {
     under.set('queueMsixVector', 1);
     under.set('deviceStatus', 7);
     const bar = ioBar ? [at.bar, 0xd000] : [at.bar, 0xd0000000];
+    under.host.configWrite(SLOT, at.command, 2, 0);
     under.host.configWrite(SLOT, bar[0]!, 4, bar[1]!);
     under.host.configWrite(SLOT, at.bar + 4, 4, 0xd8000000);
     under.host.configWrite(SLOT, at.command, 2, 3);

@@ -183,9 +183,10 @@ describe('who watches a function', () => {
       moved: () => void log.push('moved'),
       removed: () => void log.push('removed'),
       loading: () => void log.push('loading'),
-      loaded: (resume) => {
-        log.push('loaded');
-        resume();
+      loaded: () => void log.push('loaded'),
+      resume: (go) => {
+        log.push('resume');
+        go();
       },
     };
     return {
@@ -229,7 +230,7 @@ describe('who watches a function', () => {
       resume: () => void log.push('part resumed'),
     });
     machine.load(machine.save());
-    expect(log).toEqual(['loading', 'part loaded', 'loaded', 'part resumed']);
+    expect(log).toEqual(['loading', 'part loaded', 'loaded', 'resume', 'part resumed']);
   });
 
   it('is one at a time, and may leave', () => {

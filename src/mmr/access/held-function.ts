@@ -63,8 +63,9 @@ export class HeldFunction implements FunctionWatcher {
   readonly host: HostFunction;
   /** Address of the legacy block; meaningful while `ready`. */
   base = 0;
-  /** The block is where `base` says. */
+  /** The block is where `base` says, and whoever asks is a guest that runs. */
   ready = false;
+  #located = false;
   readonly #holder: Holder;
   #messages: HostMessages | null = null;
   #place: WindowPlace = { bar: 0, offset: 0, kind: 'memory' };
@@ -80,6 +81,7 @@ export class HeldFunction implements FunctionWatcher {
   #noNews = false;
   readonly #unwatch: (() => void) | null;
   #loaded: Loaded = 'neither';
+  #loading = false;
   /** What waits for the guest's state: the function's own going on, and messages. */
   #resume: (() => void) | null = null;
   readonly #late = new Set<number>();
@@ -123,29 +125,36 @@ export class HeldFunction implements FunctionWatcher {
 
   /** Finds out where the block is, after something may have moved it. @returns false where there is none. */
   locate(clause = 'PCI-BUS-01'): boolean {
-    if (this.ready) return true;
+    if (this.#located) return true;
     if (this.#released || this.#noNews) return false;
     const { host } = this;
-    const { bar, kind, offset } = this.#place;
     if (this.#gone || !host.present) return this.#lose(clause, 'the function is gone');
-    const base = host.barPlace(bar);
-    const decodes = kind === 'io' ? command.io : command.memory;
-    if (base === 0 || (host.read(type0Header.command) & decodes) === 0) {
+    const base = this.#decodedAt();
+    if (base === 0) {
       this.#noNews = this.#unwatch !== null;
       return this.#missing(clause, 'the function does not decode the BAR of its legacy block');
     }
     if (this.#messages?.intact === false)
       return this.#lose(clause, 'the function was reset by somebody else');
-    host.setCommand(this.#wanted | (this.#busMaster ? command.busMaster : 0), 0);
-    this.base = base + offset;
+    this.base = base + this.#place.offset;
     this.#told = false;
+    this.#located = true;
     this.ready = this.#loaded === 'neither';
+    // Firmware may have taken them away. In a state that is being loaded they are as they ought to be.
+    if (this.ready) host.setCommand(this.#wanted | (this.#busMaster ? command.busMaster : 0), 0);
     return true;
+  }
+
+  /** Where the block's BAR is decoded, or 0. */
+  #decodedAt(): number {
+    const { bar, kind } = this.#place;
+    const decodes = kind === 'io' ? command.io : command.memory;
+    return (this.host.read(type0Header.command) & decodes) === 0 ? 0 : this.host.barPlace(bar);
   }
 
   /** All ones were read where they are unlikely. @returns whether the function is gone, or decodes nothing. */
   lost(clause?: string): boolean {
-    this.ready = this.#noNews = false;
+    this.#unlocate();
     return !this.locate(clause);
   }
 
@@ -166,7 +175,7 @@ export class HeldFunction implements FunctionWatcher {
   #giveUp(): void {
     if (this.#gone) return;
     this.#gone = true;
-    this.ready = false;
+    this.ready = this.#located = false;
     this.#leave();
     this.#holder.onLost();
   }
@@ -177,8 +186,14 @@ export class HeldFunction implements FunctionWatcher {
     held.get(this.host.bus)?.delete(this.host.address);
   }
 
+  #unlocate(): void {
+    this.ready = this.#located = this.#noNews = false;
+  }
+
+  /** Looks at once where it can, so that the guest's next access is one like any other. */
   moved(): void {
-    this.ready = this.#noNews = false;
+    this.#unlocate();
+    if (!this.#loading && !this.#gone && this.#messages !== null && this.#decodedAt() !== 0) this.locate();
   }
 
   removed(): void {
@@ -187,13 +202,20 @@ export class HeldFunction implements FunctionWatcher {
 
   /** What the function has to tell waits until the guest's state is there, whichever of the two is loaded first. */
   loading(): void {
-    this.ready = this.#noNews = false;
+    this.#unlocate();
+    this.#loading = true;
     this.#late.clear();
     if (this.#loaded === 'neither') this.#loaded = 'host';
   }
 
-  loaded(resume: () => void): void {
-    this.#resume = resume;
+  loaded(): void {
+    this.#loading = false;
+    // Now, and not at the guest's next access: looking pushes what is on its way.
+    this.locate();
+  }
+
+  resume(go: () => void): void {
+    this.#resume = go;
     if (this.#loaded === 'guest') this.#bothLoaded();
   }
 
@@ -207,6 +229,7 @@ export class HeldFunction implements FunctionWatcher {
   #bothLoaded(): void {
     if (this.#loaded === 'neither') return;
     this.#loaded = 'neither';
+    this.ready = this.#located;
     const resume = this.#resume;
     this.#resume = null;
     this.#holder.onLoaded();
@@ -247,7 +270,7 @@ export class HeldFunction implements FunctionWatcher {
     this.#messages?.enable(false);
     this.host.write(type0Header.command, this.#found & ~command.busMaster);
     this.#leave();
-    this.ready = false;
+    this.ready = this.#located = false;
     this.#released = true;
   }
 }
