@@ -200,8 +200,12 @@ export class BlockDriver {
   #checkRange(range: SectorRange): void {
     checkSectors(range);
     const { sector, sectors } = range;
-    if (sector + sectors > this.#capacity)
-      throw new OutOfRangeError(sector, sectors, this.#capacity, blockStatus.ioError);
+    if (sector + sectors <= this.#capacity) return;
+    // The device may have grown, and word of it be under way.
+    if (this.driver.failure !== null) throw this.driver.failure;
+    const capacity = this.driver.readField(blockConfig, 'capacity');
+    if (sector + sectors > capacity)
+      throw new OutOfRangeError(sector, sectors, capacity, blockStatus.ioError);
   }
 
   /** Makes every write that has ended stable. */

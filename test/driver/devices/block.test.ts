@@ -241,6 +241,16 @@ describe('the block driver', () => {
     expect((await driver.read(SECTORS, 0)).length).toBe(0);
   });
 
+  it('refuses no range that the device has by now, though word of that is under way', async () => {
+    const { driver, device, storage, fn } = open('modern');
+    fn.interrupts.config = () => {};
+    storage.resize((SECTORS + 2) * 512);
+    device.resize();
+    expect([driver.capacity, (await driver.read(SECTORS, 2)).length]).toEqual([SECTORS, 1024]);
+    const beyond = { sector: SECTORS + 1, sectors: 2, capacity: SECTORS + 2 };
+    await expect(driver.read(SECTORS + 1, 2)).rejects.toMatchObject(beyond);
+  });
+
   it('sends no longer a buffer than the device takes', async () => {
     const { driver, events, counted } = open('modern', { device: { sizeMax: 1300 } });
     expect(sameBytes(await driver.read(0, 4), image().subarray(0, 2048))).toBe(true);
