@@ -118,6 +118,9 @@ describe("the driver's MSI-X", () => {
     expect(DriverMsix.find(machine, shorter(4096))?.vectors).toBe(256);
     expect(DriverMsix.find(machine, shorter(4095))).toBeNull();
     const at = found.capabilities.find(({ id }) => id === 0x11)!.offset;
+    fn.config.set(at + 4, 4, 0x801);
+    expect(DriverMsix.find(machine, shorter(0x1800))?.vectors).toBe(256);
+    expect(DriverMsix.find(machine, shorter(0x17ff))).toBeNull();
     fn.config.set(at + 4, 4, 0xffff_fff9);
     expect(DriverMsix.find(machine, found)).toBeNull();
   });
@@ -127,6 +130,9 @@ describe("the driver's MSI-X", () => {
     config.command(0x6);
     const log: string[] = [];
     const msix = DriverMsix.find(machine, found)!;
+    // What whoever had the function before left there.
+    for (let at = 0; at < 32; at += 4)
+      machine.memoryWrite(found.bars.find(({ index }) => index === 1)!.address + at, 4, 0xffff_fff1);
     msix.enable([() => log.push('a'), () => log.push('b')]);
     for (const vector of [1, 0, 2]) fn.msix!.trigger(vector);
     expect([log, fn.msix!.isPending(2)]).toEqual([['b', 'a'], true]);
