@@ -40,7 +40,7 @@ function made(places: readonly BlockPlace[], bars: readonly FoundBar[] = [BAR]) 
 describe('the MMR capability that a driver takes', () => {
   const last = { bar: 2, offset: 0xf00, length: 0x100 };
 
-  test.each<readonly [string, BlockPlace, (readonly FoundBar[])?]>([
+  test.each<readonly [string, BlockPlace, FoundBar]>([
     ['in a BAR that is not there', { ...last, bar: 3 }, BAR],
     ['in a reserved BAR', { ...last, bar: 7 }, BAR],
     ['beyond its BAR by one byte', { ...last, length: 0x101 }, BAR],
