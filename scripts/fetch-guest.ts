@@ -1,6 +1,8 @@
+import { endOnSignals } from '../src/cli/ending.ts';
 import { GuestPiecesUnavailableError, guestCacheFolder, guestPieces } from '../src/hosts/guest/index.ts';
 
 /** Fetches the pieces of the Linux guest anew, whatever is cached, and says what came. */
+endOnSignals();
 try {
   const pieces = await guestPieces({ refresh: true, progress: (message) => console.log(message) });
   const { kernelPackage, kernelVersion, busyboxVersion, firmwareVersion, modules } = pieces;

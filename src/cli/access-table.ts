@@ -1,7 +1,7 @@
 import type { AccessEvent, InterruptEvent } from '../core/index.ts';
 import type { DecodedAccess, Decoder, RecordedEvent, TraceNode } from '../trace/index.ts';
 import { legacyHeader } from '../virtio/index.ts';
-import { columns, hexText, wrap } from './output.ts';
+import { columns, hexText, wrap } from './text.ts';
 
 /** What happened on one machine, decoded, with what it led to. */
 export interface Step {
@@ -53,15 +53,14 @@ function interruptText({ signal, vector, asserted }: InterruptEvent): string {
 
 const digits = (text: string) => text.replace(/^0x/, '');
 
-/** A step of the driver's machine: operation, address, register, value, meaning where it is short enough. */
-function leftCells({ step: { event, access }, pushed }: Shown, width: number): string[] {
-  if (event.kind === 'interrupt') return ['irq', '', interruptText(event), '', ''];
-  if (event.kind !== 'access' || access === null) return ['', '', '', '', ''];
+/** A step of the driver's machine: operation, address, register, value. */
+function leftCells({ step: { event, access }, pushed }: Shown): string[] {
+  if (event.kind === 'interrupt') return ['irq', '', interruptText(event), ''];
+  if (event.kind !== 'access' || access === null) return ['', '', '', ''];
   const names = { io: { read: 'in', write: 'out' }, memory: { read: 'r', write: pushed ? 'W' : 'w' } };
   const operation =
     event.space === 'config' ? `cfg ${event.operation[0]}` : names[event.space][event.operation];
-  const meaning = access.meaning.length > width ? '' : access.meaning;
-  return [operation, hexText(event.address, 2), access.register, digits(access.value), meaning];
+  return [operation, hexText(event.address, 2), access.register, digits(access.value)];
 }
 
 /** A step of the machine behind: the register only where it is another one than the driver's. */
@@ -77,12 +76,14 @@ function rightText({ step: { event, access }, pushed }: Shown, register: string)
 function split(step: Step): { behind: Step[]; own: Step[] } {
   const behind: Step[] = [];
   const own: Step[] = [];
-  for (const child of step.children)
+  const visit = (child: Step): void => {
     if (child.machine === step.machine) own.push(child);
     else {
       behind.push(child);
-      own.push(...child.children.filter(({ machine }) => machine === step.machine));
+      for (const further of child.children) visit(further);
     }
+  };
+  for (const child of step.children) visit(child);
   return { behind, own };
 }
 
@@ -91,24 +92,28 @@ const isRoutine = ({ event, access }: Step) =>
   event.kind === 'finding' ||
   (event.kind === 'access' && (event.space === 'config' || access?.place === 'msix-table'));
 
-type Row = { readonly cells: string[]; readonly below: string };
+/** What the driver's machine did, and what the machine behind did because of it; each may be empty. */
+interface Row {
+  readonly left: readonly string[];
+  readonly meaning: string;
+  readonly right: string;
+}
 
-function rowsOf(steps: readonly Step[], driver: string, width: number): Row[] {
-  return joinPushes(steps).flatMap((shown) => {
+const NOTHING: readonly string[] = ['', '', '', ''];
+
+function rowsOf(steps: readonly Step[], driver: string): Row[] {
+  return joinPushes(steps).flatMap((shown): Row[] => {
     const { step } = shown;
-    if (step.machine !== driver) return [{ cells: ['', '', '', '', '', rightText(shown, '')], below: '' }];
+    if (step.machine !== driver) return [{ left: NOTHING, meaning: '', right: rightText(shown, '') }];
     const { behind, own } = split(step);
     const register = step.access?.register ?? '';
     const right = joinPushes(behind).map((each) => rightText(each, register));
-    const long = (step.access?.meaning.length ?? 0) > width;
-    const rows = isRoutine(step) && right.length === 0 ? [] : [leftCells(shown, width)];
+    const meaning = step.access?.meaning ?? '';
+    const hidden = isRoutine(step) && right.length === 0;
     return [
-      ...rows.map((cells) => ({
-        cells: [...cells, right[0] ?? ''],
-        below: long ? step.access!.meaning : '',
-      })),
-      ...right.slice(1).map((text) => ({ cells: ['', '', '', '', '', text], below: '' })),
-      ...rowsOf(own, driver, width),
+      ...(hidden ? [] : [{ left: leftCells(shown), meaning, right: right[0] ?? '' }]),
+      ...right.slice(1).map((text) => ({ left: NOTHING, meaning: '', right: text })),
+      ...rowsOf(own, driver),
     ];
   });
 }
@@ -117,17 +122,49 @@ function rowsOf(steps: readonly Step[], driver: string, width: number): Row[] {
 const MEANING_WIDTH = { alone: 48, beside: 28 } as const;
 const BELOW_WIDTH = 88;
 const BELOW_INDENT = ' '.repeat(8);
+/** With fewer columns the other machine's accesses stand below. */
+export const BESIDE_COLUMNS = 110;
+/** Before what the machine behind did, where that stands below. */
+export const BEHIND = '=>';
+
+/** Before each line, on the screen. */
+export const INDENT = '  ';
+
+/** So wide are cells side by side. */
+const widthOf = (rows: readonly (readonly string[])[]): number =>
+  Math.max(0, ...columns(rows.map((row) => [...row, '|'])).map((line) => line.length - 1));
+
+/** How a table of accesses stands on a screen so wide. */
+function layout(rows: readonly Row[], width: number): { beside: boolean; meaningWidth: number } {
+  const room = width - INDENT.length;
+  const behind = rows.some(({ right }) => right !== '');
+  const most = MEANING_WIDTH[behind ? 'beside' : 'alone'];
+  const whole = rows.map(({ left, meaning, right }) => [
+    ...left,
+    meaning.length > most ? '' : meaning,
+    right,
+  ]);
+  if (behind && width >= BESIDE_COLUMNS && widthOf(whole) - 2 <= room)
+    return { beside: true, meaningWidth: most };
+  return { beside: false, meaningWidth: Math.min(most, room - widthOf(rows.map(({ left }) => left))) };
+}
 
 /**
- * A table of accesses: the driver's on the left, what each became on the machine behind on the right. Values are
- * hexadecimal.
+ * A table of accesses: the driver's on the left, what each became on the machine behind on the right, or below where the
+ * screen is narrow. Values are hexadecimal.
+ * @param width of the screen, on which each line stands behind {@link INDENT}.
  */
-export function accessTable(steps: readonly Step[], driver: string): string[] {
-  const alone = steps.every(({ machine, children }) => machine === driver && children.length === 0);
-  const rows = rowsOf(steps, driver, MEANING_WIDTH[alone ? 'alone' : 'beside']);
-  const lines = columns(rows.map(({ cells }) => cells));
-  return rows.flatMap(({ below }, i) => [
-    lines[i]!,
-    ...(below === '' ? [] : wrap(below, BELOW_WIDTH).map((line) => BELOW_INDENT + line)),
+export function accessTable(steps: readonly Step[], driver: string, width = Infinity): string[] {
+  const rows = rowsOf(steps, driver);
+  const { beside, meaningWidth } = layout(rows, width);
+  const isLong = ({ meaning }: Row) => meaning.length > meaningWidth;
+  const lines = columns(
+    rows.map((row) => [...row.left, isLong(row) ? '' : row.meaning, ...(beside ? [row.right] : [])]),
+  );
+  const below = Math.min(BELOW_WIDTH, width - INDENT.length - BELOW_INDENT.length);
+  return rows.flatMap((row, i) => [
+    ...(lines[i] === '' ? [] : [lines[i]!]),
+    ...(isLong(row) ? wrap(row.meaning, below).map((line) => BELOW_INDENT + line) : []),
+    ...(beside || row.right === '' ? [] : [`${BELOW_INDENT}${BEHIND} ${row.right}`]),
   ]);
 }

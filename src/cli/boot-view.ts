@@ -1,6 +1,7 @@
 import { formatFinding } from '../core/index.ts';
 import type { Compared, TourResult } from '../hosts/v86/index.ts';
-import { bytesText, columns, style } from './output.ts';
+import { style } from './output.ts';
+import { bytesText, columns } from './text.ts';
 
 const verdict = ({ host, same }: Compared): string =>
   host === null

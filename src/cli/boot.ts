@@ -7,32 +7,48 @@ import {
   GuestTimeoutError,
   guestWindows,
   handOver,
+  loadV86,
   runTour,
   TOUR_READ_BYTES,
   type TourImage,
   type TourResult,
 } from '../hosts/v86/index.ts';
-import { BootProgress } from './boot-progress.ts';
 import { tourLines } from './boot-view.ts';
 import { type Command, CommandError, exitStatus, oneOf, readOptions, UsageError } from './command.ts';
-import { print, printJson } from './output.ts';
+import { lineWidth, print, printJson } from './output.ts';
+import { Waiting } from './progress.ts';
+import { fold } from './text.ts';
 
 const help = `Usage: virtiolab boot [--window WINDOW] [--image FILE] [--keep] [--json]
 
-Boots an unmodified Linux kernel in an emulated PC (v86) with a block and an entropy function of ours, lets it list its
-functions, read the disk, mount it and draw random bytes, and prints what the guest saw beside what the host did. Kernel,
-busybox and firmware come from Debian's packages (some 53 MB, once), with the apt of this machine and without root.
+Boots an unmodified Linux kernel in an emulated PC (v86) with a block and an
+entropy function of ours, lets it list its functions, read the disk, mount it
+and draw random bytes, and prints what the guest saw beside what the host did.
+Wants the package v86. Kernel, busybox and firmware come from Debian's packages
+(some 53 MB, once), with the apt of this machine and without root, and are kept
+in the cache folder.
 
   --window WINDOW  where the guest's driver finds the functions:
-                     mmr     an I/O BAR, translated to the memory block of an MMR function (default)
-                     io-bar  an I/O BAR, passed on to that of a transitional function
+                     mmr     an I/O BAR, translated to the memory block of an
+                             MMR function (default)
+                     io-bar  an I/O BAR, passed on to that of a transitional
+                             function
                      modern  the virtio 1.x structures of a modern function
-  --image FILE     a disk image with an ext4 file system, which is only read; without it, a small one is made
-  --keep           then hand the terminal to the guest's shell: exit or Ctrl-D ends it, Ctrl-] leaves it at once
+  --image FILE     a disk image with an ext4 file system, which is only read;
+                   without it, a small one is made
+  --keep           then hand the terminal to the guest's shell: exit or Ctrl-D
+                   ends it, Ctrl-] leaves it at once
   --json           one JSON document on standard output
   -h, --help       print this text
 
-Exit status: 0 when guest and host agree, 1 when not or when the guest failed, 2 when called wrongly.
+Environment:
+  VIRTIOLAB_CACHE          the cache folder; by default virtiolab below
+                           XDG_CACHE_HOME, which by default is ~/.cache
+  VIRTIOLAB_DEBIAN_MIRROR  where Debian's packages come from; by default the
+                           mirrors that this machine's apt knows
+
+Exit status: 0 when guest and host agree, 1 when not or when the guest failed,
+2 when called wrongly.
 
 Example: try a disk behind the translator by hand
   virtiolab boot --window mmr --image disk.img --keep`;
@@ -69,16 +85,27 @@ async function run(args: readonly string[]): Promise<number> {
   if (options.keep === true && options.json === true)
     throw new UsageError('--keep and --json do not go together: both want standard output');
   const image = options.image === undefined ? undefined : await openImage(options.image);
-  const progress = new BootProgress();
+  const progress = new Waiting();
   try {
-    const pieces = await guestPieces({ progress: (message) => progress.say(message) });
-    progress.start(`booting ${pieces.kernelPackage}`);
+    // Before anything is fetched for it.
+    await loadV86();
+    const pieces = await guestPieces({ progress: (message) => progress.start(message) });
+    let printed = '';
+    let count = () => 0;
+    progress.start(`booting ${pieces.kernelPackage}`, () => [
+      `${count()} accesses to our functions`,
+      printed,
+    ]);
     const { guest, result } = await runTour({
       pieces,
       window,
       ...(image === undefined ? {} : { image }),
-      progress: (line) => progress.line(line),
-      watching: (trace) => progress.watch(() => trace.count),
+      progress: (line) => {
+        printed = line.replace(/\p{Cc}+/gu, ' ').trim() || printed;
+      },
+      watching: (trace) => {
+        count = () => trace.count;
+      },
     });
     progress.end();
     report(result, options.json === true);
@@ -102,11 +129,11 @@ async function run(args: readonly string[]): Promise<number> {
 
 function report(result: TourResult, json: boolean): void {
   if (json) printJson(result);
-  else print(...tourLines(result));
+  else print(...fold(tourLines(result), lineWidth()));
 }
 
 export const boot: Command = {
-  summary: 'boot a real Linux kernel on our functions, and compare what it saw with what the host did',
+  summary: 'boot a real Linux kernel on our functions, and compare the two sides',
   help,
   run,
 };

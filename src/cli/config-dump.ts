@@ -1,7 +1,7 @@
 import { type Bus, formatFunctionAddress } from '../core/index.ts';
 import type { FoundFunction } from '../driver/index.ts';
 import { CONVENTIONAL_BYTES, EXTENDED_BYTES } from '../pci/index.ts';
-import { hexText } from './output.ts';
+import { hexText } from './text.ts';
 
 const LINE_BYTES = 16;
 

@@ -1,8 +1,9 @@
 import { formatFinding } from '../core/index.ts';
-import { accessTable, decodeTrace, type Step } from './access-table.ts';
+import { accessTable, BEHIND, decodeTrace, INDENT, type Step } from './access-table.ts';
 import type { DemoResult } from './demo-run.ts';
 import { detailLines, functionJson, titleOf } from './function-view.ts';
-import { columns, style } from './output.ts';
+import { style } from './output.ts';
+import { columns, fold } from './text.ts';
 
 /** Recorded steps of a demonstration, decoded. */
 export interface DecodedDemo {
@@ -49,7 +50,7 @@ function functionLines({ stages }: DemoResult): string[] {
   ]);
 }
 
-function bringUpLines(result: DemoResult, { bringUp, firstRequest }: DecodedDemo): string[] {
+function bringUpLines(result: DemoResult, { bringUp, firstRequest }: DecodedDemo, width: number): string[] {
   const [driver, behind] = result.stages;
   const made = tally(bringUp, driver!.name).all;
   const became = behind === undefined ? null : tally(bringUp, behind.name).becauseOfPorts;
@@ -64,18 +65,22 @@ function bringUpLines(result: DemoResult, { bringUp, firstRequest }: DecodedDemo
     became === null
       ? `the driver makes ${counted(made)}, the MSI-X table's not counted`
       : `${made.io} port accesses of the guest's driver become ${counted(became)} of the host`;
-  const table = accessTable(bringUp, driver!.name);
+  const table = accessTable(bringUp, driver!.name, width);
+  const first = accessTable(firstRequest, driver!.name, width);
   const pushes = table.some((line) => / W /.test(` ${line}`));
   const legend = [
     `Values are hexadecimal. r: read, w: write${pushes ? ', W: a write, pushed to the device by a read of deviceStatus' : ''}.`,
     `Configuration and MSI-X table accesses are shown only where they lead to something${behind === undefined ? '' : ' in the host'}.`,
+    ...(table.some((line) => line.trimStart().startsWith(BEHIND))
+      ? [`${BEHIND}: what the host does because of it.`]
+      : []),
   ];
   return [
     `${style('bold', `Bring-up in ${time(result.bringUp.ms)}:`)} ${summary}`,
-    ...legend.map((line) => `  ${line}`),
-    ...table.map((line) => `  ${line}`),
+    ...legend.map((line) => INDENT + line),
+    ...table.map((line) => INDENT + line),
     style('bold', `${result.first}, with the interrupts that it brings`),
-    ...accessTable(firstRequest, driver!.name).map((line) => `  ${line}`),
+    ...first.map((line) => INDENT + line),
     '',
   ];
 }
@@ -107,20 +112,21 @@ function findingLines({ findings }: DemoResult): string[] {
   return [style('red', `Broken clauses: ${findings.length}`), ...findings.map(formatFinding), ''];
 }
 
-/** The demonstration's screen. */
-export function demoLines(result: DemoResult): string[] {
+/** The demonstration's screen, in lines of at most `width` columns. */
+export function demoLines(result: DemoResult, width = Infinity): string[] {
   const { device, window, subject } = result;
   const about = subject === null ? '' : `, ${subject}`;
-  return [
+  const lines = [
     `${style('bold', `Device ${device}, window ${window}`)}${about}`,
     '',
     ...functionLines(result),
-    ...bringUpLines(result, decodeDemo(result)),
+    ...bringUpLines(result, decodeDemo(result), width),
     ...factLines(result),
     '',
     ...findingLines(result),
     ...countLines(result),
   ];
+  return fold(lines, width);
 }
 
 function stepJson({ machine, event, access, children }: Step): object {

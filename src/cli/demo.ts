@@ -2,32 +2,55 @@ import { type Command, exitStatus, oneOf, readOptions, UsageError } from './comm
 import { runDemo } from './demo-run.ts';
 import { demoJson, demoLines } from './demo-view.ts';
 import { windowNames } from './demo-windows.ts';
+import { MAX_WRITTEN_BYTES } from './demos/block-pattern.ts';
 import { deviceDemos } from './demos/index.ts';
-import { print, printJson } from './output.ts';
+import { lineWidth, print, printJson } from './output.ts';
+import { bytesText, wrap } from './text.ts';
 
 const DEFAULT_WINDOW = 'mmr';
 const DEFAULT_DEVICE = 'block';
 const deviceNames = deviceDemos.map(({ type }) => type);
 
-const help = `Usage: virtiolab demo [--device TYPE] [--window WINDOW] [--image FILE] [--intx] [--json]
+/** Help is written for terminals of 80 columns. */
+const DEVICE_INDENT = ' '.repeat(30);
+const DEVICE_WIDTH = 80 - DEVICE_INDENT.length;
 
-Brings a virtio device up through a window, shows every register access and what it became, works with the device through
-a driver, and says of each thing that it did whether it came out right.
+const devices = deviceDemos.map(({ type, summary }) => {
+  const lines = wrap(summary, DEVICE_WIDTH).join(`\n${DEVICE_INDENT}`);
+  return `                     ${type.padEnd(9)}${lines}`;
+});
+
+const help = `Usage: virtiolab demo [--device TYPE] [--window WINDOW] [--image FILE] [--intx]
+                      [--json]
+
+Brings a virtio device up through a window, shows every register access and what
+it became, works with the device through a driver, and says of each thing that
+it did whether it came out right. On less than 110 columns (the terminal's, or
+COLUMNS) what the host does stands under what the guest does, else beside it.
 
   --device TYPE    what is demonstrated:
-${deviceDemos.map(({ type, summary }) => `                     ${type.padEnd(9)}${summary}`).join('\n')}
+${devices.join('\n')}
   --window WINDOW  how the driver reaches the device:
-                     mmr         a guest's ports, translated to the memory block of an MMR function (default)
-                     io-bar      a guest's ports, passed on to the I/O BAR of a transitional function
-                     native-mmr  a driver in the host, on the MMR function's memory block itself
-                     modern      a driver in the host, on the virtio 1.x structures of a modern function
-  --image FILE     for block (the default device): any file of whole 512-byte sectors, which is only read; without it, a
-                   tar archive of this project's own files
+                     mmr         a guest's ports, translated to the memory block
+                                 of an MMR function (default)
+                     io-bar      a guest's ports, passed on to the I/O BAR of a
+                                 transitional function
+                     native-mmr  a driver in the host, on the MMR function's
+                                 memory block itself
+                     modern      a driver in the host, on the virtio 1.x
+                                 structures of a modern function
+  --image FILE     for block (the default device): any file of whole 512-byte
+                   sectors; without it, a tar archive of this project's files.
+                   The file is read whole and never written: what the driver
+                   writes, at most ${bytesText(MAX_WRITTEN_BYTES)} (of longer images half of that at
+                   either end), is kept in memory over it
   --intx           the driver uses its interrupt line instead of MSI-X
-  --json           one JSON document on standard output, with the whole decoded trace
+  --json           one JSON document on standard output, with the whole decoded
+                   trace
   -h, --help       print this text
 
-Exit status: 0 when everything came out right, 1 when not or when the device failed, 2 when called wrongly.
+Exit status: 0 when everything came out right, 1 when not or when the device
+failed, 2 when called wrongly.
 
 Example: a network device through the translator
   virtiolab demo --device network --window mmr`;
@@ -55,7 +78,7 @@ async function run(args: readonly string[]): Promise<number> {
     const intx = options.intx ?? false;
     const result = await runDemo(window, visit, first === undefined ? { intx } : { intx, first });
     if (options.json === true) printJson(demoJson(result));
-    else print(...demoLines(result));
+    else print(...demoLines(result, lineWidth()));
     return result.good ? exitStatus.good : exitStatus.failed;
   } finally {
     await visit.close();

@@ -1,6 +1,6 @@
 import { BAR_INDICATOR_MASK, messageControl } from '../pci/index.ts';
 import type { BarDescription, CapabilityDescription, FunctionDescription } from '../trace/index.ts';
-import { bytesText, columns, hexText } from './output.ts';
+import { bytesText, columns, hexText } from './text.ts';
 
 /** Names of the classes that the functions here have (PCI Code and ID Assignment). */
 const classNames: Readonly<Record<number, string>> = {

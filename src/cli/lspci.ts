@@ -5,17 +5,20 @@ import { type Command, exitStatus, readOptions, UsageError } from './command.ts'
 import { configDump, readConfig } from './config-dump.ts';
 import { everyFunction, type ShownFunction } from './every-function.ts';
 import { detailLines, functionJson, titleOf } from './function-view.ts';
-import { hexText, print, printJson } from './output.ts';
+import { lineWidth, print, printJson } from './output.ts';
+import { fold, hexText } from './text.ts';
 
 const help = `Usage: virtiolab lspci [-v] [-x | -xxx | -xxxx] [-s SLOT] [--json]
 
-Builds a machine with one function of every kind that this project builds, and lists it as lspci lists a real one.
+Builds a machine with one function of every kind that this project builds, and
+lists it as lspci lists a real one.
 
   -v, --verbose    BARs and capabilities of each function
   -x, --hex        the first 64 bytes of configuration space in hexadecimal
   -xxx             the first 256 bytes
   -xxxx            all of it: 4096 bytes where the function is PCI Express
-  -s, --slot SLOT  one function only: its device, or bus:device.function, in hexadecimal
+  -s, --slot SLOT  one function only: its device, or bus:device.function, in
+                   hexadecimal
   --json           one JSON document on standard output
   -h, --help       print this text
 
@@ -83,7 +86,9 @@ async function run(args: readonly string[]): Promise<number> {
   }
   for (const { found, label, description, config } of shown) {
     const [title, ...dump] = configDump(found.address, `${titleOf(description)} (${label})`, config);
-    print(title!, ...(options.verbose === true ? detailLines(description, '\t') : []), ...dump);
+    const details = options.verbose === true ? detailLines(description, '\t') : [];
+    // The pciutils take no dump whose lines are broken.
+    print(...fold([title!, ...details], bytes > 0 ? Infinity : lineWidth()), ...dump);
     // An empty line ends a function in the format of the pciutils.
     if (options.verbose === true || bytes > 0) print('');
   }
@@ -91,7 +96,7 @@ async function run(args: readonly string[]): Promise<number> {
 }
 
 export const lspci: Command = {
-  summary: 'list every kind of function, with hexadecimal dumps that the real lspci reads',
+  summary: 'list every kind of function, also as dumps that the real lspci reads',
   help,
   run,
 };

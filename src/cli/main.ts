@@ -4,7 +4,10 @@ import { VirtiolabError } from '../core/index.ts';
 import { FileStorageError } from '../hosts/node/index.ts';
 import { CommandError, exitStatus, UsageError } from './command.ts';
 import { commands } from './commands.ts';
-import { columns, print } from './output.ts';
+import { endOnSignals } from './ending.ts';
+import { documentPrinted, print, printJson } from './output.ts';
+import { clearLine } from './progress.ts';
+import { columns } from './text.ts';
 
 const DEFAULT_COMMAND = 'demo';
 
@@ -20,8 +23,9 @@ ${list.join('\n')}
   -h, --help   print this text; after a command, print that command's
   --version    print the version
 
-Every command takes --json, writes diagnostics to standard error, and exits 0 when all is good, 1 when it found
-something or failed, 2 when it was called wrongly.
+Every command takes --json, writes diagnostics and progress to standard error,
+and exits 0 when all is good, 1 when it found something or failed, 2 when it was
+called wrongly. With --json a failure is a document too: { "error": ... }.
 
 Example: drive a disk image through a port-to-memory translator
   virtiolab demo --window mmr`;
@@ -68,25 +72,40 @@ function lineOf(error: unknown): string {
   return `virtiolab: ${known ? '' : 'internal error: '}${message.replace(/\p{Cc}+/gu, ' ')}`;
 }
 
+const wantsJson = process.argv.includes('--json');
+
+/** Whoever asked for a document gets one where a command failed, too; not where it was called wrongly and did nothing. */
+function tell(line: string, status: number): void {
+  clearLine();
+  process.stderr.write(`${line}\n`);
+  if (wantsJson && status === exitStatus.failed && !documentPrinted())
+    printJson({ error: line.replace(/^virtiolab: /, '') });
+}
+
 function fail(error: unknown): never {
-  process.stderr.write(`${lineOf(error)}\n`);
-  process.exit(statusOf(error));
+  const status = statusOf(error);
+  tell(lineOf(error), status);
+  process.exit(status);
 }
 
 /** A device that does not answer keeps nothing running, and the program would end in silence. */
 let ended = false;
 
+endOnSignals();
 process.on('uncaughtException', fail);
-// Whoever reads our output may stop early, as `head` does.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') fail(error);
+process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
   ended = true;
-  process.exit(exitStatus.good);
+  // Whoever reads our output may stop early, as `head` does.
+  if (code === 'EPIPE') process.exit(exitStatus.good);
+  clearLine();
+  // The system's own words name no file.
+  process.stderr.write(`virtiolab: standard output cannot be written: ${message}\n`);
+  process.exit(exitStatus.failed);
 });
 
 process.on('exit', (status) => {
   if (ended || status !== exitStatus.good) return;
-  process.stderr.write('virtiolab: gave up: the device does not answer\n');
+  tell('virtiolab: gave up: the device does not answer', exitStatus.failed);
   process.exitCode = exitStatus.failed;
 });
 

@@ -27,6 +27,7 @@ describe.concurrent('the command line', () => {
       expect(stdout).toContain('Usage: virtiolab');
       expect(stdout).toContain('Example:');
       expect(stdout).toContain('--json');
+      for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
     }
   });
 

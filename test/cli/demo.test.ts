@@ -7,9 +7,18 @@ import { runDemo } from '../../src/cli/demo-run.ts';
 import { demoLines } from '../../src/cli/demo-view.ts';
 import { windowNames } from '../../src/cli/demo-windows.ts';
 import { blockVisit } from '../../src/cli/demos/block.ts';
+import type { DemoImage } from '../../src/cli/demos/block-image.ts';
 import { firstDifference, pattern, pieces, writtenRanges } from '../../src/cli/demos/block-pattern.ts';
 import { deviceDemos } from '../../src/cli/demos/index.ts';
-import { deviceTypeNames, MemoryStorage, type Storage } from '../../src/virtio/index.ts';
+import {
+  deviceTypeNames,
+  MemoryStorage,
+  OverlayStorage,
+  type Storage,
+  StorageFilter,
+  type StorageOperation,
+  type Transfer,
+} from '../../src/virtio/index.ts';
 import { virtiolab } from './run.ts';
 
 const bytes = Uint8Array.from({ length: 200 * 512 }, (_, i) => (i * 31 + (i >> 9)) & 0xff);
@@ -34,7 +43,7 @@ describe.concurrent('demo', () => {
     const { status, stdout, stderr } = await virtiolab(['demo', '--image', path, '--window', window]);
     expect([status, stderr]).toEqual([0, '']);
     expect(stdout).toContain(`SHA-256 ${sha256}, equal to the file's`);
-    expect(stdout).toContain('the file holds exactly what was written');
+    expect(stdout).toContain('the overlay over the file holds exactly what was written');
     expect(stdout).toMatch(/deviceStatus +07|deviceStatus +0f/);
     expect(stdout).not.toContain('\u001b');
     expect(new Uint8Array(readFileSync(path))).toEqual(bytes);
@@ -105,7 +114,10 @@ describe('every device type through every window', () => {
   it.for(combinations)('$demo.type, $window, INTx $intx', async ({ demo, window, intx }) => {
     const visit = await demo.visit({});
     try {
-      const { facts, good, bringUp, firstRequest } = await runDemo(window, visit, { intx });
+      const result = await runDemo(window, visit, { intx });
+      const { facts, good, bringUp, firstRequest } = result;
+      // On a terminal of 80 columns no line is broken by the terminal.
+      for (const line of demoLines(result, 80)) expect(line.length, line).toBeLessThanOrEqual(80);
       expect(facts.filter((fact) => !fact.good)).toEqual([]);
       expect(facts.length).toBeGreaterThan(2);
       expect(good).toBe(true);
@@ -130,7 +142,26 @@ describe('every device type through every window', () => {
 });
 
 describe('what the demonstration does when things go wrong', () => {
-  const image = (copy = path) => ({ path, origin: 'test', bytes: bytes.length, sha256, copy });
+  const image = (base: Storage): DemoImage => ({
+    origin: 'test',
+    base,
+    read: async ({ start, end }) => bytes.subarray(start, end),
+    close: async () => {},
+  });
+
+  /** Passes on what `wanted` wants, and says of everything that it went well. */
+  class Sieve extends StorageFilter {
+    wanted: (operation: StorageOperation, transfer: Transfer) => boolean = () => true;
+
+    protected pass(
+      operation: StorageOperation,
+      transfer: Transfer,
+      carryOut: (transfer: Transfer) => void,
+    ): void {
+      if (this.wanted(operation, transfer)) carryOut(transfer);
+      else transfer.done(true);
+    }
+  }
 
   it('says that the device failed, and how', async () => {
     const broken: Storage = {
@@ -140,20 +171,24 @@ describe('what the demonstration does when things go wrong', () => {
       write: (transfer) => transfer.done(false),
       flush: (transfer) => transfer.done(false),
     };
-    await expect(runDemo('mmr', blockVisit(image(), broken), { intx: false })).rejects.toThrow(
+    const visit = blockVisit(image(broken), new OverlayStorage(broken));
+    await expect(runDemo('mmr', visit, { intx: false })).rejects.toThrow(
       'window mmr: the device failed: the device answered status 1 (ioError)',
     );
   });
 
-  it('finds a device that reads something else, and a file that was not written', async () => {
+  it('finds a device that reads something else, and what was not written', async () => {
     const wrong = bytes.slice();
     wrong[70000]! ^= 1;
-    const result = await runDemo('io-bar', blockVisit(image(), new MemoryStorage(wrong)), { intx: false });
+    const overlay = new OverlayStorage(new MemoryStorage(wrong, true));
+    const sieve = new Sieve(overlay);
+    sieve.wanted = (operation) => operation !== 'write';
+    const result = await runDemo('io-bar', blockVisit(image(overlay.base), overlay, sieve), { intx: false });
     expect(result.good).toBe(false);
     expect(result.facts[1]).toMatchObject({ what: 'Write', good: false, data: { differsAt: 0 } });
     const text = demoLines(result).join('\n');
     expect(text).toContain(`but the file's is ${sha256}`);
-    expect(text).toContain('the file is wrong at byte 0');
+    expect(text).toContain('the overlay over the file is wrong at byte 0');
   });
 });
 
@@ -173,19 +208,49 @@ describe('the pattern that is written', () => {
   });
 
   it('is found again, and whatever differs from it', async () => {
-    const copy = join(folder, 'copy.img');
+    const image: DemoImage = {
+      origin: 'test',
+      base: new MemoryStorage(bytes.slice(), true),
+      read: async ({ start, end }) => bytes.subarray(start, end),
+      close: async () => {},
+    };
     const written = [{ start: 1024, end: 4096 }];
+    const write = (overlay: OverlayStorage, start: number, data: Uint8Array) =>
+      overlay.write({
+        offset: start,
+        length: data.length,
+        live: true,
+        give: () => false,
+        take: (at, target, offset, length) => {
+          target.set(data.subarray(at, at + length), offset);
+          return true;
+        },
+        whenReady: (step) => step(),
+        done: () => {},
+      });
+    const over = () => {
+      const overlay = new OverlayStorage(image.base, { clusterBytes: 2048 });
+      for (const piece of pieces(written)) write(overlay, piece.start, pattern(piece));
+      return overlay;
+    };
+    expect(await firstDifference(image, over(), written)).toBe(null);
+    const sector = (at: number, of: Uint8Array) => {
+      const start = at - (at % 512);
+      const spoilt = of.slice(start, start + 512);
+      spoilt[at % 512]! ^= 0x80;
+      return [start, spoilt] as const;
+    };
     const expected = bytes.slice();
     for (const piece of pieces(written)) expected.set(pattern(piece), piece.start);
-    writeFileSync(copy, expected);
-    expect(await firstDifference(path, copy, bytes.length, written)).toBe(null);
-    for (const at of [0, 1024, 4095, 4096, bytes.length - 1]) {
-      const spoilt = expected.slice();
-      spoilt[at]! ^= 0x80;
-      writeFileSync(copy, spoilt);
-      expect(await firstDifference(path, copy, bytes.length, written)).not.toBe(null);
+    for (const at of [0, 1023, 1024, 4095, 4096, bytes.length - 1]) {
+      const overlay = over();
+      write(overlay, ...sector(at, expected));
+      expect(await firstDifference(image, overlay, written), String(at)).not.toBe(null);
     }
-    writeFileSync(copy, expected.subarray(0, bytes.length - 512));
-    expect(await firstDifference(path, copy, bytes.length, written)).not.toBe(null);
+    // Not written at all; and written over with what was there.
+    expect(await firstDifference(image, new OverlayStorage(image.base), written)).toBe(1024);
+    const same = over();
+    write(same, 8192, bytes.slice(8192, 8704));
+    expect(await firstDifference(image, same, written)).toBe(null);
   });
 });

@@ -45,7 +45,7 @@ describe('documents', () => {
 
   it('show a screen that the demonstration still draws', async () => {
     const shown = /```text\n(Device block, window mmr[\s\S]*?)```/.exec(read('README.md'))?.[1] ?? '';
-    const { stdout } = await virtiolab(['demo']);
+    const { stdout } = await virtiolab(['demo'], { COLUMNS: '' });
     expect(settled(shown)).toBe(settled(stdout));
   });
 

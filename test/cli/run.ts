@@ -21,7 +21,10 @@ export function run(program: string, args: readonly string[], env: NodeJS.Proces
   });
 }
 
+/** Arguments with which node runs the command line. */
+export const program = ['--import', 'tsx', 'src/cli/main.ts'] as const;
+
 /** Runs the command line as a user does. */
 export function virtiolab(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-  return run(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], env);
+  return run(process.execPath, [...program, ...args], env);
 }

@@ -87,6 +87,13 @@ describe.skipIf(cloned === null)(`the package of a clean clone${reason}`, { time
     expect(await must(program, ['--version'], project)).toMatch(/^\d+\.\d+\.\d+\n$/);
     const shown = JSON.parse(await must(program, ['demo', '--json'], project)) as { good: boolean };
     expect(shown.good).toBe(true);
+    // It looks for v86 before it fetches anything to boot in it.
+    const booted = await run(program, ['boot', '--json'], project);
+    expect(booted).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^virtiolab: v86 is not installed/),
+    });
+    expect(JSON.parse(booted.stdout)).toEqual({ error: expect.stringContaining('npm install v86@') });
   });
 
   /** Compiles the README's examples as a user would, without types of Node or of a browser. */

@@ -1,6 +1,6 @@
 import { BalloonDriver } from '../../driver/index.ts';
 import { BALLOON_PAGE_BYTES, BalloonDevice, balloonFeature } from '../../virtio/index.ts';
-import { bytesText } from '../output.ts';
+import { bytesText } from '../text.ts';
 import type { DemoFact, DeviceDemo, DeviceVisit } from './device-demo.ts';
 
 /** Pages that the driver can spare, and what its device wants of them first and then. */

@@ -1,57 +1,65 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { open, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { FileStorage, repositoryImage } from '../../hosts/node/index.ts';
-import { Progress } from '../output.ts';
+import { FileStorage, FileUnreadableError, repositoryImage } from '../../hosts/node/index.ts';
+import { MemoryStorage, type Storage } from '../../virtio/index.ts';
 
-/** The image of a demonstration, and the copy that its device may write to. */
+/** A stretch of the image, in bytes from its start; whole sectors. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The image of a demonstration: nothing writes to it. */
 export interface DemoImage {
-  readonly path: string;
   /** Where it comes from, for people. */
   readonly origin: string;
-  readonly bytes: number;
-  readonly sha256: string;
-  readonly copy: string;
+  /** As the device's storage. */
+  readonly base: Storage;
+  /** Reads it from outside, past the device. @throws FileUnreadableError */
+  read(range: Range): Promise<Uint8Array>;
+  close(): Promise<void>;
 }
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const PIECE_BYTES = 1 << 20;
 
-/** An image in the scratch folder, made of this project's own files. */
-async function ownImage(folder: string): Promise<{ path: string; origin: string }> {
+/** An image made of this project's own files. */
+async function ownImage(): Promise<DemoImage> {
   const { image, files } = await repositoryImage(ROOT);
-  const path = join(folder, 'repository.tar');
-  await writeFile(path, image);
-  return { path, origin: `a tar archive of this project's ${files} files` };
+  return {
+    origin: `a tar archive of this project's ${files} files`,
+    base: new MemoryStorage(image, true),
+    read: async ({ start, end }) => image.subarray(start, end),
+    close: async () => {},
+  };
+}
+
+async function fileImage(path: string): Promise<DemoImage> {
+  const base = await FileStorage.open(path, { readOnly: true });
+  const file = await open(path, 'r');
+  return {
+    origin: path,
+    base,
+    async read({ start, end }) {
+      const buffer = Buffer.alloc(end - start);
+      const { bytesRead } = await file
+        .read(buffer, 0, buffer.length, start)
+        .catch((error: NodeJS.ErrnoException) => {
+          throw new FileUnreadableError(path, error.code ?? error.message);
+        });
+      if (bytesRead < buffer.length) throw new FileUnreadableError(path, 'it has become shorter');
+      return buffer;
+    },
+    async close() {
+      await base.close();
+      await file.close();
+    },
+  };
 }
 
 /**
- * Finds or makes the image, and copies it, so that the user's file is only read.
+ * Opens an image, or makes one.
  * @throws FileStorageError when the file cannot be an image.
  */
-export async function prepareImage(given: string | undefined, folder: string): Promise<DemoImage> {
-  const { path, origin } = given === undefined ? await ownImage(folder) : { path: given, origin: given };
-  // Opened as a storage for its checks alone.
-  const storage = await FileStorage.open(path, { readOnly: true });
-  await storage.close();
-  const { length } = storage;
-  const copy = join(folder, 'copy.img');
-  const target = await open(copy, 'w');
-  const hash = createHash('sha256');
-  const progress = new Progress('copy', length);
-  let done = 0;
-  try {
-    const source = createReadStream(path, { end: length - 1, highWaterMark: PIECE_BYTES });
-    for await (const piece of source as AsyncIterable<Buffer>) {
-      hash.update(piece);
-      await target.writeFile(piece);
-      progress.at((done += piece.length));
-    }
-  } finally {
-    progress.end();
-    await target.close();
-  }
-  return { path, origin, bytes: length, sha256: hash.digest('hex'), copy };
+export function openImage(path: string | undefined): Promise<DemoImage> {
+  return path === undefined ? ownImage() : fileImage(path);
 }

@@ -1,15 +1,9 @@
-import { type FileHandle, open } from 'node:fs/promises';
-import { Progress } from '../output.ts';
+import type { OverlayStorage, Storage } from '../../virtio/index.ts';
+import type { DemoImage, Range } from './block-image.ts';
 
-/** A stretch of the image, in bytes from its start; whole sectors. */
-export interface Range {
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Small images are written whole, large ones at both ends. */
-const MAX_WRITTEN_BYTES = 64 << 20;
-const PIECE_BYTES = 1 << 20;
+/** Small images are written whole, of large ones half of this at either end: it is kept in memory. */
+export const MAX_WRITTEN_BYTES = 64 << 20;
+export const PIECE_BYTES = 1 << 20;
 
 /** Where the demonstration writes. */
 export function writtenRanges(bytes: number): Range[] {
@@ -34,41 +28,49 @@ export function pattern({ start, end }: Range): Uint8Array {
   return new Uint8Array(words.buffer);
 }
 
-async function bytesAt(file: FileHandle, { start, end }: Range): Promise<Buffer> {
-  const buffer = Buffer.alloc(end - start);
-  const { bytesRead } = await file.read(buffer, 0, buffer.length, start);
-  return buffer.subarray(0, bytesRead);
+/** Reads a storage past the device; null where it fails. */
+function bytesOf(storage: Storage, { start, end }: Range): Promise<Uint8Array | null> {
+  const bytes = new Uint8Array(end - start);
+  return new Promise((resolve) =>
+    storage.read({
+      offset: start,
+      length: bytes.length,
+      live: true,
+      give: (at, source, offset, length) => {
+        bytes.set(source.subarray(offset, offset + length), at);
+        return true;
+      },
+      take: () => false,
+      whenReady: (step) => step(),
+      done: (ok) => resolve(ok ? bytes : null),
+    }),
+  );
 }
 
 /**
- * Compares a copy with its original, byte by byte: where it was written it must hold the pattern, elsewhere what the
- * original holds.
+ * Compares an image and what was written over it, byte by byte: where it was written it must hold the pattern, elsewhere
+ * what the image holds. Where nothing was changed it shows the image itself.
  * @returns the offset of the first piece that differs, or null.
  */
 export async function firstDifference(
-  originalPath: string,
-  copyPath: string,
-  bytes: number,
+  image: DemoImage,
+  overlay: OverlayStorage,
   written: readonly Range[],
 ): Promise<number | null> {
-  const original = await open(originalPath, 'r');
-  const copy = await open(copyPath, 'r');
-  const progress = new Progress('verify', bytes);
-  const isWritten = (at: number) => written.some(({ start, end }) => at >= start && at < end);
-  // Cut at the edges of what was written too, so that no piece is half and half.
-  const edges = [...new Set([0, bytes, ...written.flatMap(({ start, end }) => [start, end])])];
+  const isIn = (ranges: readonly Range[], at: number) =>
+    ranges.some(({ start, end }) => at >= start && at < end);
+  const changed = overlay.changed;
+  // Cut at the edges of what was written and of what has changed, so that no piece is half and half.
+  const edges = [...new Set([...written, ...changed].flatMap(({ start, end }) => [start, end]))];
   edges.sort((a, b) => a - b);
-  const stretches = edges.slice(1).map((end, i) => ({ start: edges[i]!, end }));
-  try {
-    for (const piece of pieces(stretches)) {
-      const expected = isWritten(piece.start) ? pattern(piece) : await bytesAt(original, piece);
-      if (Buffer.compare(expected, await bytesAt(copy, piece)) !== 0) return piece.start;
-      progress.at(piece.end);
-    }
-    return null;
-  } finally {
-    progress.end();
-    await original.close();
-    await copy.close();
+  const stretches = edges
+    .slice(1)
+    .map((end, i) => ({ start: edges[i]!, end }))
+    .filter(({ start }) => isIn(written, start) || isIn(changed, start));
+  for (const piece of pieces(stretches)) {
+    const expected = isIn(written, piece.start) ? pattern(piece) : await image.read(piece);
+    const found = await bytesOf(overlay, piece);
+    if (found === null || Buffer.compare(expected, found) !== 0) return piece.start;
   }
+  return null;
 }

@@ -1,54 +1,89 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { BlockDriver } from '../../driver/index.ts';
-import { FileStorage } from '../../hosts/node/index.ts';
-import { BlockDevice, CountedStorage, SECTOR_BYTES, type Storage } from '../../virtio/index.ts';
-import { bytesText, Progress } from '../output.ts';
-import { scratchFolder } from '../scratch.ts';
-import { type DemoImage, prepareImage } from './block-image.ts';
-import { firstDifference, pattern, pieces, writtenRanges } from './block-pattern.ts';
+import {
+  BlockDevice,
+  CountedStorage,
+  OverlayStorage,
+  SECTOR_BYTES,
+  type Storage,
+} from '../../virtio/index.ts';
+import { Progress } from '../progress.ts';
+import { bytesText } from '../text.ts';
+import { type DemoImage, openImage, type Range } from './block-image.ts';
+import { firstDifference, PIECE_BYTES, pattern, pieces, writtenRanges } from './block-pattern.ts';
 import type { DemoFact, DeviceDemo, DeviceVisit } from './device-demo.ts';
 
-async function timed<T>(work: () => Promise<T>): Promise<{ result: T; ms: number }> {
-  const started = performance.now();
-  const result = await work();
-  return { result, ms: performance.now() - started };
+/** Adds up how long the driver was at work, without what is done beside it. */
+class Stopwatch {
+  ms = 0;
+
+  async time<T>(work: () => Promise<T>): Promise<T> {
+    const started = performance.now();
+    const result = await work();
+    this.ms += performance.now() - started;
+    return result;
+  }
 }
 
-/** Reads the whole image through the driver. @returns its SHA-256. */
-async function readAll(driver: BlockDriver): Promise<string> {
+interface ReadAll {
+  /** Of what the driver read, and of the image itself. */
+  readonly sha256: string;
+  readonly expected: string;
+  readonly ms: number;
+}
+
+/** Reads the whole image through the driver, and beside it past the device. */
+async function readAll(driver: BlockDriver, image: DemoImage): Promise<ReadAll> {
   const bytes = driver.capacity * SECTOR_BYTES;
   const progress = new Progress('read', bytes);
+  const watch = new Stopwatch();
   const hash = createHash('sha256');
-  for (const { start, end } of pieces([{ start: 0, end: bytes }])) {
-    hash.update(await driver.read(start / SECTOR_BYTES, (end - start) / SECTOR_BYTES));
-    progress.at(end);
+  // One sum is both until something differs.
+  let other: Hash | null = null;
+  for (const piece of pieces([{ start: 0, end: bytes }])) {
+    const sectors = (piece.end - piece.start) / SECTOR_BYTES;
+    const read = await watch.time(() => driver.read(piece.start / SECTOR_BYTES, sectors));
+    const expected = await image.read(piece);
+    if (other === null && Buffer.compare(read, expected) !== 0) other = hash.copy();
+    hash.update(read);
+    other?.update(expected);
+    progress.at(piece.end);
   }
   progress.end();
-  return hash.digest('hex');
+  const sha256 = hash.digest('hex');
+  return { sha256, expected: other?.digest('hex') ?? sha256, ms: watch.ms };
 }
 
-/** Writes the pattern and flushes. @returns how many bytes were written. */
-async function writeAll(driver: BlockDriver, bytes: number): Promise<number> {
-  const ranges = writtenRanges(bytes);
+interface WriteAll {
+  readonly ranges: readonly Range[];
+  readonly bytes: number;
+  readonly ms: number;
+}
+
+/** Writes the pattern and flushes. */
+async function writeAll(driver: BlockDriver): Promise<WriteAll> {
+  const ranges = writtenRanges(driver.capacity * SECTOR_BYTES);
   const total = ranges.reduce((sum, { start, end }) => sum + end - start, 0);
   const progress = new Progress('write', total);
+  const watch = new Stopwatch();
   let done = 0;
   for (const piece of pieces(ranges)) {
-    await driver.write(piece.start / SECTOR_BYTES, pattern(piece));
-    progress.at((done += piece.end - piece.start));
+    const bytes = pattern(piece);
+    await watch.time(() => driver.write(piece.start / SECTOR_BYTES, bytes));
+    progress.at((done += bytes.length));
   }
-  await driver.flush();
+  await watch.time(() => driver.flush());
   progress.end();
-  return total;
+  return { ranges, bytes: total, ms: watch.ms };
 }
 
 const speed = (bytes: number, ms: number) =>
   `in ${ms.toFixed(1)} ms, ${(bytes / 2 ** 20 / (ms / 1000)).toFixed(0)} MiB/s`;
 const perSecond = (bytes: number, ms: number) => Math.round(bytes / (ms / 1000));
 
-function readFact(image: DemoImage, bytes: number, { result: sha256, ms }: { result: string; ms: number }) {
-  const equal = sha256 === image.sha256;
-  const verdict = equal ? "equal to the file's" : `but the file's is ${image.sha256}`;
+function readFact(bytes: number, { sha256, expected, ms }: ReadAll): DemoFact {
+  const equal = sha256 === expected;
+  const verdict = equal ? "equal to the file's" : `but the file's is ${expected}`;
   return {
     what: 'Read',
     result: `${bytesText(bytes)} ${speed(bytes, ms)}`,
@@ -58,39 +93,44 @@ function readFact(image: DemoImage, bytes: number, { result: sha256, ms }: { res
   };
 }
 
-function writeFact(differsAt: number | null, { result: bytes, ms }: { result: number; ms: number }) {
+function writeFact(differsAt: number | null, { ranges, bytes, ms }: WriteAll): DemoFact {
   const equal = differsAt === null;
+  const where = ranges.length === 1 ? '' : ` (half at either end: no more is written)`;
   const verdict = equal ? 'holds exactly what was written' : `is wrong at byte ${differsAt}`;
   return {
     what: 'Write',
-    result: `${bytesText(bytes)} and a flush ${speed(bytes, ms)}; the file ${verdict}`,
+    result: `${bytesText(bytes)}${where} and a flush ${speed(bytes, ms)}; the overlay over the file ${verdict}`,
     good: equal,
-    data: { bytes, ms, differsAt, equal, bytesPerSecond: perSecond(bytes, ms) },
+    data: { bytes, ranges, ms, differsAt, equal, bytesPerSecond: perSecond(bytes, ms) },
   };
 }
 
 /**
- * A visit to a block device: reads all of it, writes and flushes, and looks at the file from outside.
- * @param file the image's copy, as the device's storage.
+ * A visit to a block device: reads all of its image, writes and flushes, and looks at what was written past the device.
+ * @param overlay over the image: what is written is kept there.
+ * @param storage what the device has, by default the overlay.
  */
-export function blockVisit(image: DemoImage, file: Storage): DeviceVisit {
-  const storage = new CountedStorage(file);
+export function blockVisit(
+  image: DemoImage,
+  overlay: OverlayStorage = new OverlayStorage(image.base, { clusterBytes: PIECE_BYTES }),
+  storage: Storage = overlay,
+): DeviceVisit {
+  const counted = new CountedStorage(storage);
   return {
-    behaviour: new BlockDevice({ storage }),
-    subject: `image ${image.origin}, ${bytesText(image.bytes)}`,
+    behaviour: new BlockDevice({ storage: counted }),
+    subject: `image ${image.origin}, ${bytesText(image.base.length)}`,
     async drive(transport, memory, marks): Promise<DemoFact[]> {
       const driver = new BlockDriver(transport, memory);
       marks.markBroughtUp();
       await driver.read(0, 1);
       marks.markFirst();
-      const bytes = driver.capacity * SECTOR_BYTES;
-      const read = await timed(() => readAll(driver));
-      const write = await timed(() => writeAll(driver, bytes));
-      const differsAt = await firstDifference(image.path, image.copy, image.bytes, writtenRanges(bytes));
+      const read = await readAll(driver, image);
+      const write = await writeAll(driver);
+      const differsAt = await firstDifference(image, overlay, write.ranges);
       driver.close();
-      const { read: reads, write: writes, flush: flushes } = storage.requests;
+      const { read: reads, write: writes, flush: flushes } = counted.requests;
       return [
-        readFact(image, bytes, read),
+        readFact(image.base.length, read),
         writeFact(differsAt, write),
         {
           what: 'Requests',
@@ -100,18 +140,15 @@ export function blockVisit(image: DemoImage, file: Storage): DeviceVisit {
         },
       ];
     },
-    close: async () => {},
+    close: () => image.close(),
   };
 }
 
 export const blockDemo: DeviceDemo = {
   type: 'block',
-  summary: 'reads a disk image whole and compares its SHA-256, writes a copy and compares that from outside',
+  summary:
+    'reads a disk image whole and compares its SHA-256, writes over it and compares that past the device',
   first: 'The first read',
   takesImage: true,
-  async visit({ image: path }) {
-    const image = await prepareImage(path, await scratchFolder());
-    const file = await FileStorage.open(image.copy);
-    return { ...blockVisit(image, file), close: () => file.close() };
-  },
+  visit: async ({ image }) => blockVisit(await openImage(image)),
 };

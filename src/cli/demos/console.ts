@@ -1,6 +1,6 @@
 import { ConsoleDriver, type ConsoleDriverPort, emergencyWrite } from '../../driver/index.ts';
 import { ConsoleDevice, MemoryConsole } from '../../virtio/index.ts';
-import { bytesText } from '../output.ts';
+import { bytesText } from '../text.ts';
 import type { DemoFact, DeviceDemo, DeviceVisit } from './device-demo.ts';
 
 const BYTES = 1 << 20;

@@ -1,6 +1,6 @@
 import { type DmaMemory, EntropyDriver, type Transport, VirtioDriver } from '../../driver/index.ts';
 import { EntropyDevice, type EntropySource, entropyQueue, systemEntropy } from '../../virtio/index.ts';
-import { bytesText } from '../output.ts';
+import { bytesText } from '../text.ts';
 import type { DemoFact, DeviceDemo, DeviceVisit } from './device-demo.ts';
 
 const READ_BYTES = 256 << 10;

@@ -12,7 +12,7 @@ import {
   recordingLink,
   responderPort,
 } from '../../virtio/index.ts';
-import { bytesText } from '../output.ts';
+import { bytesText } from '../text.ts';
 import type { DemoFact, DeviceDemo, DeviceVisit } from './device-demo.ts';
 import { DemoStation } from './network-station.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { P9Client, P9Driver, RequestFailedError } from '../../driver/index.ts';
 import { P9Device, P9MemoryServer, type P9Receiver, type P9Server, p9Error } from '../../virtio/index.ts';
-import { bytesText } from '../output.ts';
+import { bytesText } from '../text.ts';
 import type { DemoFact, DeviceDemo, DeviceVisit } from './device-demo.ts';
 
 const MOUNT_TAG = 'virtiolab';

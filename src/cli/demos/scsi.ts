@@ -19,7 +19,7 @@ import {
   scsiStatus,
   type Transfer,
 } from '../../virtio/index.ts';
-import { bytesText } from '../output.ts';
+import { bytesText } from '../text.ts';
 import type { DemoFact, DeviceDemo, DeviceVisit } from './device-demo.ts';
 
 const DISK_BYTES = 4 << 20;

@@ -21,17 +21,23 @@ const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** Runs a tool in the C locale. @throws PackageToolError with the end of its complaint. */
 export async function runTool(tool: string, args: readonly string[], folder?: string): Promise<string> {
+  const running = execute(tool, [...args], {
+    ...(folder === undefined ? {} : { cwd: folder }),
+    maxBuffer: MAX_OUTPUT_BYTES,
+    env: { ...process.env, LC_ALL: 'C' },
+  });
+  // What works for us ends with us: else it goes on writing to folders that are gone.
+  const end = () => running.child.kill();
+  process.on('exit', end);
   try {
-    const { stdout } = await execute(tool, [...args], {
-      ...(folder === undefined ? {} : { cwd: folder }),
-      maxBuffer: MAX_OUTPUT_BYTES,
-      env: { ...process.env, LC_ALL: 'C' },
-    });
-    return stdout;
+    return (await running).stdout;
   } catch (error) {
     const { stderr, message } = error as { stderr?: string; message: string };
-    const lines = (stderr || message).trim().split('\n');
-    throw new PackageToolError(`${tool} ${args.at(-1) ?? ''}`.trim(), lines.slice(-DETAIL_LINES).join(' / '));
+    const complaint = (stderr || message).trim();
+    const detail = complaint.split('\n').slice(-DETAIL_LINES).join(' / ');
+    throw new PackageToolError(`${tool} ${args.at(-1) ?? ''}`.trim(), detail, complaint);
+  } finally {
+    process.off('exit', end);
   }
 }
 
@@ -109,6 +115,9 @@ export class PrivateApt {
       ['Acquire::Languages', 'none'],
       // As root, apt would drop to a user that cannot write here.
       ['APT::Sandbox::User', userInfo().username],
+      // Without this, lists that cannot be fetched are a warning, and packages are missing later.
+      ['APT::Update::Error-Mode', 'any'],
+      ['Acquire::Retries', '1'],
     ];
     const text = settings.map(([key, value]) => `${key} "${value}";\n`).join('');
     await writeFile(

@@ -1,18 +1,16 @@
-import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
 
 /**
- * The folder in which fetched guest pieces and snapshots are kept: `$VIRTIOLAB_CACHE` if it is set, else
- * `.cache/guest` beside the nearest package.json above the working folder. It need not exist yet.
+ * The folder in which fetched guest pieces and snapshots are kept: `$VIRTIOLAB_CACHE` if it is set, else `virtiolab` below
+ * the user's cache folder as the XDG base directories have it: `$XDG_CACHE_HOME`, or `~/.cache` where that is not set or,
+ * against its rules, not absolute. It need not exist yet.
  */
 export function guestCacheFolder(
   environment: NodeJS.ProcessEnv = process.env,
-  from: string = process.cwd(),
+  home: string = homedir(),
 ): string {
-  const named = environment['VIRTIOLAB_CACHE'];
-  if (named !== undefined && named !== '') return resolve(named);
-  for (let folder = resolve(from); ; folder = dirname(folder)) {
-    if (existsSync(join(folder, 'package.json'))) return join(folder, '.cache', 'guest');
-    if (dirname(folder) === folder) return join(resolve(from), '.cache', 'guest');
-  }
+  const { VIRTIOLAB_CACHE: named = '', XDG_CACHE_HOME: caches = '' } = environment;
+  if (named !== '') return resolve(named);
+  return join(isAbsolute(caches) ? caches : join(home, '.cache'), 'virtiolab');
 }

@@ -14,16 +14,44 @@ export class GuestPiecesUnavailableError extends VirtiolabError {
   }
 }
 
+/** The mirror of the guest's packages does not answer, or its name is not known: there is no network. */
+export class NetworkUnavailableError extends GuestPiecesUnavailableError {
+  constructor(detail: string, cause?: unknown) {
+    super(
+      `no network: the Debian mirror cannot be reached (${detail})`,
+      'a way to the mirror, another one in $VIRTIOLAB_DEBIAN_MIRROR, or a cache that was filled before',
+      cause,
+    );
+  }
+}
+
+/** A folder that cannot be written: permissions, or no room. `code` is the system's, e.g. `ENOSPC`. */
+export class FolderNotWritableError extends VirtiolabError {
+  readonly path: string;
+  readonly code: string;
+
+  constructor(path: string, code: string) {
+    const wanted =
+      code === 'ENOSPC' || code === 'EDQUOT' ? 'some 500 MB of room there' : 'a folder that you may write';
+    super(`folder ${JSON.stringify(path)} cannot be written (${code}); wants ${wanted}, or another folder`);
+    this.path = path;
+    this.code = code;
+  }
+}
+
 /** A program that fetches or unpacks packages failed. */
 export class PackageToolError extends VirtiolabError {
   readonly tool: string;
   /** The last lines that the tool wrote to its standard error. */
   readonly detail: string;
+  /** All of them. */
+  readonly complaint: string;
 
-  constructor(tool: string, detail: string) {
+  constructor(tool: string, detail: string, complaint: string = detail) {
     super(`${tool} failed: ${detail === '' ? 'it said nothing' : detail}`);
     this.tool = tool;
     this.detail = detail;
+    this.complaint = complaint;
   }
 }
 

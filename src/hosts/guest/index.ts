@@ -6,4 +6,6 @@ export * from './ext4-image.ts';
 export * from './images.ts';
 export * from './initramfs.ts';
 export * from './modules.ts';
+export * from './network-complaint.ts';
 export * from './pieces.ts';
+export * from './scratch-folder.ts';

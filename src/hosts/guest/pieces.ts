@@ -1,10 +1,17 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { guestCacheFolder } from './cache-folder.ts';
-import { GuestPiecesUnavailableError, PackageToolError } from './errors.ts';
+import {
+  FolderNotWritableError,
+  GuestPiecesUnavailableError,
+  NetworkUnavailableError,
+  PackageToolError,
+} from './errors.ts';
 import { fetchPieces } from './fetch-pieces.ts';
 import { WANTED_MODULES } from './modules.ts';
+import { networkComplaint } from './network-complaint.ts';
+import { scratchFolder } from './scratch-folder.ts';
 
 /** A Linux guest's files on this machine: kernel and modules, busybox, firmware, all for a 32-bit x86 PC. */
 export interface GuestPieces {
@@ -83,7 +90,8 @@ export async function cachedPieces(cacheFolder = guestCacheFolder()): Promise<Gu
 
 /**
  * The guest's pieces: from the cache, without touching the network, else from Debian's packages (about 53 MB).
- * @throws GuestPiecesUnavailableError where they can be had neither way; its message says what would help.
+ * @throws GuestPiecesUnavailableError where they can be had neither way (NetworkUnavailableError where the mirror cannot be
+ * reached); its message says what would help. FolderNotWritableError where the cache cannot be written.
  */
 export async function guestPieces(options: PiecesOptions = {}): Promise<GuestPieces> {
   const cacheFolder = options.cacheFolder ?? guestCacheFolder();
@@ -92,11 +100,11 @@ export async function guestPieces(options: PiecesOptions = {}): Promise<GuestPie
     if (cached !== undefined) return cached;
   }
   const root = join(cacheFolder, 'pieces');
-  await mkdir(root, { recursive: true });
-  const scratch = await mkdtemp(join(cacheFolder, 'fetch-'));
+  const scratch = await scratchFolder(cacheFolder, 'fetch-');
   try {
-    const staged = join(scratch, 'pieces');
-    const manifest = await fetchPieces(join(scratch, 'apt'), staged, options.progress ?? (() => {}));
+    await mkdir(root, { recursive: true });
+    const staged = join(scratch.path, 'pieces');
+    const manifest = await fetchPieces(join(scratch.path, 'apt'), staged, options.progress ?? (() => {}));
     await writeFile(join(staged, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
     const name = `${manifest.kernelPackage}_${manifest.kernelVersion}`;
     const folder = join(root, name);
@@ -108,15 +116,29 @@ export async function guestPieces(options: PiecesOptions = {}): Promise<GuestPie
     await writeFile(join(root, CURRENT), `${name}\n`);
     return piecesIn(folder, manifest);
   } catch (error) {
-    if (!(error instanceof PackageToolError)) throw error;
-    throw new GuestPiecesUnavailableError(
-      `the guest's packages cannot be fetched (${error.message})`,
-      'a Debian mirror',
-      error,
-    );
+    throw explain(error, cacheFolder);
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    scratch.remove();
   }
+}
+
+/** What kept the pieces from coming, in words that name the place. */
+function explain(error: unknown, cacheFolder: string): unknown {
+  if (error instanceof PackageToolError) {
+    const complaint = networkComplaint(error.complaint);
+    return complaint === null
+      ? new GuestPiecesUnavailableError(
+          `the guest's packages cannot be fetched (${error.message})`,
+          'a Debian mirror',
+          error,
+        )
+      : new NetworkUnavailableError(complaint, error);
+  }
+  const { code } = error as NodeJS.ErrnoException;
+  // The system's own words name no file where a disk is full.
+  return code === undefined || error instanceof FolderNotWritableError
+    ? error
+    : new FolderNotWritableError(cacheFolder, code);
 }
 
 /** For tests: the pieces, or the reason to skip with. Errors of any other kind are thrown on. */

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { guestCacheFolder } from '../../../src/hosts/guest/cache-folder.ts';
-import { GuestPiecesUnavailableError } from '../../../src/hosts/guest/errors.ts';
+import { FolderNotWritableError, GuestPiecesUnavailableError } from '../../../src/hosts/guest/errors.ts';
 import { WANTED_MODULES } from '../../../src/hosts/guest/modules.ts';
+import { networkComplaint } from '../../../src/hosts/guest/network-complaint.ts';
 import { guestPieces, type PiecesManifest, tryGuestPieces } from '../../../src/hosts/guest/pieces.ts';
 
 let cacheFolder: string;
@@ -68,10 +69,44 @@ describe('guest pieces', () => {
 });
 
 describe('the cache folder', () => {
-  it('is the one named by the environment, else beside the nearest package', async () => {
-    expect(guestCacheFolder({ VIRTIOLAB_CACHE: '/somewhere/else' })).toBe('/somewhere/else');
-    await writeFile(join(cacheFolder, 'package.json'), '{}');
-    await mkdir(join(cacheFolder, 'src'));
-    expect(guestCacheFolder({}, join(cacheFolder, 'src'))).toBe(join(cacheFolder, '.cache', 'guest'));
+  it("is the one named by the environment, else below the user's cache folder", () => {
+    const home = '/home/me';
+    expect(guestCacheFolder({ VIRTIOLAB_CACHE: '/somewhere/else', XDG_CACHE_HOME: '/caches' }, home)).toBe(
+      '/somewhere/else',
+    );
+    expect(guestCacheFolder({ VIRTIOLAB_CACHE: '', XDG_CACHE_HOME: '/caches' }, home)).toBe(
+      '/caches/virtiolab',
+    );
+    expect(guestCacheFolder({}, home)).toBe('/home/me/.cache/virtiolab');
+    // The XDG base directories: what is not absolute is to be passed over.
+    expect(guestCacheFolder({ XDG_CACHE_HOME: 'caches' }, home)).toBe('/home/me/.cache/virtiolab');
+  });
+
+  it('is named where it cannot be written', async () => {
+    const file = join(cacheFolder, 'file');
+    await writeFile(file, '');
+    await expect(guestPieces({ cacheFolder: join(file, 'cache') })).rejects.toThrow(FolderNotWritableError);
+    await expect(guestPieces({ cacheFolder: join(file, 'cache') })).rejects.toThrow(join(file, 'cache'));
+  });
+});
+
+describe('a missing network', () => {
+  it.each([
+    "Err:1 http://deb.debian.org/debian bookworm InRelease\n  Temporary failure resolving 'deb.debian.org'",
+    'E: Failed to fetch http://mirror/x  Could not connect to 127.0.0.1:9 (127.0.0.1). - connect (111: Connection refused)',
+    "W: Failed to fetch http://nosuch.invalid/debian/dists/bookworm/InRelease  Could not resolve 'nosuch.invalid'",
+    'Cannot initiate the connection to deb.debian.org:80 (2a04::1). - connect (101: Network is unreachable)',
+  ])('is told from other failures: %s', (complaint) => {
+    expect(networkComplaint(complaint)).not.toBe(null);
+    expect(networkComplaint(complaint)).not.toContain('\n');
+  });
+
+  it.each([
+    "E: The repository 'http://mirror bookworm Release' does not have a Release file.",
+    'E: Unable to locate package linux-image-686',
+    'Err:1 http://mirror/debian bookworm InRelease\n  404  Not Found',
+    "E: You don't have enough free space in /x/cache/archives/.",
+  ])('is not what this is: %s', (complaint) => {
+    expect(networkComplaint(complaint)).toBe(null);
   });
 });
