@@ -130,6 +130,19 @@ describe('a request that takes its time', () => {
     after.storage.waiting.pop()!.done(true);
     expect(after.guest.interrupts()).toContain('line 11 up');
   });
+
+  it('BLK-OP-22: and is made stable there as it would have been, whatever the driver has switched to since', () => {
+    for (const through of [true, false]) {
+      const before = slow();
+      before.guest.block.writeAt(20 + WRITEBACK, 1, through ? 0 : 1);
+      before.requests.send({ type: OUT, out: new Uint8Array(512) });
+      before.guest.block.writeAt(20 + WRITEBACK, 1, through ? 1 : 0);
+      const after = slow();
+      after.guest.machine.load(before.guest.machine.save());
+      after.storage.waiting.pop()!.done(true);
+      expect(after.storage.log).toEqual(['write 0+512', ...(through ? ['flush'] : [])]);
+    }
+  });
 });
 
 describe('the cache mode', () => {
