@@ -38,16 +38,16 @@ const isShape = (value: State | undefined): value is Shape =>
 const listOf = (value: State | undefined): readonly State[] | null =>
   value instanceof Uint8Array ? [...value] : Array.isArray(value) ? value : null;
 
-/** @throws StateMismatchError that names the first thing in which two shapes differ. */
-export function expectShape(part: string, found: State | undefined, expected: Shape): void {
-  if (!isShape(found)) throw new StateMismatchError(part, found, 'its shape');
-  for (const name of new Set([...Object.keys(expected), ...Object.keys(found)]))
-    expectEqual(`${part}: ${name}`, found[name], expected[name]);
+/** @throws StateMismatchError that names the first thing in which a part was made otherwise than the part of a state. */
+export function expectShape(part: string, state: State, made: Shape): void {
+  expectEqual(part, isShape(state) ? state.shape : undefined, made);
 }
 
 function expectEqual(what: string, found: State | undefined, expected: State | undefined): void {
   const [these, those] = [listOf(found), listOf(expected)];
-  if (isShape(expected)) expectShape(what, found, expected);
+  if (isShape(found) && isShape(expected))
+    for (const name of new Set([...Object.keys(expected), ...Object.keys(found)]))
+      expectEqual(`${what}: ${name}`, found[name], expected[name]);
   else if (these !== null && those !== null && these.length === those.length)
     for (const [i, value] of those.entries()) expectEqual(`${what} ${i}`, these[i], value);
   else if (found !== expected) throw new StateMismatchError(what, found, JSON.stringify(expected));

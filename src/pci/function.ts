@@ -358,7 +358,7 @@ export class PciFunction implements Stateful {
 
   check(state: State): void {
     const saved = state as unknown as ReturnType<PciFunction['save']>;
-    expectShape(`function ${this.name}`, saved.shape, functionShape(this));
+    expectShape(`function ${this.name}`, state, functionShape(this));
     for (const name of new Set([...this.parts.keys(), ...Object.keys(saved.parts)]))
       expectSame(`${this.name}, part ${name}`, saved.parts[name] !== undefined, this.parts.has(name));
     for (const [name, part] of this.parts) part.check?.(saved.parts[name]!);

@@ -358,7 +358,7 @@ export class Machine implements Bus, Stateful {
 
   check(state: State): void {
     const saved = state as unknown as ReturnType<Machine['save']>;
-    expectShape('machine', saved.shape, this.#shape());
+    expectShape('machine', state, this.#shape());
     for (const { address, state: fn } of saved.functions) this.functions.get(address)!.check(fn);
     this.interrupts.check(saved.messages);
     if (this.posted === null) expectSame('memory writes in flight', saved.posted.length, 0);

@@ -396,7 +396,7 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
 
   check(state: State): void {
     const saved = state as ReturnType<VirtioDevice['save']>;
-    expectShape(`device ${this.name}`, saved.shape, this.#shape());
+    expectShape(`device ${this.name}`, state, this.#shape());
     this.config.check(saved.config);
     this.behaviour.check?.(saved.behaviour);
   }

@@ -217,6 +217,12 @@ describe('a state of a machine that was made otherwise', () => {
     expect(() => plain().load(state)).toThrow('function virtio-rng: MSI-X vectors: found 2, expected 3');
   });
 
+  it.each([null, 5, 'state', {}, [], Uint8Array.of(1)])('is refused where it is none at all: %j', (state) => {
+    const into = plain();
+    expect(() => into.load(state)).toThrow(StateMismatchError);
+    expect(() => into.functions.get(SLOT)!.load(state)).toThrow(StateMismatchError);
+  });
+
   it('is refused where memory writes in flight would be lost', () => {
     const held = machine(probe(), {}, { holdPostedWrites: true });
     runFirmware(held);

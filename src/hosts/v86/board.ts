@@ -184,7 +184,7 @@ export class V86Board implements Stateful {
 
   check(state: State): void {
     const saved = state as unknown as ReturnType<V86Board['save']>;
-    expectShape('board', saved.shape, this.#shape());
+    expectShape('board', state, this.#shape());
     for (const { address, state: fn } of saved.functions) this.functions.get(address)!.check(fn);
     for (const [name, part] of this.parts) part.check?.(saved.parts[name]!);
   }

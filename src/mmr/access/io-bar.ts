@@ -166,7 +166,7 @@ export class IoBarBackend implements LegacyBackend, Holder {
   }
 
   check(state: State): void {
-    expectShape('back end', (state as ReturnType<IoBarBackend['save']>).shape, this.#shape());
+    expectShape('back end', state, this.#shape());
   }
 
   load(state: State): void {

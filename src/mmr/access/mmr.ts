@@ -339,7 +339,7 @@ export class MmrBackend implements LegacyBackend, Holder {
   }
 
   check(state: State): void {
-    expectShape('back end', (state as ReturnType<MmrBackend['save']>).shape, this.#shape());
+    expectShape('back end', state, this.#shape());
   }
 
   save() {

@@ -395,7 +395,7 @@ export class BlockDevice implements DeviceBehaviour {
   /** @throws StateMismatchError, also for a storage of another length: what it holds is no part of the state. */
   check(state: State): void {
     const saved = state as ReturnType<BlockDevice['save']>;
-    expectShape('block device', saved.shape, this.#shape());
+    expectShape('block device', state, this.#shape());
     expectSame('capacity of the storage', this.storage.length / SECTOR_BYTES, saved.capacity);
   }
 

@@ -257,7 +257,7 @@ export class ConsoleDevice implements DeviceBehaviour, LineOwner {
   }
 
   check(state: State): void {
-    expectShape('console device', (state as ReturnType<ConsoleDevice['save']>).shape, this.#shape());
+    expectShape('console device', state, this.#shape());
   }
 
   save() {

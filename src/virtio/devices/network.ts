@@ -346,7 +346,7 @@ export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkContr
   }
 
   check(state: State): void {
-    expectShape('network device', (state as ReturnType<NetworkDevice['save']>).shape, this.#shape());
+    expectShape('network device', state, this.#shape());
   }
 
   save() {

@@ -380,7 +380,7 @@ export class P9Device implements DeviceBehaviour {
 
   check(state: State): void {
     const saved = state as ReturnType<P9Device['save']>;
-    expectShape('9P device', saved.shape, this.#shape());
+    expectShape('9P device', state, this.#shape());
     this.#server.check?.(saved.session);
   }
 

@@ -335,7 +335,7 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
     const places = (list: readonly { target: number; lun: number }[]) =>
       list.map(({ target, lun }) => `${target}:${lun}`).join(' ');
     const own = this.#units.unitsOf(EVERY_TARGET).map((key) => ({ target: targetOf(key), lun: lunOf(key) }));
-    expectShape('SCSI host', saved.shape, this.#shape());
+    expectShape('SCSI host', state, this.#shape());
     expectSame('logical units', places(saved.units), places(own));
     for (const { target, lun, unit } of saved.units)
       this.#units.get(unitKey(target, lun))!.unit.check?.(unit);

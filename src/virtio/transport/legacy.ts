@@ -153,7 +153,7 @@ export class LegacyWindow implements BusTarget, Stateful {
   }
 
   check(state: State): void {
-    expectShape('legacy block', (state as ReturnType<LegacyWindow['save']>).shape, this.#shape());
+    expectShape('legacy block', state, this.#shape());
   }
 
   save() {

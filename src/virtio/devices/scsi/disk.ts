@@ -167,7 +167,7 @@ export class DiskUnit implements ScsiUnit {
   }
 
   check(state: State): void {
-    expectShape('logical unit', (state as ReturnType<DiskUnit['save']>).shape, this.#shape());
+    expectShape('logical unit', state, this.#shape());
   }
 
   save() {
