@@ -87,6 +87,8 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
   /** Where the two data buffers begin in the readable and in the writable bytes. */
   #dataOutAt = 0;
   #dataInAt = 0;
+  /** Data out that say what to do, once they were taken. */
+  #parameters: Uint8Array | null = null;
   /** The guest's buffers, not the back end, made a transfer fail. */
   #outOfReach = false;
   #then: Continuation = () => {};
@@ -108,6 +110,7 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
     this.over = this.begun = this.underWay = false;
     this.#verdict = null;
     this.#outOfReach = false;
+    this.#parameters = null;
     this.#senseSize = senseSize;
     this.addressee = this.known = this.refused = null;
     this.address = NOWHERE;
@@ -155,6 +158,7 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
       verdict: this.#verdict,
       dataOutAt: this.#dataOutAt,
       dataInAt: this.#dataInAt,
+      parameters: this.#parameters?.slice() ?? null,
     };
   }
 
@@ -164,6 +168,7 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
     chain.held = true;
     this.over = false;
     this.#outOfReach = false;
+    this.#parameters = saved.parameters?.slice() ?? null;
     this.#senseSize = saved.senseSize;
     this.#verdict = saved.verdict;
     this.addressee = null;
@@ -281,6 +286,17 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
     if (this.chain!.read(place, target, targetOffset, length)) return true;
     this.#outOfReach = true;
     return false;
+  }
+
+  /**
+   * The first `length` bytes of data out, taken once: what the driver changes afterwards does not count, whether or not the
+   * command is saved and goes on elsewhere. @returns null when they are out of reach.
+   */
+  takeParameters(length: number): Uint8Array | null {
+    if (this.#parameters !== null) return this.#parameters;
+    const bytes = new Uint8Array(length);
+    if (this.take(0, bytes, 0, length)) this.#parameters = bytes;
+    return this.#parameters;
   }
 
   whenReady(step: () => void): void {

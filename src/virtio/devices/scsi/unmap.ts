@@ -44,8 +44,8 @@ export function unmap(disk: DiskUnit, command: ScsiCommand): void {
   else if (listBytes === 0) command.good();
   else if (listBytes < UNMAP_HEADER_BYTES) command.check(scsiSense.parameterListLengthError, length.offset);
   else {
-    const list = new Uint8Array(Math.min(listBytes, MAX_LIST_BYTES));
-    if (!command.take(0, list, 0, list.length)) command.failed(scsiSense.writeError);
+    const list = command.takeParameters(Math.min(listBytes, MAX_LIST_BYTES));
+    if (list === null) command.failed(scsiSense.writeError);
     else discard(disk, command, extentsOf(list), listBytes);
   }
 }

@@ -52,8 +52,8 @@ export function writeSame(disk: DiskUnit, command: ScsiCommand): void {
     return;
   }
   if (!disk.accepts(command, true)) return;
-  const block = new Uint8Array(disk.blockBytes);
-  if (withData && !command.take(0, block, 0, block.length)) {
+  const block = withData ? command.takeParameters(disk.blockBytes) : new Uint8Array(disk.blockBytes);
+  if (block === null) {
     command.failed(scsiSense.writeError);
     return;
   }
