@@ -1,4 +1,4 @@
-import { expectShape, type State, type Task, VirtiolabError } from '../../core/index.ts';
+import { OptionError, type State, type Task, VirtiolabError, expectSame, expectShape } from '../../core/index.ts';
 import type { ConsoleBackend, ConsolePort, ConsoleSize } from '../backends/console-backend.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';
@@ -25,6 +25,9 @@ export class ConsolePortError extends VirtiolabError {
     this.port = port;
   }
 }
+
+/** An option of a console that none can have. */
+export class ConsoleOptionError extends OptionError {}
 
 export interface ConsolePortOptions {
   readonly backend: ConsoleBackend;
@@ -95,11 +98,11 @@ export class ConsoleDevice implements DeviceBehaviour, LineOwner {
   /** There was a port 0 once. */
   #hadPort0 = false;
 
-  /** @throws ConsolePortError, VirtiolabError for a number of ports that no queues can be numbered for. */
+  /** @throws ConsolePortError, ConsoleOptionError, QueueSizeError */
   constructor(options: ConsoleOptions = {}) {
     const { maxPorts = 31, queueSize = 128, controlQueueSize = 32, emergencyWrite = true } = options;
     if (!Number.isInteger(maxPorts) || maxPorts < 0 || maxPorts > MOST_PORTS)
-      throw new VirtiolabError(`${maxPorts} console ports: wants a whole number of at most ${MOST_PORTS}`);
+      throw new ConsoleOptionError('maxPorts', maxPorts, `a whole number of at most ${MOST_PORTS}`);
     this.#offersMultiport = maxPorts > 0;
     this.features = [
       ...(options.offersSize === true ? [consoleFeature.size] : []),

@@ -78,6 +78,35 @@ describe('the 9P server in memory', () => {
     ]);
   });
 
+  test.each([
+    [0, 0],
+    [100, 100],
+    [255, 255],
+    [4096, 4096],
+    [1 << 20, 1 << 20],
+    [0xffffffff, 1 << 20],
+  ])('agrees on messages of no more bytes than it was asked for: %d', (msize, agreed) => {
+    const { ask } = connect();
+    expect(decodeP9('Rversion', ask(encodeP9('Tversion', { msize, version: '9P2000.L' })))).toEqual({
+      msize: agreed,
+      version: '9P2000.L',
+    });
+  });
+
+  it('sends none that is longer, however little was agreed on', () => {
+    const { ask, error } = connect();
+    ask(encodeP9('Tversion', { msize: 64, version: '9P2000.L' }));
+    ask(encodeP9('Tattach', { fid: 0, afid: 0xffffffff, uname: '', aname: '', nUname: 0 }, 1));
+    ask(encodeP9('Twalk', { fid: 0, newfid: 1, names: ['hello'] }, 1));
+    expect(error(encodeP9('Tgetattr', { fid: 1, requestMask: 0n }, 1))).toBe(p9Error.tooLong);
+    expect(
+      decodeP9('Rread', ask(encodeP9('Tread', { fid: 1, offset: 0n, count: 500 }, 1)))!.data.length,
+    ).toBe(5);
+    ask(encodeP9('Tversion', { msize: 8, version: '9P2000.L' }));
+    ask(encodeP9('Tattach', { fid: 0, afid: 0xffffffff, uname: '', aname: '', nUname: 0 }, 1));
+    expect(error(encodeP9('Treaddir', { fid: 0, offset: 0n, count: 500 }, 1))).toBe(p9Error.tooLong);
+  });
+
   it('speaks 9P2000.L only, forgets its fids with each version message, and is silent once left', async () => {
     const { ask, error, link } = await mounted();
     const spoken = (version: string) =>

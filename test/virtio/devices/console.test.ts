@@ -1,5 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 import { VirtiolabError } from '../../../src/core/index.ts';
+import type { PluggedPort } from '../../../src/virtio/devices/console/line.ts';
 import { ConsoleDevice, ConsolePortError, MemoryConsole } from '../../../src/virtio/index.ts';
 import {
   bytesOf,
@@ -54,6 +55,54 @@ describe('what a console device shows', () => {
     device.removePort(0);
     expect(() => device.removePort(0)).toThrow(ConsolePortError);
     expect(device.ports.map(({ number }) => number)).toEqual([1]);
+  });
+});
+
+describe('port 0', () => {
+  const backend = () => ({ backend: new MemoryConsole() });
+  const numbers = (device: ConsoleDevice) =>
+    device.ports.map((port) => [port.number, (port as PluggedPort).isConsole]);
+
+  it('is the first port of all, which is a console', () => {
+    const device = new ConsoleDevice();
+    for (let i = 0; i < 3; i++) device.addPort(backend());
+    expect(numbers(device)).toEqual([
+      [0, true],
+      [1, false],
+      [2, false],
+    ]);
+  });
+
+  it('is left to no other port once its console was unplugged', () => {
+    const device = new ConsoleDevice();
+    for (let i = 0; i < 2; i++) device.addPort(backend());
+    device.removePort(0);
+    expect([
+      device.addPort(backend()).number,
+      device.addPort({ ...backend(), console: false }).number,
+    ]).toEqual([2, 3]);
+    expect(device.addPort({ ...backend(), console: true }).number).toBe(0);
+    expect(device.addPort({ ...backend(), console: true }).number).toBe(4);
+    device.removePort(0);
+    expect((device.addPort({ ...backend(), number: 0 }) as PluggedPort).isConsole).toBe(true);
+  });
+
+  it('is not taken by a port that says that it is no console, but where there is no other', () => {
+    expect(new ConsoleDevice().addPort({ ...backend(), console: false }).number).toBe(1);
+    for (const maxPorts of [0, 1]) {
+      const device = new ConsoleDevice({ maxPorts });
+      expect(device.addPort({ ...backend(), console: false }).number).toBe(0);
+      device.removePort(0);
+      expect(device.addPort(backend()).number).toBe(0);
+    }
+  });
+
+  it('is all that is free where no other is: whoever wants it has to name it', () => {
+    const device = new ConsoleDevice({ maxPorts: 2 });
+    for (let i = 0; i < 2; i++) device.addPort(backend());
+    device.removePort(0);
+    expect(() => device.addPort(backend())).toThrow(ConsolePortError);
+    expect(device.addPort({ ...backend(), number: 0 }).number).toBe(0);
   });
 });
 

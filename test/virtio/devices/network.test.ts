@@ -341,6 +341,20 @@ describe.each(drivers)('with a %s driver', (_, start, little) => {
       expect(link.arrive(plainFrame(14))).toBe(true);
     });
 
+    it('takes frames of an Ethernet header at least, in either direction', () => {
+      const { net, link, header, guest, behaviour } = start();
+      net.buffer([2048]);
+      for (const length of [0, 1, 4, 13]) {
+        expect(link.arrive(plainFrame(14).subarray(0, length))).toBe(false);
+        net.send(new Uint8Array(header), plainFrame(14).subarray(0, length));
+      }
+      expect([behaviour.statistics.receiveMalformed, behaviour.statistics.transmitRefused]).toEqual([4, 4]);
+      expect([link.sent.length, new Set(guest.clauses())]).toEqual([0, new Set(['NET-TX-02'])]);
+      expect(link.arrive(plainFrame(14))).toBe(true);
+      net.send(new Uint8Array(header), plainFrame(14));
+      expect(link.sent.length).toBe(1);
+    });
+
     it('forgets its buffers at a reset', () => {
       const { net, link, guest } = start();
       net.buffer([2048]);

@@ -152,3 +152,20 @@ describe('WRITE SAME', () => {
     expect(scsi.answer({}).response).toBe(2);
   });
 });
+
+describe('NDOB, which SBC-3 has in WRITE SAME(16) and not in WRITE SAME(10)', () => {
+  // As QEMU's own suite sends it: one block from 1 on, no data.
+  const without = (cdb: readonly number[]) => ({ cdb: [...cdb] });
+
+  it('lets the longer one do without data', () => {
+    const { scsi, storage } = settled();
+    expect(scsi.outcome(without([0x93, 0x01, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0]))).toBe('good');
+    expect(sameBytes(storage.bytes, image(64).fill(0, 512, 3 * 512))).toBe(true);
+  });
+
+  it('is no reason for the shorter one to change anything', () => {
+    const { scsi, storage } = settled();
+    expect(scsi.outcome(without([0x41, 0x01, 0, 0, 0, 1, 0, 0, 2, 0]))).toBe('response 1');
+    expect(sameBytes(storage.bytes, image(64))).toBe(true);
+  });
+});
