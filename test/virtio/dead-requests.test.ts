@@ -10,7 +10,7 @@ import {
   P9Device,
   type P9Receiver,
 } from '../../src/virtio/index.ts';
-import { image, RawScsi, SlowStorage, settled } from './devices/scsi/support.ts';
+import { image, SlowStorage, settled } from './devices/scsi/support.ts';
 import { AT_ONCE, DyingGuest, QUEUE_SIZE, slowDevices, ways } from './support/dying.ts';
 import { BUFFERS, LegacyGuest } from './support/guests.ts';
 import { Probe } from './support/probe.ts';

@@ -1,4 +1,4 @@
-import { expectShape, type FindingAbout, type State, VirtiolabError } from '../../core/index.ts';
+import { expectShape, type State, VirtiolabError } from '../../core/index.ts';
 import type { DeviceBehaviour, FeatureObjection } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';

@@ -1,4 +1,4 @@
-import { expectSame, expectShape, FOUR_GIB, type State, VirtiolabError } from '../../core/index.ts';
+import { expectSame, expectShape, FOUR_GIB, type State } from '../../core/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import { framingClause, reachClause, strictFraming } from '../clauses.ts';
 import type { DeviceConfig } from '../config.ts';

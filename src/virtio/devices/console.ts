@@ -1,4 +1,4 @@
-import { OptionError, type State, type Task, VirtiolabError, expectSame, expectShape } from '../../core/index.ts';
+import { expectShape, OptionError, type State, type Task, VirtiolabError } from '../../core/index.ts';
 import type { ConsoleBackend, ConsolePort, ConsoleSize } from '../backends/console-backend.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';

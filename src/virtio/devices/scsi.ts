@@ -1,4 +1,4 @@
-import { expectSame, expectShape, OptionError, type State, VirtiolabError } from '../../core/index.ts';
+import { expectSame, expectShape, OptionError, type State } from '../../core/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import { framingClause, reachClause, strictFraming } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
