@@ -389,6 +389,7 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
       ...{ type, guestEndian, legacy },
       'offered features': [...offered],
       'features offered to legacy drivers': offeredLegacy,
+      'number of queues': queueSizes.length,
       'queue sizes': [...queueSizes],
       'configuration bytes': this.config.length,
     };
