@@ -181,6 +181,7 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
     if (this.features.agreed) return true;
     const objection = this.features.settle();
     if (objection !== null) {
+      this.#updateMode();
       this.report('driver', objection.clause, objection.message, objection.about);
       return false;
     }
@@ -191,7 +192,11 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
 
   started(): void {
     this.conduct.starts();
-    if (!this.#live) return;
+    if (!this.#live) {
+      this.features.refuse();
+      this.#updateMode();
+      return;
+    }
     if (this.features.strayAddresses) this.#failAstray();
     this.behaviour.started?.();
     this.#kickAll();

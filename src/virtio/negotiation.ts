@@ -89,6 +89,8 @@ export class FeatureNegotiation implements Stateful {
   readonly accepted = new Uint32Array(FEATURE_WORDS);
   /** Of a driver that speaks by the common configuration: it set FEATURES_OK, which stands until the next reset. */
   #settled = false;
+  /** It went on although FEATURES_OK did not stand, or found it refused. */
+  #refused = false;
   #spoken: DriverInterface | null = null;
   readonly #inForce = new Uint32Array(FEATURE_WORDS);
   readonly #behaviour: DeviceBehaviour;
@@ -146,7 +148,10 @@ export class FeatureNegotiation implements Stateful {
     return this.#settled || this.legacyDriver;
   }
 
-  /** The feature was offered, accepted, and agreed on. */
+  /**
+   * The feature was offered and accepted: as far as the driver has come, and once it is through with that, by agreement.
+   * One that was refused has no feature at all.
+   */
   has(bit: number): boolean {
     return hasFeature(this.#inForce, bit);
   }
@@ -158,7 +163,7 @@ export class FeatureNegotiation implements Stateful {
 
   /** The driver wrote through a window, and speaks by that interface from now on. */
   speak(by: DriverInterface): void {
-    if (this.#spoken !== by) this.#settled = false;
+    if (this.#spoken !== by) this.#settled = this.#refused = false;
     this.#spoken = by;
     this.#enforce();
   }
@@ -166,23 +171,32 @@ export class FeatureNegotiation implements Stateful {
   /** Features by word, through the common configuration. @returns false after FEATURES_OK (INIT-04), changing nothing. */
   accept(word: number, value: number): boolean {
     if (this.#settled) return false;
+    this.#refused = false;
     this.accepted[word] = value;
     this.speak('modern');
     return true;
   }
 
-  /** What was agreed on. FEATURES_OK is all or nothing; the legacy interface shows 32 bits, and leaves the others out. */
+  /** FEATURES_OK is all or nothing; the legacy interface shows 32 bits, and leaves the others out (LEG-LAY-10). */
   #enforce(): void {
-    const { accepted } = this;
-    if (this.#settled) this.#inForce.set(accepted);
-    else this.#inForce.fill(0);
-    if (this.legacyDriver) this.#inForce[0] = accepted[0]! & this.offeredLegacy;
+    const { accepted, offered } = this;
+    const inForce = this.#inForce.fill(0);
+    if (this.legacyDriver) inForce[0] = accepted[0]! & this.offeredLegacy;
+    else if (!this.#refused)
+      for (let word = 0; word < FEATURE_WORDS; word++) inForce[word] = accepted[word]! & offered[word]!;
+  }
+
+  /** The driver goes on without an agreement (INIT-05). */
+  refuse(): void {
+    this.#refused = true;
+    this.#enforce();
   }
 
   /** The driver sets FEATURES_OK. @returns why what it accepted cannot stand (BF-FEAT-11); null when it does. */
   settle(): FeatureObjection | null {
     const objection = this.#objection();
     this.#settled = objection === null;
+    this.#refused = objection !== null;
     this.#enforce();
     return objection;
   }
@@ -190,12 +204,17 @@ export class FeatureNegotiation implements Stateful {
   reset(): void {
     this.accepted.fill(0);
     this.#spoken = null;
-    this.#settled = false;
+    this.#settled = this.#refused = false;
     this.#enforce();
   }
 
   save() {
-    return { accepted: [...this.accepted], spoken: this.#spoken, settled: this.#settled };
+    return {
+      accepted: [...this.accepted],
+      spoken: this.#spoken,
+      settled: this.#settled,
+      refused: this.#refused,
+    };
   }
 
   load(state: State): void {
@@ -203,6 +222,7 @@ export class FeatureNegotiation implements Stateful {
     this.accepted.set(saved.accepted);
     this.#spoken = saved.spoken;
     this.#settled = saved.settled;
+    this.#refused = saved.refused;
     this.#enforce();
   }
 

@@ -39,7 +39,7 @@ export class StatusRegister implements Stateful {
     return this.#broken;
   }
 
-  /** 0 resets; other values are kept as they came (observed), but for NEEDS_RESET, which is not the driver's to give. */
+  /** 0 resets; other values are kept as they came (observed). */
   write(value: number): void {
     if (value === 0) {
       this.#owner.reset();
@@ -47,10 +47,8 @@ export class StatusRegister implements Stateful {
     }
     const before = this.#value;
     this.#judge(before, value);
-    const kept = value & ~needsReset;
-    if (kept === 0 && !this.#broken) return;
-    const rose = kept & ~before;
-    this.#value = kept | (this.#broken ? needsReset : 0);
+    const rose = value & ~before;
+    this.#value = value | (this.#broken ? needsReset : 0);
     const settles = (rose & featuresOk) !== 0;
     if (settles && !this.#owner.settleFeatures()) this.#value &= ~featuresOk;
     // In whichever order the two come: from the later one on the device works.

@@ -122,7 +122,10 @@ describe.each<Kind>(['legacy', 'native-mmr', 'modern'])('the %s transport', (kin
     expect((['descriptor', 'driver', 'device'] as const).map((area) => ring.addresses.get(area))).toEqual([
       0x10000, 0x10080, 0x11000,
     ]);
-    if (kind === 'modern') transport.setStatus(0x0f);
+    if (kind === 'modern') {
+      transport.writeFeatures(featureWords([32]));
+      transport.setStatus(0x0f);
+    }
     machine.ram.write(0x10080, Uint8Array.of(0, 0, 1, 0));
     transport.notify(1, 0);
     expect(probe.handled).toEqual(['1:0']);

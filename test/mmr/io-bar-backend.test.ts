@@ -47,7 +47,7 @@ describe('the reference back end: ports in front of ports', () => {
 
   it('drops the line at a reset', () => {
     const under = pair();
-    under.function.device.configChanged();
+    under.function.interrupts.config();
     expect(under.interrupts()).toEqual([UP]);
     under.set('deviceStatus', 0);
     expect([under.interrupts(), under.get('isrStatus')]).toEqual([[DOWN], 0]);
@@ -62,7 +62,7 @@ describe('the reference back end: ports in front of ports', () => {
     under.set('queueNotify', 0);
     under.interrupts();
     under.probe.finish(1);
-    under.function.device.configChanged();
+    under.function.interrupts.config();
     expect(under.interrupts()).toEqual(['message 1', 'message 0']);
   });
 
@@ -82,7 +82,7 @@ describe('the reference back end: ports in front of ports', () => {
     const under = pair();
     const before = under.host.interrupts.allocateMessage(() => {}).data;
     (under.presented.backend as IoBarBackend).release();
-    under.function.device.configChanged();
+    under.function.interrupts.config();
     expect(under.interrupts()).toEqual([]);
     const next = [0, 1].map(() => under.host.interrupts.allocateMessage(() => {}).data);
     expect(next.every((vector) => vector < before)).toBe(true);

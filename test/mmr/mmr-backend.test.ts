@@ -117,7 +117,7 @@ describe('reset by the guest', () => {
     under.set('deviceStatus', 7);
     under.set('queueNotify', 1);
     under.probe.finish(1);
-    under.function.device.configChanged();
+    under.function.interrupts.config();
     under.interrupts();
     reset(under);
     expect([
@@ -127,7 +127,7 @@ describe('reset by the guest', () => {
       under.get('deviceStatus'),
     ]).toEqual([[DOWN], 0, 0, 0]);
     expect(under.config.read(at.status, 2) & 8).toBe(0);
-    under.function.device.configChanged();
+    under.function.interrupts.config();
     expect([under.interrupts(), under.get('isrStatus')]).toEqual([[UP], 2]);
     under.ram.fill(0x10000, 0x10000, 0);
     under.setUp(0).offer(0);
@@ -210,7 +210,7 @@ it('a presented function is carried over in the states of both machines', () => 
   before.set('queueMsixVector', 0);
   before.disableMsix();
   before.set('queueSelect', 1);
-  before.function.device.configChanged();
+  before.function.interrupts.config();
   const after = pair();
   after.host.load(before.host.save());
   after.guest.load(before.guest.save());

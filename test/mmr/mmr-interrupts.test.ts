@@ -17,7 +17,7 @@ describe('a guest with MSI-X off', () => {
     expect([under.interrupts(), under.config.read(at.status, 2) & 8]).toEqual([[UP], 8]);
     expect([under.get('isrStatus'), under.get('isrStatus')]).toEqual([1, 0]);
     expect([under.interrupts(), under.config.read(at.status, 2) & 8]).toEqual([[DOWN], 0]);
-    under.function.device.configChanged();
+    under.function.interrupts.config();
     expect([under.interrupts(), under.get('isrStatus'), under.interrupts()]).toEqual([[UP], 2, [DOWN]]);
   });
 
@@ -25,7 +25,7 @@ describe('a guest with MSI-X off', () => {
     const under = pair();
     under.setUp().offer(0, 1);
     under.set('queueNotify', 0);
-    under.function.device.configChanged();
+    under.function.interrupts.config();
     under.probe.finish(1);
     under.probe.finish(1);
     expect([under.interrupts(), under.get('isrStatus')]).toEqual([[UP], 3]);
@@ -53,8 +53,8 @@ describe('a guest with MSI-X off', () => {
     under.set('queueNotify', 0);
     under.probe.finish(1);
     expect([under.interrupts(), under.get('isrStatus')]).toEqual([[UP], 1]);
-    under.function.device.configChanged();
-    under.function.device.configChanged();
+    under.function.interrupts.config();
+    under.function.interrupts.config();
     expect([under.interrupts(), under.get('isrStatus')]).toEqual([[DOWN, UP], 2]);
   });
 });
@@ -70,7 +70,7 @@ describe('a guest with MSI-X on', () => {
     under.set('queueNotify', 0);
     under.interrupts();
     under.probe.finish(1);
-    under.function.device.configChanged();
+    under.function.interrupts.config();
     expect(under.interrupts()).toEqual(['message 0', 'message 2']);
     under.set('queueMsixVector', 0xffff);
     ring.offer(0);
@@ -116,10 +116,10 @@ describe('a guest with MSI-X on', () => {
 
   it('keeps what ISR held when it switches', () => {
     const under = pair();
-    under.function.device.configChanged();
+    under.function.interrupts.config();
     under.enableMsix();
     expect(under.get('isrStatus')).toBe(2);
-    under.function.device.configChanged();
+    under.function.interrupts.config();
     under.disableMsix();
     expect([under.interrupts().at(-1), under.get('isrStatus')]).toEqual([UP, 2]);
   });

@@ -79,7 +79,7 @@ describe.each([
     under.config.command(0x7);
     under.set('deviceStatus', 7);
     under.interrupts();
-    under.function.device.configChanged();
+    under.function.interrupts.config();
     expect(under.interrupts()).toEqual([UP]);
   });
 
@@ -90,13 +90,13 @@ describe.each([
     under.guest.unplug(GUEST_SLOT);
     under.interrupts();
     const handlers = under.host.interrupts.pendingVectors;
-    under.function.device.configChanged();
+    under.function.interrupts.config();
     expect([under.interrupts(), handlers]).toEqual([[], []]);
     // Whoever gets a vector of the host next is not told what this function does.
     let told = 0;
     under.host.interrupts.allocateMessage(() => told++);
     under.presented.backend.release();
-    under.function.device.configChanged();
+    under.function.interrupts.config();
     expect(told).toBe(0);
     expect(under.host.interrupts.allocateMessage(() => {}).data).toBe(1);
   });

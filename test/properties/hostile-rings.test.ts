@@ -93,7 +93,7 @@ const setupsOf = (
   );
 
 const rings = [
-  ['split', setupsOf(fc.constantFrom('legacy', 'modern', 'half-modern'), fc.constantFrom(8, 8, 16, 4, 1))],
+  ['split', setupsOf(fc.constantFrom('legacy', 'modern'), fc.constantFrom(8, 8, 16, 4, 1))],
   ['packed', setupsOf(fc.constant('packed'), fc.constantFrom(8, 8, 7, 5, 12, 16, 3, 1))],
 ] as const;
 

@@ -215,8 +215,8 @@ describe('options', () => {
       NetworkOptionError,
     ],
     [
-      'network: a speed of 2^31',
-      () => new NetworkDevice({ link, speed: { megabits: 2 ** 31, duplex: 'full' } }),
+      'network: a speed of 2^32',
+      () => new NetworkDevice({ link, speed: { megabits: 2 ** 32, duplex: 'full' } }),
       NetworkOptionError,
     ],
     ['scsi: no queue', () => new ScsiDevice({ requestQueues: 0 }), ScsiOptionError],
@@ -243,7 +243,7 @@ describe('options', () => {
     ).not.toThrow();
     for (const mtu of [68, 65535])
       expect(() => new NetworkDevice({ link: new TestLink(), mtu })).not.toThrow();
-    for (const megabits of [0, 0x7fffffff, null])
+    for (const megabits of [0, 0xffffffff, null])
       expect(
         () => new NetworkDevice({ link: new TestLink(), speed: { megabits, duplex: 'half' } }),
       ).not.toThrow();

@@ -518,6 +518,16 @@ describe('a packed ring in another state', () => {
     expect(split.used()).toEqual([[0, 1]]);
   });
 
+  it('a driver that goes back to a split ring gets a size that such a ring can have', () => {
+    const guest = new ModernGuest(new Probe({ queueSizes: [MAX_SIZE] }), { transportFeatures: OFFERED });
+    guest.block.set('driverFeatureSelect', 1);
+    guest.block.set('driverFeature', 5);
+    guest.block.set('queueSize', 5);
+    expect(guest.block.get('queueSize')).toBe(5);
+    guest.block.set('driverFeature', 1);
+    expect(guest.block.get('queueSize')).toBe(MAX_SIZE);
+  });
+
   it('a driver that goes over to the legacy window gets a split ring, of a size that such a ring can have', () => {
     const { guest } = started({ size: 5 });
     expect(guest.block.get('queueSize')).toBe(5);

@@ -51,8 +51,8 @@ import { LateStorage } from './late-storage.ts';
 
 export interface HostileSetup {
   readonly type: 'block' | 'entropy';
-  /** Through the legacy block; the common configuration; that, but without VERSION_1; that, with a packed ring. */
-  readonly way: 'legacy' | 'modern' | 'half-modern' | 'packed';
+  /** Through the legacy block; the common configuration; that, with a packed ring. */
+  readonly way: 'legacy' | 'modern' | 'packed';
   readonly bigEndian: boolean;
   readonly features: readonly number[];
   readonly queueSize: number;
@@ -106,8 +106,8 @@ export class Target {
   /** @param secret fills what the function may never reach. */
   constructor(setup: HostileSetup, secret: number) {
     this.setup = setup;
-    const { version1, packed } = this.#kind;
-    const little = !setup.bigEndian || version1;
+    const packed = this.#packed;
+    const little = !setup.bigEndian || !this.#legacy;
     const ram = new GuestMemory([
       ...RANGES.map(({ start, length }) => ({ start, bytes: new Uint8Array(length).fill(secret) })),
       { start: LONG_TABLE, bytes: longTables[packed ? 'packed' : little ? 'little' : 'big'] },
@@ -151,9 +151,8 @@ export class Target {
       : new MemoryStorage(this.storage);
   }
 
-  get #kind() {
-    const packed = this.setup.way === 'packed';
-    return { packed, version1: packed || this.setup.way === 'modern' };
+  get #packed(): boolean {
+    return this.setup.way === 'packed';
   }
 
   get #legacy(): boolean {
@@ -190,14 +189,13 @@ export class Target {
 
   #offered(bit: number): boolean {
     const legacyOnly = bit === feature.notifyOnEmpty || bit === feature.anyLayout;
-    if (bit >= LEGACY_FEATURE_BITS) return this.#kind.version1;
+    if (bit >= LEGACY_FEATURE_BITS) return !this.#legacy;
     return bit < 24 ? this.setup.type === 'block' : !legacyOnly || this.#legacy;
   }
 
   #setUp(): void {
     const { features, queueSize } = this.setup;
-    const { packed, version1 } = this.#kind;
-    const wanted = [...(packed ? [feature.ringPacked] : []), ...(version1 ? [feature.version1] : [])];
+    const wanted = this.#packed ? [feature.version1, feature.ringPacked] : [feature.version1];
     const words = featureWords([...features.filter((bit) => this.#offered(bit)), ...wanted]);
     const { place } = this.scribe;
     if (this.#legacy) {
@@ -214,7 +212,7 @@ export class Target {
       this.#set(commonConfig.driverFeatureSelect, word);
       this.#set(commonConfig.driverFeature, words[word]!);
     }
-    if (version1) this.#set(commonConfig.deviceStatus, 11);
+    this.#set(commonConfig.deviceStatus, 11);
     this.#set(commonConfig.queueSize, queueSize);
     const areas = [
       [commonConfig.queueDescriptorLow, commonConfig.queueDescriptorHigh, place.descriptor],
@@ -226,7 +224,7 @@ export class Target {
       this.#set(high, Math.floor(at / HIGH));
     }
     this.#set(commonConfig.queueEnable, 1);
-    this.#set(commonConfig.deviceStatus, version1 ? 15 : 7);
+    this.#set(commonConfig.deviceStatus, 15);
   }
 
   /**

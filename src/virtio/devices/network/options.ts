@@ -95,8 +95,8 @@ const OFFLOAD_FEATURES = [
   bit.hostUso,
 ];
 
-/** NET-CFG-10 */
-const MAX_MEGABITS = 0x7fffffff;
+/** What the field can show: NET-CFG-10 wants less, and drivers have to bear with more (NET-CFG-24). */
+const MAX_MEGABITS = 0xffffffff;
 
 /** Every pair takes two MSI-X vectors, of 2048, and control queue and configuration one each. */
 const MAX_PAIRS = 1023;
