@@ -6,8 +6,6 @@ export class GuestVectors implements Stateful {
   config = NO_VECTOR;
   /** Of the queues that it has set up or given one. */
   readonly queues = new Map<number, number>();
-  /** Those that were pending when it switched MSI-X off, and are when it switches it on again. */
-  readonly kept = new Set<number>();
 
   ofQueue(queue: number): number {
     return this.queues.get(queue) ?? NO_VECTOR;
@@ -20,24 +18,15 @@ export class GuestVectors implements Stateful {
     return users;
   }
 
-  /** Four bytes of pending bits, of what is kept; `offset` in bytes, a multiple of 4. */
-  keptBits(offset: number): number {
-    let bits = 0;
-    for (const vector of this.kept) if (vector >> 5 === offset >> 2) bits |= 1 << (vector & 31);
-    return bits >>> 0;
-  }
-
   clear(): void {
     this.config = NO_VECTOR;
     this.queues.clear();
-    this.kept.clear();
   }
 
   save() {
     return {
       config: this.config,
       queues: [...this.queues].map(([queue, vector]) => [queue, vector] as const),
-      kept: [...this.kept],
     };
   }
 
@@ -46,6 +35,5 @@ export class GuestVectors implements Stateful {
     this.clear();
     this.config = saved.config;
     for (const [queue, vector] of saved.queues) this.queues.set(queue, vector);
-    for (const vector of saved.kept) this.kept.add(vector);
   }
 }

@@ -16,6 +16,8 @@ export class HostMessages {
   readonly #host: HostFunction;
   readonly #at: number;
   readonly #messages: MessageTarget[] = [];
+  /** The mask bit of each vector, as the table has it. */
+  readonly #masks: Uint8Array;
 
   /**
    * Every vector starts masked, and MSI-X off.
@@ -27,6 +29,7 @@ export class HostMessages {
     this.#at = host.findCapability(capabilityId.msix);
     const control = this.#at === 0 ? 0 : host.read(msixCapability.messageControl, this.#at);
     this.vectors = this.#at === 0 ? 0 : (control & messageControl.tableSize) + 1;
+    this.#masks = new Uint8Array(this.vectors);
     if (this.vectors === 0) return;
     this.enable(false);
     host.barAddress(host.read(msixCapability.table, this.#at) & BAR_INDICATOR_MASK, 'memory');
@@ -34,11 +37,12 @@ export class HostMessages {
       this.#messages.push(
         host.bus.interrupts.allocateMessage(() => handler(vector), { fn: host.address, entry: vector }),
       );
-    this.maskAll(() => true);
     this.#program();
+    this.maskAll(() => true);
   }
 
-  /** Writes every vector's message into the table. Where a state is loaded, the machine aims them anew. */
+  /** Writes every vector's message into the table. Where a state is loaded, the machine aims them anew. Its
+   * masks are taken as they are. */
   #program(): void {
     const { bus } = this.#host;
     const table = this.#place(msixCapability.table);
@@ -48,6 +52,7 @@ export class HostMessages {
       bus.memoryWrite(entry + msixEntry.messageAddressLow.offset, 4, message.addressLow);
       bus.memoryWrite(entry + msixEntry.messageAddressHigh.offset, 4, message.addressHigh);
       bus.memoryWrite(entry + msixEntry.messageData.offset, 4, message.data);
+      this.#masks[vector] = bus.memoryRead(entry + msixEntry.vectorControl.offset, 4) & VECTOR_MASKED;
     }
   }
 
@@ -86,40 +91,32 @@ export class HostMessages {
 
   /** Masks a vector or lifts its mask. What waited for that has been sent when this returns. */
   mask(vector: number, masked: boolean): void {
+    const bit = masked ? VECTOR_MASKED : 0;
+    if (this.#masks[vector] === bit) return;
     const table = this.#place(msixCapability.table);
-    if (table !== 0) this.#mask(table, vector, masked);
+    if (table === 0) return;
+    const { bus } = this.#host;
+    const at = table + MSIX_ENTRY_BYTES * vector + msixEntry.vectorControl.offset;
+    this.#masks[vector] = bit;
+    bus.memoryWrite(at, 4, bit);
+    // The write is posted: the read pushes it.
+    bus.memoryRead(at, 4);
   }
 
   /** Gives every vector the mask that `masked` says. */
   maskAll(masked: (vector: number) => boolean): void {
-    const table = this.#place(msixCapability.table);
-    if (table === 0) return;
-    for (let vector = 0; vector < this.vectors; vector++) this.#mask(table, vector, masked(vector));
+    for (let vector = 0; vector < this.vectors; vector++) this.mask(vector, masked(vector));
   }
 
-  #mask(table: number, vector: number, masked: boolean): void {
-    const { bus } = this.#host;
-    const at = table + MSIX_ENTRY_BYTES * vector + msixEntry.vectorControl.offset;
-    bus.memoryWrite(at, 4, masked ? VECTOR_MASKED : 0);
-    // The write is posted: the read pushes it.
-    bus.memoryRead(at, 4);
+  /** Some vector is masked. */
+  get anyMasked(): boolean {
+    return this.#masks.includes(VECTOR_MASKED);
   }
 
   /** Four bytes of the pending bits; `offset` in bytes, a multiple of 4. */
   pendingBits(offset: number): number {
     const place = 8 * offset < this.vectors ? this.#place(msixCapability.pendingBits) : 0;
     return place === 0 ? 0 : this.#host.bus.memoryRead(place + offset, 4);
-  }
-
-  /** Vectors whose message waits in the function. */
-  pending(): number[] {
-    const found: number[] = [];
-    for (let first = 0; first < this.vectors; first += 32) {
-      const bits = this.pendingBits(first / 8);
-      for (let i = 0; i < Math.min(32, this.vectors - first); i++)
-        if ((bits & (1 << i)) !== 0) found.push(first + i);
-    }
-    return found;
   }
 
   /** Messages that have arrived and that nobody was told of yet are of no use any more. */

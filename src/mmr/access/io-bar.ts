@@ -114,6 +114,7 @@ export class IoBarBackend implements LegacyBackend, Holder {
   setMsix(enabled: boolean): void {
     if (!this.#held.locate()) return;
     this.#messages.enable(enabled);
+    if (!enabled) this.#guest?.forget?.();
     this.#followLine();
   }
 

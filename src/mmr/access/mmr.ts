@@ -205,12 +205,7 @@ export class MmrBackend implements LegacyBackend, Holder {
   /** The queue starts anew, or not at all: what waited to be told of it is not told any more (BF-VQR-01). */
   #afterQueueAddress(): void {
     const vector = this.#vectors.ofQueue(this.#queueSelect);
-    if (vector !== NO_VECTOR && this.#vectors.users(vector) === 1) this.#forget(vector);
-  }
-
-  #forget(vector: number): void {
-    this.#vectors.kept.delete(vector);
-    this.#guest?.forget?.(vector);
+    if (vector !== NO_VECTOR && this.#vectors.users(vector) === 1) this.#guest?.forget?.(vector);
   }
 
   get #ownQueueVector(): number {
@@ -228,7 +223,7 @@ export class MmrBackend implements LegacyBackend, Holder {
       before = vectors.ofQueue(this.#queueSelect);
       vectors.queues.set(this.#queueSelect, this.#get(queueMsixVector));
     }
-    if (before !== NO_VECTOR && vectors.users(before) === 0) this.#forget(before);
+    if (before !== NO_VECTOR && vectors.users(before) === 0) this.#guest?.forget?.(before);
   }
 
   /** Status was set to 0: when this returns the function is reset, and nothing from before reaches the guest. */
@@ -260,19 +255,16 @@ export class MmrBackend implements LegacyBackend, Holder {
     const kept = this.#get(isrRegister);
     this.#isr |= kept;
     this.#msix = enabled;
-    const pending = this.#messages.pending();
+    // A message that waits is withdrawn with its vector, which an event may keep by chance: ISR tells of it.
+    if (!this.#held.busMaster || this.#messages.anyMasked) this.#moveVectors(() => NO_VECTOR, NO_VECTOR);
     if (enabled) this.#messages.maskAll((vector) => this.#guest?.masked?.(vector) ?? false);
-    // While MSI-X is off these are not sent, and the function cannot keep them: the vectors tell of other things.
-    else for (const vector of pending) this.#vectors.kept.add(vector);
-    // A vector that an event keeps by chance would keep its message too.
-    if (pending.length > 0) this.#moveVectors(() => NO_VECTOR, NO_VECTOR);
+    else this.#guest?.forget?.();
     if (enabled) this.#moveVectors((vector) => vector, this.#vectors.config);
     else this.#moveVectors(() => this.#ownQueueVector, CONFIG_VECTOR);
     if (!enabled) this.#messages.maskAll(() => false);
     this.#switching = false;
     if (this.#unclear) this.#signalAll();
     this.#guest?.setLine(this.#isr !== 0);
-    if (enabled) this.#signalKept();
   }
 
   /** Gives every event another vector, the queues' made from the guest's. */
@@ -283,13 +275,6 @@ export class MmrBackend implements LegacyBackend, Holder {
       this.#set(queueMsixVector, queue(vector));
     }
     this.#set(queueSelect, this.#queueSelect);
-  }
-
-  /** What was pending when the guest switched MSI-X off still is. */
-  #signalKept(): void {
-    const kept = [...this.#vectors.kept];
-    this.#vectors.kept.clear();
-    for (const vector of kept) this.#guest?.trigger(vector);
   }
 
   /** For a message that may mean either kind of event: one interrupt may stand for both (PCI-CHG-01). */
@@ -306,8 +291,7 @@ export class MmrBackend implements LegacyBackend, Holder {
   }
 
   pendingBits(offset: number): number {
-    if (this.#msix) return this.#held.locate() ? this.#messages.pendingBits(offset) : 0;
-    return this.#vectors.keptBits(offset);
+    return this.#msix && this.#held.locate() ? this.#messages.pendingBits(offset) : 0;
   }
 
   setBusMaster(on: boolean): void {

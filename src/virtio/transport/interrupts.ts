@@ -93,6 +93,14 @@ export class VirtioInterrupts implements InterruptPort, Stateful {
     this.function.msix?.release();
   }
 
+  /**
+   * MSI-X went on or off. While it is off a function is prohibited from asking for service by it (PCI Local Bus 3.0, section
+   * 6.8.2.3): what waited is told by ISR and the line instead, and not once more by a message later.
+   */
+  msixChanged(): void {
+    if (!this.function.msixEnabled) this.function.msix?.withdrawAll();
+  }
+
   /** PCI-MSIX-07; nothing is told from now on, whatever masks are lifted (BF-RST-02). */
   reset(): void {
     this.#configVector = NO_VECTOR;

@@ -129,6 +129,7 @@ export class VirtioFunction {
     pci.onPlug.push(() => device.connect({ ...pci.slot, subject: pci.name }));
     pci.onUnplug.push(() => device.disconnect());
     pci.onReset.push(() => device.reset());
+    pci.onMsixEnable.push(() => interrupts.msixChanged());
     pci.onBusMaster.push(() => device.setDmaEnabled(pci.busMaster));
   }
 

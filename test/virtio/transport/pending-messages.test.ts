@@ -146,6 +146,18 @@ describe.each(['legacy', 'modern'] as const)('%s driver:', (kind) => {
     expect(guest.interrupts()).toEqual([]);
   });
 
+  it('PCI-ISR-03: what waits when MSI-X goes off is told by the line, and not by a message again', () => {
+    const { guest, interrupts } = running(kind, SEPARATE);
+    maskVector(guest, 0, true);
+    interrupts.queue(0);
+    control(guest, 0);
+    expect([guest.interrupts(), pendingBits(guest), guest.isr()]).toEqual([['line 11 up'], 0, 1]);
+    guest.interrupts();
+    control(guest, 0x8000);
+    maskVector(guest, 0, false);
+    expect(guest.interrupts()).toEqual([]);
+  });
+
   it('a pending message is carried over in a saved state with its cause', () => {
     const { guest, interrupts } = running(kind, SEPARATE);
     maskVector(guest, 0, true);
