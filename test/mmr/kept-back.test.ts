@@ -185,6 +185,7 @@ describe.each(ways)(
       expect([under.interrupts(), under.get('isrStatus')]).toEqual([[], 0]);
       // The next one does.
       if (msix) under.set('configMsixVector', 1);
+      under.set('deviceStatus', 7);
       under.function.device.configChanged();
       held.releaseAll();
       expect([under.interrupts(), under.get('isrStatus')]).toEqual([[msix ? 'message 1' : 'line 10 up'], 2]);

@@ -289,6 +289,7 @@ describe.each(ways)('a function of the host that is taken away, by way of %s', (
 
   it('drops the line of its guest, and gives the host its vectors and line back', () => {
     const under = new Pair(configProbe(), { ioBar });
+    under.set('deviceStatus', 7);
     under.function.device.configChanged();
     expect(under.interrupts()).toEqual([UP]);
     under.host.unplug(SLOT);

@@ -236,7 +236,7 @@ describe('who watches a function', () => {
   it('is one at a time, and may leave', () => {
     const { machine, watcher, stop, log, config } = watched();
     expect(() => machine.watchFunction(SLOT, watcher)).toThrow(VirtiolabError);
-    expect(() => machine.watchFunction(SLOT + 8, watcher)).toThrow(/00:05\.0 is empty/);
+    expect(() => machine.watchFunction(SLOT + 8, watcher)).toThrow(/00:05\.0: it is empty/);
     stop();
     const again = machine.watchFunction(SLOT, watcher);
     stop();

@@ -86,7 +86,7 @@ test('chains that wait in the ring for the dead to end are served where the stat
 
 test('a device hears that a change of mode killed its chains, and only then', () => {
   const probe = new Probe();
-  const guest = new LegacyGuest(probe);
+  const guest = new LegacyGuest(probe, { transportFeatures: [feature.inOrder] });
   const ring = guest.start()[0]!;
   ring.describe(0, { address: BUFFERS, length: 1, flags: 2 });
   ring.offer(0);

@@ -59,7 +59,7 @@ describe('a handler that submits the next request', () => {
 
   it('of a packed ring does so too', () => {
     const probe = new Probe({ complete: 1 });
-    const guest = new ModernGuest(probe);
+    const guest = new ModernGuest(probe, { transportFeatures: [feature.ringPacked] });
     guest.machine.events = null;
     guest.negotiate([feature.ringPacked]);
     const parts = { descriptor: 0x10000, driver: 0x10800, device: 0x10900 };

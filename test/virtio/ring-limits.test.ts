@@ -180,7 +180,7 @@ describe('limits at the limit', () => {
 
   test.each([
     [0, []],
-    [4, ['SPL-LAY-01']],
+    [4, ['RF-05']],
   ])('a used ring that ends %d bytes behind the end of memory: %j', (beyond, clauses) => {
     const guest = new ModernGuest(new Probe({ queueSizes: [MAX_SIZE], complete: 1 }));
     guest.negotiate([]);
@@ -206,7 +206,8 @@ describe('limits at the limit', () => {
       guest.negotiate(features);
       guest.block.set('queueSize', size);
       expect(guest.block.get('queueSize')).toBe(taken ? size : MAX_SIZE);
-      const clause = size === 0 && features.length > 0 ? 'PCI-COM-19' : 'PCI-COM-20';
+      const tooSmall = features.length > 0 ? 'PCI-COM-19' : 'PCI-COM-20';
+      const clause = size > MAX_SIZE ? 'PCI-VQ-01' : tooSmall;
       expect(guest.clauses()).toEqual(taken ? [] : [clause]);
     }
   });

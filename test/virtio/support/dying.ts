@@ -3,6 +3,7 @@ import { runFirmware } from '../../../src/driver/index.ts';
 import {
   BlockDevice,
   commonConfig,
+  defaultTransportFeatures,
   type DeviceBehaviour,
   DiskUnit,
   feature,
@@ -182,7 +183,8 @@ export class DyingGuest {
   constructor(slow: Slow, way: Way, scheduler?: HeldScheduler) {
     this.slow = slow;
     this.#way = way;
-    const options = scheduler === undefined ? {} : { machine: { scheduler } };
+    const transportFeatures = [...defaultTransportFeatures, feature.inOrder];
+    const options = { transportFeatures, ...(scheduler === undefined ? {} : { machine: { scheduler } }) };
     const Guest = way.modern === true ? ModernGuest : LegacyGuest;
     this.guest = new Guest(slow.behaviour, options) as unknown as LegacyGuest & ModernGuest;
     this.guest.machine.events = null;
