@@ -93,6 +93,11 @@ export interface Bus {
   ioWrite(port: number, width: Width, value: number): void;
   memoryRead(address: number, width: Width): number;
   memoryWrite(address: number, width: Width, value: number): void;
+  /**
+   * Memory that a function's DMA reaches, which no register tells: for telling people who wire machines together that
+   * they forgot to. Undefined where nobody knows.
+   */
+  dmaMemory?(fn: FunctionAddress): GuestMemory | undefined;
   /** RAM as the CPU sees it. */
   readonly ram: GuestMemory;
   readonly interrupts: Interrupts;

@@ -78,7 +78,7 @@ export function findingOf(
   return { kind: 'finding', clause, party, address, subject, queue, descriptor, message, value, what };
 }
 
-/** A finding in one line: `00:04.0 virtio-blk, queue 0, descriptor 3: SPL-FRM-03, driver: … (descriptor index 4)`. */
+/** A finding in one line, addresses and bits in hexadecimal: `00:04.0 virtio-blk, queue 0, descriptor 3: SPL-FRM-03, driver: … (descriptor index 4)`. */
 export function formatFinding(finding: Finding): string {
   const { address, subject, queue, descriptor, clause, party, message, value, what } = finding;
   const where = [
@@ -86,7 +86,8 @@ export function formatFinding(finding: Finding): string {
     ...(queue === null ? [] : [`queue ${queue}`]),
     ...(descriptor === null ? [] : [`descriptor ${descriptor}`]),
   ];
-  const number = value === null ? '' : ` (${what} ${value})`;
+  const digits = /\b(address|flags|bits)\b/.test(what ?? '') ? `0x${value?.toString(16)}` : value;
+  const number = value === null ? '' : ` (${what} ${digits})`;
   return `${where.join(', ')}: ${clause}, ${party}: ${message}${number}`;
 }
 

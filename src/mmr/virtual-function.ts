@@ -64,7 +64,27 @@ export function presentLegacy(
   const backend: LegacyBackend = mmr
     ? new MmrBackend(bus, address, draft)
     : new IoBarBackend(bus, address, configBytesOfIoBar(host));
-  return { type, pci: virtualFunction(type, backend, options.messages), backend };
+  const pci = virtualFunction(type, backend, options.messages);
+  warnOfStrayDma(bus, address, pci);
+  return { type, pci, backend };
+}
+
+/**
+ * Addresses that the guest's driver gives mean nothing to a function whose DMA goes to another memory. Said when the
+ * guest first lets the function master the bus; served all the same.
+ */
+function warnOfStrayDma(bus: Bus, address: FunctionAddress, pci: PciFunction): void {
+  let said = false;
+  pci.onBusMaster.push(() => {
+    if (said || !pci.busMaster) return;
+    const memory = bus.dmaMemory?.(address);
+    if (memory === undefined || memory === pci.slot.dma.memory) return;
+    said = true;
+    pci.report('device', 'RF-16', "the host's function has a DMA domain that is not the guest's memory", {
+      what: "address of the host's function",
+      value: address,
+    });
+  });
 }
 
 /**

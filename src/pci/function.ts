@@ -109,7 +109,7 @@ export class PciFunction implements Stateful {
     this.capabilities = new CapabilityList(this.config);
     this.extendedCapabilities = new ExtendedCapabilityList(this.config);
     this.config.onWrite(type0Header.command.offset, 2, () => this.#onCommand());
-    this.config.onWrite(type0Header.bar.offset, 24, () => this.#decode());
+    this.config.onWrite(type0Header.bar.offset, 24, () => this.#onBarWrite());
     if (options.express === true)
       this.#express = new ExpressCapability(this.config, this.capabilities, () => this.reset());
   }
@@ -309,6 +309,17 @@ export class PciFunction implements Stateful {
     this.#updateLine();
     if (was !== this.#busMaster) for (const listener of this.onBusMaster) listener();
     if (this.#busMaster && !was) this.#msix?.flush();
+  }
+
+  /** Where a BAR goes in the middle of being decoded, and what it covers meanwhile, is anybody's guess. */
+  #onBarWrite(): void {
+    for (const { index, mappedAt, address } of this.bars)
+      if (mappedAt !== null && mappedAt !== address)
+        this.report('driver', 'CONF-03', `BAR${index} was written while it is decoded`, {
+          what: 'address',
+          value: address,
+        });
+    this.#decode();
   }
 
   #decode(): void {

@@ -158,6 +158,10 @@ export class Machine implements Bus, Stateful {
     this.#places.add(address, fn);
   }
 
+  dmaMemory(address: FunctionAddress): GuestMemory | undefined {
+    return this.functions.get(address)?.slot.dma.memory;
+  }
+
   /**
    * Takes a function away. @returns it, or undefined where there is none.
    * @throws PlaceError for function 0 while the device has others.

@@ -15,7 +15,7 @@ import type { Chain } from './queue/chain.ts';
 /** Device configuration of whatever structure. */
 export type AnyConfig = Pick<
   DeviceConfig,
-  'length' | 'little' | 'big' | 'readGeneration' | 'hold' | 'release' | 'save' | 'check' | 'load'
+  'length' | 'map' | 'little' | 'big' | 'readGeneration' | 'hold' | 'release' | 'save' | 'check' | 'load'
 >;
 
 /** What a device type adds to the core: features, queues, configuration, and what it does with a chain. */

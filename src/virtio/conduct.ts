@@ -35,13 +35,15 @@ export class DriverConduct {
       });
   }
 
-  kicks(queue: number): void {
+  /** @returns whether it was the wrong time for a kick. */
+  kicks(queue: number): boolean {
     const { stopping, served, status } = this.#device;
     if (stopping) this.#kick('SUSP-04', 'a kick for a device that is suspended', queue);
     else if (!served && (status & deviceStatus.driverOk) === 0)
       this.#kick('INIT-08', 'a kick before DRIVER_OK', queue);
     else if (!served) this.#kick('INIT-05', 'a kick although FEATURES_OK does not stand', queue);
     this.goesOn('a kick', queue, queue);
+    return stopping || !served;
   }
 
   #kick(clause: string, message: string, queue: number): void {

@@ -23,6 +23,7 @@ import { claimBehaviour } from './claim.ts';
 import { reachClause } from './clauses.ts';
 import { DriverConduct } from './conduct.ts';
 import { DmaGate } from './dma-gate.ts';
+import { explainKick } from './idle-kick.ts';
 import { deviceStatus, deviceTypes, feature } from './layout/index.ts';
 import {
   type DriverInterface,
@@ -285,7 +286,7 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
       });
       return;
     }
-    this.conduct.kicks(index);
+    if (!this.conduct.kicks(index)) explainKick(this, queue);
     queue.kick();
   }
 

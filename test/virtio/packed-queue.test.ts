@@ -141,7 +141,7 @@ describe('a driver that breaks its packed ring', () => {
       const before = ring.at(0);
       for (let i = 0; i < 3; i++) guest.kick();
       const events = [...guest.events];
-      expect([guest.clauses(), interruptsIn(events)]).toEqual([[clause], ['line 11 up']]);
+      expect([guest.clauses(), interruptsIn(events)]).toEqual([[clause, 'BF-STAT-04'], ['line 11 up']]);
       expect([guest.block.get('deviceStatus') & deviceStatus.needsReset, guest.isr()]).toEqual([64, 2]);
       expect([probe.handled, ring.at(0)]).toEqual([[], before]);
       guest.block.set('deviceStatus', 0);
@@ -200,7 +200,7 @@ describe('a driver that breaks its packed ring', () => {
     ];
     const { guest } = started({ windows, parts });
     guest.kick();
-    expect(guest.clauses()).toEqual(['RF-05']);
+    expect(guest.clauses()).toEqual(['RF-05', 'BF-STAT-04']);
     expect(guest.block.get('deviceStatus')).toBe(0x4f);
   });
 

@@ -1,6 +1,6 @@
 import { expectSame, expectShape, FOUR_GIB, type State } from '../../core/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
-import { framingClause, reachClause, strictFraming } from '../clauses.ts';
+import { framingClause, reachClause, shapeClause, strictFraming } from '../clauses.ts';
 import type { DeviceConfig } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';
 import {
@@ -240,6 +240,14 @@ export class BlockDevice implements DeviceBehaviour {
       if (type === blockRequestType.flushOut) type = blockRequestType.flush;
     }
     request.type = type;
+    const stray = this.#strayBytes(chain, type);
+    if (stray > 0)
+      device.report(
+        'driver',
+        shapeClause(device),
+        type === blockRequestType.out ? 'writable data in a write' : 'readable data in a read',
+        aboutChain(chain, 'length in bytes', stray),
+      );
     const word0 = view.getUint32(at + blockRequest.sectorLow.offset, little);
     const word1 = view.getUint32(at + blockRequest.sectorHigh.offset, little);
     const sector = little ? word1 * FOUR_GIB + word0 : word0 * FOUR_GIB + word1;
@@ -255,6 +263,13 @@ export class BlockDevice implements DeviceBehaviour {
     if (type === blockRequestType.flush) return this.#checkFlush(chain, sector);
     if (type === blockRequestType.getId) return this.#checkId(chain);
     return this.#parseSegments(request, chain);
+  }
+
+  /** Bytes of data that are in the wrong direction for the request. */
+  #strayBytes(chain: Chain, type: number): number {
+    if (type === blockRequestType.out) return chain.writableBytes - 1;
+    const reads = type === blockRequestType.in || type === blockRequestType.getId;
+    return reads ? chain.readableBytes - BLOCK_REQUEST_BYTES : 0;
   }
 
   /** Checks place and length of a data transfer. */
@@ -275,6 +290,8 @@ export class BlockDevice implements DeviceBehaviour {
         'sector',
         sector,
       );
+    // Whose data are all in the wrong direction gets no OK for moving nothing: an error of the driver's.
+    if (length === 0 && this.#strayBytes(chain, request.type) > 0) return blockStatus.ioError;
     request.offset = sector * SECTOR_BYTES;
     request.length = length;
     return null;

@@ -1,6 +1,6 @@
 import { expectSame, expectShape, OptionError, type State } from '../../core/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
-import { framingClause, reachClause, strictFraming } from '../clauses.ts';
+import { framingClause, reachClause, shapeClause, strictFraming } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';
 import {
@@ -283,8 +283,21 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
       wantedBytes(cdb, known.row, addressee.blockBytes) >
         (known.row.data === 'in' ? dataInBytes : dataOutBytes)
     )
-      command.respond(scsiResponse.overrun);
+      this.#overrun(command, known.row.data === 'in' ? dataOutBytes : dataInBytes);
     else addressee.execute(command);
+  }
+
+  /** Too few data for the command: they may be there, in the other direction. */
+  #overrun(command: ScsiCommand, otherBytes: number): void {
+    const { device } = this;
+    if (otherBytes > 0)
+      device.report(
+        'driver',
+        shapeClause(device),
+        'data in the wrong direction for their command',
+        aboutChain(command.chain!, 'length in bytes', otherBytes),
+      );
+    command.respond(scsiResponse.overrun);
   }
 
   ended(command: ScsiCommand): void {

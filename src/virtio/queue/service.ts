@@ -3,6 +3,7 @@ import {
   expectSame,
   type FindingAbout,
   immediate,
+  type Party,
   type Scheduler,
   type State,
   type Stateful,
@@ -10,6 +11,7 @@ import {
 } from '../../core/index.ts';
 import type { Batch, Publisher } from './batch.ts';
 import { aboutChain, Chain, NOT_DONE, type SavedChain } from './chain.ts';
+import { Names, PACKED_IDS } from './names.ts';
 import { PackedQueue } from './packed.ts';
 import { SplitQueue } from './split.ts';
 import { UsedRun } from './used-run.ts';
@@ -28,13 +30,18 @@ export interface QueueOwner {
   resumeChain?(chain: Chain, request: State): void;
   interrupt(index: number): void;
   fail(clause: string, message: string, about?: FindingAbout): void;
-  report(party: 'device', clause: string, message: string, about: FindingAbout): void;
+  report(party: Party, clause: string, message: string, about: FindingAbout): void;
 }
+
+/** Why a kick leads to nothing, as bits. */
+export const idleCause = { notSetUp: 1, broken: 2, noDma: 4 } as const;
 
 /** Serves one queue: takes chains when kicked, keeps those in flight, hands them back. */
 export class QueueService implements Publisher, Stateful {
   /** It is in its batch's list. */
   dirty = false;
+  /** Why kicks lead to nothing, as far as it was said since the queue was set up: a set of {@link idleCause}. */
+  said = 0;
   readonly index: number;
   readonly #owner: QueueOwner;
   readonly #batch: Batch;
@@ -52,6 +59,7 @@ export class QueueService implements Publisher, Stateful {
   #lingering = 0;
   /** Chains wait in the ring for those to end. */
   #blocked = false;
+  #names: Names;
   readonly #run = new UsedRun();
   /** Chains that were in flight, and a kick that was pending, in a state that was loaded. */
   #resumed: readonly SavedChain[] = [];
@@ -66,6 +74,7 @@ export class QueueService implements Publisher, Stateful {
   constructor(maxSize: number, index: number, owner: QueueOwner, batch: Batch) {
     this.#split = new SplitQueue(maxSize);
     this.#ring = this.#split;
+    this.#names = new Names(maxSize);
     this.index = index;
     this.#owner = owner;
     this.#batch = batch;
@@ -114,6 +123,7 @@ export class QueueService implements Publisher, Stateful {
     after.addresses.words.set(before.addresses.words);
     after.ready = before.ready;
     this.#ring = after;
+    this.#names = new Names(packed ? PACKED_IDS : this.#split.maxSize);
   }
 
   kick(): void {
@@ -122,6 +132,7 @@ export class QueueService implements Publisher, Stateful {
 
   /** DMA is possible again: chains of a loaded state are handled, kicks that came in between are served. */
   dmaEnabled(): void {
+    this.said &= ~idleCause.noDma;
     if (this.#resumed.length > 0) this.#batch.run(() => this.#takeResumed());
     if (!this.#waiting) return;
     this.#waiting = false;
@@ -146,6 +157,7 @@ export class QueueService implements Publisher, Stateful {
       const chain = this.#fresh();
       const popped = ring.pop(chain);
       if (popped === pop.chain) {
+        if (this.#names.has(chain.head)) this.#offeredAgain(chain);
         if (this.#inFlight < ring.size) this.#handle(chain);
         else
           this.#owner.fail(
@@ -160,6 +172,17 @@ export class QueueService implements Publisher, Stateful {
       else if (ring.rearm()) continue;
       return;
     }
+  }
+
+  /** Served all the same. A packed ring's rules on ids are in no clause of their own. */
+  #offeredAgain(chain: Chain): void {
+    const clause = this.#ring === this.#split ? 'OPER-02' : 'CONF-01';
+    this.#owner.report(
+      'driver',
+      clause,
+      'a chain was offered again while it is in flight',
+      aboutChain(chain),
+    );
   }
 
   #takeResumed(): void {
@@ -201,6 +224,7 @@ export class QueueService implements Publisher, Stateful {
   }
 
   #link(chain: Chain): void {
+    this.#names.add(chain.head);
     chain.before = this.#newest;
     chain.after = null;
     if (this.#newest === null) this.#oldest = chain;
@@ -210,6 +234,7 @@ export class QueueService implements Publisher, Stateful {
   }
 
   #unlink(chain: Chain): void {
+    this.#names.delete(chain.head);
     const { before, after } = chain;
     if (before === null) this.#oldest = after;
     else before.after = after;
@@ -293,6 +318,7 @@ export class QueueService implements Publisher, Stateful {
     while (chain !== null && chain.written !== NOT_DONE) {
       if (!run.open && !this.#useRun()) return;
       run.add(chain);
+      this.#names.delete(chain.head);
       this.#inFlight--;
       this.#oldest = chain.after;
       this.#leave(chain);
@@ -329,6 +355,7 @@ export class QueueService implements Publisher, Stateful {
   reset(): void {
     this.#drop();
     this.#resumedKick = this.#waiting = this.#blocked = false;
+    this.said = 0;
     this.#work.cancel();
     this.#ring.reset();
   }
@@ -341,6 +368,7 @@ export class QueueService implements Publisher, Stateful {
       chain.lingers = true;
       this.#lingering++;
     }
+    if (this.#inFlight > 0) this.#names.clear();
     this.#oldest = this.#newest = null;
     this.#inFlight = 0;
     this.#resumed = [];

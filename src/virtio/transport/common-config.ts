@@ -7,13 +7,28 @@ import {
   type Width,
 } from '../../core/index.ts';
 import type { VirtioDevice } from '../device.ts';
-import { commonConfig, feature, NO_VECTOR } from '../layout/index.ts';
-import type { QueueArea } from '../queue/virtqueue.ts';
+import { commonConfig, feature, NO_VECTOR, packedAlignment, splitAlignment } from '../layout/index.ts';
+import type { QueueArea, Virtqueue } from '../queue/virtqueue.ts';
 import type { VirtioInterrupts } from './interrupts.ts';
 import { notificationConfigData } from './notify.ts';
+import { WidthCheck } from './widths.ts';
 
 /** Bytes of the common configuration's place in its BAR; past the structure it reads 0. */
 export const COMMON_BYTES = 0x1000;
+
+/** Alignment of the areas, under the names that both kinds of rings share. */
+const areaAlignment = {
+  split: {
+    descriptor: splitAlignment.descriptors,
+    driver: splitAlignment.available,
+    device: splitAlignment.used,
+  },
+  packed: {
+    descriptor: packedAlignment.descriptors,
+    driver: packedAlignment.event,
+    device: packedAlignment.event,
+  },
+} as const;
 
 /** The common configuration structure: the modern window on a device. */
 export class CommonConfigWindow implements BusTarget, Stateful {
@@ -23,10 +38,12 @@ export class CommonConfigWindow implements BusTarget, Stateful {
   readonly #device: VirtioDevice;
   readonly #interrupts: VirtioInterrupts;
   readonly #block: RegisterBlock<typeof commonConfig>;
+  readonly #widths: WidthCheck;
 
   constructor(device: VirtioDevice, interrupts: VirtioInterrupts) {
     this.#device = device;
     this.#interrupts = interrupts;
+    this.#widths = new WidthCheck(device, commonConfig, 'the common configuration');
     this.#block = new RegisterBlock(commonConfig, this.#handlers(), COMMON_BYTES, 'zeros');
     device.onReset.push(() => this.load({ deviceFeatureSelect: 0, driverFeatureSelect: 0, queueSelect: 0 }));
   }
@@ -176,6 +193,7 @@ export class CommonConfigWindow implements BusTarget, Stateful {
     else if (queue === null) this.#reportAbsent('an enable', value);
     else {
       device.conduct.goesOn('queue_enable', value, this.#queueSelect);
+      if (!queue.ready) this.#checkAlignment(queue);
       queue.ready = true;
     }
   }
@@ -183,6 +201,22 @@ export class CommonConfigWindow implements BusTarget, Stateful {
   #reportAbsent(what: string, value: number): void {
     const message = `${what} for a queue that does not exist`;
     this.#device.report('driver', 'PCI-VQ-01', message, this.#about('value written', value));
+  }
+
+  /** A ring that lies askew is said, and served. */
+  #checkAlignment({ addresses }: Virtqueue): void {
+    const device = this.#device;
+    const packed = device.has(feature.ringPacked);
+    for (const area of ['descriptor', 'driver', 'device'] as const) {
+      const alignment = areaAlignment[packed ? 'packed' : 'split'][area];
+      if (addresses.half(area, 0) % alignment === 0) continue;
+      device.report(
+        'driver',
+        packed ? 'PKD-LAY-03' : 'SPL-LAY-01',
+        `the ring's ${area} area is not aligned to ${alignment} bytes`,
+        this.#about('address', addresses.get(area)),
+      );
+    }
   }
 
   /** PCI-COM-11 */
@@ -201,11 +235,13 @@ export class CommonConfigWindow implements BusTarget, Stateful {
   }
 
   read(offset: number, width: Width): number {
+    this.#widths.check(offset, width);
     return this.#block.read(offset, width);
   }
 
   write(offset: number, width: Width, value: number): void {
     this.#device.speak('modern');
+    this.#widths.check(offset, width);
     this.#block.write(offset, width, value);
   }
 

@@ -1,11 +1,17 @@
 import type { BusTarget } from '../../core/index.ts';
 import type { VirtioDevice } from '../device.ts';
+import { WidthCheck } from './widths.ts';
 
 /** Device configuration through the modern window, little-endian. Writing it while the device is suspended is reported. */
 export function deviceConfigWindow(device: VirtioDevice): BusTarget {
-  const { little } = device.config;
+  const { little, map, length } = device.config;
+  const shown = Object.fromEntries(Object.entries(map).filter(([, { offset }]) => offset < length));
+  const widths = new WidthCheck(device, shown, 'the device configuration');
   return {
-    read: (offset, width) => little.read(offset, width),
+    read: (offset, width) => {
+      widths.check(offset, width);
+      return little.read(offset, width);
+    },
     write: (offset, width, value) => {
       device.speak('modern');
       if (device.suspended)
@@ -13,6 +19,7 @@ export function deviceConfigWindow(device: VirtioDevice): BusTarget {
           what: 'register offset',
           value: offset,
         });
+      widths.check(offset, width);
       little.write(offset, width, value);
     },
   };

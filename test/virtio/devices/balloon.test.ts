@@ -55,7 +55,7 @@ describe('the balloon', () => {
   test.each([
     [[{ address: BUFFERS, length: 7 }], ['BAL-OP-01'], 1],
     [[{ address: BUFFERS, length: 3 }], ['BAL-OP-01'], 0],
-    [[{ address: BUFFERS, length: 4, flags: WRITE }], ['BAL-OP-01'], 0],
+    [[{ address: BUFFERS, length: 4, flags: WRITE }], ['CONF-01', 'BAL-OP-01'], 0],
     [[{ address: 2 ** 40, length: 4 }], ['RF-05'], 0],
   ])('gives back requests of odd shape: %j', (descriptors, clauses, pages) => {
     const setup = modern();

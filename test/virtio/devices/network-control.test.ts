@@ -343,7 +343,7 @@ describe('commands that are refused', () => {
     ['no room for the ack', [2, 1], [], null, ['CONF-01']],
     ['nothing but an ack', [], [1], ERROR, ['CONF-01']],
     ['half a command', [1], [1], ERROR, ['CONF-01']],
-    ['room for more than the ack', [2, 1], [3, 4], OK, []],
+    ['room for more than the ack', [2, 1], [3, 4], OK, ['CONF-01']],
     ['one descriptor for everything', [3], [1], OK, []],
     ['a byte each', [1, 1, 1], [1], OK, []],
   ] as const)('a command with %s', (_, readable, writable, ack, clauses) => {

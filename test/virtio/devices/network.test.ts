@@ -476,7 +476,7 @@ describe('what a driver gets wrong when it sends', () => {
   it('nothing to read at all', () => {
     const { net, link, guest } = modern();
     net.expose(1, 0x80000, [], [100]);
-    expect([net.ring(1).usedIndex, guest.clauses(), link.sent]).toEqual([1, ['NET-TX-02'], []]);
+    expect([net.ring(1).usedIndex, guest.clauses(), link.sent]).toEqual([1, ['CONF-01', 'NET-TX-02'], []]);
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { StateMismatchError, VirtiolabError } from '../../../src/core/index.ts';
 import { DiskUnit, MemoryStorage, ScsiAddressError, ScsiDevice } from '../../../src/virtio/index.ts';
-import { type GuestOptions, LegacyGuest, ModernGuest } from '../support/guests.ts';
+import { BUFFERS, type GuestOptions, LegacyGuest, ModernGuest } from '../support/guests.ts';
 import { hex, image, RawScsi, SlowStorage, start } from './scsi/support.ts';
 
 const TEST_UNIT_READY = [0, 0, 0, 0, 0, 0];
@@ -314,15 +314,23 @@ describe.each([
 describe('commands for one unit', () => {
   test('SCSI-CFG-05: are at most as many as the device said', () => {
     const storage = new SlowStorage();
-    const { scsi, guest } = start({ storage, queueSize: 256 });
+    const { scsi, guest } = start({ storage, queueSize: 512 });
     scsi.settle();
-    // Every command has the same buffers: only the ring's descriptors matter here.
+    // Every command has the same buffers: only their number matters here.
     scsi.send({ cdb: READ_ONE, inBytes: 512 });
     const ring = scsi.rings[2]!;
-    for (let i = 1; i < 128; i++) ring.offer(0);
+    const again = (i: number) => {
+      ring.chain(3 * i, [
+        { address: BUFFERS, length: 51 },
+        { address: BUFFERS + 0x4000, length: 108, flags: 2 },
+        { address: BUFFERS + 0x4000 + 108, length: 512, flags: 2 },
+      ]);
+      ring.offer(3 * i);
+    };
+    for (let i = 1; i < 128; i++) again(i);
     guest.kick(2);
     expect([storage.waiting.length, guest.clauses()]).toEqual([128, []]);
-    ring.offer(0);
+    again(128);
     guest.kick(2);
     expect([storage.waiting.length, guest.clauses()]).toEqual([129, ['SCSI-CFG-05']]);
     while (storage.waiting.length > 0) storage.end();

@@ -3,9 +3,9 @@ import { runFirmware } from '../../../src/driver/index.ts';
 import {
   BlockDevice,
   commonConfig,
-  defaultTransportFeatures,
   type DeviceBehaviour,
   DiskUnit,
+  defaultTransportFeatures,
   feature,
   P9Device,
   P9MemoryServer,

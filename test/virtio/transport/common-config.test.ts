@@ -4,6 +4,7 @@ import { commonConfig, feature, structureCapability, structureType } from '../..
 import { BlockModel } from '../../core/register-model.ts';
 import { ModernGuest } from '../support/guests.ts';
 import { Probe } from '../support/probe.ts';
+import { legacyParts } from '../support/ring.ts';
 
 const guestWith = (queueSizes: readonly number[] = [256, 0, 64]) =>
   new ModernGuest(new Probe({ features: [1], queueSizes }));
@@ -186,7 +187,9 @@ describe('the capabilities', () => {
       guest.block.set('queueSelect', queues - 1);
       const last = guest.block.get('queueNotifyOffset') * multiplier + 2;
       expect([guest.block.get('queueSize'), last <= notify.length]).toEqual([2, true]);
-      guest.start([], [queues - 1]);
+      guest.negotiate();
+      guest.setUp(queues - 1, undefined, legacyParts(0x10, 2));
+      guest.block.set('deviceStatus', 0x0f);
       guest.clauses();
       guest.kick(queues - 1);
       expect(guest.clauses()).toEqual([]);

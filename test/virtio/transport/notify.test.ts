@@ -93,7 +93,7 @@ describe('a kick of a packed ring', () => {
     const under = started([DATA, feature.ringPacked]);
     const { descriptor } = under.ring.parts;
     for (const [slot, value] of flags.entries())
-      under.ring.describe(slot, { address: BUFFERS, length: 1, flags: 0, next: value });
+      under.ring.describe(slot, { address: BUFFERS, length: 1, flags: slot, next: value });
     expect(under.guest.machine.ram.read(descriptor + 14, 2)[0]).toBe(flags[0]! & 0xff);
     return under;
   }

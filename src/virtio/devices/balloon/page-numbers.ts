@@ -1,4 +1,4 @@
-import { reachClause } from '../../clauses.ts';
+import { reachClause, shapeClause } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import { PAGE_NUMBER_BYTES } from '../../layout/index.ts';
 import { aboutChain, type Chain } from '../../queue/chain.ts';
@@ -81,6 +81,13 @@ export class PageNumbers {
     const report = (message: string) =>
       this.#device.report('driver', clause, message, aboutChain(chain, 'length in bytes', bytes));
     const bytes = chain.readableBytes;
+    if (chain.count > chain.readableCount)
+      this.#device.report(
+        'driver',
+        shapeClause(this.#device),
+        'writable bytes in a request of page numbers',
+        aboutChain(chain, 'length in bytes', chain.writableBytes),
+      );
     const most = this.#memory.pages * PAGE_NUMBER_BYTES;
     if (bytes === 0 || bytes % PAGE_NUMBER_BYTES !== 0) report(`${bytes} bytes of page numbers`);
     else if (bytes > most) report(`${bytes} bytes of page numbers, for ${most} that name all memory`);

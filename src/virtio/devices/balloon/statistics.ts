@@ -1,5 +1,5 @@
 import type { State, Task } from '../../../core/index.ts';
-import { reachClause } from '../../clauses.ts';
+import { reachClause, shapeClause } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import { type BalloonStatistic, balloonStatistic, balloonStatisticEntry } from '../../layout/index.ts';
 import { aboutChain, type Chain, type TakenRequest } from '../../queue/chain.ts';
@@ -82,6 +82,13 @@ export class StatisticsQueue implements Task {
   #read(chain: Chain): void {
     const { bytes, tag, value } = balloonStatisticEntry;
     const offered = chain.readableBytes;
+    if (chain.count > chain.readableCount)
+      this.#device.report(
+        'driver',
+        shapeClause(this.#device),
+        'writable bytes in a statistics buffer',
+        aboutChain(chain, 'length in bytes', chain.writableBytes),
+      );
     const length = Math.min(offered - (offered % bytes), this.#entries.length);
     if (length !== offered)
       // The text says multiples of 6; an entry has 10 bytes, and so has every driver's.

@@ -145,6 +145,13 @@ export class NetworkControl {
       return;
     }
     this.#chain = chain;
+    if (chain.writableBytes > 1)
+      device.report(
+        'driver',
+        framingClause(device, 'LEG-NET-16'),
+        `${chain.writableBytes} writable bytes where an ack is one`,
+        aboutChain(chain, 'length in bytes', chain.writableBytes),
+      );
     const refusal = this.#run(chain);
     if (refusal !== null) device.report('driver', refusal.clause, refusal.message, refusal.about);
     this.#ack[0] = refusal === null ? networkAck.ok : networkAck.error;
@@ -212,12 +219,7 @@ export class NetworkControl {
 
   #reportFraming(clause: string, what: string): void {
     const { device } = this.#target;
-    device.report(
-      'driver',
-      clause,
-      `${what} wants ANY_LAYOUT, which was not accepted`,
-      aboutChain(this.#chain),
-    );
+    device.report('driver', clause, `without ANY_LAYOUT, ${what}`, aboutChain(this.#chain));
   }
 
   /** @param bytes of data; null for those that are cut in two, which are looked at later. */
@@ -227,7 +229,8 @@ export class NetworkControl {
       this.#reportFraming('LEG-NET-13', `class and command in a descriptor of ${lengths[0]} bytes`);
     if (bytes !== null && readableCount !== (bytes === 0 ? 1 : 2))
       this.#reportFraming('LEG-NET-14', `command data in ${readableCount - 1} descriptors`);
-    if (count !== readableCount + 1 || lengths[readableCount] !== 1)
+    // Of one that is too long it was said already.
+    if (count !== readableCount + 1 && chain.writableBytes === 1)
       this.#reportFraming('LEG-NET-16', 'an ack that is no descriptor of one byte');
   }
 

@@ -63,6 +63,13 @@ export class FrameReader {
         'a header that is no descriptor of its own wants ANY_LAYOUT, which was not accepted',
         aboutChain(chain),
       );
+    if (chain.count > chain.readableCount)
+      device.report(
+        'driver',
+        shapeClause(device),
+        'writable bytes in a frame that is sent',
+        aboutChain(chain, 'length in bytes', chain.writableBytes),
+      );
     const length = chain.readableBytes - header;
     if (length < ETHERNET_HEADER_BYTES && length >= 0)
       return this.#refuse(
@@ -107,12 +114,14 @@ export class FrameReader {
     const little = this.#device.littleEndian;
     const offload = this.#offload;
     readNetworkHeader(view, at, little, offload);
-    if (header === NETWORK_HEADER_BYTES && view.getUint16(at + networkHeader.numBuffers.offset, little) !== 0)
+    const buffers =
+      header === NETWORK_HEADER_BYTES ? view.getUint16(at + networkHeader.numBuffers.offset, little) : 0;
+    if (buffers !== 0)
       this.#device.report(
         'driver',
         'NET-TX-03',
         'a frame that is sent with a number of buffers',
-        aboutChain(chain),
+        aboutChain(chain, 'num_buffers', buffers),
       );
     if ((offload.flags | offload.gsoType) === 0) return true;
     return this.#checkFlags(chain, offload) && this.#checkSegmentation(chain, offload);
