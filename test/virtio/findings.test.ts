@@ -3,7 +3,7 @@ import { type Finding, functionAddress } from '../../src/core/index.ts';
 import { runFirmware } from '../../src/driver/index.ts';
 import { BlockDevice, feature, MemoryStorage, virtioFunction } from '../../src/virtio/index.ts';
 import { smallMachine, watch } from '../pci/support.ts';
-import { ModernGuest } from './support/guests.ts';
+import { LegacyGuest, ModernGuest } from './support/guests.ts';
 import { RawPackedRing } from './support/packed-ring.ts';
 import { Probe } from './support/probe.ts';
 
@@ -26,6 +26,50 @@ describe('findings of several functions', () => {
     const [first, second] = findingsIn(events);
     expect([first?.address, second?.address]).toEqual(slots);
     expect({ ...second, address: first?.address }).toEqual(first);
+  });
+});
+
+describe('kicks that lead to nothing', () => {
+  it.each([
+    ['legacy', () => new LegacyGuest(disk()), 'LEG-INIT-01'],
+    ['modern', () => new ModernGuest(disk()), 'INIT-01'],
+  ] as const)('are said once until the queue is set up anew: %s', (_, make, clause) => {
+    const guest = make();
+    const wait = () => {
+      guest.block.set('deviceStatus', 0);
+      guest.start(guest instanceof ModernGuest ? ([] as never) : (0 as never), []);
+      guest.clauses();
+      for (let i = 0; i < 3; i++) guest.kick();
+      return guest.clauses();
+    };
+    expect([wait(), wait()]).toEqual([[clause], [clause]]);
+    guest.setUp(0);
+    guest.clauses();
+    guest.config.command(3);
+    for (let i = 0; i < 3; i++) guest.kick();
+    expect(guest.clauses()).toEqual([clause]);
+    guest.config.command(7);
+    guest.kick();
+    expect(guest.clauses()).toEqual([]);
+  });
+});
+
+describe('accesses in another width than their field', () => {
+  it('PCI-LAY-01: are said once for an offset and width until the next reset', () => {
+    const guest = new ModernGuest(disk());
+    const look = () => {
+      for (const offset of [0x14, 0x14, 0x16, 0x16]) guest.block.readAt(offset, 4);
+      return guest.clauses();
+    };
+    expect([look(), look()]).toEqual([['PCI-LAY-01', 'PCI-LAY-01'], []]);
+    guest.block.set('deviceStatus', 0);
+    expect(look()).toEqual(['PCI-LAY-01', 'PCI-LAY-01']);
+  });
+
+  it('LEG-LAY-03: are nothing special in a legacy block', () => {
+    const guest = new LegacyGuest(disk());
+    guest.block.readAt(20, 1);
+    expect(guest.clauses()).toEqual([]);
   });
 });
 

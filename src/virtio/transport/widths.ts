@@ -41,6 +41,12 @@ export class WidthCheck {
     if (own !== width && own !== 0 && own !== undefined) this.#say(offset, width, own);
   }
 
+  /** Width of the field that begins at `offset`; 1 where none does. */
+  widthAt(offset: number): Width {
+    const own = this.#widths[offset];
+    return own === 2 || own === 4 ? own : 1;
+  }
+
   #say(offset: number, width: Width, own: number): void {
     const key = 8 * offset + width;
     if (this.#said.has(key)) return;

@@ -1,6 +1,7 @@
 import { type Bus, DmaDomain, functionAddress, HeldScheduler } from '../../../src/core/index.ts';
 import { runFirmware } from '../../../src/driver/index.ts';
 import { mmrFunction, presentLegacy } from '../../../src/mmr/index.ts';
+import type { Machine } from '../../../src/pci/index.ts';
 import { BalloonDevice, EntropyDevice, feature } from '../../../src/virtio/index.ts';
 import { SLOT, smallMachine, watch } from '../../pci/support.ts';
 import { LegacyGuest, ModernGuest } from '../../virtio/support/guests.ts';
@@ -235,6 +236,30 @@ const presented = [true, false].map((wired) =>
   }),
 );
 
+/** What the host's function says of a guest that it does not see. */
+const behind = (name: string, wrong: (guest: Machine, bar: number) => void) =>
+  scenario(`through the translator: ${name}`, () => {
+    const { host, guest } = present(true);
+    const bar = runFirmware(guest).find((each) => each.address === SLOT)!.bars[0]!.address;
+    const events = watch(host);
+    guest.configWrite(SLOT, 4, 2, 5);
+    wrong(guest, bar);
+    return events;
+  });
+
+const translated = [
+  behind('a kick for a queue that is not set up', (guest, bar) => guest.ioWrite(bar + 16, 2, 0)),
+  behind('a kick while bus mastering is off', (guest, bar) => {
+    guest.ioWrite(bar + 8, 4, 0x10);
+    guest.configWrite(SLOT, 4, 2, 1);
+    guest.ioWrite(bar + 16, 2, 0);
+  }),
+  behind('kicks for a device that broke', (guest, bar) => {
+    guest.ioWrite(bar + 8, 4, 0x80000);
+    for (let i = 0; i < 3; i++) guest.ioWrite(bar + 16, 2, 0);
+  }),
+];
+
 /** A function whose status does not become 0 any more, behind the translator. */
 const stuck = scenario("a host's function that does not finish its reset", () => {
   const [host, guest] = [smallMachine(), smallMachine()];
@@ -266,5 +291,6 @@ export const transports: readonly Scenario[] = [
   ...kicks,
   ...accesses,
   ...presented,
+  ...translated,
   stuck,
 ];

@@ -145,6 +145,28 @@ describe.each([
     expect([requests.do(request).status, guest.clauses()]).toEqual([IOERR, [guest.shapeClause]]);
   });
 
+  it.each([
+    ['a write', { type: OUT, sector: 1, inBytes: 512 }],
+    ['a read', { type: IN, sector: 1, out: pattern(1) }],
+  ] as const)(
+    'whose data are all in the wrong direction moves nothing, and is no success: %s',
+    (_, request) => {
+      const { requests, guest, storage } = start();
+      expect([requests.do(request).status, guest.clauses()]).toEqual([IOERR, [guest.shapeClause]]);
+      expect(sameBytes(storage.bytes, image())).toBe(true);
+    },
+  );
+
+  it.each([
+    ['a write', { type: OUT, sector: 1, out: pattern(1), inBytes: 512 }],
+    ['a read', { type: IN, sector: 1, out: pattern(1), inBytes: 512 }],
+  ] as const)('with data in both directions is served, and reported: %s', (_, request) => {
+    const { requests, guest, storage } = start();
+    expect([requests.do(request).status, guest.clauses()]).toEqual([OK, [guest.shapeClause]]);
+    const moved = request.type === OUT ? pattern(1) : image().subarray(512, 1024);
+    expect(sameBytes(storage.bytes.subarray(512, 1024), moved)).toBe(true);
+  });
+
   it('that leaves no room for a status gets its buffer back', () => {
     const { requests, guest } = start();
     expect(requests.do({ type: FLUSH, writableCuts: [] }).used).toBe(0);
