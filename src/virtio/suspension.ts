@@ -8,6 +8,8 @@ export interface SuspensionOwner {
   readonly interrupts: InterruptPort;
   /** No chain is being processed, and the driver was told of all that are used. */
   readonly idle: boolean;
+  /** The driver is through with initialization. */
+  readonly served: boolean;
   has(bit: number): boolean;
   report(party: 'driver', clause: string, message: string, about?: FindingAbout): void;
 }
@@ -64,7 +66,7 @@ export class Suspension implements Stateful {
     if (this.#suspended) return value | suspend;
     if (this.#draining) return value | (status & (suspend | driverOk));
     if ((value & suspend) === 0) return value;
-    if (!this.#owner.has(feature.suspend) || (status & driverOk) === 0) {
+    if (!this.#owner.has(feature.suspend) || !this.#owner.served) {
       this.#owner.report('driver', 'SUSP-01', 'SUSPEND was set on a device that cannot be suspended now', {
         what: 'device status',
         value,

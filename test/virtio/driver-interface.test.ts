@@ -206,6 +206,13 @@ describe('features that were accepted and are not agreed on', () => {
     const status = guest.block.get('deviceStatus');
     guest.block.set('deviceStatus', status | SUSPEND);
     expect([guest.block.get('deviceStatus'), guest.device.suspended]).toEqual([status, false]);
+    // Nor does what is accepted after that, as long as nobody agrees to it.
+    const late = new ModernGuest(new Probe(), { transportFeatures: [43] });
+    late.block.set('deviceStatus', 7);
+    late.block.set('driverFeatureSelect', 1);
+    late.block.set('driverFeature', (1 << 11) | 1);
+    late.block.set('deviceStatus', 7 | SUSPEND);
+    expect([late.block.get('deviceStatus'), late.device.suspended]).toEqual([7, false]);
   });
 
   it('show in the registers while the driver accepts them, as far as they were offered', () => {

@@ -1,15 +1,12 @@
-import { expectSame, expectShape, FOUR_GIB, type State } from '../../core/index.ts';
+import { expectSame, expectShape, type State } from '../../core/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
-import { framingClause, reachClause, shapeClause, strictFraming } from '../clauses.ts';
+import { framingClause, reachClause } from '../clauses.ts';
 import type { DeviceConfig } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';
 import {
-  BLOCK_BARRIER,
   BLOCK_ID_BYTES,
-  BLOCK_REQUEST_BYTES,
   type blockConfig,
   blockFeature,
-  blockRequest,
   blockRequestType,
   blockStatus,
   SECTOR_BYTES,
@@ -25,8 +22,8 @@ import {
   blockFeatures,
   setCapacity,
 } from './block/config.ts';
+import { checkFraming, parseRequest } from './block/parse.ts';
 import { BlockRequest } from './block/request.ts';
-import { segmentCommands } from './block/segments.ts';
 
 /**
  * The block device (chapter Block Device): IN, OUT, FLUSH and its legacy twin, GET_ID, DISCARD, WRITE_ZEROES and
@@ -41,8 +38,9 @@ export class BlockDevice implements DeviceBehaviour {
   readonly config: DeviceConfig<typeof blockConfig>;
   readonly queueSizes: readonly number[];
   readonly storage: Storage;
+  /** SEG_MAX, which each chain is held against. */
+  readonly segmentMax: number;
   device!: VirtioDevice;
-  readonly #segmentMax: number;
   readonly #id = new Uint8Array(BLOCK_ID_BYTES);
   readonly #free: BlockRequest[] = [];
   /** What the driver has been shown of the storage. */
@@ -66,7 +64,7 @@ export class BlockDevice implements DeviceBehaviour {
     this.features = blockFeatures(options);
     this.legacyFeatures = options.barriers === true ? [blockFeature.barrier] : [];
     this.config = blockConfigOf(options, this.features);
-    this.#segmentMax = this.config.get('segmentMax');
+    this.segmentMax = this.config.get('segmentMax');
     this.queueSizes = new Array(queues).fill(queueSize);
     checkQueueSizes(this.queueSizes);
     const start = (request: BlockRequest) => this.device.scheduler.submit(request);
@@ -148,9 +146,9 @@ export class BlockDevice implements DeviceBehaviour {
   }
 
   handle(chain: Chain): void {
-    this.#checkFraming(chain);
+    checkFraming(this, chain);
     const request = this.#requestOf(chain);
-    request.refused = this.#parse(request, chain);
+    request.refused = parseRequest(this, request, chain);
     request.ordered = this.device.has(blockFeature.barrier);
     request.writesThrough = null;
     this.#submit(request);
@@ -174,182 +172,6 @@ export class BlockDevice implements DeviceBehaviour {
   #submit(request: BlockRequest): void {
     if (request.ordered) this.#orders[request.chain!.queue]!.submit(request);
     else this.device.scheduler.submit(request);
-  }
-
-  /** What a driver may not do, and what is served all the same. */
-  #checkFraming(chain: Chain): void {
-    const { device } = this;
-    const { count, lengths } = chain;
-    // LEG-BLK-15: without ANY_LAYOUT the header and the status are descriptors of their own.
-    if (strictFraming(device))
-      if (lengths[0] !== BLOCK_REQUEST_BYTES || lengths[count - 1] !== 1)
-        device.report(
-          'driver',
-          'LEG-BLK-15',
-          'framing that wants ANY_LAYOUT, which was not accepted',
-          aboutChain(chain),
-        );
-    if (this.#exceedsLimits(chain))
-      device.report(
-        'driver',
-        'BLK-OP-09',
-        'more or longer buffers of data than the device takes',
-        aboutChain(chain),
-      );
-    if (chain.queue > 0 && !device.has(blockFeature.multiQueue))
-      device.report('driver', 'BF-FEAT-03', 'a request of a queue that only MQ gives', aboutChain(chain));
-  }
-
-  /** Whether SEG_MAX or SIZE_MAX are disregarded. Two buffers may be header and status. */
-  #exceedsLimits({ count, lengths }: Chain): boolean {
-    const { device, config } = this;
-    if (count - 2 > this.#segmentMax && device.has(blockFeature.segmentMax)) return true;
-    if (!device.has(blockFeature.sizeMax)) return false;
-    const most = config.get('sizeMax');
-    for (let i = 0; i < count; i++) if (lengths[i]! > most) return true;
-    return false;
-  }
-
-  /** Fills the request in. @returns null, or the status with which it is refused. */
-  #parse(request: BlockRequest, chain: Chain): number | null {
-    request.offset = request.length = 0;
-    request.type = -1;
-    request.command = null;
-    request.barrier = false;
-    const { device } = this;
-    const view = chain.header(BLOCK_REQUEST_BYTES);
-    if (view === null) {
-      const length = chain.readableBytes;
-      return length < BLOCK_REQUEST_BYTES
-        ? this.#refuse(
-            framingClause(device, 'LEG-BLK-15'),
-            `a header of ${length} bytes`,
-            chain,
-            'length in bytes',
-            length,
-          )
-        : this.#refuse(reachClause(device), 'a header out of reach', chain);
-    }
-    const at = chain.headerAt;
-    const little = device.littleEndian;
-    let type = view.getUint32(at + blockRequest.type.offset, little);
-    if (device.legacyDriver) {
-      // LEG-BLK-11: the bit is no part of the type, and says nothing where BARRIER was not accepted.
-      request.barrier = (type & BLOCK_BARRIER) !== 0;
-      type = (type & ~BLOCK_BARRIER) >>> 0;
-      if (type === blockRequestType.flushOut) type = blockRequestType.flush;
-    }
-    request.type = type;
-    const stray = this.#strayBytes(chain, type);
-    if (stray > 0)
-      device.report(
-        'driver',
-        shapeClause(device),
-        type === blockRequestType.out ? 'writable data in a write' : 'readable data in a read',
-        aboutChain(chain, 'length in bytes', stray),
-      );
-    const word0 = view.getUint32(at + blockRequest.sectorLow.offset, little);
-    const word1 = view.getUint32(at + blockRequest.sectorHigh.offset, little);
-    const sector = little ? word1 * FOUR_GIB + word0 : word0 * FOUR_GIB + word1;
-    // Without a byte for the status there is none for data, which is said when the status is due.
-    if (type === blockRequestType.in && chain.writableBytes > 0)
-      return this.#range(request, chain, sector, chain.writableBytes - 1);
-    if (type === blockRequestType.in) return blockStatus.ioError;
-    if (type === blockRequestType.out) {
-      const refused = this.#range(request, chain, sector, chain.readableBytes - BLOCK_REQUEST_BYTES);
-      if (refused !== null || !this.storage.readOnly) return refused;
-      return this.#refuse('BLK-OP-04', 'a write to a read-only device', chain, 'sector', sector);
-    }
-    if (type === blockRequestType.flush) return this.#checkFlush(chain, sector);
-    if (type === blockRequestType.getId) return this.#checkId(chain);
-    return this.#parseSegments(request, chain);
-  }
-
-  /** Bytes of data that are in the wrong direction for the request. */
-  #strayBytes(chain: Chain, type: number): number {
-    if (type === blockRequestType.out) return chain.writableBytes - 1;
-    const reads = type === blockRequestType.in || type === blockRequestType.getId;
-    return reads ? chain.readableBytes - BLOCK_REQUEST_BYTES : 0;
-  }
-
-  /** Checks place and length of a data transfer. */
-  #range(request: BlockRequest, chain: Chain, sector: number, length: number): number | null {
-    if (length % SECTOR_BYTES !== 0)
-      return this.#refuse(
-        'BLK-OP-06',
-        `${length} bytes of data, not a multiple of ${SECTOR_BYTES}`,
-        chain,
-        'length in bytes',
-        length,
-      );
-    if (sector * SECTOR_BYTES + length > this.reachBytes)
-      return this.#refuse(
-        'BLK-OP-03',
-        `sector ${sector} and ${length} bytes lie beyond the capacity`,
-        chain,
-        'sector',
-        sector,
-      );
-    // Whose data are all in the wrong direction gets no OK for moving nothing: an error of the driver's.
-    if (length === 0 && this.#strayBytes(chain, request.type) > 0) return blockStatus.ioError;
-    request.offset = sector * SECTOR_BYTES;
-    request.length = length;
-    return null;
-  }
-
-  #checkFlush(chain: Chain, sector: number): null {
-    const data = chain.readableBytes - BLOCK_REQUEST_BYTES + Math.max(0, chain.writableBytes - 1);
-    if (sector !== 0)
-      this.device.report('driver', 'BLK-OP-05', 'a flush with a sector', aboutChain(chain, 'sector', sector));
-    if (data !== 0)
-      this.device.report(
-        'driver',
-        'BLK-OP-05',
-        'a flush with data',
-        aboutChain(chain, 'length in bytes', data),
-      );
-    return null;
-  }
-
-  /** Too long a buffer gets the id at its start. */
-  #checkId(chain: Chain): number | null {
-    const bytes = chain.writableBytes - 1;
-    if (bytes === BLOCK_ID_BYTES) return null;
-    if (bytes < 0) return blockStatus.ioError;
-    const refused = this.#refuse(
-      'BLK-OP-08',
-      `an id buffer of ${bytes} bytes`,
-      chain,
-      'length in bytes',
-      bytes,
-    );
-    return bytes < BLOCK_ID_BYTES ? refused : null;
-  }
-
-  /** Requests with a row of segments. What is of no such type either is unsupported, as is what was not offered. */
-  #parseSegments(request: BlockRequest, chain: Chain): number | null {
-    const command = segmentCommands[request.type];
-    if (command === undefined || !this.features.includes(command.feature)) return blockStatus.unsupported;
-    if (!this.device.has(command.feature)) {
-      this.device.report(
-        'driver',
-        'BF-FEAT-03',
-        'a request whose feature was not accepted',
-        aboutChain(chain, 'request type', request.type),
-      );
-      return blockStatus.unsupported;
-    }
-    const capacity = this.reachBytes / SECTOR_BYTES;
-    const fault = request.segments.read(chain, command, this.config, capacity, this.device);
-    request.command = command;
-    if (fault === null) return null;
-    this.device.report('driver', fault.clause, fault.message, aboutChain(chain, fault.what, fault.value));
-    return fault.status;
-  }
-
-  #refuse(clause: string, message: string, chain: Chain, what?: string, value?: number): number {
-    this.device.report('driver', clause, message, aboutChain(chain, what, value));
-    return blockStatus.ioError;
   }
 
   /** Answers GET_ID. */
