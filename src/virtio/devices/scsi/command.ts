@@ -1,26 +1,23 @@
 import type { Task, ViewCache } from '../../../core/index.ts';
-import { framingClause, reachClause } from '../../clauses.ts';
+import { reachClause } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import {
   MAX_CDB_BYTES,
   SCSI_COMMAND_HEADER_BYTES,
   SCSI_COMMAND_RESPONSE_BYTES,
   type Sense,
-  scsiCommandHeader,
-  scsiCommandResponse,
   scsiResponse,
   scsiSense,
   scsiStatus,
 } from '../../layout/index.ts';
 import { aboutChain, type Chain, type TakenRequest } from '../../queue/chain.ts';
 import type { Transfer } from '../../storage.ts';
-import { addressAt, NOWHERE } from './address.ts';
+import { NOWHERE } from './address.ts';
 import { type Addressee, AttachedUnit } from './addressee.ts';
-import { commandIn, type KnownCommand, wantedBytes } from './lookup.ts';
-import { NO_FIELD, putSense } from './sense.ts';
-
-/** Most sense data that there is (SPC-4). */
-const MAX_SENSE_BYTES = 252;
+import { behindHeader, readHeader } from './framing.ts';
+import { commandIn, type KnownCommand } from './lookup.ts';
+import { prepareResponse, prepareSense, writeResponse } from './response.ts';
+import { NO_FIELD } from './sense.ts';
 
 /** What a command needs of its host. */
 export interface CommandHost {
@@ -37,9 +34,6 @@ export type SavedCommand = ReturnType<ScsiCommand['save']>;
 
 /** What a back end's end leads to. */
 export type Continuation = (command: ScsiCommand, ok: boolean) => void;
-
-const response = new Uint8Array(SCSI_COMMAND_RESPONSE_BYTES + MAX_SENSE_BYTES);
-const responseView = new DataView(response.buffer);
 
 /**
  * One request of a request queue, from its chain to its answer. It is answered once: by the unit that it is for, or by
@@ -116,32 +110,12 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
     this.address = NOWHERE;
     this.id0 = this.id1 = this.#cdbBytes = 0;
     this.#place(chain, SCSI_COMMAND_HEADER_BYTES + cdbSize, SCSI_COMMAND_RESPONSE_BYTES + senseSize);
-    if (chain.readableBytes < SCSI_COMMAND_HEADER_BYTES + cdbSize) return false;
-    // A CDB size of the driver's choice is no reason to read more than any command has.
-    const cdbBytes = Math.min(cdbSize, MAX_CDB_BYTES);
-    const view = chain.header(SCSI_COMMAND_HEADER_BYTES + cdbBytes);
-    if (view === null) return false;
-    const at = chain.headerAt;
-    this.address = addressAt(view, at + scsiCommandHeader.lun.offset);
-    this.id0 = view.getUint32(at + scsiCommandHeader.id.offset);
-    this.id1 = view.getUint32(at + scsiCommandHeader.id.offset + 4);
-    const { taskAttribute, priority, commandReference } = scsiCommandHeader;
-    const attribute = view.getUint8(at + taskAttribute.offset);
-    const rest = view.getUint8(at + priority.offset) | view.getUint8(at + commandReference.offset);
-    if ((attribute | rest) !== 0)
-      this.#host.device.report(
-        'driver',
-        'SCSI-OP-06',
-        'a task attribute, priority or CRN',
-        aboutChain(chain, 'task attribute', attribute),
-      );
-    this.cdb.fill(0);
-    for (let i = 0; i < cdbBytes; i++) this.cdb[i] = view.getUint8(at + SCSI_COMMAND_HEADER_BYTES + i);
-    this.#look(cdbBytes);
+    if (!readHeader(this, chain, cdbSize, this.#host.device)) return false;
+    this.#look(Math.min(cdbSize, MAX_CDB_BYTES));
     if (oldFraming) {
       const { readableCount, count } = chain;
-      const dataOutAt = this.#behindHeader(chain, 0, readableCount, this.#dataOutAt, 'out');
-      const dataInAt = this.#behindHeader(chain, readableCount, count, this.#dataInAt, 'in');
+      const dataOutAt = behindHeader(this, chain, 0, readableCount, this.#dataOutAt, 'out');
+      const dataInAt = behindHeader(this, chain, readableCount, count, this.#dataInAt, 'in');
       this.#place(chain, dataOutAt, dataInAt);
     }
     return chain.writableBytes >= SCSI_COMMAND_RESPONSE_BYTES + senseSize;
@@ -198,17 +172,6 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
     this.#dataInAt = dataInAt;
     this.dataOutBytes = Math.max(0, chain.readableBytes - dataOutAt);
     this.dataInBytes = Math.max(0, chain.writableBytes - dataInAt);
-  }
-
-  /**
-   * Where data begin without ANY_LAYOUT, in descriptors `first` up to `end`: with the second. Where there is only one, what
-   * stands behind its header is data if the CDB wants such, and padding otherwise. A header in pieces is served as it comes.
-   */
-  #behindHeader(chain: Chain, first: number, end: number, header: number, direction: 'in' | 'out'): number {
-    if (first === end || chain.lengths[first]! <= header) return header;
-    const { known, cdb } = this;
-    const wants = known?.row.data === direction && wantedBytes(cdb, known.row, 1) > 0;
-    return end - first === 1 && wants ? header : chain.lengths[first]!;
   }
 
   /** Gives the command to the scheduler; one that was aborted already is answered instead. */
@@ -332,7 +295,7 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
 
   /** Ends with CHECK CONDITION. @param field the byte of the CDB that was wrong. */
   check(sense: Sense, field = NO_FIELD): void {
-    const length = putSense(response, SCSI_COMMAND_RESPONSE_BYTES, sense, field);
+    const length = prepareSense(sense, field);
     this.#answer(scsiResponse.ok, scsiStatus.checkCondition, 0, Math.min(length, this.#senseSize));
   }
 
@@ -374,40 +337,13 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
     if (this.#holders === 0) this.#release();
   }
 
-  /**
-   * Writes the answer in one piece, sense data and zeros behind it, and hands the chain back: all that was written from
-   * the first byte on counts (SPL-USED-02).
-   */
+  /** Writes the answer and hands the chain back: all that was written from the first byte on counts (SPL-USED-02). */
   #answer(code: number, status: number, transferred: number, senseBytes: number): void {
     const chain = this.chain!;
     const { device } = this.#host;
-    const little = device.littleEndian;
-    const {
-      senseLength,
-      residual,
-      statusQualifier,
-      status: statusByte,
-      response: code8,
-    } = scsiCommandResponse;
     const left = this.dataOutBytes + this.dataInBytes - transferred;
-    responseView.setUint32(senseLength.offset, senseBytes, little);
-    responseView.setUint32(residual.offset, Math.min(left, 0xffffffff), little);
-    responseView.setUint16(statusQualifier.offset, 0, little);
-    responseView.setUint8(statusByte.offset, status);
-    responseView.setUint8(code8.offset, code);
-    response.fill(0, SCSI_COMMAND_RESPONSE_BYTES + senseBytes);
-    const room = chain.writableBytes;
-    const head = Math.min(SCSI_COMMAND_RESPONSE_BYTES + Math.min(this.#senseSize, MAX_SENSE_BYTES), room);
-    const written = head >= SCSI_COMMAND_RESPONSE_BYTES && chain.write(0, response, 0, head);
-    if (!written && chain.live)
-      if (head < SCSI_COMMAND_RESPONSE_BYTES)
-        device.report(
-          'driver',
-          framingClause(device, 'LEG-SCSI-06'),
-          'no room for a response',
-          aboutChain(chain, 'length in bytes', room),
-        );
-      else device.report('driver', reachClause(device), 'a response out of reach', aboutChain(chain));
+    prepareResponse(device.littleEndian, code, status, left, senseBytes);
+    const head = writeResponse(device, chain, this.#senseSize);
     // Behind a header that is padded, or sense data longer than any, there is a gap.
     const dataIn = this.known?.row.data === 'in' && head === this.#dataInAt ? transferred : 0;
     this.over = true;
@@ -416,7 +352,7 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
     // A back end that still works on it is told that it is over, and gives it back itself.
     const lingers = this.#holders > 0;
     if (!lingers) this.#counted = null;
-    device.complete(chain, written ? head + dataIn : 0, lingers);
+    device.complete(chain, head === 0 ? 0 : head + dataIn, lingers);
     if (!lingers) this.#host.free(this);
   }
 }
