@@ -10,8 +10,9 @@ import {
   Work,
 } from '../../core/index.ts';
 import type { Batch, Publisher } from './batch.ts';
-import { aboutChain, Chain, NOT_DONE, type SavedChain } from './chain.ts';
-import { Names, PACKED_IDS } from './names.ts';
+import { aboutChain, type Chain, NOT_DONE, type SavedChain } from './chain.ts';
+import { InFlight } from './in-flight.ts';
+import { PACKED_IDS } from './names.ts';
 import { PackedQueue } from './packed.ts';
 import { SplitQueue } from './split.ts';
 import { UsedRun } from './used-run.ts';
@@ -50,16 +51,9 @@ export class QueueService implements Publisher, Stateful {
   #ring: Virtqueue;
   #dma: DmaDomain | null = null;
   #inOrder = false;
-  readonly #free: Chain[] = [];
-  /** Chains in flight, linked in the order of being taken. */
-  #oldest: Chain | null = null;
-  #newest: Chain | null = null;
-  #inFlight = 0;
-  /** Requests that a back end goes on with although their chains are gone: killed, or handed back before. */
-  #lingering = 0;
-  /** Chains wait in the ring for those to end. */
+  readonly #inFlight: InFlight;
+  /** Chains wait in the ring for lingering requests to end. */
   #blocked = false;
-  #names: Names;
   readonly #run = new UsedRun();
   /** Chains that were in flight, and a kick that was pending, in a state that was loaded. */
   #resumed: readonly SavedChain[] = [];
@@ -74,8 +68,8 @@ export class QueueService implements Publisher, Stateful {
   constructor(maxSize: number, index: number, owner: QueueOwner, batch: Batch) {
     this.#split = new SplitQueue(maxSize);
     this.#ring = this.#split;
-    this.#names = new Names(maxSize);
     this.index = index;
+    this.#inFlight = new InFlight(this, maxSize);
     this.#owner = owner;
     this.#batch = batch;
   }
@@ -102,7 +96,7 @@ export class QueueService implements Publisher, Stateful {
   setMode(mode: RingMode): boolean {
     const packed = this.#ring !== this.#split;
     const drops = mode.packed !== packed || mode.inOrder !== this.#inOrder;
-    const dropped = drops && (this.#oldest !== null || this.#resumed.length > 0);
+    const dropped = drops && (this.#inFlight.count > 0 || this.#resumed.length > 0);
     if (drops) this.#drop();
     if (mode.packed !== packed) this.#exchange(mode.packed);
     this.#inOrder = mode.inOrder;
@@ -123,7 +117,7 @@ export class QueueService implements Publisher, Stateful {
     after.addresses.words.set(before.addresses.words);
     after.ready = before.ready;
     this.#ring = after;
-    this.#names = new Names(packed ? PACKED_IDS : this.#split.maxSize);
+    this.#inFlight.rename(packed ? PACKED_IDS : this.#split.maxSize);
   }
 
   kick(): void {
@@ -148,17 +142,18 @@ export class QueueService implements Publisher, Stateful {
   #takeAll(): void {
     if (this.#resumed.length > 0) this.#takeResumed();
     const ring = this.#ring;
+    const inFlight = this.#inFlight;
     // Twice the queue at most: a chain's own data may overwrite the ring that it came from.
     for (let left = 2 * ring.size; left > 0 && this.#owner.mayRun && ring.ready; left--) {
-      if (this.#lingering !== 0 && this.#inFlight + this.#lingering >= ring.maxSize) {
+      if (inFlight.lingering !== 0 && inFlight.count + inFlight.lingering >= ring.maxSize) {
         this.#blocked = true;
         return;
       }
-      const chain = this.#fresh();
+      const chain = inFlight.fresh();
       const popped = ring.pop(chain);
       if (popped === pop.chain) {
-        if (this.#names.has(chain.head)) this.#offeredAgain(chain);
-        if (this.#inFlight < ring.size) this.#handle(chain);
+        if (inFlight.has(chain)) this.#offeredAgain(chain);
+        if (inFlight.count < ring.size) this.#handle(chain);
         else
           this.#owner.fail(
             'OPER-02',
@@ -167,7 +162,7 @@ export class QueueService implements Publisher, Stateful {
           );
         continue;
       }
-      this.#free.push(chain);
+      inFlight.free(chain);
       if (popped === pop.fault) this.#failRing();
       else if (ring.rearm()) continue;
       return;
@@ -189,7 +184,7 @@ export class QueueService implements Publisher, Stateful {
     const resumed = this.#resumed;
     this.#resumed = [];
     for (const saved of resumed) {
-      const chain = this.#fresh();
+      const chain = this.#inFlight.fresh();
       chain.load(saved, this.#dma!);
       if (chain.written === NOT_DONE) {
         this.#keep(chain);
@@ -197,19 +192,10 @@ export class QueueService implements Publisher, Stateful {
         else this.#owner.resumeChain(chain, saved.request);
       } else {
         chain.live = false;
-        this.#link(chain);
+        this.#inFlight.link(chain);
         this.#useOldest();
       }
     }
-  }
-
-  #fresh(): Chain {
-    const chain = this.#free.pop();
-    if (chain !== undefined) return chain;
-    const made = new Chain();
-    made.queue = this.index;
-    made.owner = this;
-    return made;
   }
 
   #handle(chain: Chain): void {
@@ -220,27 +206,7 @@ export class QueueService implements Publisher, Stateful {
   #keep(chain: Chain): void {
     chain.written = NOT_DONE;
     chain.waiting = false;
-    this.#link(chain);
-  }
-
-  #link(chain: Chain): void {
-    this.#names.add(chain.head);
-    chain.before = this.#newest;
-    chain.after = null;
-    if (this.#newest === null) this.#oldest = chain;
-    else this.#newest.after = chain;
-    this.#newest = chain;
-    this.#inFlight++;
-  }
-
-  #unlink(chain: Chain): void {
-    this.#names.delete(chain.head);
-    const { before, after } = chain;
-    if (before === null) this.#oldest = after;
-    else before.after = after;
-    if (after === null) this.#newest = before;
-    else after.before = before;
-    this.#inFlight--;
+    this.#inFlight.link(chain);
   }
 
   #failRing(): void {
@@ -265,21 +231,13 @@ export class QueueService implements Publisher, Stateful {
     chain.held = lingers;
     chain.written = length;
     if (this.#inOrder) {
-      if (chain === this.#oldest) this.#useOldest();
+      if (chain === this.#inFlight.oldest) this.#useOldest();
       return;
     }
-    this.#unlink(chain);
-    this.#leave(chain);
+    this.#inFlight.unlink(chain);
+    this.#inFlight.leave(chain);
     if (this.#ring.push(chain.head, length, 1, chain.span, chain.touched)) this.#batch.completed(this);
     else this.#failRing();
-  }
-
-  /** A chain has gone from the ring: it is used again, unless somebody holds it. */
-  #leave(chain: Chain): void {
-    if (chain.held) {
-      chain.lingers = true;
-      this.#lingering++;
-    } else this.#free.push(chain);
   }
 
   /**
@@ -287,13 +245,7 @@ export class QueueService implements Publisher, Stateful {
    * then: however often a driver stops its queue and starts it again, no more than fit into the ring are ever under way.
    */
   letGo(chain: Chain): void {
-    if (!chain.held) return;
-    chain.held = false;
-    if (!chain.lingers) return;
-    chain.lingers = false;
-    this.#lingering--;
-    this.#free.push(chain);
-    if (!this.#blocked) return;
+    if (!this.#inFlight.letGo(chain) || !this.#blocked) return;
     this.#blocked = false;
     this.#work.schedule();
   }
@@ -314,18 +266,15 @@ export class QueueService implements Publisher, Stateful {
   /** RF-18: what ended early waits for those that were taken before it. */
   #useOldest(): void {
     const run = this.#run;
-    let chain = this.#oldest;
+    const inFlight = this.#inFlight;
+    let chain = inFlight.oldest;
     while (chain !== null && chain.written !== NOT_DONE) {
       if (!run.open && !this.#useRun()) return;
       run.add(chain);
-      this.#names.delete(chain.head);
-      this.#inFlight--;
-      this.#oldest = chain.after;
-      this.#leave(chain);
-      chain = this.#oldest;
+      inFlight.unlink(chain);
+      inFlight.leave(chain);
+      chain = inFlight.oldest;
     }
-    if (chain === null) this.#newest = null;
-    else chain.before = null;
     this.#batch.completed(this);
   }
 
@@ -340,10 +289,7 @@ export class QueueService implements Publisher, Stateful {
 
   /** Nothing is being done for the chains in flight: each waits for an event, or in order for one that does. */
   get idle(): boolean {
-    if (this.#resumed.length > 0) return false;
-    for (let chain = this.#oldest; chain !== null; chain = chain.after)
-      if (!chain.waiting && chain.written === NOT_DONE) return false;
-    return true;
+    return this.#resumed.length === 0 && this.#inFlight.idle;
   }
 
   publish(): void {
@@ -360,28 +306,18 @@ export class QueueService implements Publisher, Stateful {
     this.#ring.reset();
   }
 
-  /** Chains in flight die. Their devices may know them still, so they are not used again but for those that are let go. */
+  /** Chains in flight die, and what was not done with them yet is not done. */
   #drop(): void {
-    for (let chain = this.#oldest; chain !== null; chain = chain.after) {
-      chain.live = false;
-      if (!chain.held) continue;
-      chain.lingers = true;
-      this.#lingering++;
-    }
-    if (this.#inFlight > 0) this.#names.clear();
-    this.#oldest = this.#newest = null;
-    this.#inFlight = 0;
+    this.#inFlight.drop();
     this.#resumed = [];
     this.#run.clear();
   }
 
   save() {
-    const inFlight = [...this.#resumed];
-    for (let chain = this.#oldest; chain !== null; chain = chain.after) inFlight.push(chain.save());
     return {
       packed: this.#ring !== this.#split,
       ring: this.#ring.save(),
-      inFlight,
+      inFlight: [...this.#resumed, ...this.#inFlight.save()],
       waiting: this.#waiting,
       pending: this.#work.pending || this.#blocked,
     };

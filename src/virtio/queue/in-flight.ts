@@ -1,0 +1,116 @@
+import { Chain, NOT_DONE, type SavedChain } from './chain.ts';
+import { Names } from './names.ts';
+
+/**
+ * A queue's chains: those in flight, linked in the order of being taken, those that are gone while a back end goes on with
+ * their requests, and those that are free to be taken anew.
+ */
+export class InFlight {
+  /** The one that was taken first. */
+  oldest: Chain | null = null;
+  #newest: Chain | null = null;
+  /** How many there are. */
+  count = 0;
+  /** Requests that a back end goes on with although their chains are gone: killed, or handed back before. */
+  lingering = 0;
+  #names: Names;
+  readonly #free: Chain[] = [];
+  readonly #queue: { readonly index: number };
+
+  /** `names` is how many names the queue's ring has. */
+  constructor(queue: { readonly index: number }, names: number) {
+    this.#queue = queue;
+    this.#names = new Names(names);
+  }
+
+  /** Another ring, with names of its own; nothing is in flight. */
+  rename(names: number): void {
+    this.#names = new Names(names);
+  }
+
+  /** Room for the next chain. */
+  fresh(): Chain {
+    const chain = this.#free.pop();
+    if (chain !== undefined) return chain;
+    const made = new Chain();
+    made.queue = this.#queue.index;
+    made.owner = this.#queue;
+    return made;
+  }
+
+  /** Nothing came into it, or nobody works on it any more. */
+  free(chain: Chain): void {
+    this.#free.push(chain);
+  }
+
+  /** One of the same name is in flight. */
+  has(chain: Chain): boolean {
+    return this.#names.has(chain.head);
+  }
+
+  link(chain: Chain): void {
+    this.#names.add(chain.head);
+    chain.before = this.#newest;
+    chain.after = null;
+    if (this.#newest === null) this.oldest = chain;
+    else this.#newest.after = chain;
+    this.#newest = chain;
+    this.count++;
+  }
+
+  unlink(chain: Chain): void {
+    this.#names.delete(chain.head);
+    const { before, after } = chain;
+    if (before === null) this.oldest = after;
+    else before.after = after;
+    if (after === null) this.#newest = before;
+    else after.before = before;
+    this.count--;
+  }
+
+  /** A chain has gone from the ring: it is used again, unless somebody holds it. */
+  leave(chain: Chain): void {
+    if (chain.held) this.#linger(chain);
+    else this.#free.push(chain);
+  }
+
+  #linger(chain: Chain): void {
+    chain.lingers = true;
+    this.lingering++;
+  }
+
+  /** Nobody holds a chain any more. @returns whether one fewer lingers. */
+  letGo(chain: Chain): boolean {
+    if (!chain.held) return false;
+    chain.held = false;
+    if (!chain.lingers) return false;
+    chain.lingers = false;
+    this.lingering--;
+    this.#free.push(chain);
+    return true;
+  }
+
+  /** All die. Their devices may know them still, so they are not used again but for those that are let go. */
+  drop(): void {
+    for (let chain = this.oldest; chain !== null; chain = chain.after) {
+      chain.live = false;
+      if (chain.held) this.#linger(chain);
+    }
+    if (this.count > 0) this.#names.clear();
+    this.oldest = this.#newest = null;
+    this.count = 0;
+  }
+
+  /** Nothing is being done for any of them: each waits for an event, or in order for one that does. */
+  get idle(): boolean {
+    for (let chain = this.oldest; chain !== null; chain = chain.after)
+      if (!chain.waiting && chain.written === NOT_DONE) return false;
+    return true;
+  }
+
+  save(): SavedChain[] {
+    const saved: SavedChain[] = [];
+    for (let chain = this.oldest; chain !== null; chain = chain.after) saved.push(chain.save());
+    return saved;
+  }
+}
