@@ -6,7 +6,6 @@ import {
   immediate,
   type Party,
   type Scheduler,
-  type Shape,
   type State,
   type Stateful,
   type Task,
@@ -19,18 +18,14 @@ import {
   noInterrupts,
   type VirtioDeviceOptions,
 } from './behaviour.ts';
+import { BringUp } from './bring-up.ts';
 import { claimBehaviour } from './claim.ts';
-import { reachClause } from './clauses.ts';
 import { DriverConduct } from './conduct.ts';
+import { shapeOf } from './device-shape.ts';
 import { DmaGate } from './dma-gate.ts';
-import { explainKick } from './idle-kick.ts';
-import { deviceStatus, deviceTypes, feature } from './layout/index.ts';
-import {
-  type DriverInterface,
-  defaultTransportFeatures,
-  FeatureNegotiation,
-  STRAY_ADDRESSES,
-} from './negotiation.ts';
+import { explainAbsent, explainKick } from './idle-kick.ts';
+import { deviceStatus, deviceTypes } from './layout/index.ts';
+import { type DriverInterface, defaultTransportFeatures, FeatureNegotiation } from './negotiation.ts';
 import { Batch } from './queue/batch.ts';
 import { aboutChain, type Chain } from './queue/chain.ts';
 import { checkQueueSizes } from './queue/limits.ts';
@@ -53,6 +48,7 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   readonly onReset: (() => void)[] = [];
   interrupts: InterruptPort = noInterrupts;
   readonly #queues: QueueService[];
+  readonly #bringUp: BringUp;
   readonly #batch = new Batch();
   readonly #resets = new QueueResets();
   #place: DevicePlace | null = null;
@@ -74,7 +70,8 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
     this.#queues = behaviour.queueSizes.map(
       (size, index) => new QueueService(size, index, this, this.#batch),
     );
-    this.#updateMode();
+    this.#bringUp = new BringUp(this, this.#queues);
+    this.#bringUp.updateMode();
     behaviour.attach(this);
   }
 
@@ -109,7 +106,7 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   speak(by: DriverInterface): void {
     if (this.features.spoken !== null) return;
     this.features.speak(by);
-    this.#updateMode();
+    this.#bringUp.updateMode();
   }
 
   /** Byte order of rings and requests as the driver in charge sees them. Each window has its own for configuration. */
@@ -177,38 +174,16 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
     return this.#batch.idle && this.#queues.every((queue) => queue.idle);
   }
 
-  /** BF-FEAT-11: what cannot stand is refused, and said. */
   settleFeatures(): boolean {
-    if (this.features.agreed) return true;
-    const objection = this.features.settle();
-    if (objection !== null) {
-      this.#updateMode();
-      this.report('driver', objection.clause, objection.message, objection.about);
-      return false;
-    }
-    this.#updateMode();
-    this.behaviour.negotiated?.();
-    return true;
+    return this.#bringUp.settleFeatures();
   }
 
   started(): void {
     this.conduct.starts();
-    if (!this.#live) {
-      this.features.refuse();
-      this.#updateMode();
-      return;
-    }
-    if (this.features.strayAddresses) this.#failAstray();
-    this.behaviour.started?.();
-    this.#kickAll();
-  }
-
-  /** RF-17: what the driver may refuse. A legacy one is never asked for its consent (LEG-LAY-10): the device gives up. */
-  #failAstray(): void {
-    if (!this.legacyDriver) this.fail('RF-03', STRAY_ADDRESSES);
+    if (!this.#live) this.#bringUp.refuse();
     else {
-      this.report('device', 'RF-17', STRAY_ADDRESSES);
-      this.statusRegister.fail();
+      this.#bringUp.started();
+      this.#kickAll();
     }
   }
 
@@ -224,36 +199,12 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
 
   /** Accepted features by word, through the common configuration. */
   acceptFeatures(word: number, value: number): void {
-    if (word >= this.features.accepted.length) return;
-    this.conduct.goesOn('features', value);
-    if (this.features.accept(word, value)) this.#updateMode();
-    else
-      this.report('driver', 'INIT-04', 'features were written after FEATURES_OK', {
-        what: 'feature bits',
-        value,
-      });
+    this.#bringUp.acceptFeatures(word, value);
   }
 
   /** Accepted features through the legacy register, at any time. */
   acceptLegacyFeatures(value: number): void {
-    this.conduct.goesOn('features', value);
-    this.features.acceptLegacy(value);
-    this.#updateMode();
-  }
-
-  #updateMode(): void {
-    const addressClause = reachClause(this);
-    const mode = {
-      littleEndian: this.littleEndian,
-      indirect: this.has(feature.ringIndirectDescriptors),
-      eventIndex: this.has(feature.ringEventIndex),
-      notifyOnEmpty: this.legacyDriver && this.has(feature.notifyOnEmpty),
-      inOrder: this.has(feature.inOrder),
-      packed: this.has(feature.ringPacked),
-      ringClause: this.legacyDriver ? 'LEG-VQ-02' : addressClause,
-      addressClause,
-    };
-    for (const queue of this.#queues) if (queue.setMode(mode)) this.behaviour.queueReset?.(queue.index);
+    this.#bringUp.acceptLegacyFeatures(value);
   }
 
   /** Stops one queue: nothing of it is executed or reported any more (BF-VQR-01, BF-VQR-02). */
@@ -279,11 +230,7 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   notify(index: number): void {
     const queue = this.#queues[index];
     if (queue === undefined || queue.ring.maxSize === 0) {
-      this.report('driver', 'PCI-KICK-03', 'a kick for a queue that does not exist', {
-        what: 'queue number',
-        value: index,
-        queue: index,
-      });
+      explainAbsent(this, index);
       return;
     }
     if (!this.conduct.kicks(index)) explainKick(this, queue);
@@ -381,36 +328,22 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
     for (const queue of this.#queues) queue.reset();
     this.#resets.cancel();
     this.#gate.open();
-    this.#updateMode();
+    this.#bringUp.updateMode();
     this.behaviour.reset();
     this.interrupts.reset();
     for (const listener of this.onReset) listener();
   }
 
-  #shape(): Shape {
-    const { type, queueSizes } = this.behaviour;
-    const { guestEndian, legacy } = this.options;
-    const { offered, offeredLegacy } = this.features;
-    return {
-      ...{ type, guestEndian, legacy },
-      'offered features': [...offered],
-      'features offered to legacy drivers': offeredLegacy,
-      'number of queues': queueSizes.length,
-      'queue sizes': [...queueSizes],
-      'configuration bytes': this.config.length,
-    };
-  }
-
   check(state: State): void {
     const saved = state as ReturnType<VirtioDevice['save']>;
-    expectShape(`device ${this.name}`, state, this.#shape());
+    expectShape(`device ${this.name}`, state, shapeOf(this));
     this.config.check(saved.config);
     this.behaviour.check?.(saved.behaviour);
   }
 
   save() {
     return {
-      shape: this.#shape(),
+      shape: shapeOf(this),
       status: this.statusRegister.save(),
       dmaEnabled: this.#gate.enabled,
       features: this.features.save(),
@@ -427,7 +360,7 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
     this.statusRegister.load(saved.status);
     this.#gate.enabled = saved.dmaEnabled;
     this.features.load(saved.features);
-    this.#updateMode();
+    this.#bringUp.updateMode();
     this.config.load(saved.config);
     this.behaviour.load(saved.behaviour);
     for (const [index, queue] of this.#queues.entries()) queue.load(saved.queues[index]!);

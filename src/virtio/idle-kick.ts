@@ -16,6 +16,15 @@ export function explainKick(device: VirtioDevice, queue: QueueService): void {
     say(device, queue, idleCause.noDma, order, 'a kick while bus mastering is off');
 }
 
+/** Says that a kick was for a queue that is not there: each time, as there is no queue that could remember it. */
+export function explainAbsent(device: VirtioDevice, index: number): void {
+  device.report('driver', 'PCI-KICK-03', 'a kick for a queue that does not exist', {
+    what: 'queue number',
+    value: index,
+    queue: index,
+  });
+}
+
 function say(
   device: VirtioDevice,
   queue: QueueService,

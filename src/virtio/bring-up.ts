@@ -1,0 +1,89 @@
+import { reachClause } from './clauses.ts';
+import type { VirtioDevice } from './device.ts';
+import { feature } from './layout/index.ts';
+import { STRAY_ADDRESSES } from './negotiation.ts';
+import type { QueueService } from './queue/service.ts';
+
+/** How a driver brings a device up: the features that it accepts, what queues make of them, and DRIVER_OK. */
+export class BringUp {
+  readonly #device: VirtioDevice;
+  readonly #queues: readonly QueueService[];
+
+  constructor(device: VirtioDevice, queues: readonly QueueService[]) {
+    this.#device = device;
+    this.#queues = queues;
+  }
+
+  acceptFeatures(word: number, value: number): void {
+    const { features, conduct } = this.#device;
+    if (word >= features.accepted.length) return;
+    conduct.goesOn('features', value);
+    if (features.accept(word, value)) this.updateMode();
+    else
+      this.#device.report('driver', 'INIT-04', 'features were written after FEATURES_OK', {
+        what: 'feature bits',
+        value,
+      });
+  }
+
+  acceptLegacyFeatures(value: number): void {
+    const { features, conduct } = this.#device;
+    conduct.goesOn('features', value);
+    features.acceptLegacy(value);
+    this.updateMode();
+  }
+
+  /** BF-FEAT-11: what cannot stand is refused, and said. */
+  settleFeatures(): boolean {
+    const device = this.#device;
+    if (device.features.agreed) return true;
+    const objection = device.features.settle();
+    this.updateMode();
+    if (objection !== null) {
+      device.report('driver', objection.clause, objection.message, objection.about);
+      return false;
+    }
+    device.behaviour.negotiated?.();
+    return true;
+  }
+
+  /** DRIVER_OK was set without an agreement on features. */
+  refuse(): void {
+    this.#device.features.refuse();
+    this.updateMode();
+  }
+
+  /** DRIVER_OK was set, and the device is live. */
+  started(): void {
+    const { features, behaviour } = this.#device;
+    if (features.strayAddresses) this.#failAstray();
+    behaviour.started?.();
+  }
+
+  /** RF-17: what the driver may refuse. A legacy one is never asked for its consent (LEG-LAY-10): the device gives up. */
+  #failAstray(): void {
+    const device = this.#device;
+    if (!device.legacyDriver) device.fail('RF-03', STRAY_ADDRESSES);
+    else {
+      device.report('device', 'RF-17', STRAY_ADDRESSES);
+      device.statusRegister.fail();
+    }
+  }
+
+  /** Queues follow the features that are in force, and the interface that the driver speaks. */
+  updateMode(): void {
+    const device = this.#device;
+    const addressClause = reachClause(device);
+    const mode = {
+      littleEndian: device.littleEndian,
+      indirect: device.has(feature.ringIndirectDescriptors),
+      eventIndex: device.has(feature.ringEventIndex),
+      notifyOnEmpty: device.legacyDriver && device.has(feature.notifyOnEmpty),
+      inOrder: device.has(feature.inOrder),
+      packed: device.has(feature.ringPacked),
+      ringClause: device.legacyDriver ? 'LEG-VQ-02' : addressClause,
+      addressClause,
+    };
+    for (const queue of this.#queues) if (queue.setMode(mode)) device.behaviour.queueReset?.(queue.index);
+  }
+}
