@@ -31,6 +31,7 @@ import {
   virtioFunction,
 } from '../../src/virtio/index.ts';
 import { SLOT, smallMachine } from '../pci/support.ts';
+import { completeWith } from './support/lying.ts';
 
 type Way = 'legacy' | 'modern';
 
@@ -51,7 +52,7 @@ function open<T>(
       ? new LegacyTransport(machine, found, portAccess(machine, found))
       : new ModernTransport(machine, found);
   const driver = start(transport, new DmaMemory(machine.ram, 0x10000));
-  behaviour.handle = (chain) => answer(chain, (length) => fn.device.complete(chain, length));
+  behaviour.handle = (chain) => answer(chain, (length) => completeWith(fn.device, chain, length));
   return driver;
 }
 

@@ -180,7 +180,7 @@ describe('limits at the limit', () => {
 
   test.each([
     [0, []],
-    [4, ['RF-05']],
+    [4, ['RF-05', 'BF-STAT-04']],
   ])('a used ring that ends %d bytes behind the end of memory: %j', (beyond, clauses) => {
     const guest = new ModernGuest(new Probe({ queueSizes: [MAX_SIZE], complete: 1 }));
     guest.negotiate([]);

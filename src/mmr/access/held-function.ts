@@ -210,6 +210,7 @@ export class HeldFunction implements FunctionWatcher {
 
   loaded(): void {
     this.#loading = false;
+    this.#messages?.takeMasks();
     // Now, and not at the guest's next access: looking pushes what is on its way.
     this.locate();
   }

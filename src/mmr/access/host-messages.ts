@@ -38,11 +38,11 @@ export class HostMessages {
         host.bus.interrupts.allocateMessage(() => handler(vector), { fn: host.address, entry: vector }),
       );
     this.#program();
+    this.takeMasks();
     this.maskAll(() => true);
   }
 
-  /** Writes every vector's message into the table. Where a state is loaded, the machine aims them anew. Its
-   * masks are taken as they are. */
+  /** Writes every vector's message into the table. Where a state is loaded, the machine aims them anew. */
   #program(): void {
     const { bus } = this.#host;
     const table = this.#place(msixCapability.table);
@@ -52,7 +52,17 @@ export class HostMessages {
       bus.memoryWrite(entry + msixEntry.messageAddressLow.offset, 4, message.addressLow);
       bus.memoryWrite(entry + msixEntry.messageAddressHigh.offset, 4, message.addressHigh);
       bus.memoryWrite(entry + msixEntry.messageData.offset, 4, message.data);
-      this.#masks[vector] = bus.memoryRead(entry + msixEntry.vectorControl.offset, 4) & VECTOR_MASKED;
+    }
+  }
+
+  /** Takes the masks as they are in the table: at first, and after a load brought another machine's. */
+  takeMasks(): void {
+    const { bus } = this.#host;
+    const table = this.#place(msixCapability.table);
+    if (table === 0) return;
+    for (let vector = 0; vector < this.vectors; vector++) {
+      const at = table + MSIX_ENTRY_BYTES * vector + msixEntry.vectorControl.offset;
+      this.#masks[vector] = bus.memoryRead(at, 4) & VECTOR_MASKED;
     }
   }
 

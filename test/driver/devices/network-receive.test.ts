@@ -15,6 +15,7 @@ import {
 import { DeviceConfig, networkConfig, networkFeature, virtioFunction } from '../../../src/virtio/index.ts';
 import { SLOT, smallMachine } from '../../pci/support.ts';
 import { Probe } from '../../virtio/support/probe.ts';
+import { completeWith } from '../support/lying.ts';
 
 const BUFFER = 64;
 const BUFFERS = 4;
@@ -67,7 +68,7 @@ function open(way: Way, options: NetworkDriverOptions = {}, queueSize = 8) {
         if (count >= 0) new DataView(content.buffer).setUint16(10, count, true);
         content.set(bytes, start);
         chain.write(0, content, 0, BUFFER);
-        probe.device.complete(chain, length ?? start + bytes.length);
+        completeWith(probe.device, chain, length ?? start + bytes.length);
       }
       interrupts.releaseAll();
     },

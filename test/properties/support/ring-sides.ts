@@ -151,7 +151,10 @@ export class OurDevice implements DeviceSide {
   complete(ended: readonly ModelUsed[]): boolean {
     this.#interrupted = false;
     this.#batch.run(() => {
-      for (const { name, length } of ended) this.#service.complete(this.#chains.get(name)!, length);
+      for (const { name, length } of ended) {
+        this.#service.complete(this.#chains.get(name)!, length);
+        this.#chains.delete(name);
+      }
     });
     return this.#interrupted;
   }

@@ -232,6 +232,7 @@ describe('a driver of the structures', () => {
     guest.offer(1);
     guest.write(guest.place('notify', 0), 0, 2, 1);
     expect([guest.handled.length, guest.clauses()]).toEqual([1, []]);
+    (guest.device.behaviour as Probe).finish(1);
     guest.offer(2);
     guest.write(guest.place('notify', 1), 4, 2, 1);
     expect([guest.handled.length, guest.clauses()]).toEqual([2, []]);
