@@ -154,7 +154,7 @@ describe.skipIf(missing !== 0)(`the real ${versionText?.trim() ?? 'lspci'}${reas
   });
 
   /** What lspci calls a capability of ours. It knows virtio structures by device ids 0x1000..0x107f only. */
-  const titleOf = (name: string, { kind, capabilities: fields }: FunctionDescription): RegExp => {
+  const titleOf = (name: string, { kind, bars, capabilities: fields }: FunctionDescription): RegExp => {
     const structures: Record<string, string> = {
       'virtio common': 'CommonCfg',
       'virtio notify': 'Notify',
@@ -169,7 +169,10 @@ describe.skipIf(missing !== 0)(`the real ${versionText?.trim() ?? 'lspci'}${reas
     const vectors = (fields.find(({ name: each }) => each === 'msix')?.fields['messageControl'] ?? 0) + 1;
     const others: Record<string, RegExp> = {
       msix: new RegExp(`^MSI-X: Enable- Count=${vectors} Masked-$`),
-      express: /^Express \(v2\) Root Complex Integrated Endpoint, /,
+      // Only a legacy endpoint may claim I/O space (PCI Express 5.0, section 1.3.2).
+      express: bars.some((bar) => bar.kind === 'io')
+        ? /^Express \(v2\) Legacy Endpoint, /
+        : /^Express \(v2\) Root Complex Integrated Endpoint, /,
       powerManagement: /^Power Management version 3$/,
       'virtio mmr-2023': /^Vendor Specific Information: ID=000a Rev=0 Len=018 <\?>$/,
       'virtio mmr-fixed-vectors': /^Vendor Specific Information: ID=000a Rev=0 Len=018 <\?>$/,

@@ -141,6 +141,8 @@ async function filterFact(driver: NetworkDriver, device: NetworkDevice): Promise
   const frame = new Uint8Array(60);
   frame.set(SINK_MAC);
   const arrives = () => device.receive(frame, 0, frame.length, null);
+  // Until a mode is set, a driver that accepted CTRL_RX receives every frame.
+  await driver.commands!.setMode('promiscuous', false);
   const before = arrives();
   await driver.commands!.setMode('promiscuous', true);
   const during = arrives();
