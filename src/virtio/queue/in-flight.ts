@@ -58,7 +58,8 @@ export class InFlight {
     this.count++;
   }
 
-  unlink(chain: Chain): void {
+  /** A chain goes from the ring: it is used again, unless somebody holds it. */
+  leave(chain: Chain): void {
     this.#names.delete(chain.head);
     const { before, after } = chain;
     if (before === null) this.oldest = after;
@@ -66,10 +67,6 @@ export class InFlight {
     if (after === null) this.#newest = before;
     else after.before = before;
     this.count--;
-  }
-
-  /** A chain has gone from the ring: it is used again, unless somebody holds it. */
-  leave(chain: Chain): void {
     if (chain.held) this.#linger(chain);
     else this.#free.push(chain);
   }

@@ -234,7 +234,6 @@ export class QueueService implements Publisher, Stateful {
       if (chain === this.#inFlight.oldest) this.#useOldest();
       return;
     }
-    this.#inFlight.unlink(chain);
     this.#inFlight.leave(chain);
     if (this.#ring.push(chain.head, length, 1, chain.span, chain.touched)) this.#batch.completed(this);
     else this.#failRing();
@@ -271,7 +270,6 @@ export class QueueService implements Publisher, Stateful {
     while (chain !== null && chain.written !== NOT_DONE) {
       if (!run.open && !this.#useRun()) return;
       run.add(chain);
-      inFlight.unlink(chain);
       inFlight.leave(chain);
       chain = inFlight.oldest;
     }
