@@ -1,4 +1,10 @@
-import { functionAddress, type LabEvent, type Scheduler, type Task } from '../../src/core/index.ts';
+import {
+  functionAddress,
+  immediate,
+  type LabEvent,
+  type Scheduler,
+  type Task,
+} from '../../src/core/index.ts';
 import { V86Board } from '../../src/hosts/v86/board.ts';
 import type { LinuxGuest } from '../../src/hosts/v86/linux-guest.ts';
 import {
@@ -46,7 +52,7 @@ export class Gate implements Scheduler {
 
   submit(task: Task): void {
     if (this.holds(task)) this.#held.push(task);
-    else task.run();
+    else immediate.submit(task);
   }
 
   /** Runs what was kept, and keeps nothing from now on. */
