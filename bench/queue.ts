@@ -131,6 +131,7 @@ function serviceDevice(domain: DmaDomain, packed: boolean, inOrder: boolean): De
   const owner = {
     mayRun: true,
     dmaEnabled: true,
+    legacyDriver: false,
     handle: (chain: Chain) => {
       sum += copier.copy(chain);
       service.complete(chain, STATUS_BYTES);

@@ -20,6 +20,7 @@ import {
 } from './behaviour.ts';
 import { BringUp } from './bring-up.ts';
 import { claimBehaviour } from './claim.ts';
+import { umbrellaClause } from './clauses.ts';
 import { DriverConduct } from './conduct.ts';
 import { shapeOf } from './device-shape.ts';
 import { DmaGate } from './dma-gate.ts';
@@ -285,8 +286,8 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
     else
       this.report(
         'device',
-        'SPL-USED-02',
-        'a chain was completed that is of another device',
+        umbrellaClause(this, 'device'),
+        'a chain of another device was completed',
         aboutChain(chain),
       );
   }

@@ -1,3 +1,4 @@
+import { namingClause } from './clauses.ts';
 import type { VirtioDevice } from './device.ts';
 import { idleCause, type QueueService } from './queue/service.ts';
 
@@ -18,7 +19,7 @@ export function explainKick(device: VirtioDevice, queue: QueueService): void {
 
 /** Says that a kick was for a queue that is not there: each time, as there is no queue that could remember it. */
 export function explainAbsent(device: VirtioDevice, index: number): void {
-  device.report('driver', 'PCI-KICK-03', 'a kick for a queue that does not exist', {
+  device.report('driver', namingClause(device), 'a kick for a queue that does not exist', {
     what: 'queue number',
     value: index,
     queue: index,

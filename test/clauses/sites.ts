@@ -44,7 +44,7 @@ export function clauseSites(): ClauseSite[] {
       if (text === 'driver' || text === 'device') party = text;
       else if (clause === text) {
         const line = source.slice(0, at).split('\n').length;
-        const marked = /'(driver|device)',\s*$/.test(source.slice(0, at)) ? party : null;
+        const marked = /'(driver|device)'(?:,| \?)\s*$/.test(source.slice(0, at)) ? party : null;
         const own = file.startsWith('mmr/') ? 'device' : 'driver';
         sites.push({ place: `src/${file}:${line}`, clause, party: marked ?? own });
       }

@@ -40,7 +40,7 @@ describe('a behaviour that says that it wrote', () => {
     for (const features of [[], [35]]) {
       const { probe, ring, findings, guest } = started(1, features);
       probe.finish(length);
-      expect(findings()).toEqual(told ? [['device', 'SPL-USED-02', 0]] : []);
+      expect(findings()).toEqual(told ? [['device', 'SPL-USED-02', length]] : []);
       expect([ring.used(), guest.block.get('deviceStatus') & 64]).toEqual([[[0, used]], 0]);
     }
   });
@@ -57,12 +57,12 @@ describe('a behaviour that says that it wrote', () => {
 });
 
 describe('a behaviour that completes', () => {
-  it('SPL-USED-02: a chain twice is reported, and the driver sees it once', () => {
+  it('CONF-02: a chain twice is reported, and the driver sees it once', () => {
     const { probe, ring, findings } = started();
     const [first, second] = [...probe.taken] as [Chain, Chain];
     probe.device.complete(first, 1);
     probe.device.complete(first, 2);
-    expect(findings()).toEqual([['device', 'SPL-USED-02', 0]]);
+    expect(findings()).toEqual([['device', 'CONF-02', 0]]);
     probe.device.complete(second, 3);
     expect(ring.used()).toEqual([
       [0, 1],
@@ -70,12 +70,12 @@ describe('a behaviour that completes', () => {
     ]);
   });
 
-  it('SPL-USED-02: in order, a chain twice while it waits for those before it', () => {
+  it('CONF-02: in order, a chain twice while it waits for those before it', () => {
     const { probe, ring, findings } = started(2, [35]);
     const [first, second] = [...probe.taken] as [Chain, Chain];
     probe.device.complete(second, 1);
     probe.device.complete(second, 2);
-    expect(findings()).toEqual([['device', 'SPL-USED-02', 2]]);
+    expect(findings()).toEqual([['device', 'CONF-02', 2]]);
     probe.device.complete(first, 3);
     expect(ring.used()).toEqual([
       [0, 3],
@@ -91,11 +91,11 @@ describe('a behaviour that completes', () => {
     expect(findings()).toEqual([]);
   });
 
-  it('SPL-USED-02: a chain of another device is reported, and both go on', () => {
+  it('CONF-02: a chain of another device is reported, and both go on', () => {
     const [one, other] = [started(1), started(1)];
     const foreign = other.probe.taken[0]!;
     one.probe.device.complete(foreign, 1);
-    expect([one.findings(), other.findings()]).toEqual([[['device', 'SPL-USED-02', 0]], []]);
+    expect([one.findings(), other.findings()]).toEqual([[['device', 'CONF-02', 0]], []]);
     expect([one.ring.usedIndex, other.ring.usedIndex, foreign.live]).toEqual([0, 0, true]);
     other.probe.finish(1);
     one.probe.finish(2);

@@ -349,7 +349,15 @@ describe('a saved device', () => {
 
   it('is refused by a queue with another kind of ring', () => {
     const queue = (packed: boolean) => {
-      const owner = { mayRun: true, dmaEnabled: true, handle() {}, interrupt() {}, fail() {}, report() {} };
+      const owner = {
+        mayRun: true,
+        dmaEnabled: true,
+        legacyDriver: false,
+        handle() {},
+        interrupt() {},
+        fail() {},
+        report() {},
+      };
       const made = new QueueService(8, 0, owner, new Batch());
       made.setMode({ ...PLAIN_MODE, packed });
       return made;

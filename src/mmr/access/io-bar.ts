@@ -98,10 +98,12 @@ export class IoBarBackend implements LegacyBackend, Holder {
 
   write(offset: number, width: Width, value: number): void {
     const held = this.#held;
-    if (!held.ready && !held.enter()) return;
+    // However wide the write, status takes its low byte.
+    const resets = offset === deviceStatus.offset && (value & 0xff) === 0;
+    if (!held.ready && !held.enter(resets ? 'BF-RST-01' : undefined)) return;
     this.#bus.ioWrite(held.base + offset, width, value);
     if (offset !== deviceStatus.offset) return;
-    if ((value & 0xff) === 0) this.#forget();
+    if (resets) this.#forget();
     this.#followLine();
   }
 

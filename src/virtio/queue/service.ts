@@ -9,6 +9,7 @@ import {
   type Stateful,
   Work,
 } from '../../core/index.ts';
+import { umbrellaClause } from '../clauses.ts';
 import type { Batch, Publisher } from './batch.ts';
 import { aboutChain, type Chain, NOT_DONE, type SavedChain } from './chain.ts';
 import { InFlight } from './in-flight.ts';
@@ -23,6 +24,8 @@ const MAX_USED_LENGTH = 0xffffffff;
 
 /** What a queue needs of its device. */
 export interface QueueOwner {
+  /** Its driver is a legacy one. */
+  readonly legacyDriver: boolean;
   /** Chains may be taken: the driver has come far enough and nothing is broken. */
   readonly mayRun: boolean;
   readonly dmaEnabled: boolean;
@@ -220,7 +223,7 @@ export class QueueService implements Publisher, Stateful {
    */
   complete(chain: Chain, length: number, lingers = false): void {
     if (!chain.live) {
-      if (chain.written !== NOT_DONE && !chain.held) this.#misused('a chain was completed twice', chain);
+      if (chain.written !== NOT_DONE && !chain.held) this.#completedTwice(chain);
       if (!lingers) this.letGo(chain);
       return;
     }
@@ -254,12 +257,21 @@ export class QueueService implements Publisher, Stateful {
     const most = Math.min(chain.writableBytes, MAX_USED_LENGTH);
     if (length >= 0 && length <= chain.writableBytes && Number.isInteger(length))
       return Math.min(length, most);
-    this.#misused(`${length} bytes were written, it says, into ${chain.writableBytes}`, chain);
+    const message = `a chain was completed with ${length} bytes written, and has room for ${chain.writableBytes}`;
+    const about = aboutChain(chain, 'length in bytes', length);
+    // A packed ring has no clause on that, and no legacy driver.
+    if (this.#ring === this.#split) this.#owner.report('device', 'SPL-USED-02', message, about);
+    else this.#owner.report('device', 'CONF-02', message, about);
     return length > 0 ? Math.min(Math.floor(length), most) : 0;
   }
 
-  #misused(message: string, chain: Chain): void {
-    this.#owner.report('device', 'SPL-USED-02', message, aboutChain(chain));
+  #completedTwice(chain: Chain): void {
+    this.#owner.report(
+      'device',
+      umbrellaClause(this.#owner, 'device'),
+      'a chain was completed twice',
+      aboutChain(chain),
+    );
   }
 
   /** RF-18: what ended early waits for those that were taken before it. */

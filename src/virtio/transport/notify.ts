@@ -1,4 +1,5 @@
 import type { BusTarget } from '../../core/index.ts';
+import { namingClause } from '../clauses.ts';
 import type { VirtioDevice } from '../device.ts';
 import { feature, NOTIFICATION_BYTES, NOTIFICATION_DATA_BYTES } from '../layout/index.ts';
 
@@ -13,9 +14,6 @@ export const notificationConfigData = (queue: number) => (queue + CONFIG_DATA_BA
 
 const queueOf = (configData: number) => (configData - CONFIG_DATA_BASE) & 0xffff;
 
-/** The clause on a queue's name in a kick: without features, with NOTIFICATION_DATA, NOTIF_CONFIG_DATA, both. */
-const namingClauses = ['PCI-KICK-03', 'PCI-KICK-04', 'PCI-KICK-05', 'PCI-KICK-06'] as const;
-
 /**
  * The notification structure: a queue's number or the device's name for it, written at the queue's place, with
  * NOTIFICATION_DATA followed by the position of the next available entry (PCI-KICK-01..06). It reads 0. A kick of a wrong
@@ -27,10 +25,10 @@ export function notifyWindow(device: VirtioDevice, multiplier: number = NOTIFY_M
     read: () => 0,
     write: (offset, width, value) => {
       device.speak('modern');
-      const [named, next] = [value & 0xffff, value >>> 16];
-      const renamed = device.has(feature.notificationConfigData);
+      const named = value & 0xffff;
+      const next = value >>> 16;
       const data = device.has(feature.notificationData);
-      const queue = renamed ? queueOf(named) : named;
+      const queue = device.has(feature.notificationConfigData) ? queueOf(named) : named;
       const bytes = data ? NOTIFICATION_DATA_BYTES : NOTIFICATION_BYTES;
       if (width !== bytes)
         device.report(
@@ -45,14 +43,13 @@ export function notifyWindow(device: VirtioDevice, multiplier: number = NOTIFY_M
           value: next,
           queue,
         });
-      if (offset !== queue * multiplier) {
-        const clause = namingClauses[(renamed ? 2 : 0) + (data ? 1 : 0)]!;
-        device.report('driver', clause, `a kick at 0x${offset.toString(16)} names another queue`, {
-          what: 'name of a queue',
-          value: named,
-          queue,
-        });
-      }
+      if (offset !== queue * multiplier)
+        device.report(
+          'driver',
+          namingClause(device),
+          `a kick at 0x${offset.toString(16)} names another queue`,
+          { what: 'name of a queue', value: named, queue },
+        );
       device.notify(queue);
     },
   };

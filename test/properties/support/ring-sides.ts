@@ -112,6 +112,7 @@ export class OurDevice implements DeviceSide {
     const owner = {
       mayRun: true,
       dmaEnabled: true,
+      legacyDriver: false,
       handle: (chain: Chain) => void this.#handled.push(chain),
       interrupt: () => {
         this.#interrupted = true;
