@@ -17,7 +17,7 @@ export class BringUp {
   acceptFeatures(word: number, value: number): void {
     const { features, conduct } = this.#device;
     if (word >= features.accepted.length) return;
-    conduct.goesOn('features', value);
+    conduct.goesOn('features were written', 'feature bits', value);
     if (features.accept(word, value)) this.updateMode();
     else
       this.#device.report('driver', 'INIT-04', 'features were written after FEATURES_OK', {
@@ -28,7 +28,7 @@ export class BringUp {
 
   acceptLegacyFeatures(value: number): void {
     const { features, conduct } = this.#device;
-    conduct.goesOn('features', value);
+    conduct.goesOn('features were written', 'feature bits', value);
     features.acceptLegacy(value);
     this.updateMode();
   }

@@ -18,11 +18,13 @@ export class DriverConduct {
     this.#device = device;
   }
 
-  /** The driver does a part of initialization: after FAILED only a reset leads back there (BF-STAT-03). */
-  goesOn(what: string, value: number, queue?: number): void {
+  /**
+   * The driver does a part of initialization: after FAILED only a reset leads back there (BF-STAT-03). `what` names `value`.
+   */
+  goesOn(deed: string, what: string, value: number, queue?: number): void {
     if ((this.#device.status & deviceStatus.failed) === 0) return;
     const about = { what, value, ...(queue === undefined ? {} : { queue }) };
-    this.#device.report('driver', 'BF-STAT-03', `${what} after FAILED, without a reset`, about);
+    this.#device.report('driver', 'BF-STAT-03', `${deed} after FAILED, without a reset`, about);
   }
 
   /** DRIVER_OK rose. */
@@ -42,7 +44,7 @@ export class DriverConduct {
     else if (!served && (status & deviceStatus.driverOk) === 0)
       this.#kick('INIT-08', 'a kick before DRIVER_OK', queue);
     else if (!served) this.#kick('INIT-05', 'a kick although FEATURES_OK does not stand', queue);
-    this.goesOn('a kick', queue, queue);
+    this.goesOn('a kick', 'queue number', queue, queue);
     return stopping || !served;
   }
 

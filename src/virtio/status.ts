@@ -56,14 +56,16 @@ export class StatusRegister implements Stateful {
   }
 
   #judge(before: number, value: number): void {
-    const report = (clause: string, message: string) =>
-      this.#owner.report('driver', clause, message, { what: 'device status', value });
     if ((before & ~value & ~needsReset) !== 0)
-      report('BF-STAT-02', 'a status bit was cleared without a reset');
+      this.#report('BF-STAT-02', 'a status bit was cleared without a reset', value);
     if ((before & failed) !== 0 && ((value & ~before) !== 0 || (value & failed) === 0))
-      report('BF-STAT-03', 'status after FAILED, without a reset');
+      this.#report('BF-STAT-03', 'status was changed after FAILED, without a reset', value);
     if ((value & needsReset & ~before) !== 0)
-      report('BF-STAT-01', 'the driver set NEEDS_RESET, which is the device to say');
+      this.#report('BF-STAT-01', 'the driver set NEEDS_RESET, which only the device may', value);
+  }
+
+  #report(clause: string, message: string, value: number): void {
+    this.#owner.report('driver', clause, message, { what: 'device status', value });
   }
 
   /** Through the common configuration, where SUSPEND has a meaning. */

@@ -128,14 +128,14 @@ export class HeldFunction implements FunctionWatcher {
     if (this.#located) return true;
     if (this.#released || this.#noNews) return false;
     const { host } = this;
-    if (this.#gone || !host.present) return this.#lose(clause, 'the function is gone');
+    if (this.#gone || !host.present) return this.#lose(clause, "the host's function is gone");
     const base = this.#decodedAt();
     if (base === 0) {
       this.#noNews = this.#unwatch !== null;
-      return this.#missing(clause, 'the function does not decode the BAR of its legacy block');
+      return this.#missing(clause, "the host's function does not decode the BAR of its legacy block");
     }
     if (this.#messages?.intact === false)
-      return this.#lose(clause, 'the function was reset by somebody else');
+      return this.#lose(clause, "the host's function was reset by somebody else");
     this.base = base + this.#place.offset;
     this.#told = false;
     this.#located = true;

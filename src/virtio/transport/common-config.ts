@@ -125,12 +125,13 @@ export class CommonConfigWindow implements BusTarget, Stateful {
 
   /** One half of a queue address (PCI-LAY-03). */
   #area(area: QueueArea, half: 0 | 1) {
+    const what = `${half === 0 ? 'lower' : 'upper'} half of an address`;
     return {
       read: () => this.#queue?.addresses.half(area, half) ?? 0,
       write: (value: number) => {
         const queue = this.#queue;
         if (queue === null) {
-          if (value !== 0) this.#reportAbsent('an address', value);
+          if (value !== 0) this.#reportAbsent('an address', what, value);
           return;
         }
         if (queue.ready)
@@ -138,7 +139,7 @@ export class CommonConfigWindow implements BusTarget, Stateful {
             'driver',
             'PCI-COM-21',
             'an enabled queue was moved',
-            this.#about(`${half === 0 ? 'lower' : 'upper'} half of an address`, value),
+            this.#about(what, value),
           );
         queue.addresses.setHalf(area, half, value);
         queue.relocate();
@@ -150,7 +151,7 @@ export class CommonConfigWindow implements BusTarget, Stateful {
   #setSize(value: number): void {
     const queue = this.#queue;
     const device = this.#device;
-    if (queue === null) this.#reportAbsent('a size', value);
+    if (queue === null) this.#reportAbsent('a size', 'queue size', value);
     else if (queue.ready)
       device.report(
         'driver',
@@ -190,17 +191,18 @@ export class CommonConfigWindow implements BusTarget, Stateful {
         'a queue was enabled before its reset was finished',
         this.#about('queue_enable', value),
       );
-    else if (queue === null) this.#reportAbsent('an enable', value);
+    else if (queue === null) this.#reportAbsent('queue_enable', 'queue_enable', value);
     else {
-      device.conduct.goesOn('queue_enable', value, this.#queueSelect);
+      device.conduct.goesOn('a queue was enabled', 'queue_enable', value, this.#queueSelect);
       if (!queue.ready) this.#checkAlignment(queue);
       queue.ready = true;
     }
   }
 
-  #reportAbsent(what: string, value: number): void {
-    const message = `${what} for a queue that does not exist`;
-    this.#device.report('driver', 'PCI-VQ-01', message, this.#about('value written', value));
+  /** `what` names `value`. */
+  #reportAbsent(written: string, what: string, value: number): void {
+    const message = `${written} was written for a queue that does not exist`;
+    this.#device.report('driver', 'PCI-VQ-01', message, this.#about(what, value));
   }
 
   /** A ring that lies askew is said, and served. */

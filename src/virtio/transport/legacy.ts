@@ -38,7 +38,7 @@ function setQueuePage(device: VirtioDevice, index: number, page: number): void {
   }
   device.resetQueue(index);
   if (page === 0) return;
-  device.conduct.goesOn('a queue address', page, index);
+  device.conduct.goesOn('a queue was given an address', 'page number', page, index);
   const base = page * QUEUE_ADDRESS_UNIT;
   const layout = legacyRingLayout(queue.size);
   queue.addresses.set('descriptor', base);
