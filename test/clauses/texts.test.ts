@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
 import { type Finding, formatFinding } from '../../src/core/index.ts';
 import { balloons } from './scenarios/balloons.ts';
+import { completions } from './scenarios/completions.ts';
+import { conducts } from './scenarios/conduct.ts';
+import { held } from './scenarios/held.ts';
 import { rings } from './scenarios/rings.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { storages } from './scenarios/storage.ts';
@@ -9,7 +12,16 @@ import { streams } from './scenarios/streams.ts';
 import { transports } from './scenarios/transports.ts';
 import { wordings } from './sites.ts';
 
-const scenarios: readonly Scenario[] = [...rings, ...transports, ...storages, ...streams, ...balloons];
+const scenarios: readonly Scenario[] = [
+  ...rings,
+  ...transports,
+  ...conducts,
+  ...completions,
+  ...held,
+  ...storages,
+  ...streams,
+  ...balloons,
+];
 
 /** What each scenario says: its name, and indented below it its findings in a line each. */
 const golden = new Map(
