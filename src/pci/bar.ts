@@ -75,6 +75,12 @@ function checkBar({ index, kind, lengthBytes, prefetchable, regions }: BarOption
   }
 }
 
+/** The bits of a BAR's registers that software sets; `high` of a 64-bit one. */
+const addressBits = (kind: BarKind, lengthBytes: number) => ({
+  low: (-lengthBytes & (kind === 'io' ? barBits.ioAddressMask : barBits.memoryAddressMask)) >>> 0,
+  high: (FOUR_GIB - Math.max(1, lengthBytes / FOUR_GIB)) >>> 0,
+});
+
 /** A base address register and what stands behind it. */
 export class Bar {
   readonly index: BarIndex;
@@ -101,10 +107,9 @@ export class Bar {
     this.offset = type0Header.bar.offset + 4 * index;
     const flags = kind === 'io' ? barBits.io : kind === 'memory64' ? barBits.memory64 : 0;
     space.set(this.offset, 4, flags | (this.prefetchable ? barBits.prefetchable : 0));
-    const addressMask = kind === 'io' ? barBits.ioAddressMask : barBits.memoryAddressMask;
-    space.setMasks(this.offset, 4, (-lengthBytes & addressMask) >>> 0);
-    if (kind === 'memory64')
-      space.setMasks(this.offset + 4, 4, (FOUR_GIB - Math.max(1, lengthBytes / FOUR_GIB)) >>> 0);
+    const { low, high } = addressBits(kind, lengthBytes);
+    space.setMasks(this.offset, 4, low);
+    if (kind === 'memory64') space.setMasks(this.offset + 4, 4, high);
   }
 
   /** Address that software programmed, whether or not it is decoded. */
@@ -113,6 +118,24 @@ export class Bar {
     if (this.kind === 'io') return (low & barBits.ioAddressMask) >>> 0;
     const high = this.kind === 'memory64' ? this.space.get(this.offset + 4, 4) : 0;
     return high * FOUR_GIB + ((low & barBits.memoryAddressMask) >>> 0);
+  }
+
+  /** Every address bit is set, of one register at least: software measures the BAR. */
+  get #measured(): boolean {
+    const { offset, kind, lengthBytes } = this;
+    const { low, high } = addressBits(kind, lengthBytes);
+    const all = (at: number, bits: number) => bits !== 0 && (this.space.get(at, 4) & bits) >>> 0 === bits;
+    return all(offset, low) || (kind === 'memory64' && all(offset + 4, high));
+  }
+
+  /**
+   * What happens to it while it is decoded, so that what it covers meanwhile is anybody's guess; null for nothing of the
+   * kind. To be moved at once it need not be switched off: Linux moves those of 32 bits so.
+   */
+  get whileDecoded(): 'measured' | 'moved by halves' | null {
+    if (this.#mappedAt === null || this.#mappedAt === this.address) return null;
+    if (this.#measured) return 'measured';
+    return this.kind === 'memory64' ? 'moved by halves' : null;
   }
 
   /** Where the BAR is decoded now, or null. */

@@ -311,13 +311,12 @@ export class PciFunction implements Stateful {
     if (this.#busMaster && !was) this.#msix?.flush();
   }
 
-  /** Where a BAR goes in the middle of being decoded, and what it covers meanwhile, is anybody's guess. */
   #onBarWrite(): void {
-    for (const { index, mappedAt, address } of this.bars)
-      if (mappedAt !== null && mappedAt !== address)
-        this.report('driver', 'CONF-03', `BAR${index} was written while it is decoded`, {
+    for (const { index, address: value, whileDecoded } of this.bars)
+      if (whileDecoded !== null)
+        this.report('driver', 'CONF-03', `BAR${index} was ${whileDecoded} while it is decoded`, {
           what: 'address',
-          value: address,
+          value,
         });
     this.#decode();
   }
