@@ -57,7 +57,8 @@ test.each(['block', 'block that flushes', 'scsi'])(
 
 test('sockets of a 9P server that are being closed are no more than a queue has requests', async () => {
   const path = join(folder, 'socket');
-  const listener = createServer(() => {});
+  // Whoever does not read never learns that the other side has gone, and is not closed then.
+  const listener = createServer((peer) => peer.on('error', () => {}).resume());
   await new Promise<void>((resolve) => listener.listen(path, resolve));
   const socket = new P9Socket({ path });
   let connections = 0;
