@@ -245,15 +245,16 @@ export class FeatureNegotiation implements Stateful {
 
   /** Features that a legacy driver accepts, at any time; bits above 31 are not accepted then (LEG-LAY-10). */
   acceptLegacy(value: number): void {
-    let word = value & this.offeredLegacy;
-    const extra = value & ~this.offeredLegacy;
-    if ((value >>> feature.unused) % 2 === 1) {
-      this.#report('LEG-RF-06', 'feature bit 30 was acknowledged: taken for a broken driver', bits(value));
-      word = featureWords(this.#behaviour.brokenDriverFeatures ?? [])[0]! & this.offeredLegacy;
-    } else if (extra !== 0) this.#report('BF-FEAT-01', 'accepted bits that were not offered', bits(extra));
+    const broken = (value >>> feature.unused) % 2 === 1;
+    const wanted = broken ? featureWords(this.#behaviour.brokenDriverFeatures ?? [])[0]! : value;
     this.accepted.fill(0);
-    this.accepted[0] = word;
+    this.accepted[0] = wanted & this.offeredLegacy;
+    // What is said of them is said of a legacy driver, whatever it spoke before.
     this.speak('legacy');
+    const extra = value & ~this.offeredLegacy;
+    if (broken)
+      this.#report('LEG-RF-06', 'feature bit 30 was acknowledged: taken for a broken driver', bits(value));
+    else if (extra !== 0) this.#report('BF-FEAT-01', 'accepted bits that were not offered', bits(extra));
     const unmet = this.#unmet(this.accepted);
     if (unmet !== null) this.#report('BF-FEAT-02', unmetMessage(...unmet), featureBit(unmet[0]));
   }

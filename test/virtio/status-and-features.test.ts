@@ -174,6 +174,20 @@ describe('feature negotiation through the legacy register', () => {
     guest.block.set('driverFeatureSelect', 1);
     expect([guest.device.legacyDriver, guest.block.get('driverFeature')]).toEqual([true, 0]);
   });
+
+  test.each([
+    ['bit 30', 0x40000028, 'LEG-RF-06'],
+    ['bits that were not offered', 0x2f, 'BF-FEAT-01'],
+  ])('%s are judged as a legacy driver\'s, though it spoke otherwise before', (_, written, clause) => {
+    const guest = new ModernGuest(new Probe({ features: FEATURES, brokenDriverFeatures: [3, 9] }));
+    guest.negotiate([3]);
+    const judged: [string, boolean][] = [];
+    guest.machine.events = (event) => {
+      if (event.kind === 'finding') judged.push([event.clause, guest.device.legacyDriver]);
+    };
+    guest.machine.ioWrite(guest.bar(0) + 4, 4, written);
+    expect(judged).toEqual([[clause, true]]);
+  });
 });
 
 describe('feature negotiation through the common configuration', () => {
