@@ -178,7 +178,7 @@ describe('feature negotiation through the legacy register', () => {
   test.each([
     ['bit 30', 0x40000028, 'LEG-RF-06'],
     ['bits that were not offered', 0x2f, 'BF-FEAT-01'],
-  ])('%s are judged as a legacy driver\'s, though it spoke otherwise before', (_, written, clause) => {
+  ])("%s are judged as a legacy driver's, though it spoke otherwise before", (_, written, clause) => {
     const guest = new ModernGuest(new Probe({ features: FEATURES, brokenDriverFeatures: [3, 9] }));
     guest.negotiate([3]);
     const judged: [string, boolean][] = [];
