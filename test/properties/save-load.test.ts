@@ -71,6 +71,7 @@ function run(kind: WorldKind, { setup, start, operations, saves: after }: SavedC
     const read = [twin, saved].map((world) => {
       const values = perform(world, operation);
       world.cpu.releaseAll();
+      world.letGo();
       return values;
     });
     if (at.has(i)) saved = reload(saved);

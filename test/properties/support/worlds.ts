@@ -84,6 +84,12 @@ function makeRam(): GuestMemory {
   return memory;
 }
 
+/** A request whose chain died, or that has none: it was answered early, as one that was aborted is. */
+function isDead(task: Task): boolean {
+  const { chain } = task as { chain?: { live: boolean } | null };
+  return chain !== undefined && chain?.live !== true;
+}
+
 /** A guest, its function or functions, and whatever stands behind them. Software of the test sees only `guest`. */
 export class World {
   readonly kind: WorldKind;
@@ -245,12 +251,21 @@ export class World {
 
   /** Device work that will have an effect: what was cancelled, or belongs to a queue since reset, stays listed only. */
   get due(): Task[] {
-    return (this.tasks?.pending ?? []).filter((task) => {
-      if (task instanceof Work) return task.pending;
-      // A request without a chain was answered early, as one that was aborted is.
-      const { chain } = task as { chain?: { live: boolean } | null };
-      return chain === undefined || chain?.live === true;
-    });
+    return (this.tasks?.pending ?? []).filter((task) =>
+      task instanceof Work ? task.pending : !isDead(task),
+    );
+  }
+
+  /**
+   * Back ends are done with requests that died: a queue takes fewer chains while they are not, and what the host was doing
+   * for them is no part of a state.
+   */
+  letGo(): void {
+    for (;;) {
+      const index = this.tasks?.pending.findIndex((task) => !(task instanceof Work) && isDead(task)) ?? -1;
+      if (index < 0) return;
+      this.tasks!.release(index);
+    }
   }
 
   /** Runs the `nth` due task of that label. @returns false when there is none. */
