@@ -17,6 +17,23 @@ export class FunctionAddressError extends VirtiolabError {
   }
 }
 
+/**
+ * What a bus leads to is lost: the process that it ran in has ended, or does not speak any more. Not to be mistaken for a
+ * function that was taken away, whose registers read all ones: here nobody is left who could answer even that. Every
+ * access from then on throws it.
+ */
+export class TargetGoneError extends VirtiolabError {
+  /** What was lost. */
+  readonly target: string;
+  readonly reason: string;
+
+  constructor(target: string, reason: string) {
+    super(`${target} is gone: ${reason}`);
+    this.target = target;
+    this.reason = reason;
+  }
+}
+
 function checkPart(part: 'bus' | 'device' | 'function', value: number, most: number): void {
   if (!Number.isInteger(value) || value < 0 || value > most)
     throw new FunctionAddressError(part, value, most);
@@ -65,6 +82,8 @@ export interface Interrupts {
    * number the vector has is no part of a state, and where one is loaded the entry is aimed at the vector of today.
    */
   allocateMessage(handler: () => void, place?: MessagePlace): MessageTarget;
+  /** Interrupts reach their handlers in {@link Bus.pause} only: whoever waits for one has to pause. Else they come by themselves. */
+  readonly inPausesOnly?: boolean;
 }
 
 /** What the software that has a function hears of those who plug functions, place BARs, or restore a machine. */
@@ -83,7 +102,9 @@ export interface FunctionWatcher {
 
 /**
  * What a CPU can do, and all that software has: drivers, firmware, the translator and the conformance suite reach
- * devices through nothing else. Values are unsigned; a value's bits above the width are cut off. No access throws.
+ * devices through nothing else. Values are unsigned; a value's bits above the width are cut off. Accesses return when they
+ * are done, wherever the target is. None throws but for a target that is lost ({@link TargetGoneError}), or that does not
+ * answer in time.
  */
 export interface Bus {
   /** Configuration space. `offset` in bytes, aligned to `width`; up to 4095 where the function is PCI Express. */
@@ -93,6 +114,11 @@ export interface Bus {
   ioWrite(port: number, width: Width, value: number): void;
   memoryRead(address: number, width: Width): number;
   memoryWrite(address: number, width: Width, value: number): void;
+  /**
+   * The CPU waits a moment: time passes for devices, memory writes on their way arrive, work that is held back goes on, and
+   * interrupts are delivered. To be called between two looks at whatever is waited for. @throws TargetGoneError
+   */
+  pause(): void;
   /**
    * Memory that a function's DMA reaches, which no register tells: for telling people who wire machines together that
    * they forgot to. Undefined where nobody knows.

@@ -12,6 +12,8 @@ export interface Task {
 /** Decides when tasks run: each that was submitted once, or never, and then it is told so by {@link Task.dropped}. */
 export interface Scheduler {
   submit(task: Task): void;
+  /** Time passes: the task that has waited longest runs. @returns false when none waits. */
+  pause?(): boolean;
 }
 
 /** So deep do tasks of {@link immediate} run within tasks. */
@@ -78,6 +80,10 @@ export class HeldScheduler implements Scheduler {
     const [task] = this.#tasks.splice(index % this.#tasks.length, 1);
     task!.run();
     return true;
+  }
+
+  pause(): boolean {
+    return this.release();
   }
 
   /**

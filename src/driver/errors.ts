@@ -49,6 +49,20 @@ export class NoStructureError extends NoDeviceError {
 /** The device refused the features, or broke down: only a reset helps. */
 export class DeviceFailedError extends VirtiolabError {}
 
+/** What was waited for did not come. The device may be slow, or broken; it may still answer. */
+export class NoAnswerError extends DeviceFailedError {
+  /** What was waited for. */
+  readonly what: string;
+  /** For how many pauses of the bus. */
+  readonly pauses: number;
+
+  constructor(what: string, pauses: number) {
+    super(`waited in vain for ${what}, ${pauses} pauses long`);
+    this.what = what;
+    this.pauses = pauses;
+  }
+}
+
 /** The device wrote into its part of a ring what cannot be: where it stands is not known any more. */
 export class RingBrokenError extends DeviceFailedError {
   /** What was wrong: an id, an index, a length. */

@@ -33,3 +33,4 @@ export * from './transport/open.ts';
 export * from './transport/structures.ts';
 export * from './transport/transport.ts';
 export * from './virtio-driver.ts';
+export * from './waits.ts';

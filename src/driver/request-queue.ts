@@ -56,7 +56,7 @@ export class RequestQueue {
    * @param outs readable pieces; @param ins lengths of the writable ones. Pieces of no bytes are left out.
    * @param answerBytes of the writable ones with which every answer begins.
    * @throws ResourceError for more than a request has room for; UnansweredError for one that comes back without its answer;
-   * what ended the use of the device.
+   * NoAnswerError; what ended the use of the device.
    */
   async send(outs: readonly Uint8Array[], ins: readonly number[], answerBytes: number): Promise<Reply> {
     const { outBytes, inBytes } = this.#options;
@@ -77,12 +77,13 @@ export class RequestQueue {
           this.#pending.set(head, { slot: slot!, inBytes: wanted, answerBytes, resolve, reject });
         });
         this.#driver.kick(this.#index);
-        return done;
+        return this.#driver.wait(`an answer on queue ${this.#index}`, done);
       }
       if (slot !== undefined) this.#free.push(slot);
       if (this.#pending.size === 0)
         throw new ResourceError(`a ring of ${ring.size} descriptors is too short for a request`);
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      const room = new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await this.#driver.wait(`room on queue ${this.#index}`, room);
     }
   }
 

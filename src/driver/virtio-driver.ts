@@ -1,25 +1,17 @@
-import { maskOf, type RegisterMap, VirtiolabError, type Width } from '../core/index.ts';
+import { maskOf, type RegisterMap, TargetGoneError, VirtiolabError, type Width } from '../core/index.ts';
 import {
-  availableRingBytes,
-  descriptorTableBytes,
   deviceStatus,
   type FeatureDependency,
   feature,
   featureWords,
   hasFeature,
-  LEGACY_ALIGNMENT,
-  legacyRingLayout,
-  PACKED_EVENT_BYTES,
-  packedAlignment,
-  packedRingBytes,
-  splitAlignment,
   unmetDependency,
-  usedRingBytes,
 } from '../virtio/layout/index.ts';
 import { DeviceFailedError, FunctionGoneError, HandlerError, NoDeviceError } from './errors.ts';
 import { type DmaMemory, DmaPieces } from './memory.ts';
 import { DriverPackedRing } from './packed-ring.ts';
-import { type ChainBuffer, checkQueueSize, type DriverRing, type RingPlace, type UsedChain } from './ring.ts';
+import { type ChainBuffer, checkQueueSize, type DriverRing, type UsedChain } from './ring.ts';
+import { allocateRing } from './ring-memory.ts';
 import { DriverSplitRing } from './split-ring.ts';
 import type { InterruptHandlers, Transport } from './transport/transport.ts';
 
@@ -55,23 +47,8 @@ const DEFAULT_TRANSPORT_FEATURES = [
 ];
 const DEFAULT_QUEUE_SIZE = 256;
 
-function place(transport: Transport, memory: DmaPieces, size: number, packed: boolean): RingPlace {
-  if (packed) {
-    const event = () => memory.allocate(PACKED_EVENT_BYTES, packedAlignment.event);
-    const descriptor = memory.allocate(packedRingBytes(size), packedAlignment.descriptors);
-    return { descriptor, driver: event(), device: event() };
-  }
-  if (transport.ringLayout === 'legacy') {
-    const layout = legacyRingLayout(size);
-    const base = memory.allocate(layout.total, LEGACY_ALIGNMENT);
-    return { descriptor: base, driver: base + layout.available, device: base + layout.used };
-  }
-  return {
-    descriptor: memory.allocate(descriptorTableBytes(size), splitAlignment.descriptors),
-    driver: memory.allocate(availableRingBytes(size), splitAlignment.available),
-    device: memory.allocate(usedRingBytes(size), splitAlignment.used),
-  };
-}
+/** Nobody is there any more who could be told anything. */
+const isGone = (error: unknown) => error instanceof FunctionGoneError || error instanceof TargetGoneError;
 
 /** What every virtio driver does: bring the device up (INIT-01, LEG-INIT-01), keep its rings, take it down. */
 export class VirtioDriver {
@@ -119,7 +96,7 @@ export class VirtioDriver {
       for (const index of queues) this.setUpQueue(index, options.maxQueueSize);
       if (this.#failure !== null) throw this.#failure;
     } catch (error) {
-      if (!(error instanceof FunctionGoneError)) transport.setStatus(transport.status | deviceStatus.failed);
+      if (!isGone(error)) transport.setStatus(transport.status | deviceStatus.failed);
       throw error;
     }
     transport.setStatus(transport.status | deviceStatus.driverOk);
@@ -141,6 +118,19 @@ export class VirtioDriver {
     if (this.#failure !== null) return;
     this.#failure = error;
     for (const listener of this.#onFailure.splice(0)) listener(error);
+  }
+
+  /**
+   * Waits for what an interrupt brings, as the transport's {@link Waits.request}. A target that is lost ends the use of the
+   * device. @param what is waited for. @throws NoAnswerError; as `answer` does
+   */
+  wait<T>(what: string, answer: Promise<T>): Promise<T> {
+    const waited = this.transport.waits.request(what, answer);
+    if (waited !== answer)
+      waited.catch((error) => {
+        if (error instanceof TargetGoneError) this.fail(error);
+      });
+    return waited;
   }
 
   /** All ones may be a value, or what a function that is gone reads as: its status tells. @throws FunctionGoneError */
@@ -207,7 +197,7 @@ export class VirtioDriver {
     if (!legacy) checkQueueSize('maxQueueSize', maxSize, packed);
     const size = legacy ? offered : Math.min(offered, maxSize);
     const memory = new DmaPieces(this.memory);
-    const where = place(transport, memory, size, packed);
+    const where = allocateRing(transport, memory, size, packed);
     const mode = {
       littleEndian: transport.littleEndian,
       eventIndex: this.has(feature.ringEventIndex),
@@ -349,6 +339,15 @@ export class VirtioDriver {
     this.transport.writeConfig(offset, width as Width, (value & maskOf(width)) >>> 0);
   }
 
+  /** A target that is lost has no interrupts to give back. */
+  #disconnect(): void {
+    try {
+      this.transport.disconnect();
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+  }
+
   /**
    * Resets the device and gives its interrupts and memory back (OPER-03); what is in flight ends with an error. A function
    * that is gone needs no reset. @throws DeviceFailedError for a reset that never ends: the memory stays the device's then.
@@ -357,9 +356,9 @@ export class VirtioDriver {
     try {
       this.transport.reset();
     } catch (error) {
-      if (!(error instanceof FunctionGoneError)) throw error;
+      if (!isGone(error)) throw error;
     } finally {
-      this.transport.disconnect();
+      this.#disconnect();
       this.rings.clear();
       this.#ringMemory.clear();
       this.#suspending = false;

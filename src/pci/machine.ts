@@ -207,6 +207,13 @@ export class Machine implements Bus, Stateful {
     dma.write(high * 2 ** 32 + low, bytes, 0, 4);
   }
 
+  /** Memory writes in flight arrive, and of what each scheduler holds the oldest goes on. */
+  pause(): void {
+    this.posted?.flushAll();
+    this.scheduler.pause?.();
+    if (this.interrupts.scheduler !== this.scheduler) this.interrupts.scheduler.pause?.();
+  }
+
   configRead(fn: FunctionAddress, offset: number, width: Width): number {
     const found = this.functions.get(fn);
     if (found === undefined) return maskOf(width);

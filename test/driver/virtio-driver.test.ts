@@ -8,7 +8,9 @@ import {
   RingSizeError,
   type Transport,
   VirtioDriver,
+  Waits,
 } from '../../src/driver/index.ts';
+import { Machine } from '../../src/pci/index.ts';
 import { featureWords, hasFeature } from '../../src/virtio/index.ts';
 
 const handlers = { queue: () => {}, config: () => {} };
@@ -22,6 +24,7 @@ function fake(overrides: Partial<Transport> = {}, offered: readonly number[] = [
     ringLayout: 'legacy',
     littleEndian: true,
     modern: false,
+    waits: new Waits(new Machine()),
     get status() {
       return status;
     },

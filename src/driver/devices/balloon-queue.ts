@@ -32,10 +32,11 @@ export class BalloonQueue {
       if (head >= 0) {
         const done = new Promise<void>((resolve, reject) => this.#pending.set(head, { resolve, reject }));
         this.#driver.kick(this.#index);
-        return done;
+        return this.#driver.wait(`pages on queue ${this.#index}`, done);
       }
       if (this.#pending.size === 0) throw new DeviceFailedError('a ring too short for a request');
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      const room = new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await this.#driver.wait(`room on queue ${this.#index}`, room);
     }
   }
 

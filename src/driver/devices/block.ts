@@ -175,7 +175,7 @@ export class BlockDriver {
   /**
    * Reads `sectors` whole sectors from `sector` on.
    * @throws ArgumentError for what is no range of whole sectors, OutOfRangeError beyond the device's end; RequestFailedError,
-   * UnansweredError, DeviceFailedError
+   * UnansweredError, NoAnswerError, DeviceFailedError
    */
   async read(sector: number, sectors: number): Promise<Uint8Array> {
     this.#checkRange({ sector, sectors });
@@ -304,7 +304,8 @@ export class BlockDriver {
   async #request(type: number, sector: number, out: Uint8Array | null, inBytes: number): Promise<Uint8Array> {
     let queue = this.#roomyQueue();
     while (this.driver.failure === null && (this.#free.length === 0 || queue < 0)) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      const room = new Promise<void>((resolve) => this.#waiting.push(resolve));
+      await this.driver.wait('room for a block request', room);
       queue = this.#roomyQueue();
     }
     if (this.driver.failure !== null) throw this.driver.failure;
@@ -322,7 +323,7 @@ export class BlockDriver {
       this.#pending[queue]!.set(head, { slot, length: inBytes, resolve, reject });
     });
     this.driver.kick(queue);
-    return done;
+    return this.driver.wait(`a block request on queue ${queue}`, done);
   }
 
   /** The queue whose turn it is, or the next with room; -1 when there is none. */

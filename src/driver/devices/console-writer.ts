@@ -34,7 +34,7 @@ export class ConsoleWriter {
     driver.whenFailed((error) => this.drop(error));
   }
 
-  /** Ends when the device has taken the last byte. @throws what {@link drop} was told, or what ended the device. */
+  /** Ends when the device has taken the last byte. @throws NoAnswerError; what {@link drop} was told, or what ended the device. */
   write(bytes: Uint8Array): Promise<void> {
     if (this.#driver.failure !== null) return Promise.reject(this.#driver.failure);
     if (bytes.length === 0) return Promise.resolve();
@@ -42,7 +42,7 @@ export class ConsoleWriter {
       this.#writes.push({ bytes: bytes.slice(), at: 0, inFlight: 0, resolve, reject });
     });
     this.#send();
-    return done;
+    return this.#driver.wait(`bytes to be taken on queue ${this.#index}`, done);
   }
 
   /** While held, nothing more is given to the device. */

@@ -38,7 +38,7 @@ export class EntropyDriver {
 
   /**
    * `length` random bytes; only what the device says that it wrote is taken (RNG-02).
-   * @throws ArgumentError; UnansweredError for more than was asked for; DeviceFailedError, also for a device that returns none (RNG-03).
+   * @throws ArgumentError; UnansweredError for more than was asked for; NoAnswerError; DeviceFailedError, also for a device that returns none (RNG-03).
    */
   async read(length: number): Promise<Uint8Array> {
     checkWhole('length', length, 0, MAX_READ_BYTES);
@@ -67,7 +67,7 @@ export class EntropyDriver {
     });
     this.driver.add(entropyQueue.request, [{ address: this.#buffer, length, writable: true }]);
     this.driver.kick(entropyQueue.request);
-    return done;
+    return this.driver.wait('random bytes', done);
   }
 
   /** Takes what the device handed back, to the end: only an empty ring asks for the next interrupt. The interrupt handler. */

@@ -71,7 +71,7 @@ export class NetworkTransmitQueue {
     driver.whenFailed((error) => this.#fail(error));
   }
 
-  /** Resolves when the device is done with the frame. @throws ResourceError; what ended the device. */
+  /** Resolves when the device is done with the frame. @throws ResourceError, NoAnswerError; what ended the device. */
   send(frame: Uint8Array, header: FrameHeader | null): Promise<void> {
     if (frame.length > this.#frameBytes)
       return Promise.reject(
@@ -82,7 +82,7 @@ export class NetworkTransmitQueue {
       this.#backlog.push({ frame: frame.slice(), header, resolve, reject });
     });
     this.#pump();
-    return done;
+    return this.#driver.wait(`a frame to be sent on queue ${this.#index}`, done);
   }
 
   #pump(): void {

@@ -1,10 +1,10 @@
 import { type Bus, maskOf } from '../../core/index.ts';
 import { command } from '../../pci/layout/index.ts';
 import { commonConfig, isrStatus } from '../../virtio/layout/index.ts';
-import { DeviceFailedError, FunctionGoneError } from '../errors.ts';
+import { FunctionGoneError } from '../errors.ts';
 import { DriverMsix } from '../msix.ts';
 import { type FoundFunction, setCommand } from '../pci.ts';
-import { type InterruptHandlers, MAX_RESET_READS, type TransportOptions } from './transport.ts';
+import type { InterruptHandlers, Transport, TransportOptions } from './transport.ts';
 
 /** Vectors of a driver that gives configuration changes one and all queues another. */
 export const CONFIG_VECTOR = 0;
@@ -82,9 +82,8 @@ export function presentStatus(status: number): number {
   return status;
 }
 
-/** Writes status 0 and waits until it reads 0 (BF-RST-03). @throws DeviceFailedError when it never does, FunctionGoneError */
-export function resetDevice(transport: { readonly status: number; setStatus(value: number): void }): void {
+/** Writes status 0 and waits until it reads 0 (BF-RST-03). @throws NoAnswerError when it never does, FunctionGoneError */
+export function resetDevice(transport: Transport): void {
   transport.setStatus(0);
-  for (let reads = 0; reads < MAX_RESET_READS; reads++) if (transport.status === 0) return;
-  throw new DeviceFailedError(`the device does not finish its reset: status ${transport.status}`);
+  transport.waits.handshake('status 0 after a reset', () => transport.status === 0);
 }

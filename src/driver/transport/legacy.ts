@@ -14,6 +14,7 @@ import {
 import { DeviceFailedError, NoDeviceError, ResourceError, WrongIdsError } from '../errors.ts';
 import { assertPresent, type FoundFunction } from '../pci.ts';
 import type { RingPlace } from '../ring.ts';
+import { Waits } from '../waits.ts';
 import { CONFIG_VECTOR, presentStatus, resetDevice, TransportInterrupts } from './interrupts.ts';
 import type { InterruptHandlers, Transport, TransportOptions } from './transport.ts';
 
@@ -67,11 +68,13 @@ export class LegacyTransport implements Transport {
   readonly ringLayout = 'legacy';
   readonly modern = false;
   readonly littleEndian: boolean;
+  readonly waits: Waits;
   readonly #access: BlockAccess;
   readonly #interrupts: TransportInterrupts;
 
   constructor(bus: Bus, fn: FoundFunction, access: BlockAccess, options: TransportOptions = {}) {
     this.#access = access;
+    this.waits = new Waits(bus, options);
     this.name = access.name;
     this.littleEndian = options.bigEndian !== true;
     this.#interrupts = new TransportInterrupts(bus, fn, options);

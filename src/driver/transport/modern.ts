@@ -12,14 +12,10 @@ import {
 import { DeviceFailedError, FunctionGoneError, NoDeviceError } from '../errors.ts';
 import type { FoundFunction } from '../pci.ts';
 import type { RingPlace } from '../ring.ts';
+import { Waits } from '../waits.ts';
 import { CONFIG_VECTOR, presentStatus, resetDevice, TransportInterrupts } from './interrupts.ts';
 import { findStructures, StructureAccess } from './structures.ts';
-import {
-  type InterruptHandlers,
-  MAX_RESET_READS,
-  type Transport,
-  type TransportOptions,
-} from './transport.ts';
+import type { InterruptHandlers, Transport, TransportOptions } from './transport.ts';
 
 /** Where in the notification structure a queue is kicked, and by what name. */
 interface Doorbell {
@@ -42,6 +38,7 @@ export class ModernTransport implements Transport {
   readonly ringLayout = 'separate';
   readonly modern = true;
   readonly littleEndian = true;
+  readonly waits: Waits;
   readonly #common: StructureAccess;
   readonly #notify: StructureAccess;
   readonly #isr: StructureAccess;
@@ -57,6 +54,7 @@ export class ModernTransport implements Transport {
    * @throws NoStructureError when a structure that every device has is missing or unusable (LEG-DET-05); FunctionGoneError
    */
   constructor(bus: Bus, fn: FoundFunction, options: TransportOptions = {}) {
+    this.waits = new Waits(bus, options);
     const { common, notify, notifyMultiplier, isr, device } = findStructures(bus, fn);
     this.#common = new StructureAccess(bus, common);
     this.#notify = new StructureAccess(bus, notify);
@@ -165,13 +163,11 @@ export class ModernTransport implements Transport {
   resetQueue(index: number): void {
     this.#set(commonConfig.queueSelect, index);
     this.#set(commonConfig.queueReset, 1);
-    for (let reads = 0; ; reads++) {
+    this.waits.handshake(`the end of the reset of queue ${index}`, () => {
       const running = this.#get(commonConfig.queueReset);
-      if (running === 0) break;
       if (running === QUEUE_RESET_GONE) throw new FunctionGoneError(`reset of queue ${index}`);
-      if (reads === MAX_RESET_READS)
-        throw new DeviceFailedError(`the device does not finish the reset of queue ${index}`);
-    }
+      return running === 0;
+    });
     if (this.#get(commonConfig.queueEnable) !== 0)
       throw new DeviceFailedError(`queue ${index} is still enabled after its reset (PCI-COM-13)`);
   }

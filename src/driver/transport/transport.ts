@@ -1,5 +1,6 @@
 import type { Width } from '../../core/index.ts';
 import type { RingPlace } from '../ring.ts';
+import type { WaitOptions, Waits } from '../waits.ts';
 
 /** What a driver does when its device interrupts. */
 export interface InterruptHandlers {
@@ -11,7 +12,7 @@ export interface InterruptHandlers {
 export type RingLayout = 'legacy' | 'separate';
 
 /** Byte order of the integers that driver and device share in memory. */
-export interface TransportOptions {
+export interface TransportOptions extends WaitOptions {
   /** Legacy guests only: a big-endian guest's rings and configuration are big-endian (LEG-CFG-01, LEG-VEND-01). */
   readonly bigEndian?: boolean;
   /** INTx even where the function has MSI-X. */
@@ -25,10 +26,12 @@ export interface Transport {
   readonly littleEndian: boolean;
   /** Feature handshake with FEATURES_OK, and VERSION_1 (INIT-05, RF-01). */
   readonly modern: boolean;
+  /** How to wait for the device. */
+  readonly waits: Waits;
   /** @throws FunctionGoneError where it reads all ones. */
   readonly status: number;
   setStatus(value: number): void;
-  /** Returns when the device shows status 0 (BF-RST-03). @throws DeviceFailedError when it never does, FunctionGoneError */
+  /** Returns when the device shows status 0 (BF-RST-03). @throws NoAnswerError when it never does, FunctionGoneError */
   reset(): void;
   readFeatures(): Uint32Array;
   writeFeatures(words: Uint32Array): void;
@@ -38,7 +41,7 @@ export interface Transport {
   setUpQueue(index: number, size: number, place: RingPlace): void;
   /**
    * Takes one queue down, and returns when the device shows that it is (PCI-COM-24). Wants RING_RESET to be accepted.
-   * @throws DeviceFailedError when that never comes, or the interface has no such thing; FunctionGoneError
+   * @throws NoAnswerError when that never comes; DeviceFailedError when the interface has no such thing; FunctionGoneError
    */
   resetQueue(index: number): void;
   /** Kicks. @param position where the next entry goes, 16 bits, for a device that wants to know (NOTIFICATION_DATA). */
@@ -52,6 +55,3 @@ export interface Transport {
   connect(handlers: InterruptHandlers): void;
   disconnect(): void;
 }
-
-/** Reads of status before a reset is given up. */
-export const MAX_RESET_READS = 100_000;

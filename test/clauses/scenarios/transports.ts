@@ -276,6 +276,7 @@ const stuck = scenario("a host's function that does not finish its reset", () =>
     memoryWrite: (at, width, value) => host.memoryWrite(at, width, value),
     ram: host.ram,
     interrupts: host.interrupts,
+    pause: () => host.pause(),
   };
   guest.plug(presentLegacy(bus, address).pci, SLOT);
   const bar = runFirmware(guest).find((each) => each.address === SLOT)!.bars[0]!.address;

@@ -211,6 +211,7 @@ function behindPorts(types: readonly number[]) {
     memoryWrite: (...args) => machine.memoryWrite(...args),
     ram: machine.ram,
     interrupts: machine.interrupts,
+    pause: () => machine.pause(),
   };
   return { machine, bus, log, found: { ...found, bars: [...found.bars, ports] } };
 }

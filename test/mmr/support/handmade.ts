@@ -218,6 +218,7 @@ export class Stranger {
           memoryWrite: (address, width, value) => this.host.memoryWrite(address, width, value),
           ram: this.host.ram,
           interrupts: this.host.interrupts,
+          pause: () => this.host.pause(),
         }
       : this.host;
     this.presented = presentLegacy(bus, SLOT, options.draft ? { draft: options.draft } : {});
