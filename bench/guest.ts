@@ -1,6 +1,7 @@
 import { functionAddress } from '../src/core/index.ts';
 import { type GuestPieces, tryGuestPieces } from '../src/hosts/guest/index.ts';
-import { type GuestWindow, LinuxGuest, presentDevice, V86Board } from '../src/hosts/v86/index.ts';
+import { type GuestWindow, presentDevice, V86Board } from '../src/hosts/v86/index.ts';
+import { LinuxGuest } from '../src/hosts/v86/node.ts';
 import { BlockDevice, MemoryStorage, SeededEntropy } from '../src/virtio/index.ts';
 import type { Contest, Skip } from './frame.ts';
 import { WorkloadError } from './workload.ts';

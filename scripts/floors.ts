@@ -17,6 +17,7 @@ export const FLOORS: Readonly<Record<string, number>> = {
   trace: 4,
   hosts: 5,
   cli: 6,
+  public: 8,
 };
 
 /** Same floor, one direction: the suite, and machines that are set up, drive devices with our own drivers. */
@@ -24,6 +25,9 @@ const BESIDE: readonly (readonly [from: string, to: string])[] = [
   ['conformance', 'driver'],
   ['lab', 'driver'],
 ];
+
+/** What the package's subpaths export, by name: of every floor, and for users of the package alone. */
+const DOORS = /^src\/(?:index\.ts$|public\/)/;
 
 /** The highest floor that must run in a browser. The package's own `src/index.ts` is its front door and stands there too. */
 const BROWSER_FLOOR = 4;
@@ -92,7 +96,7 @@ function whyNotFloor(from: string, to: string): string | undefined {
   const [upper, lower] = [floorOf(from), floorOf(to)];
   if (upper === undefined || lower === undefined) return undefined; // a folder without a floor is a finding of its own
   const [here, there] = [folderOf(from), folderOf(to)];
-  if (to === 'src/index.ts') return 'the front door is for users of the package, not for its own rooms';
+  if (DOORS.test(to)) return 'the front doors are for users of the package, not for its own rooms';
   if (here === there || from === 'src/index.ts') {
     return lower > upper ? `floor ${upper} may not import floor ${lower}` : undefined;
   }

@@ -1,6 +1,73 @@
-export * from './core/index.ts';
-export * from './driver/index.ts';
-export * from './lab/index.ts';
-export * from './mmr/index.ts';
-export * from './pci/index.ts';
-export * from './virtio/index.ts';
+/** What a first program needs: a machine, a function, its driver, and the two-machine laboratory. The rest is in the subpaths. */
+export {
+  type Bus,
+  DmaDomain,
+  type EventSink,
+  type Finding,
+  type FunctionAddress,
+  formatFinding,
+  formatFunctionAddress,
+  functionAddress,
+  GuestMemory,
+  HeldScheduler,
+  type LabEvent,
+  type State,
+  StateMismatchError,
+  VirtiolabError,
+} from './core/index.ts';
+export {
+  BalloonDriver,
+  BlockDriver,
+  ConsoleDriver,
+  DmaMemory,
+  EntropyDriver,
+  enumerate,
+  type FoundFunction,
+  findFunction,
+  LegacyTransport,
+  ModernTransport,
+  NetworkDriver,
+  openTransport,
+  P9Driver,
+  portAccess,
+  runFirmware,
+  ScsiDriver,
+  type Transport,
+} from './driver/index.ts';
+export {
+  TwoMachines,
+  type TwoMachinesOptions,
+  twoMachines,
+} from './lab/index.ts';
+export {
+  type Draft,
+  draft2023,
+  drafts,
+  mmrFunction,
+  presentLegacy,
+} from './mmr/index.ts';
+export {
+  Machine,
+  type MachineOptions,
+} from './pci/index.ts';
+export {
+  BalloonDevice,
+  BlockDevice,
+  ConsoleDevice,
+  type DeviceBehaviour,
+  DiskUnit,
+  EntropyDevice,
+  type FunctionKind,
+  Hub,
+  MemoryConsole,
+  MemoryStorage,
+  NetworkDevice,
+  P9Device,
+  P9MemoryServer,
+  Responder,
+  ScsiDevice,
+  type Storage,
+  VirtioFunction,
+  type VirtioFunctionOptions,
+  virtioFunction,
+} from './virtio/index.ts';

@@ -1,5 +1,5 @@
 import { formatFinding } from '../core/index.ts';
-import type { Compared, TourResult } from '../hosts/v86/index.ts';
+import type { Compared, TourResult } from '../hosts/v86/node.ts';
 import { style } from './output.ts';
 import { bytesText, columns } from './text.ts';
 

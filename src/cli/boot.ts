@@ -2,17 +2,15 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { guestPieces } from '../hosts/guest/index.ts';
 import { FileStorage } from '../hosts/node/index.ts';
+import { GuestPanicError, GuestTimeoutError, guestWindows } from '../hosts/v86/index.ts';
 import {
-  GuestPanicError,
-  GuestTimeoutError,
-  guestWindows,
   handOver,
   loadV86,
   runTour,
   TOUR_READ_BYTES,
   type TourImage,
   type TourResult,
-} from '../hosts/v86/index.ts';
+} from '../hosts/v86/node.ts';
 import { tourLines } from './boot-view.ts';
 import { type Command, CommandError, exitStatus, oneOf, readOptions, UsageError } from './command.ts';
 import { lineWidth, print, printJson } from './output.ts';

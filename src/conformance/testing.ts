@@ -2,9 +2,35 @@
  * fast-check arbitraries for those who test a driver, a device or a hypervisor: the subpath `virtiolab/testing`.
  * Importing it throws FastCheckMissingError where the optional peer dependency fast-check is not installed.
  */
-export * from './testing/accesses.ts';
-export * from './testing/block-requests.ts';
-export * from './testing/orders.ts';
-export * from './testing/packed-scribe.ts';
-export * from './testing/rings.ts';
-export * from './testing/scribe.ts';
+export {
+  accesses,
+  anyAccess,
+  type RegisterAccess,
+  values,
+  widths,
+} from './testing/accesses.ts';
+export {
+  type BlockRangeRequest,
+  type BlockRequest,
+  blockData,
+  blockRangeRequests,
+  blockRequests,
+} from './testing/block-requests.ts';
+export {
+  chooser,
+  picks,
+} from './testing/orders.ts';
+export { PackedRingScribe } from './testing/packed-scribe.ts';
+export {
+  applyEdit,
+  type RingEdit,
+  type RingEditOptions,
+  ringEdits,
+} from './testing/rings.ts';
+export {
+  MemoryScribe,
+  type RawDescriptor,
+  RingScribe,
+  type RingWriter,
+  rawDescriptor,
+} from './testing/scribe.ts';

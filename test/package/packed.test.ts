@@ -55,7 +55,20 @@ describe.skipIf(cloned === null)(`the package of a clean clone${reason}`, { time
     expect(readdirSync(join(project, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual([
       'virtiolab',
     ]);
-    const parts = ['', '/core', '/pci', '/virtio', '/mmr', '/driver', '/trace', '/node', '/v86'];
+    const parts = [
+      '',
+      '/core',
+      '/pci',
+      '/virtio',
+      '/mmr',
+      '/driver',
+      '/lab',
+      '/trace',
+      '/layout',
+      '/node',
+      '/v86',
+      '/guest',
+    ];
     const code = parts.map((name) => `await import('virtiolab${name}');`).join('\n');
     await must(node, ['--input-type=module', '-e', code], project);
   });
@@ -66,7 +79,7 @@ describe.skipIf(cloned === null)(`the package of a clean clone${reason}`, { time
         "await import('virtiolab/testing')",
         /^FastCheckMissingError: .*needs the package fast-check.*npm install --save-dev fast-check@4$/,
       ],
-      ["await (await import('virtiolab/v86')).loadV86()", /^V86NotInstalledError: .*npm install v86@0\.5/],
+      ["await (await import('virtiolab/guest')).loadV86()", /^V86NotInstalledError: .*npm install v86@0\.5/],
       ...(process.platform === 'linux'
         ? ([
             [

@@ -64,7 +64,7 @@ describe('each rule names file, line, import and reason', () => {
       'rooms do not import the front door',
       'src/cli/demo.ts',
       "import { a } from '../index.ts';",
-      'src/cli/demo.ts:1: imports src/index.ts: the front door is for users of the package, not for its own rooms',
+      'src/cli/demo.ts:1: imports src/index.ts: the front doors are for users of the package, not for its own rooms',
     ],
     [
       'node only in hosts and cli',

@@ -1,6 +1,7 @@
 import { checkBios, checkVgaBios, readImage } from '../guest/images.ts';
 import type { GuestPieces } from '../guest/pieces.ts';
 import { V86Bus } from './bus.ts';
+import { loadV86 } from './load-v86.ts';
 import { V86Machine } from './machine.ts';
 import { SerialConsole } from './serial-console.ts';
 
@@ -65,7 +66,7 @@ export async function bootSector(options: BootSectorOptions): Promise<BootSector
   ]);
   checkBios(pieces.bios, bios);
   checkVgaBios(pieces.vgaBios, vgaBios);
-  const machine = await V86Machine.create({
+  const machine = await V86Machine.create(await loadV86(), {
     bios,
     vgaBios,
     memoryBytes: options.memoryBytes ?? DEFAULT_MEMORY_BYTES,

@@ -1,7 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import { SUPPORTED_V86, V86InternalMissingError, V86NotInstalledError } from './errors.ts';
+import { V86InternalMissingError } from './errors.ts';
 
 /** One I/O port: v86 calls these with `device` as `this`. Reads get the port number, writes the data alone. */
 export interface V86Port {
@@ -149,53 +146,20 @@ export function checkInternals(emulator: unknown, version: string): asserts emul
   }
 }
 
-/** The parts of the JavaScript interface to WebAssembly that are used; Node's types do not declare it. */
-interface WebAssemblyApi {
-  compile(bytes: Uint8Array): Promise<object>;
-  instantiate(module: object, imports: object): Promise<{ readonly exports: object }>;
-}
-
-let loading: Promise<V86Module> | undefined;
-
-async function load(): Promise<V86Module> {
-  const require = createRequire(import.meta.url);
-  let library: { V86?: unknown };
-  let manifest: string;
-  try {
-    manifest = require.resolve('v86/package.json');
-    library = (await import('v86')) as { V86?: unknown };
-  } catch (error) {
-    throw new V86NotInstalledError(error);
-  }
-  const folder = join(manifest, '..');
-  const { version: full } = JSON.parse(await readFile(manifest, 'utf8')) as { version: string };
-  // The part after the plus names v86's own commit.
-  const version = full.split('+')[0]!;
-  if (typeof library.V86 !== 'function') throw new V86InternalMissingError('V86', 'a constructor', version);
-  const Emulator = library.V86 as new (options: object) => V86Emulator;
-  const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
-  // Compiled once for all machines of the process: half of what a restore would cost otherwise.
-  const module = await WebAssembly.compile(await readFile(join(folder, 'build', 'v86.wasm')));
-  return {
-    version,
-    create: (options) =>
-      new Emulator({
-        ...options,
-        wasm_fn: async (imports: object) => (await WebAssembly.instantiate(module, imports)).exports,
-      }),
-  };
+/** Where a {@link V86Module} gets its code: as v86's own options of these names, all but one of them unused. */
+export interface V86Code {
+  /** Address of `v86.wasm`. */
+  readonly wasm_path?: string;
+  /** Makes an instance of it. */
+  readonly wasm_fn?: (imports: object) => Promise<object>;
 }
 
 /**
- * Loads the optional peer dependency, once for the process.
- * @throws V86NotInstalledError
+ * Makes a module of v86's constructor, such as a web page has it. `version` as `0.5.462`: it stands in errors.
+ * @throws V86InternalMissingError where it is none.
  */
-export function loadV86(): Promise<V86Module> {
-  loading ??= load().catch((error: unknown) => {
-    loading = undefined;
-    throw error;
-  });
-  return loading;
+export function v86Module(V86: unknown, version: string, code: V86Code): V86Module {
+  if (typeof V86 !== 'function') throw new V86InternalMissingError('V86', 'a constructor', version);
+  const Emulator = V86 as new (options: object) => V86Emulator;
+  return { version, create: (options) => new Emulator({ ...options, ...code }) };
 }
-
-export { SUPPORTED_V86 };

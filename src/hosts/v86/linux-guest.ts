@@ -5,8 +5,8 @@ import { checkBios, checkKernelImage, checkVgaBios, readImage } from '../guest/i
 import { type GuestFile, guestInitramfs, READY_LINE } from '../guest/initramfs.ts';
 import type { GuestPieces } from '../guest/pieces.ts';
 import { V86Bus } from './bus.ts';
-import { loadV86 } from './emulator.ts';
 import { SnapshotDamagedError } from './errors.ts';
+import { loadV86 } from './load-v86.ts';
 import { V86Machine } from './machine.ts';
 import { SerialConsole } from './serial-console.ts';
 import { type CommandOptions, type CommandResult, GuestShell } from './shell.ts';
@@ -133,7 +133,7 @@ export class LinuxGuest {
   }
 
   static async #boot({ key, ...images }: BootImages, options: LinuxGuestOptions): Promise<LinuxGuest> {
-    const machine = await V86Machine.create({
+    const machine = await V86Machine.create(await loadV86(), {
       ...images,
       ...(options.ideDisk === undefined ? {} : { ideDisk: options.ideDisk }),
       memoryBytes: key.memoryBytes,
@@ -171,7 +171,12 @@ export class LinuxGuest {
     options: RestoreOptions,
   ): Promise<LinuxGuest> {
     checkSnapshot(snapshot, key);
-    const machine = await V86Machine.create({ bios, vgaBios, memoryBytes: key.memoryBytes, acpi: key.acpi });
+    const machine = await V86Machine.create(await loadV86(), {
+      bios,
+      vgaBios,
+      memoryBytes: key.memoryBytes,
+      acpi: key.acpi,
+    });
     const guest = new LinuxGuest(machine, key, options.progress);
     try {
       await machine.restoreState(snapshot.state);

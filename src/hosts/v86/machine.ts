@@ -1,4 +1,4 @@
-import { checkInternals, loadV86, type V86Cpu, type V86Emulator, type V86Module } from './emulator.ts';
+import { checkInternals, type V86Cpu, type V86Emulator, type V86Module } from './emulator.ts';
 import { MachineGoneError, MachineOptionsError } from './errors.ts';
 
 const MIB = 1 << 20;
@@ -59,10 +59,12 @@ export class V86Machine {
     this.#emulator = emulator;
   }
 
-  /** @throws MachineOptionsError, V86NotInstalledError, V86InternalMissingError */
-  static async create(options: V86MachineOptions): Promise<V86Machine> {
+  /**
+   * @param library v86: `v86Module(...)` of what a page has loaded, or in Node what `loadV86` finds.
+   * @throws MachineOptionsError, V86InternalMissingError
+   */
+  static async create(library: V86Module, options: V86MachineOptions): Promise<V86Machine> {
     checkOptions(options);
-    const library = await loadV86();
     const emulator = library.create({
       memory_size: options.memoryBytes,
       vga_memory_size: VGA_MEMORY,

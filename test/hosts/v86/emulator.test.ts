@@ -1,7 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { checkInternals, loadV86, SUPPORTED_V86 } from '../../../src/hosts/v86/emulator.ts';
-import { MachineOptionsError, V86InternalMissingError } from '../../../src/hosts/v86/errors.ts';
+import { checkInternals } from '../../../src/hosts/v86/emulator.ts';
+import {
+  MachineOptionsError,
+  SUPPORTED_V86,
+  V86InternalMissingError,
+} from '../../../src/hosts/v86/errors.ts';
+import { loadV86 } from '../../../src/hosts/v86/load-v86.ts';
 import { V86Machine } from '../../../src/hosts/v86/machine.ts';
 import { fakeMachine } from './fake-machine.ts';
 
@@ -12,7 +17,11 @@ describe("v86's internals", () => {
     const library = await loadV86();
     expect(library.version).toBe(SUPPORTED_V86);
     const blank = new Uint8Array(0x10000);
-    const machine = await V86Machine.create({ bios: blank, vgaBios: blank, memoryBytes: 16 << 20 });
+    const machine = await V86Machine.create(await loadV86(), {
+      bios: blank,
+      vgaBios: blank,
+      memoryBytes: 16 << 20,
+    });
     expect(machine.cpu.memory_size[0]).toBe(16 << 20);
     expect(machine.running).toBe(false);
     await machine.destroy();
@@ -52,6 +61,8 @@ describe('a machine that v86 cannot be', () => {
     ['a fraction of a MiB', { memoryBytes: (32 << 20) + 1 }],
     ['an initrd without a kernel', { memoryBytes: 96 << 20, initrd: blank }],
   ])('is refused: %s', async (_name, options) => {
-    await expect(V86Machine.create({ ...images, ...options })).rejects.toThrow(MachineOptionsError);
+    await expect(V86Machine.create(await loadV86(), { ...images, ...options })).rejects.toThrow(
+      MachineOptionsError,
+    );
   });
 });

@@ -1,0 +1,18 @@
+/* Real guests need files, and Node: what else there is of this host runs in a browser too (index.ts). */
+export * from '../guest/errors.ts';
+export type { GuestFile } from '../guest/initramfs.ts';
+export {
+  cachedPieces,
+  type GuestPieces,
+  guestPieces,
+  type PiecesOptions,
+  tryGuestPieces,
+} from '../guest/pieces.ts';
+export * from './boot-sector.ts';
+export * from './linux-guest.ts';
+export { loadV86 } from './load-v86.ts';
+export type { CommandOptions, CommandResult } from './shell.ts';
+export * from './snapshot.ts';
+export * from './terminal.ts';
+export * from './tour.ts';
+export type { ListedFunction } from './tour-steps.ts';
