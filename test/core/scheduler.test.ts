@@ -27,6 +27,12 @@ describe('a held scheduler', () => {
     expect(scheduler.release()).toBe(false);
   });
 
+  it('is done where the limit is reached by the last task', () => {
+    const scheduler = new HeldScheduler();
+    for (let i = 0; i < 3; i++) scheduler.submit({ label: `${i}`, run: () => {} });
+    expect([scheduler.releaseAll(() => 0, 3), scheduler.pending.length]).toEqual([true, 0]);
+  });
+
   it('ends at a limit, and says so', () => {
     const scheduler = new HeldScheduler();
     let runs = 0;
