@@ -1,7 +1,6 @@
 import { functionAddress } from '../src/core/index.ts';
 import { type FoundFunction, runFirmware } from '../src/driver/index.ts';
-import { twoMachines } from '../src/lab/index.ts';
-import { mmrFunction } from '../src/mmr/index.ts';
+import { mmrFunction, twoMachines } from '../src/mmr/index.ts';
 import { Machine } from '../src/pci/index.ts';
 import {
   BlockDevice,

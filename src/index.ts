@@ -35,16 +35,14 @@ export {
   type Transport,
 } from './driver/index.ts';
 export {
-  TwoMachines,
-  type TwoMachinesOptions,
-  twoMachines,
-} from './lab/index.ts';
-export {
   type Draft,
   draft2023,
   drafts,
   mmrFunction,
   presentLegacy,
+  TwoMachines,
+  type TwoMachinesOptions,
+  twoMachines,
 } from './mmr/index.ts';
 export {
   Machine,

@@ -4,12 +4,10 @@ import {
   findFunction,
   LegacyTransport,
   ModernTransport,
-  memoryAccess,
   runFirmware,
   type Transport,
 } from '../driver/index.ts';
-import { twoMachines } from '../lab/index.ts';
-import { draft2023, mmrFunction } from '../mmr/index.ts';
+import { draft2023, memoryAccess, mmrFunction, twoMachines } from '../mmr/index.ts';
 import { Machine } from '../pci/index.ts';
 import { type DeviceBehaviour, type VirtioFunction, virtioFunction } from '../virtio/index.ts';
 

@@ -2,7 +2,8 @@ import { type Bus, FOUR_GIB, type FunctionAddress, formatFunctionAddress } from 
 import { command, type0Header } from '../pci/layout/index.ts';
 import { AddressPool, type Claim, type Window } from './address-pool.ts';
 import { NoDeviceError } from './errors.ts';
-import { enumerate, type FoundBar, type FoundFunction, setCommand } from './pci.ts';
+import type { FoundBar } from './function-config.ts';
+import { enumerate, type FoundFunction, setCommand } from './pci.ts';
 
 export interface FirmwareOptions {
   readonly io?: Window;

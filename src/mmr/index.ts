@@ -1,10 +1,10 @@
 export * from './access/backend.ts';
 export { AlreadyPresentedError } from './access/held-function.ts';
-export * from './access/host-function.ts';
-export * from './access/host-messages.ts';
 export * from './access/io-bar.ts';
 export * from './access/mmr.ts';
+export * from './access/native.ts';
 export * from './layout/index.ts';
 export * from './mmr-function.ts';
 export * from './translator.ts';
+export * from './two-machines.ts';
 export * from './virtual-function.ts';

@@ -1,4 +1,5 @@
 import { type Bus, type FunctionAddress, VirtiolabError } from '../core/index.ts';
+import { FunctionConfig } from '../driver/index.ts';
 import { PciFunction, type0Header } from '../pci/index.ts';
 import {
   conventionalBars,
@@ -8,8 +9,7 @@ import {
   VIRTIO_VENDOR_ID,
 } from '../virtio/index.ts';
 import type { LegacyBackend } from './access/backend.ts';
-import { refusePresented } from './access/held-function.ts';
-import { HostFunction } from './access/host-function.ts';
+import { refusePresented, requirePlace } from './access/held-function.ts';
 import { IoBarBackend } from './access/io-bar.ts';
 import { MmrBackend } from './access/mmr.ts';
 import { type Draft, draft2023, identify } from './layout/index.ts';
@@ -35,7 +35,7 @@ export interface PresentedFunction {
 }
 
 /** Device type by the ids of a host's function. */
-function typeOf(host: HostFunction, draft: Draft): { type: DeviceTypeName; mmr: boolean } {
+function typeOf(host: FunctionConfig, draft: Draft): { type: DeviceTypeName; mmr: boolean } {
   const vendor = host.read(type0Header.vendorId);
   const device = host.read(type0Header.deviceId);
   const identity = identify(vendor, device, draft);
@@ -58,7 +58,7 @@ export function presentLegacy(
   options: PresentOptions = {},
 ): PresentedFunction {
   const draft = options.draft ?? draft2023;
-  const host = new HostFunction(bus, address);
+  const host = new FunctionConfig(bus, address);
   const { type, mmr } = typeOf(host, draft);
   refusePresented(bus, address);
   const backend: LegacyBackend = mmr
@@ -91,9 +91,9 @@ function warnOfStrayDma(bus: Bus, address: FunctionAddress, pci: PciFunction): v
  * An I/O BAR's size is all that it tells of its configuration: the rest reads all ones in either place.
  * @throws TranslatorError when BAR0 is none.
  */
-function configBytesOfIoBar(host: HostFunction): number {
-  host.barAddress(conventionalBars.legacy, 'io');
-  return host.ioBarBytes(conventionalBars.legacy) - LEGACY_CONFIG_OFFSET_MSIX;
+function configBytesOfIoBar(host: FunctionConfig): number {
+  requirePlace(host, conventionalBars.legacy, 'io');
+  return host.barBytes(conventionalBars.legacy, 'io') - LEGACY_CONFIG_OFFSET_MSIX;
 }
 
 /** The function that the guest sees, in front of a back end. `messages` as in {@link PresentOptions}. */

@@ -6,4 +6,4 @@ export {
   TwoMachines,
   type TwoMachinesOptions,
   twoMachines,
-} from '../lab/index.ts';
+} from '../mmr/index.ts';

@@ -15,6 +15,7 @@ export {
   type LegacyBackend,
   MmrBackend,
   type MmrFunctionOptions,
+  memoryAccess,
   mmrFunction,
   NotPresentableError,
   type PresentedFunction,

@@ -5,7 +5,6 @@ import {
   findFunction,
   LegacyTransport,
   ModernTransport,
-  memoryAccess,
   NoDeviceError,
   portAccess,
   ResourceError,
@@ -14,7 +13,7 @@ import {
   type Transport,
   type TransportOptions,
 } from '../../src/driver/index.ts';
-import { draft2023, mmrFunction } from '../../src/mmr/index.ts';
+import { draft2023, memoryAccess, mmrFunction } from '../../src/mmr/index.ts';
 import {
   DeviceConfig,
   feature,
@@ -163,9 +162,12 @@ describe.each<Kind>(['legacy', 'native-mmr', 'modern'])('the %s transport', (kin
       ['line 11 up', 'line 11 down', 'line 11 up', 'line 11 down'],
     ],
   ])('hears of both kinds of events by %s, and of none once it has let go', (_, options, signals) => {
-    const { transport, fn, events } = open(kind, options);
+    const { transport, fn, events, machine } = open(kind, options);
     const log: string[] = [];
+    // INTx is off with MSI-X on, and back afterwards.
+    const intxOff = () => (configOf(machine).read(at.command, 2) & 0x400) !== 0;
     transport.connect({ queue: () => log.push('queue'), config: () => log.push('config') });
+    expect(intxOff()).toBe(fn.pci.msixEnabled);
     transport.setUpQueue(0, 8, place);
     events.length = 0;
     fn.interrupts.config();
@@ -173,7 +175,7 @@ describe.each<Kind>(['legacy', 'native-mmr', 'modern'])('the %s transport', (kin
     expect([log, interruptsIn(events)]).toEqual([['config', 'queue'], signals]);
     transport.disconnect();
     fn.interrupts.queue(0);
-    expect([log.length, fn.pci.msixEnabled]).toEqual([2, false]);
+    expect([log.length, fn.pci.msixEnabled, intxOff()]).toEqual([2, false, false]);
   });
 
   it('PCI-MSIX-14: reads back each vector, and fails where the device cannot map it', () => {

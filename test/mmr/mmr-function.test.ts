@@ -1,7 +1,14 @@
 import { describe, expect, it, test } from 'vitest';
 import { registers, ro } from '../../src/core/index.ts';
-import { findFunction, LegacyTransport, ModernTransport, memoryAccess } from '../../src/driver/index.ts';
-import { draft2023, drafts, fixedVectorsDraft, mmrFunction, presentLegacy } from '../../src/mmr/index.ts';
+import { findFunction, LegacyTransport, ModernTransport } from '../../src/driver/index.ts';
+import {
+  draft2023,
+  drafts,
+  fixedVectorsDraft,
+  memoryAccess,
+  mmrFunction,
+  presentLegacy,
+} from '../../src/mmr/index.ts';
 import { DeviceConfig, deviceTypeNames } from '../../src/virtio/index.ts';
 import { configOf, SLOT } from '../pci/support.ts';
 import { Probe } from '../virtio/support/probe.ts';

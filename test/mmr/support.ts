@@ -8,13 +8,13 @@ import {
   type Width,
 } from '../../src/core/index.ts';
 import { type FoundFunction, runFirmware } from '../../src/driver/index.ts';
-import { twoMachines } from '../../src/lab/index.ts';
 import {
   type Draft,
   draft2023,
   type MmrFunctionOptions,
   mmrFunction,
   type PresentedFunction,
+  twoMachines,
 } from '../../src/mmr/index.ts';
 import { Machine, type MachineOptions, type PciFunction } from '../../src/pci/index.ts';
 import {

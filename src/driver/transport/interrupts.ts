@@ -23,7 +23,7 @@ export class TransportInterrupts {
     this.#bus = bus;
     this.#fn = fn;
     const msix = DriverMsix.find(bus, fn);
-    msix?.disable();
+    msix?.enable(false);
     this.#msix = options.intx === true ? null : msix;
     setCommand(bus, fn.address, command.busMaster, command.interruptDisable);
   }
@@ -44,7 +44,10 @@ export class TransportInterrupts {
    */
   connect(handlers: InterruptHandlers, readIsr: () => number, readStatus: () => number): boolean {
     if (this.#msix !== null && this.#msix.vectors > 1) {
-      this.#msix.enable([handlers.config, handlers.queue]);
+      const own = [handlers.config, handlers.queue];
+      this.#msix.aim(own.length, false, (vector) => own[vector]!());
+      this.#msix.enable(true);
+      setCommand(this.#bus, this.#fn.address, command.interruptDisable);
       this.#messages = true;
       return true;
     }
@@ -63,7 +66,11 @@ export class TransportInterrupts {
   }
 
   disconnect(): void {
-    if (this.#messages) this.#msix!.disable();
+    if (this.#messages) {
+      this.#msix!.enable(false);
+      setCommand(this.#bus, this.#fn.address, 0, command.interruptDisable);
+      this.#msix!.release();
+    }
     this.#messages = false;
     this.#disconnectLine?.();
     this.#disconnectLine = null;

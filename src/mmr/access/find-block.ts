@@ -1,17 +1,24 @@
+import type { FoundCapability, FunctionConfig } from '../../driver/index.ts';
 import { LEGACY_CONFIG_OFFSET_MSIX } from '../../virtio/layout/index.ts';
 import { type BlockPlace, type Draft, decodeCapability } from '../layout/index.ts';
-import { TranslatorError } from './backend.ts';
-import type { HostFunction } from './host-function.ts';
 
 /**
- * The block that the draft's capability names. Places that do not hold the header, or leave a memory BAR, are passed over.
- * @throws TranslatorError when there is none.
+ * The block that the draft's capability names: of the extended capabilities in list order, the first that names a place which holds
+ * the header and stays inside a memory BAR. The others are passed over.
+ * @param memoryBarBytes tells how long a memory BAR is; 0 where there is none of that number.
+ * @returns null when there is none.
  */
-export function findBlock(host: HostFunction, draft: Draft): BlockPlace {
-  for (const at of host.findExtended(draft.extendedCapabilityId)) {
-    const place = decodeCapability(draft, (offset) => host.bus.configRead(host.address, at + offset, 4));
+export function findBlock(
+  config: FunctionConfig,
+  extended: Iterable<FoundCapability>,
+  draft: Draft,
+  memoryBarBytes: (bar: number) => number,
+): BlockPlace | null {
+  for (const { id, offset: at } of extended) {
+    if (id !== draft.extendedCapabilityId) continue;
+    const place = decodeCapability(draft, (offset) => config.readAt(at + offset, 4));
     if (place === null || place.length < LEGACY_CONFIG_OFFSET_MSIX) continue;
-    if (place.offset + place.length <= host.memoryBarBytes(place.bar)) return place;
+    if (place.offset + place.length <= memoryBarBytes(place.bar)) return place;
   }
-  throw new TranslatorError(`the function has no ${draft.name} capability for a legacy block`);
+  return null;
 }

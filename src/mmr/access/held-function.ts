@@ -5,10 +5,9 @@ import {
   type FunctionWatcher,
   formatFunctionAddress,
 } from '../../core/index.ts';
+import { DriverMsix, FunctionConfig } from '../../driver/index.ts';
 import { command, type0Header } from '../../pci/layout/index.ts';
 import { TranslatorError } from './backend.ts';
-import { HostFunction } from './host-function.ts';
-import { HostMessages } from './host-messages.ts';
 
 /** A function that a guest has already. Take it from that guest first. */
 export class AlreadyPresentedError extends TranslatorError {
@@ -48,6 +47,14 @@ export interface WindowPlace {
   readonly kind: 'io' | 'memory';
 }
 
+/** @throws TranslatorError when a BAR is not of that kind, or was never assigned. */
+export function requirePlace(host: FunctionConfig, bar: number, kind: WindowPlace['kind']): void {
+  const { space, address } = host.barPlace(bar);
+  if (space !== kind) throw new TranslatorError(`BAR${bar} of the function is not ${kind} space`);
+  if (address === 0)
+    throw new TranslatorError(`BAR${bar} of the function has no address: run the firmware first`);
+}
+
 /** Which of the two states was loaded while the other was not yet. */
 type Loaded = 'neither' | 'guest' | 'host';
 
@@ -60,14 +67,14 @@ export const ALL_ONES = 0xff;
  * gone: what stands in its slot afterwards was not given to this guest.
  */
 export class HeldFunction implements FunctionWatcher {
-  readonly host: HostFunction;
+  readonly host: FunctionConfig;
   /** Address of the legacy block; meaningful while `ready`. */
   base = 0;
   /** The block is where `base` says, and whoever asks is a guest that runs. */
   ready = false;
   #located = false;
   readonly #holder: Holder;
-  #messages: HostMessages | null = null;
+  #messages: DriverMsix | null = null;
   #place: WindowPlace = { bar: 0, offset: 0, kind: 'memory' };
   /** Command bits as they were found, and those that the back end wants. */
   readonly #found: number;
@@ -89,7 +96,7 @@ export class HeldFunction implements FunctionWatcher {
   /** @throws AlreadyPresentedError, TranslatorError when nobody is there. */
   constructor(bus: Bus, address: FunctionAddress, holder: Holder) {
     refusePresented(bus, address);
-    this.host = new HostFunction(bus, address);
+    this.host = new FunctionConfig(bus, address);
     this.#holder = holder;
     if (!this.host.present)
       throw new TranslatorError(`there is no function at ${formatFunctionAddress(address)}`);
@@ -102,17 +109,24 @@ export class HeldFunction implements FunctionWatcher {
   }
 
   /**
-   * Says where the block is and which command bits the function is to have; its messages are the back end's from now on.
+   * Says where the block is and which command bits the function is to have; its messages are the back end's from now on,
+   * every vector masked and MSI-X off.
    * @throws TranslatorError when a BAR has no address or is of another kind.
    */
-  open(place: WindowPlace, set: number, clear: number): HostMessages {
-    this.host.barAddress(place.bar, place.kind);
+  open(place: WindowPlace, set: number, clear: number): DriverMsix {
+    requirePlace(this.host, place.bar, place.kind);
     this.#place = place;
     this.#wanted = set;
     this.host.setCommand(set, clear);
-    this.#messages = new HostMessages(this.host, (vector) => this.#onMessage(vector));
+    const messages = new DriverMsix(this.host);
+    if (messages.vectors > 0) {
+      messages.enable(false);
+      requirePlace(this.host, messages.tableBar, 'memory');
+      messages.aim(messages.vectors, true, (vector) => this.#onMessage(vector));
+    }
+    this.#messages = messages;
     this.locate();
-    return this.#messages;
+    return messages;
   }
 
   /** For an access of the guest. @returns whether there is something to access. */
@@ -149,7 +163,7 @@ export class HeldFunction implements FunctionWatcher {
   #decodedAt(): number {
     const { bar, kind } = this.#place;
     const decodes = kind === 'io' ? command.io : command.memory;
-    return (this.host.read(type0Header.command) & decodes) === 0 ? 0 : this.host.barPlace(bar);
+    return (this.host.read(type0Header.command) & decodes) === 0 ? 0 : this.host.barPlace(bar).address;
   }
 
   /** All ones were read where they are unlikely. @returns whether the function is gone, or decodes nothing. */

@@ -7,12 +7,11 @@ import {
   type State,
   type Width,
 } from '../../core/index.ts';
+import type { DriverMsix, FunctionConfig } from '../../driver/index.ts';
 import { command, status, type0Header } from '../../pci/layout/index.ts';
 import { legacyHeader } from '../../virtio/layout/index.ts';
 import type { GuestSide, LegacyBackend } from './backend.ts';
 import { ALL_ONES, HeldFunction, type Holder } from './held-function.ts';
-import type { HostFunction } from './host-function.ts';
-import type { HostMessages } from './host-messages.ts';
 import { awaitReset } from './reset.ts';
 
 const { deviceStatus, isrStatus } = legacyHeader;
@@ -26,9 +25,9 @@ export class IoBarBackend implements LegacyBackend, Holder {
   readonly configBytes: number;
   readonly vectors: number;
   readonly #held: HeldFunction;
-  readonly #host: HostFunction;
+  readonly #host: FunctionConfig;
   readonly #bus: Bus;
-  readonly #messages: HostMessages;
+  readonly #messages: DriverMsix;
   #disconnect: () => void = () => {};
   #guest: GuestSide | null = null;
   #line = false;

@@ -8,6 +8,7 @@ import {
   type State,
   type Width,
 } from '../../core/index.ts';
+import type { DriverMsix } from '../../driver/index.ts';
 import { command, MAX_IO_BYTES } from '../../pci/layout/index.ts';
 import {
   isrStatus,
@@ -22,7 +23,6 @@ import { type GuestSide, type LegacyBackend, TranslatorError } from './backend.t
 import { findBlock } from './find-block.ts';
 import { GuestVectors } from './guest-vectors.ts';
 import { ALL_ONES, HeldFunction, type Holder } from './held-function.ts';
-import type { HostMessages } from './host-messages.ts';
 import { awaitReset } from './reset.ts';
 
 const {
@@ -54,7 +54,7 @@ export class MmrBackend implements LegacyBackend, Holder {
   readonly #bus: Bus;
   readonly #draft: Draft;
   readonly #held: HeldFunction;
-  readonly #messages: HostMessages;
+  readonly #messages: DriverMsix;
   #guest: GuestSide | null = null;
   #msix = false;
   /** Vectors are being changed: a message that comes now was sent before or after, there is no telling. */
@@ -74,7 +74,12 @@ export class MmrBackend implements LegacyBackend, Holder {
     const held = new HeldFunction(bus, address, this);
     this.#held = held;
     try {
-      const place = findBlock(held.host, draft);
+      const { host } = held;
+      const place = findBlock(host, host.extendedCapabilities(), draft, (bar) =>
+        host.barBytes(bar, 'memory'),
+      );
+      if (place === null)
+        throw new TranslatorError(`the function has no ${draft.name} capability for a legacy block`);
       if (place.length > MAX_IO_BYTES)
         throw new TranslatorError(
           `a legacy block of ${place.length} bytes: a guest's I/O BAR holds ${MAX_IO_BYTES}`,

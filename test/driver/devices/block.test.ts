@@ -9,7 +9,6 @@ import {
   findFunction,
   LegacyTransport,
   ModernTransport,
-  memoryAccess,
   NoDeviceError,
   OutOfRangeError,
   portAccess,
@@ -18,7 +17,7 @@ import {
   runFirmware,
   type TransportOptions,
 } from '../../../src/driver/index.ts';
-import { draft2023, mmrFunction } from '../../../src/mmr/index.ts';
+import { draft2023, memoryAccess, mmrFunction } from '../../../src/mmr/index.ts';
 import {
   BlockDevice,
   type BlockOptions,

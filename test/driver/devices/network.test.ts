@@ -7,7 +7,6 @@ import {
   findFunction,
   LegacyTransport,
   ModernTransport,
-  memoryAccess,
   NetworkDriver,
   type NetworkDriverOptions,
   NoDeviceError,
@@ -17,7 +16,7 @@ import {
   runFirmware,
   type TransportOptions,
 } from '../../../src/driver/index.ts';
-import { draft2023, mmrFunction } from '../../../src/mmr/index.ts';
+import { draft2023, memoryAccess, mmrFunction } from '../../../src/mmr/index.ts';
 import {
   feature,
   Hub,

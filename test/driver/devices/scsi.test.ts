@@ -7,7 +7,6 @@ import {
   findFunction,
   LegacyTransport,
   ModernTransport,
-  memoryAccess,
   portAccess,
   ResourceError,
   reportLunsAddress,
@@ -23,7 +22,7 @@ import {
   senseText,
   type TransportOptions,
 } from '../../../src/driver/index.ts';
-import { draft2023, mmrFunction } from '../../../src/mmr/index.ts';
+import { draft2023, memoryAccess, mmrFunction } from '../../../src/mmr/index.ts';
 import {
   DiskUnit,
   MemoryStorage,

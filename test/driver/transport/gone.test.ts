@@ -6,14 +6,13 @@ import {
   findFunction,
   LegacyTransport,
   ModernTransport,
-  memoryAccess,
   NetworkDriver,
   portAccess,
   runFirmware,
   type Transport,
   VirtioDriver,
 } from '../../../src/driver/index.ts';
-import { draft2023, mmrFunction } from '../../../src/mmr/index.ts';
+import { draft2023, memoryAccess, mmrFunction } from '../../../src/mmr/index.ts';
 import {
   feature,
   featureWords,

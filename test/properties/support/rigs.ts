@@ -4,13 +4,11 @@ import {
   findFunction,
   LegacyTransport,
   ModernTransport,
-  memoryAccess,
   portAccess,
   runFirmware,
   type Transport,
 } from '../../../src/driver/index.ts';
-import { twoMachines } from '../../../src/lab/index.ts';
-import { drafts, mmrFunction } from '../../../src/mmr/index.ts';
+import { drafts, memoryAccess, mmrFunction, twoMachines } from '../../../src/mmr/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
 import { type DeviceBehaviour, type VirtioFunction, virtioFunction } from '../../../src/virtio/index.ts';
 

@@ -1,14 +1,13 @@
 import { describe, expect, it, test } from 'vitest';
-import type { Bus } from '../../../src/core/index.ts';
+import type { Bus } from '../../src/core/index.ts';
 import {
   type FoundBar,
   type FoundFunction,
   FunctionGoneError,
-  memoryAccess,
   NoDeviceError,
-} from '../../../src/driver/index.ts';
-import { type BlockPlace, draft2023, encodeCapability } from '../../../src/mmr/index.ts';
-import { SLOT } from '../../pci/support.ts';
+} from '../../src/driver/index.ts';
+import { type BlockPlace, draft2023, encodeCapability, memoryAccess } from '../../src/mmr/index.ts';
+import { SLOT } from '../pci/support.ts';
 
 const BAR: FoundBar = { index: 2, kind: 'memory32', prefetchable: false, size: 0x1000, address: 0x8000_0000 };
 

@@ -14,9 +14,9 @@ import {
   runFirmware,
   type TransportOptions,
 } from '../driver/index.ts';
-import { type PresentedFunction, type PresentOptions, presentLegacy } from '../mmr/index.ts';
 import { Machine, type MachineOptions } from '../pci/index.ts';
 import type { VirtioFunction } from '../virtio/index.ts';
+import { type PresentedFunction, type PresentOptions, presentLegacy } from './virtual-function.ts';
 
 /** A DMA domain over other memory than the guest's: the function would read and write what is not its driver's. */
 export class ForeignDomainError extends VirtiolabError {}

@@ -1,8 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { DmaDomain, functionAddress, GuestMemory } from '../../src/core/index.ts';
 import { BlockDriver, EntropyDriver, openTransport } from '../../src/driver/index.ts';
-import { ForeignDomainError, twoMachines } from '../../src/lab/index.ts';
-import { mmrFunction } from '../../src/mmr/index.ts';
+import { ForeignDomainError, mmrFunction, twoMachines } from '../../src/mmr/index.ts';
 import { BlockDevice, EntropyDevice, MemoryStorage, virtioFunction } from '../../src/virtio/index.ts';
 import { clausesIn, watch } from '../pci/support.ts';
 

@@ -1,1 +1,0 @@
-export * from './two-machines.ts';
