@@ -2,6 +2,7 @@ import { prepareCQueue } from './baselines/c-queue.ts';
 import { prepareV86Network } from './baselines/v86-network.ts';
 import { prepareV86Registers } from './baselines/v86-registers.ts';
 import { prepareV86Queue } from './baselines/v86-virtqueue.ts';
+import { prepareDma } from './dma.ts';
 import { atLeast, atMost, type Case } from './frame.ts';
 import { type DiskName, prepareDisks, prepareRestore } from './guest.ts';
 import { prepareNetwork } from './network.ts';
@@ -111,6 +112,14 @@ export const CASES: readonly Case[] = [
       const ours = prepareLegacyRegisters();
       const v86 = await prepareV86Registers();
       return { ours: () => ours.run(), baseline: () => v86.run(), release: v86.release };
+    },
+  }),
+  atMost(5, {
+    name: 'DMA through 512 windows in turn, against one',
+    unit: 'ns/access',
+    prepare: () => {
+      const [many, one] = [prepareDma(512), prepareDma(1)];
+      return { ours: () => many.cost(), baseline: () => one.cost() };
     },
   }),
   atMost(2, {

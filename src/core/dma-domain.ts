@@ -1,5 +1,6 @@
 import { AddressRangeError } from './errors.ts';
 import { FOUR_GIB, type GuestMemory, type Ram } from './guest-memory.ts';
+import { ViewCache } from './view-cache.ts';
 
 /**
  * What a function may reach: bytes [start, start + length) of the addresses that it uses, which are those of guest-physical
@@ -15,49 +16,6 @@ export interface DmaWindow {
 
 /** Told of every write that a device makes, before the bytes change, by the address that the device uses. */
 export type WriteObserver = (address: number, length: number) => void;
-
-const VIEW_SLOTS = 1024;
-/** Multiplicative hashing: neighbouring buffers of any spacing spread over the slots. */
-const HASH_MULTIPLIER = 0x9e3779b1;
-const HASH_SHIFT = 32 - Math.log2(VIEW_SLOTS);
-
-/** A view with its place beside it: asking the array itself costs more than the copy of a header. */
-class KnownView {
-  readonly view: Uint8Array;
-  readonly offset: number;
-  readonly length: number;
-
-  constructor(view: Uint8Array, offset: number, length: number) {
-    this.view = view;
-    this.offset = offset;
-    this.length = length;
-  }
-}
-
-/**
- * Views of one array, remembered by place: the typed arrays that `set` wants as its source. Buffers recur, so in
- * steady state nothing is allocated (a fresh view for each 512-byte copy costs more than the copy).
- */
-export class ViewCache {
-  readonly bytes: Uint8Array;
-  readonly #known: KnownView[];
-
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
-    const none = new KnownView(bytes, -1, 0);
-    this.#known = new Array(VIEW_SLOTS).fill(none);
-  }
-
-  /** The `length` bytes from `offset`; the caller has checked both. */
-  view(offset: number, length: number): Uint8Array {
-    const slot = Math.imul(offset, HASH_MULTIPLIER) >>> HASH_SHIFT;
-    const known = this.#known[slot]!;
-    if (known.offset === offset && known.length === length) return known.view;
-    const view = this.bytes.subarray(offset, offset + length);
-    this.#known[slot] = new KnownView(view, offset, length);
-    return view;
-  }
-}
 
 /** Largest number that fits 32 bits with a sign. */
 const MAX_INT32 = 0x7fffffff;
@@ -84,23 +42,16 @@ export class DmaRegion {
   readonly lowLength: number;
   readonly lowShift: number;
 
-  constructor(
-    start: number,
-    end: number,
-    writable: boolean,
-    base: number,
-    physicalBase: number,
-    bytes: Uint8Array,
-    views: ViewCache,
-  ) {
+  /** Bytes [start, end) of the function's addresses, in `ram`, whose first byte has the address `base`. */
+  constructor(start: number, end: number, writable: boolean, base: number, ram: Omit<Ram, 'end'>) {
     this.start = start;
     this.end = end;
     this.writable = writable;
     this.base = base;
-    this.physicalBase = physicalBase;
-    this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.views = views;
+    this.physicalBase = ram.start;
+    this.bytes = ram.bytes;
+    this.view = ram.view;
+    this.views = ram.views;
     const shift = start - base;
     const reach = Math.min(end, FOUR_GIB - 1) - start;
     const low = start < FOUR_GIB && reach > 0 && shift + reach <= MAX_INT32;
@@ -129,8 +80,13 @@ export class DmaRegion {
 const WHOLE = Number.MAX_SAFE_INTEGER;
 
 /** Holds no address. */
-const NOTHING = new Uint8Array(0);
-const NO_REGION = new DmaRegion(0, -1, false, 0, 0, NOTHING, new ViewCache(NOTHING));
+const bytes = new Uint8Array(0);
+const NO_REGION = new DmaRegion(0, -1, false, 0, {
+  start: 0,
+  bytes,
+  view: new DataView(bytes.buffer),
+  views: new ViewCache(bytes),
+});
 
 /**
  * The memory that one function may reach, as an IOMMU would grant it, with an optional observer of its writes.
@@ -140,9 +96,9 @@ export class DmaDomain {
   generation = 1;
   observer: WriteObserver | null = null;
   #windows: readonly DmaWindow[];
+  /** In the order of their addresses. */
   #regions: DmaRegion[] = [];
   #last = NO_REGION;
-  #views = new WeakMap<Uint8Array, ViewCache>();
   /** Ends the following of the memory's ranges; null while nothing has been looked up. */
   #unwatch: (() => void) | null = null;
 
@@ -205,7 +161,6 @@ export class DmaDomain {
     this.#unwatch?.();
     this.#unwatch = null;
     this.#regions = [];
-    this.#views = new WeakMap();
     this.#last = NO_REGION;
     this.generation++;
   }
@@ -225,17 +180,11 @@ export class DmaDomain {
           before.bytes === range.bytes &&
           before.base === base;
         if (joins) regions.pop();
-        regions.push(this.#region(joins ? before.start : low, high, write, base, range));
+        regions.push(new DmaRegion(joins ? before.start : low, high, write, base, range));
       }
-    this.#regions = regions;
+    this.#regions = regions.sort((a, b) => a.start - b.start);
     this.#last = NO_REGION;
     this.generation++;
-  }
-
-  #region(start: number, end: number, write: boolean, base: number, range: Ram): DmaRegion {
-    let views = this.#views.get(range.bytes);
-    if (views === undefined) this.#views.set(range.bytes, (views = new ViewCache(range.bytes)));
-    return new DmaRegion(start, end, write, base, range.start, range.bytes, views);
   }
 
   /** The region that holds an address, or null. */
@@ -244,11 +193,18 @@ export class DmaDomain {
       this.#unwatch = this.memory.watch(() => this.#rebuild());
       this.#rebuild();
     }
-    for (const region of this.#regions)
-      if (address >= region.start && address < region.end) {
+    const regions = this.#regions;
+    let [low, high] = [0, regions.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const region = regions[middle]!;
+      if (address < region.start) high = middle;
+      else if (address >= region.end) low = middle + 1;
+      else {
         this.#last = region;
         return region;
       }
+    }
     return null;
   }
 

@@ -1,4 +1,5 @@
 import { AddressRangeError } from './errors.ts';
+import { ViewCache } from './view-cache.ts';
 
 /** One stretch of RAM: guest-physical bytes [start, end), kept in `bytes`. */
 export interface MemoryRange {
@@ -6,12 +7,13 @@ export interface MemoryRange {
   readonly bytes: Uint8Array;
 }
 
-/** A range with the views through which it is read. */
+/** A range with the views through which it is read, whoever reads. */
 export interface Ram {
   readonly start: number;
   readonly end: number;
   readonly bytes: Uint8Array;
   readonly view: DataView;
+  readonly views: ViewCache;
 }
 
 const ram = ({ start, bytes }: MemoryRange): Ram => ({
@@ -19,6 +21,7 @@ const ram = ({ start, bytes }: MemoryRange): Ram => ({
   end: start + bytes.length,
   bytes,
   view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+  views: new ViewCache(bytes),
 });
 
 /** First address above the space that 32-bit addressing reaches. */

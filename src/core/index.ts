@@ -8,5 +8,7 @@ export * from './events.ts';
 export * from './guest-memory.ts';
 export * from './register-block.ts';
 export * from './register-map.ts';
+export * from './room.ts';
 export * from './scheduler.ts';
 export * from './state.ts';
+export * from './view-cache.ts';

@@ -72,6 +72,46 @@ describe('a DMA domain that translates', () => {
     );
   });
 
+  it('finds the one of many windows that holds an address, in whatever order they lead to memory', () => {
+    const place = fc.record({ at: fc.nat(63), write: fc.boolean() });
+    const plan = fc.uniqueArray(place, { selector: ({ at }) => at, minLength: 1, maxLength: 48 });
+    const access = fc.record({
+      address: fc.nat(64 * 512 + 100),
+      length: fc.integer({ min: 1, max: 700 }),
+      write: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(plan, fc.array(access, { minLength: 1, maxLength: 20 }), (places, accesses) => {
+        // Window i of the plan leads to the i-th 512 bytes of RAM.
+        const table = places.map(({ at, write }, i) => ({
+          start: 512 * at,
+          length: 512,
+          write,
+          target: 512 * i,
+        }));
+        const domain = new DmaDomain(ram(), table);
+        for (const { address, length, write } of accesses) {
+          const each = Array.from({ length }, (_, i) =>
+            table.find(({ start }) => address + i >= start && address + i < start + 512),
+          );
+          const may = each.every((window) => window !== undefined && (window.write || !write));
+          expect(domain.reaches(address, length, write)).toBe(may);
+          const window = each[0];
+          expect(domain.physical(address)).toBe(
+            window === undefined ? address : address - window.start + window.target,
+          );
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('has the views of its memory, not its own', () => {
+    const memory = ram();
+    const [one, other] = [new DmaDomain(memory), new DmaDomain(memory, windows)];
+    expect(one.find(0, 1, false)!.views).toBe(other.find(0, 1, false)!.views);
+  });
+
   it('knows the guest-physical address of what it reaches, and itself as what it is', () => {
     const domain = new DmaDomain(ram(), mapped());
     expect([0x10_0010, 0x10_1fff, 0x10_2000].map((at) => domain.physical(at))).toEqual([

@@ -1,3 +1,4 @@
+import { Room } from '../../core/index.ts';
 import { networkGsoType, networkHeaderFlag } from '../layout/network.ts';
 import { addWords, checksumOf, copyWords, pseudoHeaderSum, transportChecksumOf } from './checksum.ts';
 import {
@@ -70,7 +71,7 @@ function checksumObjection(
 class Job {
   readonly #headers = new FrameHeaders();
   /** The frame that is handed out. */
-  readonly #out = new Uint8Array(MAX_FRAME_BYTES);
+  readonly #out = new Room(MAX_FRAME_BYTES);
   /** A datagram with its checksum, before it is cut into fragments. */
   #whole: Uint8Array | null = null;
 
@@ -130,7 +131,7 @@ class Job {
   /** The field holds the sum of the pseudo header; what is missing is the sum from `checksumStart` on. */
   #complete(bytes: Uint8Array, offset: number, length: number, offload: Offload, sink: FrameSink): void {
     const { checksumStart: start, checksumOffset } = offload;
-    const out = this.#out;
+    const out = this.#out.bytes;
     copyWords(0, bytes, offset, out, 0, start);
     const sum = copyWords(0, bytes, offset + start, out, start, length - start);
     put16(out, start + checksumOffset, transportChecksumOf(sum));
@@ -143,7 +144,7 @@ class Job {
    */
   #segment(bytes: Uint8Array, offset: number, size: number, sink: FrameSink): void {
     const headers = this.#headers;
-    const out = this.#out;
+    const out = this.#out.bytes;
     const { network, transport, payload, protocol } = headers;
     copyWords(0, bytes, offset, out, 0, payload);
     const identification = get16(out, network + ipv4.identification);
@@ -182,7 +183,7 @@ class Job {
   /** Length, identification and checksum of the IP header in a frame of `length` bytes. */
   #network(length: number, identification: number): void {
     const { network, version, transport } = this.#headers;
-    const out = this.#out;
+    const out = this.#out.bytes;
     if (version === 6) {
       put16(out, network + ipv6.payloadLength, length - network - IPV6_BYTES);
       return;
@@ -218,7 +219,7 @@ class Job {
 
   #fragmentIpv4(whole: Uint8Array, length: number, size: number, sink: FrameSink): void {
     const { network, transport } = this.#headers;
-    const out = this.#out;
+    const out = this.#out.bytes;
     copyWords(0, whole, 0, out, 0, transport);
     const identification = get16(whole, network + ipv4.identification);
     for (let at = transport; at < length; at += size) {
@@ -235,7 +236,7 @@ class Job {
 
   #fragmentIpv6(whole: Uint8Array, length: number, size: number, sink: FrameSink): void {
     const { network, transport, fragmentAt, fragmentLink } = this.#headers;
-    const out = this.#out;
+    const out = this.#out.bytes;
     copyWords(0, whole, 0, out, 0, fragmentAt);
     const first = fragmentAt + IPV6_FRAGMENT_BYTES;
     put32(out, fragmentAt, 0);

@@ -1,4 +1,4 @@
-import type { State, Stateful } from '../../core/index.ts';
+import { Room, type State, type Stateful } from '../../core/index.ts';
 import { ETHERNET_HEADER_BYTES, MAC_BYTES } from '../layout/network.ts';
 import { addWords, checksumOf, fold, transportChecksumOf } from './checksum.ts';
 import { DhcpServer, dhcpPort } from './dhcp.ts';
@@ -65,7 +65,7 @@ export class Responder implements NetworkLink, Stateful {
   };
   readonly #broadcast: number;
   readonly #segmenter = new Segmenter();
-  readonly #reply = new Uint8Array(MAX_FRAME_BYTES);
+  readonly #reply = new Room(MAX_FRAME_BYTES);
   #port: NetworkPort | null = null;
   readonly #queue = new FrameQueue<null>((_, bytes, offset, length, offload) => {
     if (offload === null) this.#answer(bytes, offset, length);
@@ -107,7 +107,7 @@ export class Responder implements NetworkLink, Stateful {
 
   /** Puts the Ethernet header of an answer to whoever sent the frame. */
   #begin(bytes: Uint8Array, offset: number, type: number): void {
-    const reply = this.#reply;
+    const reply = this.#reply.bytes;
     for (let i = 0; i < MAC_BYTES; i++) {
       reply[ethernet.destination + i] = bytes[offset + ethernet.source + i]!;
       reply[ethernet.source + i] = this.macAddress[i]!;
@@ -116,7 +116,7 @@ export class Responder implements NetworkLink, Stateful {
   }
 
   #send(length: number): true {
-    this.#port?.receive(this.#reply, 0, length, null);
+    this.#port?.receive(this.#reply.bytes, 0, length, null);
     return true;
   }
 
@@ -137,7 +137,7 @@ export class Responder implements NetworkLink, Stateful {
     const sender = get32(bytes, at + arp.senderProtocol);
     if (sender !== 0 && !this.#isOther(sender)) return false;
     this.#begin(bytes, offset, etherType.arp);
-    const reply = this.#reply;
+    const reply = this.#reply.bytes;
     const to = ETHERNET_HEADER_BYTES;
     put16(reply, to + arp.hardwareType, 1);
     put16(reply, to + arp.protocolType, etherType.ipv4);
@@ -189,7 +189,7 @@ export class Responder implements NetworkLink, Stateful {
 
   /** Puts the IPv4 header of an answer with `size` bytes behind it. @returns the answer's length. */
   #ipHeader(protocol: number, destination: number, size: number): number {
-    const reply = this.#reply;
+    const reply = this.#reply.bytes;
     const to = ETHERNET_HEADER_BYTES;
     reply.fill(0, to, to + IPV4_BYTES);
     reply[to + ipv4.versionAndLength] = 0x45;
@@ -213,7 +213,7 @@ export class Responder implements NetworkLink, Stateful {
       return false;
     this.#begin(bytes, offset, etherType.ipv4);
     const length = this.#ipHeader(ipProtocol.icmp, source, size);
-    const reply = this.#reply;
+    const reply = this.#reply.bytes;
     const to = ETHERNET_HEADER_BYTES + IPV4_BYTES;
     for (let i = 0; i < size; i++) reply[to + i] = bytes[at + i]!;
     reply[to + icmp.type] = icmpType.echoReply;
@@ -248,7 +248,7 @@ export class Responder implements NetworkLink, Stateful {
     // Two echo services would entertain each other for ever.
     if (to !== responderPort.echo || from === responderPort.echo) return false;
     const payload = ETHERNET_HEADER_BYTES + IPV4_BYTES + UDP_BYTES;
-    for (let i = UDP_BYTES; i < length; i++) this.#reply[payload - UDP_BYTES + i] = bytes[at + i]!;
+    for (let i = UDP_BYTES; i < length; i++) this.#reply.bytes[payload - UDP_BYTES + i] = bytes[at + i]!;
     this.counts.udpEcho++;
     this.#begin(bytes, offset, etherType.ipv4);
     return this.#sendUdp(source, responderPort.echo, from, length);
@@ -256,7 +256,7 @@ export class Responder implements NetworkLink, Stateful {
 
   /** Sends the datagram whose payload stands in the reply already. @param length with the header. */
   #sendUdp(destination: number, from: number, to: number, length: number): true {
-    const reply = this.#reply;
+    const reply = this.#reply.bytes;
     const at = ETHERNET_HEADER_BYTES + IPV4_BYTES;
     const frame = this.#ipHeader(ipProtocol.udp, destination, length);
     put16(reply, at + udp.sourcePort, from);
@@ -289,11 +289,11 @@ export class Responder implements NetworkLink, Stateful {
     const length = this.#udpBytes(bytes, offset + ETHERNET_HEADER_BYTES, at, size);
     if (length === 0) return false;
     const payload = ETHERNET_HEADER_BYTES + IPV4_BYTES + UDP_BYTES;
-    const answer = this.dhcp!.answer(bytes, at + UDP_BYTES, length - UDP_BYTES, this.#reply, payload);
+    const answer = this.dhcp!.answer(bytes, at + UDP_BYTES, length - UDP_BYTES, this.#reply.bytes, payload);
     if (answer === null) return false;
     this.#begin(bytes, offset, etherType.ipv4);
     if (answer.destination === IPV4_BROADCAST)
-      this.#reply.fill(0xff, ethernet.destination, ethernet.destination + MAC_BYTES);
+      this.#reply.bytes.fill(0xff, ethernet.destination, ethernet.destination + MAC_BYTES);
     this.counts.dhcp++;
     return this.#sendUdp(answer.destination, dhcpPort.server, dhcpPort.client, UDP_BYTES + answer.length);
   }

@@ -68,7 +68,8 @@ export class EntropyDevice implements DeviceBehaviour {
   readonly config = new DeviceConfig({});
   readonly queueSizes: readonly number[];
   readonly #source: EntropySource;
-  readonly #buffer = new ViewCache(new Uint8Array(MAX_BYTES));
+  /** Made at first use. */
+  #buffer: ViewCache | null = null;
   #device!: VirtioDevice;
 
   /** @throws QueueSizeError */
@@ -92,6 +93,7 @@ export class EntropyDevice implements DeviceBehaviour {
         aboutChain(chain, 'length in bytes', chain.readableBytes),
       );
     const length = Math.min(chain.writableBytes, MAX_BYTES);
+    this.#buffer ??= new ViewCache(new Uint8Array(MAX_BYTES));
     const bytes = this.#buffer.view(0, length);
     this.#source.fill(bytes);
     const written = chain.write(0, bytes, 0, length);

@@ -1,4 +1,11 @@
-import { expectShape, type FindingAbout, type State, type Task, VirtiolabError } from '../../core/index.ts';
+import {
+  expectShape,
+  type FindingAbout,
+  Room,
+  type State,
+  type Task,
+  VirtiolabError,
+} from '../../core/index.ts';
 import { type P9Server, P9ServerError } from '../backends/p9-link.ts';
 import { P9Session } from '../backends/p9-session.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
@@ -105,7 +112,7 @@ export class P9Device implements DeviceBehaviour {
   readonly #server: P9Server;
   readonly #maxBytes: number;
   readonly #onServerLost: (error: P9ServerError) => void;
-  readonly #message: Uint8Array;
+  readonly #message: Room;
   readonly #free: P9Request[] = [];
   readonly #inFlight = new Map<number, P9Request>();
   #device!: VirtioDevice;
@@ -123,7 +130,7 @@ export class P9Device implements DeviceBehaviour {
       throw new P9MessageBoundError(maxMessageBytes);
     this.#server = options.server;
     this.#maxBytes = maxMessageBytes;
-    this.#message = new Uint8Array(maxMessageBytes);
+    this.#message = new Room(maxMessageBytes);
     this.#onServerLost = options.onServerLost ?? (() => {});
     this.queueSizes = [queueSize];
     checkQueueSizes(this.queueSizes);
@@ -157,7 +164,7 @@ export class P9Device implements DeviceBehaviour {
     request.type = header.getUint8(at + p9Header.type);
     request.tag = header.getUint16(at + p9Header.tag, true);
     const error = this.#refusal(request, size);
-    if (error === null) this.#forward(request, this.#message.subarray(0, size));
+    if (error === null) this.#forward(request, this.#message.bytes.subarray(0, size));
     else this.#answerError(request, error);
   }
 
@@ -221,7 +228,7 @@ export class P9Device implements DeviceBehaviour {
     if (!isRequest(type))
       return refuse(`a message of type ${type}, which is a reply's`, 'message type', type);
     if (this.#inFlight.has(tag)) return refuse('a tag that is in use', 'tag', tag);
-    if (!chain!.read(0, this.#message, 0, size)) {
+    if (!chain!.read(0, this.#message.bytes, 0, size)) {
       this.#outOfReach('a message out of reach', chain!);
       return p9Error.invalid;
     }

@@ -1,4 +1,4 @@
-import type { DmaDomain } from '../../../core/index.ts';
+import { type DmaDomain, Room } from '../../../core/index.ts';
 import { reachClause } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import { BALLOON_PAGE_BYTES } from '../../layout/index.ts';
@@ -7,7 +7,7 @@ import { aboutChain, type Chain } from '../../queue/chain.ts';
 /** The guest's memory in pages of the balloon. */
 export class BalloonMemory {
   readonly #device: VirtioDevice;
-  readonly #fill = new Uint8Array(BALLOON_PAGE_BYTES);
+  readonly #fill = new Room(BALLOON_PAGE_BYTES);
   #value = 0;
 
   constructor(device: VirtioDevice) {
@@ -36,11 +36,11 @@ export class BalloonMemory {
    */
   discard(page: number, value: number): boolean {
     if (value !== this.#value) {
-      const view = new DataView(this.#fill.buffer);
+      const view = this.#fill.view;
       for (let at = 0; at < BALLOON_PAGE_BYTES; at += 4) view.setUint32(at, value, true);
       this.#value = value;
     }
-    return this.#dma?.write(page * BALLOON_PAGE_BYTES, this.#fill, 0, BALLOON_PAGE_BYTES) === true;
+    return this.#dma?.write(page * BALLOON_PAGE_BYTES, this.#fill.bytes, 0, BALLOON_PAGE_BYTES) === true;
   }
 
   #report(clause: string, message: string, chain: Chain, page: number): void {

@@ -1,3 +1,4 @@
+import { Room } from '../../../core/index.ts';
 import { reachClause, shapeClause } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import { PAGE_NUMBER_BYTES } from '../../layout/index.ts';
@@ -36,8 +37,7 @@ export class PageNumbers {
   readonly #device: VirtioDevice;
   readonly #memory: BalloonMemory;
   readonly #discard: boolean;
-  readonly #piece = new Uint8Array(PIECE_BYTES);
-  readonly #view = new DataView(this.#piece.buffer);
+  readonly #piece = new Room(PIECE_BYTES);
   readonly #outside = new Wrong();
   readonly #again = new Wrong();
   readonly #unknown = new Wrong();
@@ -96,7 +96,7 @@ export class PageNumbers {
     let changed = 0;
     for (let at = 0; at < end; at += PIECE_BYTES) {
       const length = Math.min(PIECE_BYTES, end - at);
-      if (!chain.read(at, this.#piece, 0, length)) {
+      if (!chain.read(at, this.#piece.bytes, 0, length)) {
         this.#device.report(
           'driver',
           reachClause(this.#device),
@@ -105,7 +105,8 @@ export class PageNumbers {
         );
         break;
       }
-      for (let i = 0; i < length; i += PAGE_NUMBER_BYTES) if (use(this.#view.getUint32(i, little))) changed++;
+      for (let i = 0; i < length; i += PAGE_NUMBER_BYTES)
+        if (use(this.#piece.view.getUint32(i, little))) changed++;
     }
     return changed;
   }

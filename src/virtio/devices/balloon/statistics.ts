@@ -1,4 +1,4 @@
-import type { State, Task } from '../../../core/index.ts';
+import { Room, type State, type Task } from '../../../core/index.ts';
 import { reachClause, shapeClause } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
 import { type BalloonStatistic, balloonStatistic, balloonStatisticEntry } from '../../layout/index.ts';
@@ -30,8 +30,7 @@ export class StatisticsQueue implements Task {
   readonly #device: VirtioDevice;
   readonly #told: (values: BalloonStatistics) => void;
   readonly #held = new WaitingChains();
-  readonly #entries = new Uint8Array(MAX_ENTRIES * balloonStatisticEntry.bytes);
-  readonly #view = new DataView(this.#entries.buffer);
+  readonly #entries = new Room(MAX_ENTRIES * balloonStatisticEntry.bytes);
   #values: Values = {};
   /** Buffers since the last reset. */
   #buffers = 0;
@@ -98,7 +97,7 @@ export class StatisticsQueue implements Task {
         `a statistics buffer of ${offered} bytes`,
         aboutChain(chain, 'length in bytes', offered),
       );
-    if (!chain.read(0, this.#entries, 0, length)) {
+    if (!chain.read(0, this.#entries.bytes, 0, length)) {
       this.#device.report(
         'driver',
         reachClause(this.#device),
@@ -111,10 +110,10 @@ export class StatisticsQueue implements Task {
     const tags: number[] = [];
     const values: Values = {};
     for (let at = 0; at < length; at += bytes) {
-      const each = this.#view.getUint16(at + tag, little);
+      const each = this.#entries.view.getUint16(at + tag, little);
       tags.push(each);
       // BAL-STAT-08: of others nothing is made; BAL-STAT-09: in any order.
-      values[names.get(each) ?? each] = this.#view.getBigUint64(at + value, little);
+      values[names.get(each) ?? each] = this.#entries.view.getBigUint64(at + value, little);
     }
     this.#compare(chain, tags);
     this.#values = values;

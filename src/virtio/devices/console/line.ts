@@ -1,4 +1,4 @@
-import type { Task } from '../../../core/index.ts';
+import { Room, type Task } from '../../../core/index.ts';
 import type { ConsoleBackend, ConsolePort, ConsoleSize } from '../../backends/console-backend.ts';
 import { reachClause } from '../../clauses.ts';
 import type { VirtioDevice } from '../../device.ts';
@@ -73,7 +73,7 @@ export class ConsoleLine {
   #starved = true;
   #flushing = false;
   #again = false;
-  readonly #piece = new Uint8Array(PIECE_BYTES);
+  readonly #piece = new Room(PIECE_BYTES);
   #waitsForDma = false;
   readonly #whenDma: Task;
 
@@ -198,12 +198,12 @@ export class ConsoleLine {
     // As on a cable that leads nowhere, nothing is kept for somebody who might come.
     while (this.port?.open === true && this.#sent < total) {
       const length = Math.min(PIECE_BYTES, total - this.#sent);
-      if (!chain.read(this.#sent, this.#piece, 0, length)) {
+      if (!chain.read(this.#sent, this.#piece.bytes, 0, length)) {
         if (chain.live)
           device.report('driver', reachClause(device), 'output out of reach', aboutChain(chain));
         break;
       }
-      const taken = this.port.backend.transmit(this.#piece, 0, length);
+      const taken = this.port.backend.transmit(this.#piece.bytes, 0, length);
       // The back end may have led to a reset.
       if (!chain.live) return true;
       this.#sent += taken;

@@ -1,3 +1,4 @@
+import { Room } from '../../../core/index.ts';
 import { payloadOffset } from '../../backends/ethernet.ts';
 import type { Offload } from '../../backends/network-link.ts';
 import type { Segmenter } from '../../backends/offload.ts';
@@ -37,8 +38,7 @@ const { needsChecksum, dataValid, rscInfo } = networkHeaderFlag;
 export class FrameReader {
   readonly #device: VirtioDevice;
   readonly #segmenter: Segmenter;
-  /** The last frame that was read, from the first byte on, and what is left to be done with it. */
-  readonly bytes = new Uint8Array(MAX_NETWORK_FRAME_BYTES);
+  readonly #room = new Room(MAX_NETWORK_FRAME_BYTES);
   readonly #offload = newNetworkHeader();
 
   constructor(device: VirtioDevice, segmenter: Segmenter) {
@@ -46,7 +46,12 @@ export class FrameReader {
     this.#segmenter = segmenter;
   }
 
-  /** Of the last frame; null where there is nothing left to be done. */
+  /** The last frame that was read, from the first byte on. */
+  get bytes(): Uint8Array {
+    return this.#room.bytes;
+  }
+
+  /** What is left to be done with it; null where there is nothing left to be done. */
   get offload(): Offload | null {
     const { flags, gsoType } = this.#offload;
     return flags === 0 && gsoType === networkGsoType.none ? null : this.#offload;
