@@ -36,6 +36,7 @@ export * from './devices/console.ts';
 export * from './devices/entropy.ts';
 export * from './devices/network/options.ts';
 export * from './devices/network.ts';
+export { MountTagError, P9MessageBoundError } from './devices/p9/option-errors.ts';
 export * from './devices/p9.ts';
 export { ScsiAddressError } from './devices/scsi/address.ts';
 export type { ScsiCommand } from './devices/scsi/command.ts';

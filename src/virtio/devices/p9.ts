@@ -1,11 +1,4 @@
-import {
-  expectShape,
-  type FindingAbout,
-  Room,
-  type State,
-  type Task,
-  VirtiolabError,
-} from '../../core/index.ts';
+import { expectShape, type FindingAbout, Room, type State, type Task } from '../../core/index.ts';
 import { type P9Server, P9ServerError } from '../backends/p9-link.ts';
 import { P9Session } from '../backends/p9-session.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
@@ -28,6 +21,7 @@ import {
 import { aboutChain, type Chain, type TakenRequest } from '../queue/chain.ts';
 import { checkQueueSizes } from '../queue/limits.ts';
 import { errorReply } from './p9/errors.ts';
+import { MAX_MESSAGE, MIN_MESSAGE, MountTagError, P9MessageBoundError } from './p9/option-errors.ts';
 
 export interface P9Options {
   readonly server: P9Server;
@@ -44,30 +38,8 @@ export interface P9Options {
   readonly onServerLost?: (error: P9ServerError) => void;
 }
 
-/** A mount tag that is empty, or longer than the configuration has room for. */
-export class MountTagError extends VirtiolabError {
-  readonly mountTag: string;
-
-  constructor(mountTag: string) {
-    super(`mount tag ${JSON.stringify(mountTag)}: wants 1 to ${MAX_MOUNT_TAG_BYTES} bytes of UTF-8`);
-    this.mountTag = mountTag;
-  }
-}
-
-/** A bound on messages within which no version can be negotiated. */
-export class P9MessageBoundError extends VirtiolabError {
-  readonly bytes: number;
-
-  constructor(bytes: number) {
-    super(`messages of at most ${bytes} bytes: wants a whole number from ${MIN_MESSAGE} to ${MAX_MESSAGE}`);
-    this.bytes = bytes;
-  }
-}
-
 const NOTHING = new Uint8Array();
 const NONE: readonly P9Request[] = [];
-const MIN_MESSAGE = 256;
-const MAX_MESSAGE = 1 << 24;
 /** What Linux asks for at most: 125 pages, and then some. */
 const DEFAULT_MESSAGE = 512 * 1024;
 
