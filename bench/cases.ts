@@ -8,6 +8,7 @@ import { type DiskName, prepareDisks, prepareRestore } from './guest.ts';
 import { prepareNetwork } from './network.ts';
 import { prepareQueue, type QueueContender } from './queue.ts';
 import { prepareLegacyRegisters, prepareTranslatedRegisters } from './registers.ts';
+import { prepareStart, prepareVersion } from './start.ts';
 
 /**
  * Bytes of heap per operation that count as none. The smallest object takes 16, a boxed number 16; what the measuring and
@@ -142,6 +143,16 @@ export const CASES: readonly Case[] = [
   disks(1, 'io-bar', 'ide', "v86's IDE disk"),
   disks(1, 'mmr', 'ide', "v86's IDE disk"),
   disks(0.9, 'mmr', 'io-bar', 'io-bar'),
+  atMost(1, {
+    name: 'npm start, from start to end, against its budget',
+    unit: 'ms',
+    prepare: () => prepareStart(600),
+  }),
+  atMost(1, {
+    name: '--version of the built package, against its budget',
+    unit: 'ms',
+    prepare: () => prepareVersion(100),
+  }),
   atMost(1, {
     name: 'guest test, from snapshot to result, against its budget',
     unit: 'ms',

@@ -131,7 +131,6 @@ function report(result: TourResult, json: boolean): void {
 }
 
 export const boot: Command = {
-  summary: 'boot a real Linux kernel on our functions, and compare the two sides',
   help,
   run,
 };

@@ -11,8 +11,6 @@ export const exitStatus = { good: 0, failed: 1, usage: 2 } as const;
 
 /** A command of the program. */
 export interface Command {
-  /** One line for the list of commands. */
-  readonly summary: string;
   /** What `--help` prints: usage, options, an example. */
   readonly help: string;
   /** @returns the exit status. @throws UsageError, CommandError, VirtiolabError */

@@ -1,7 +1,24 @@
-import { boot } from './boot.ts';
 import type { Command } from './command.ts';
-import { demo } from './demo.ts';
-import { lspci } from './lspci.ts';
 
-/** Every command by name, in the order in which help lists them; a new one is a new line. */
-export const commands: Readonly<Record<string, Command>> = { demo, lspci, boot };
+/** A command, and its code, which is read when the command is called: the program itself starts without. */
+export interface CommandRow {
+  /** One line for the list of commands. */
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
+/** Every command by name, in the order in which help lists them; a new one is a new row. */
+export const commands: Readonly<Record<string, CommandRow>> = {
+  demo: {
+    summary: 'drive a device through a window, and show every access on the way',
+    load: async () => (await import('./demo.ts')).demo,
+  },
+  lspci: {
+    summary: 'list every kind of function, also as dumps that the real lspci reads',
+    load: async () => (await import('./lspci.ts')).lspci,
+  },
+  boot: {
+    summary: 'boot a real Linux kernel on our functions, and compare the two sides',
+    load: async () => (await import('./boot.ts')).boot,
+  },
+};

@@ -86,7 +86,6 @@ async function run(args: readonly string[]): Promise<number> {
 }
 
 export const demo: Command = {
-  summary: 'drive a device through a window, and show every access on the way',
   help,
   run,
 };

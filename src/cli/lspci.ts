@@ -96,7 +96,6 @@ async function run(args: readonly string[]): Promise<number> {
 }
 
 export const lspci: Command = {
-  summary: 'list every kind of function, also as dumps that the real lspci reads',
   help,
   run,
 };

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { VirtiolabError } from '../core/index.ts';
-import { FileStorageError } from '../hosts/node/index.ts';
+import { VirtiolabError } from '../core/errors.ts';
+import { FileStorageError } from '../hosts/node/errors.ts';
 import { CommandError, exitStatus, UsageError } from './command.ts';
 import { commands } from './commands.ts';
 import { endOnSignals } from './ending.ts';
@@ -50,7 +50,7 @@ async function main(args: readonly string[]): Promise<number> {
     throw new UsageError(`option '${name}' wants a command before it, as in ${DEFAULT_COMMAND} ${name}`);
   if (!Object.hasOwn(commands, name))
     throw new UsageError(`unknown command '${name}'; commands are ${Object.keys(commands).join(', ')}`);
-  return commands[name]!.run(rest);
+  return (await commands[name]!.load()).run(rest);
 }
 
 /** Exit status of an error. */

@@ -1,5 +1,5 @@
-import { VirtiolabError } from '../../core/index.ts';
-import { SECTOR_BYTES } from '../../virtio/index.ts';
+import { VirtiolabError } from '../../core/errors.ts';
+import { SECTOR_BYTES } from '../../virtio/layout/block.ts';
 
 /** What an image has to be, in the words that every rejection ends with. */
 const WANTED = `wants a regular file of whole ${SECTOR_BYTES}-byte sectors, at least one`;
