@@ -1,6 +1,6 @@
 import { functionAddress } from '../src/core/index.ts';
 import { type GuestPieces, tryGuestPieces } from '../src/hosts/guest/index.ts';
-import { type GuestWindow, presentDevice, V86Board } from '../src/hosts/v86/index.ts';
+import { guestWindows, presentDevice, V86Board } from '../src/hosts/v86/index.ts';
 import { LinuxGuest } from '../src/hosts/v86/node.ts';
 import { BlockDevice, MemoryStorage, SeededEntropy } from '../src/virtio/index.ts';
 import type { Contest, Skip } from './frame.ts';
@@ -15,7 +15,6 @@ const RECORDS = `${BLOCKS}+0 records`;
 /** Our disks by window, and v86's own on its IDE controller, by the guest's names. */
 const disks = { 'io-bar': 'vda', mmr: 'vdb', modern: 'vdc', ide: 'sda' } as const;
 export type DiskName = keyof typeof disks;
-const windows: readonly GuestWindow[] = ['io-bar', 'mmr', 'modern'];
 
 function contents(): Uint8Array {
   const bytes = new Uint8Array(DISK_MIB * MIB);
@@ -29,7 +28,7 @@ const block = () => new BlockDevice({ storage: new MemoryStorage(contents()) });
 async function startDisks(pieces: GuestPieces): Promise<LinuxGuest> {
   const guest = await LinuxGuest.boot({ pieces, ideDisk: contents() });
   const board = new V86Board(guest.bus);
-  for (const [index, window] of windows.entries())
+  for (const [index, window] of guestWindows.entries())
     presentDevice(board, block(), functionAddress(0, 4 + index), { window });
   await guest.runOk('insmod /lib/modules/libata.ko && insmod /lib/modules/ata_piix.ko');
   await guest.runOk('echo 1 > /sys/bus/pci/rescan; until [ -e /dev/sda ]; do usleep 100000; done');

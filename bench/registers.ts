@@ -1,14 +1,8 @@
 import { functionAddress } from '../src/core/index.ts';
 import { type FoundFunction, runFirmware } from '../src/driver/index.ts';
-import { mmrFunction, twoMachines } from '../src/mmr/index.ts';
+import { type TranslatedWayName, twoMachines, ways } from '../src/mmr/index.ts';
 import { Machine } from '../src/pci/index.ts';
-import {
-  BlockDevice,
-  legacyHeader,
-  MemoryStorage,
-  type VirtioFunction,
-  virtioFunction,
-} from '../src/virtio/index.ts';
+import { BlockDevice, legacyHeader, MemoryStorage, virtioFunction } from '../src/virtio/index.ts';
 import { bytesPerOperation, millionPerSecond } from './measure.ts';
 import { WorkloadError } from './workload.ts';
 
@@ -74,9 +68,8 @@ export function prepareLegacyRegisters() {
 }
 
 /** The virtual legacy function in front of a host's function. */
-export function prepareTranslatedRegisters(backend: 'io-bar' | 'mmr') {
-  const fn: VirtioFunction =
-    backend === 'mmr' ? mmrFunction(block()) : virtioFunction(block(), { kind: 'transitional' });
-  const machines = twoMachines([{ fn, hostAddress: SLOT, guestAddress: SLOT }]);
+export function prepareTranslatedRegisters(way: TranslatedWayName) {
+  const fn = ways[way].build(block());
+  const machines = twoMachines([{ fn, hostAddress: SLOT, guestAddress: SLOT }], { way });
   return prepare(machines.guest, [machines.inGuest()]);
 }

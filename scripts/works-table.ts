@@ -1,3 +1,4 @@
+import { ordinaryWayNames, wayNames } from '../src/mmr/index.ts';
 import type { Evidence } from '../test/evidence.ts';
 
 const START = '<!-- written by `npm run works` -->';
@@ -9,15 +10,10 @@ interface Column {
   readonly window: Evidence['window'];
 }
 
-/** A column a window and driver. Linux has no driver for the memory block itself. */
+/** A column a window and driver. Linux has no driver for what is no ordinary function. */
 export const columns: readonly Column[] = [
-  { title: '`io-bar`', driver: 'ours', window: 'io-bar' },
-  { title: '`mmr`', driver: 'ours', window: 'mmr' },
-  { title: '`native-mmr`', driver: 'ours', window: 'native-mmr' },
-  { title: '`modern`', driver: 'ours', window: 'modern' },
-  { title: 'Linux, `io-bar`', driver: 'linux', window: 'io-bar' },
-  { title: 'Linux, `mmr`', driver: 'linux', window: 'mmr' },
-  { title: 'Linux, `modern`', driver: 'linux', window: 'modern' },
+  ...wayNames.map((window) => ({ title: `\`${window}\``, driver: 'ours', window }) as const),
+  ...ordinaryWayNames.map((window) => ({ title: `Linux, \`${window}\``, driver: 'linux', window }) as const),
   { title: 'Linux, `modern`, packed ring', driver: 'linux', window: 'packed' },
 ];
 

@@ -1,16 +1,20 @@
 import { basename, dirname } from 'node:path';
+import { type WayName, wayNames } from '../src/mmr/index.ts';
 import { deviceTypeNames } from '../src/virtio/index.ts';
 
 /** What one passed test shows to work. */
 export interface Evidence {
   readonly device: string;
-  /** `packed` is the modern window with a packed ring. */
-  readonly window: 'io-bar' | 'mmr' | 'native-mmr' | 'modern' | 'packed';
+  /** A way by name; `packed` is the modern one with a packed ring. */
+  readonly window: WayName | 'packed';
   readonly driver: 'ours' | 'linux';
 }
 
+/** Longer names first: one may be the end of another. */
+const anyWay = new RegExp(`\\b(${[...wayNames].sort((a, b) => b.length - a.length).join('|')})\\b`);
+
 const inName = (name: string): Evidence['window'] | null => {
-  const window = /\b(io-bar|native-mmr|mmr|modern)\b/.exec(name)?.[1] as Evidence['window'] | undefined;
+  const window = anyWay.exec(name)?.[1] as WayName | undefined;
   return window === 'modern' && /\bpacked\b/.test(name) ? 'packed' : (window ?? null);
 };
 

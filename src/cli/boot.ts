@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { guestPieces } from '../hosts/guest/index.ts';
 import { FileStorage } from '../hosts/node/index.ts';
-import { GuestPanicError, GuestTimeoutError, guestWindows } from '../hosts/v86/index.ts';
+import { GuestPanicError, GuestTimeoutError } from '../hosts/v86/index.ts';
 import {
   handOver,
   loadV86,
@@ -11,11 +11,25 @@ import {
   type TourImage,
   type TourResult,
 } from '../hosts/v86/node.ts';
+import { type OrdinaryWayName, ordinaryWayNames, ways } from '../mmr/index.ts';
 import { tourLines } from './boot-view.ts';
+import { choices } from './choices.ts';
 import { type Command, CommandError, exitStatus, oneOf, readOptions, UsageError } from './command.ts';
 import { lineWidth, print, printJson } from './output.ts';
 import { Waiting } from './progress.ts';
 import { fold } from './text.ts';
+
+const DEFAULT_WINDOW: OrdinaryWayName = 'mmr';
+
+const windows = choices(
+  ordinaryWayNames.map((name) => {
+    const { translated, summary } = ways[name];
+    return [
+      name,
+      `${translated ? 'an I/O BAR, ' : ''}${summary}${name === DEFAULT_WINDOW ? ' (default)' : ''}`,
+    ];
+  }),
+);
 
 const help = `Usage: virtiolab boot [--window WINDOW] [--image FILE] [--keep] [--json]
 
@@ -27,11 +41,7 @@ Wants the package v86. Kernel, busybox and firmware come from Debian's packages
 in the cache folder.
 
   --window WINDOW  where the guest's driver finds the functions:
-                     mmr     an I/O BAR, translated to the memory block of an
-                             MMR function (default)
-                     io-bar  an I/O BAR, passed on to that of a transitional
-                             function
-                     modern  the virtio 1.x structures of a modern function
+${windows}
   --image FILE     a disk image with an ext4 file system, which is only read;
                    without it, a small one is made
   --keep           then hand the terminal to the guest's shell: exit or Ctrl-D
@@ -50,8 +60,6 @@ Exit status: 0 when guest and host agree, 1 when not or when the guest failed,
 
 Example: try a disk behind the translator by hand
   virtiolab boot --window mmr --image disk.img --keep`;
-
-const DEFAULT_WINDOW = 'mmr';
 
 /** Opens a user's image, and takes the checksum that the guest's is compared with. @throws FileStorageError */
 async function openImage(path: string): Promise<TourImage & { close(): Promise<void> }> {
@@ -79,7 +87,7 @@ async function run(args: readonly string[]): Promise<number> {
     print(help);
     return exitStatus.good;
   }
-  const window = oneOf('window', options.window ?? DEFAULT_WINDOW, guestWindows);
+  const window = oneOf('window', options.window ?? DEFAULT_WINDOW, ordinaryWayNames);
   if (options.keep === true && options.json === true)
     throw new UsageError('--keep and --json do not go together: both want standard output');
   const image = options.image === undefined ? undefined : await openImage(options.image);

@@ -1,5 +1,6 @@
 import { type Finding, VirtiolabError } from '../core/index.ts';
 import { DmaMemory } from '../driver/index.ts';
+import type { WayName } from '../mmr/index.ts';
 import {
   Decoder,
   describeFunction,
@@ -10,7 +11,7 @@ import {
 } from '../trace/index.ts';
 import type { DeviceTypeName } from '../virtio/index.ts';
 import { CommandError } from './command.ts';
-import { type Stage, setUp, type WindowName } from './demo-windows.ts';
+import { type Stage, setUp } from './demo-windows.ts';
 import type { DemoFact, DeviceVisit } from './demos/device-demo.ts';
 
 export interface ShownStage {
@@ -23,7 +24,7 @@ export interface ShownStage {
 /** What a demonstration saw. Times in milliseconds. */
 export interface DemoResult {
   readonly device: DeviceTypeName;
-  readonly window: WindowName;
+  readonly window: WayName;
   readonly subject: string | null;
   /** The driver's machine first. */
   readonly stages: readonly ShownStage[];
@@ -46,7 +47,7 @@ const DRIVER_MEMORY = 0x100000;
  * @throws CommandError when the device fails.
  */
 export async function runDemo(
-  window: WindowName,
+  window: WayName,
   visit: DeviceVisit,
   options: { readonly intx: boolean; readonly first?: string },
 ): Promise<DemoResult> {
@@ -58,12 +59,7 @@ export async function runDemo(
   }
 }
 
-async function drive(
-  window: WindowName,
-  visit: DeviceVisit,
-  intx: boolean,
-  first: string,
-): Promise<DemoResult> {
+async function drive(window: WayName, visit: DeviceVisit, intx: boolean, first: string): Promise<DemoResult> {
   const { stages, connect } = setUp(window, visit.behaviour, intx);
   const recorder = new Recorder();
   const findings: Finding[] = [];

@@ -1,19 +1,15 @@
 import { functionAddress } from '../core/index.ts';
+import { type FoundFunction, findFunction, runFirmware, type Transport } from '../driver/index.ts';
 import {
-  type FoundFunction,
-  findFunction,
-  LegacyTransport,
-  ModernTransport,
-  runFirmware,
-  type Transport,
-} from '../driver/index.ts';
-import { draft2023, memoryAccess, mmrFunction, twoMachines } from '../mmr/index.ts';
+  type DirectWay,
+  isTranslated,
+  type TranslatedWayName,
+  twoMachines,
+  type WayName,
+  ways,
+} from '../mmr/index.ts';
 import { Machine } from '../pci/index.ts';
-import { type DeviceBehaviour, type VirtioFunction, virtioFunction } from '../virtio/index.ts';
-
-/** Ways for a driver to reach the device. */
-export const windowNames = ['io-bar', 'mmr', 'native-mmr', 'modern'] as const;
-export type WindowName = (typeof windowNames)[number];
+import type { DeviceBehaviour } from '../virtio/index.ts';
 
 /** A machine, and the function on it that the demonstration is about. */
 export interface Stage {
@@ -33,8 +29,8 @@ export interface DemoSetup {
 const PLACE = functionAddress(0, 4);
 
 /** A guest that is shown the host's function as an ordinary legacy one, and drives it through ports. */
-function translated(fn: VirtioFunction, intx: boolean): DemoSetup {
-  const machines = twoMachines(fn);
+function translated(way: TranslatedWayName, behaviour: DeviceBehaviour, intx: boolean): DemoSetup {
+  const machines = twoMachines(ways[way].build(behaviour), { way });
   return {
     stages: [
       { name: 'guest', machine: machines.guest, function: machines.inGuest() },
@@ -45,31 +41,15 @@ function translated(fn: VirtioFunction, intx: boolean): DemoSetup {
 }
 
 /** A driver in the host, at the function itself. */
-function direct({ pci }: VirtioFunction, transport: (stage: Stage) => Transport): DemoSetup {
+function direct(way: DirectWay, behaviour: DeviceBehaviour, intx: boolean): DemoSetup {
   const machine = new Machine();
-  machine.plug(pci, PLACE);
+  machine.plug(way.build(behaviour).pci, PLACE);
   runFirmware(machine);
   const host: Stage = { name: 'host', machine, function: findFunction(machine, PLACE)! };
-  return { stages: [host], connect: () => transport(host) };
+  return { stages: [host], connect: () => way.transport(machine, host.function, { intx }) };
 }
 
 /** Sets a device up behind a window. @param intx no MSI-X for the driver. */
-export function setUp(window: WindowName, behaviour: DeviceBehaviour, intx: boolean): DemoSetup {
-  switch (window) {
-    case 'io-bar':
-      return translated(virtioFunction(behaviour, { kind: 'transitional' }), intx);
-    case 'mmr':
-      return translated(mmrFunction(behaviour), intx);
-    case 'native-mmr':
-      return direct(
-        mmrFunction(behaviour),
-        ({ machine, function: fn }) =>
-          new LegacyTransport(machine, fn, memoryAccess(machine, fn, draft2023), { intx }),
-      );
-    case 'modern':
-      return direct(
-        virtioFunction(behaviour, { kind: 'modern' }),
-        ({ machine, function: fn }) => new ModernTransport(machine, fn, { intx }),
-      );
-  }
+export function setUp(window: WayName, behaviour: DeviceBehaviour, intx: boolean): DemoSetup {
+  return isTranslated(window) ? translated(window, behaviour, intx) : direct(ways[window], behaviour, intx);
 }

@@ -1,24 +1,26 @@
+import { type WayName, wayNames, ways } from '../mmr/index.ts';
+import { choices } from './choices.ts';
 import { type Command, exitStatus, oneOf, readOptions, UsageError } from './command.ts';
 import { runDemo } from './demo-run.ts';
 import { demoJson, demoLines } from './demo-view.ts';
-import { windowNames } from './demo-windows.ts';
 import { MAX_WRITTEN_BYTES } from './demos/block-pattern.ts';
 import { deviceDemos } from './demos/index.ts';
 import { lineWidth, print, printJson } from './output.ts';
-import { bytesText, wrap } from './text.ts';
+import { bytesText } from './text.ts';
 
-const DEFAULT_WINDOW = 'mmr';
+const DEFAULT_WINDOW: WayName = 'mmr';
 const DEFAULT_DEVICE = 'block';
 const deviceNames = deviceDemos.map(({ type }) => type);
 
-/** Help is written for terminals of 80 columns. */
-const DEVICE_INDENT = ' '.repeat(30);
-const DEVICE_WIDTH = 80 - DEVICE_INDENT.length;
+const devices = choices(deviceDemos.map(({ type, summary }) => [type, summary]));
 
-const devices = deviceDemos.map(({ type, summary }) => {
-  const lines = wrap(summary, DEVICE_WIDTH).join(`\n${DEVICE_INDENT}`);
-  return `                     ${type.padEnd(9)}${lines}`;
-});
+const windows = choices(
+  wayNames.map((name) => {
+    const { translated, summary } = ways[name];
+    const whose = translated ? "a guest's ports, " : 'a driver in the host, on ';
+    return [name, `${whose}${summary}${name === DEFAULT_WINDOW ? ' (default)' : ''}`];
+  }),
+);
 
 const help = `Usage: virtiolab demo [--device TYPE] [--window WINDOW] [--image FILE] [--intx]
                       [--json]
@@ -29,16 +31,9 @@ it did whether it came out right. On less than 110 columns (the terminal's, or
 COLUMNS) what the host does stands under what the guest does, else beside it.
 
   --device TYPE    what is demonstrated:
-${devices.join('\n')}
+${devices}
   --window WINDOW  how the driver reaches the device:
-                     mmr         a guest's ports, translated to the memory block
-                                 of an MMR function (default)
-                     io-bar      a guest's ports, passed on to the I/O BAR of a
-                                 transitional function
-                     native-mmr  a driver in the host, on the MMR function's
-                                 memory block itself
-                     modern      a driver in the host, on the virtio 1.x
-                                 structures of a modern function
+${windows}
   --image FILE     for block (the default device): any file of whole 512-byte
                    sectors; without it, a tar archive of this project's files.
                    The file is read whole and never written: what the driver
@@ -66,7 +61,7 @@ async function run(args: readonly string[]): Promise<number> {
     print(help);
     return exitStatus.good;
   }
-  const window = oneOf('window', options.window ?? DEFAULT_WINDOW, windowNames);
+  const window = oneOf('window', options.window ?? DEFAULT_WINDOW, wayNames);
   const type = oneOf('device', options.device ?? DEFAULT_DEVICE, deviceNames);
   const { image } = options;
   const demo = deviceDemos.find((each) => each.type === type)!;

@@ -7,6 +7,9 @@ import {
   fixedVectorsDraft,
   mmrFunction,
   presentLegacy,
+  type TranslatedWayName,
+  translatedWayNames,
+  ways,
 } from '../mmr/index.ts';
 import { Machine, type PciFunction } from '../pci/index.ts';
 import {
@@ -62,12 +65,12 @@ const devices: Readonly<Record<DeviceTypeName, () => DeviceBehaviour>> = {
 };
 
 /** A function of a host's machine, as its guest is shown it. */
-function presented({ pci }: VirtioFunction): PciFunction {
+function presented({ pci }: VirtioFunction, way: TranslatedWayName): PciFunction {
   const host = new Machine();
   const place = functionAddress(0, 1);
   host.plug(pci, place);
   runFirmware(host);
-  return presentLegacy(host, place).pci;
+  return presentLegacy(host, place, { way }).pci;
 }
 
 const mmr = (device: () => DeviceBehaviour, draft: Draft): Built => ({
@@ -89,11 +92,10 @@ function allKindsOf(device: () => DeviceBehaviour): Built[] {
     { label: 'transitional, PCI Express, power management', pci: express.pci },
     ...[draft2023, fixedVectorsDraft, bareCapabilityDraft].map((draft) => mmr(device, draft)),
     { label: 'mmr-2023, in the modern BAR', pci: mmrFunction(device(), { placement: 'shared' }).pci },
-    {
-      label: "a guest's view of transitional",
-      pci: presented(virtioFunction(device(), { kind: 'transitional' })),
-    },
-    { label: "a guest's view of mmr-2023", pci: presented(mmrFunction(device())) },
+    ...translatedWayNames.map((way) => ({
+      label: `a guest's view, by way of ${way}`,
+      pci: presented(ways[way].build(device()), way),
+    })),
   ];
 }
 

@@ -8,3 +8,4 @@ export * from './mmr-function.ts';
 export * from './translator.ts';
 export * from './two-machines.ts';
 export * from './virtual-function.ts';
+export * from './ways.ts';

@@ -9,17 +9,17 @@ import {
   VIRTIO_VENDOR_ID,
 } from '../virtio/index.ts';
 import type { LegacyBackend } from './access/backend.ts';
-import { refusePresented, requirePlace } from './access/held-function.ts';
-import { IoBarBackend } from './access/io-bar.ts';
-import { MmrBackend } from './access/mmr.ts';
 import { type Draft, draft2023, identify } from './layout/index.ts';
 import { TranslatorWindow } from './translator.ts';
+import { type TranslatedWay, type TranslatedWayName, translatedWayNames, ways } from './ways.ts';
 
 /** A function that no legacy driver could be given: not virtio, or of no type with a transitional id. */
 export class NotPresentableError extends VirtiolabError {}
 
 export interface PresentOptions {
   readonly draft?: Draft;
+  /** How the guest's accesses reach the function; by default what its ids call for. */
+  readonly way?: TranslatedWayName;
   /** Offers MSI-X to the guest where the host's function has it. False for a machine without a place for messages. */
   readonly messages?: boolean;
 }
@@ -34,15 +34,24 @@ export interface PresentedFunction {
   readonly backend: LegacyBackend;
 }
 
-/** Device type by the ids of a host's function. */
-function typeOf(host: FunctionConfig, draft: Draft): { type: DeviceTypeName; mmr: boolean } {
+/** Device type by the ids of a host's function, and the way to it. */
+function wayTo(
+  host: FunctionConfig,
+  draft: Draft,
+  wanted?: TranslatedWayName,
+): { type: DeviceTypeName; way: TranslatedWay } {
   const vendor = host.read(type0Header.vendorId);
   const device = host.read(type0Header.deviceId);
   const identity = identify(vendor, device, draft);
-  if (identity !== null && identity.ids !== 'modern')
-    return { type: identity.type, mmr: identity.ids === 'mmr' };
+  const name = translatedWayNames.find(
+    (each) => (wanted ?? each) === each && ways[each].ids === identity?.ids,
+  );
+  if (identity !== null && name !== undefined) return { type: identity.type, way: ways[name] };
   const ids = [vendor, device].map((id) => id.toString(16).padStart(4, '0')).join(':');
-  throw new NotPresentableError(`function ${ids} is neither transitional nor of the ${draft.name} draft`);
+  const kind = `neither transitional nor of the ${draft.name} draft`;
+  throw new NotPresentableError(
+    `function ${ids} is ${identity === null || wanted === undefined ? kind : `not one for the way '${wanted}'`}`,
+  );
 }
 
 /**
@@ -59,11 +68,8 @@ export function presentLegacy(
 ): PresentedFunction {
   const draft = options.draft ?? draft2023;
   const host = new FunctionConfig(bus, address);
-  const { type, mmr } = typeOf(host, draft);
-  refusePresented(bus, address);
-  const backend: LegacyBackend = mmr
-    ? new MmrBackend(bus, address, draft)
-    : new IoBarBackend(bus, address, configBytesOfIoBar(host));
+  const { type, way } = wayTo(host, draft, options.way);
+  const backend = way.open(bus, address, draft);
   const pci = virtualFunction(type, backend, options.messages);
   warnOfStrayDma(bus, address, pci);
   return { type, pci, backend };
@@ -85,15 +91,6 @@ function warnOfStrayDma(bus: Bus, address: FunctionAddress, pci: PciFunction): v
       value: address,
     });
   });
-}
-
-/**
- * An I/O BAR's size is all that it tells of its configuration: the rest reads all ones in either place.
- * @throws TranslatorError when BAR0 is none.
- */
-function configBytesOfIoBar(host: FunctionConfig): number {
-  requirePlace(host, conventionalBars.legacy, 'io');
-  return host.barBytes(conventionalBars.legacy, 'io') - LEGACY_CONFIG_OFFSET_MSIX;
 }
 
 /** The function that the guest sees, in front of a back end. `messages` as in {@link PresentOptions}. */

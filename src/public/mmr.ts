@@ -21,6 +21,11 @@ export {
   type PresentedFunction,
   type PresentOptions,
   presentLegacy,
+  type TranslatedWayName,
   TranslatorError,
   virtualFunction,
+  type Way,
+  type WayName,
+  wayNames,
+  ways,
 } from '../mmr/index.ts';

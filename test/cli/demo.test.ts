@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runDemo } from '../../src/cli/demo-run.ts';
 import { demoLines } from '../../src/cli/demo-view.ts';
-import { windowNames } from '../../src/cli/demo-windows.ts';
 import { blockVisit } from '../../src/cli/demos/block.ts';
 import type { DemoImage } from '../../src/cli/demos/block-image.ts';
 import { firstDifference, pattern, pieces, writtenRanges } from '../../src/cli/demos/block-pattern.ts';
 import { deviceDemos } from '../../src/cli/demos/index.ts';
+import { isTranslated, wayNames } from '../../src/mmr/index.ts';
 import {
   deviceTypeNames,
   MemoryStorage,
@@ -39,7 +39,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe.concurrent('demo', () => {
-  it.for(windowNames)('reads and writes an image through %s', async (window) => {
+  it.for(wayNames)('reads and writes an image through %s', async (window) => {
     const { status, stdout, stderr } = await virtiolab(['demo', '--image', path, '--window', window]);
     expect([status, stderr]).toEqual([0, '']);
     expect(stdout).toContain(`SHA-256 ${sha256}, equal to the file's`);
@@ -65,7 +65,7 @@ describe.concurrent('demo', () => {
     expect(stdout).toMatch(/irq +line 11 up\n/);
   });
 
-  it.for(windowNames)('prints one document for %s with --json', async (window) => {
+  it.for(wayNames)('prints one document for %s with --json', async (window) => {
     const { status, stdout, stderr } = await virtiolab([
       'demo',
       '--image',
@@ -87,9 +87,8 @@ describe.concurrent('demo', () => {
       ],
       good: true,
     });
-    const direct = window === 'native-mmr' || window === 'modern';
     expect(document.functions.map(({ machine }: { machine: string }) => machine)).toEqual(
-      direct ? ['host'] : ['guest', 'host'],
+      isTranslated(window) ? ['guest', 'host'] : ['host'],
     );
     expect(document.bringUp.trace.length).toBeGreaterThan(20);
   });
@@ -109,7 +108,7 @@ describe('every device type through every window', () => {
   });
 
   const combinations = deviceDemos.flatMap((demo) =>
-    windowNames.flatMap((window) => [false, true].map((intx) => ({ demo, window, intx }))),
+    wayNames.flatMap((window) => [false, true].map((intx) => ({ demo, window, intx }))),
   );
   it.for(combinations)('$demo.type, $window, INTx $intx', async ({ demo, window, intx }) => {
     const visit = await demo.visit({});

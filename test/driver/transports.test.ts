@@ -3,7 +3,6 @@ import { DmaDomain, registers, rw, type Width } from '../../src/core/index.ts';
 import {
   DeviceFailedError,
   findFunction,
-  LegacyTransport,
   ModernTransport,
   NoDeviceError,
   portAccess,
@@ -13,7 +12,6 @@ import {
   type Transport,
   type TransportOptions,
 } from '../../src/driver/index.ts';
-import { draft2023, memoryAccess, mmrFunction } from '../../src/mmr/index.ts';
 import {
   DeviceConfig,
   feature,
@@ -24,6 +22,7 @@ import {
 } from '../../src/virtio/index.ts';
 import { accessesIn, at, configOf, interruptsIn, SLOT, smallMachine, watch } from '../pci/support.ts';
 import { Probe } from '../virtio/support/probe.ts';
+import { functionWith, type Kind, kinds, transportOf } from './support/kinds.ts';
 
 const config = () => {
   const made = new DeviceConfig(registers({ wide: rw(0, 4), half: rw(4, 2), byte: rw(6, 1) }));
@@ -39,8 +38,6 @@ interface Options extends TransportOptions {
   readonly transportFeatures?: readonly number[];
 }
 
-type Kind = 'legacy' | 'native-mmr' | 'modern';
-
 /** One device behind one of the three transports. */
 function open(kind: Kind, { vectors, held = false, transportFeatures, ...options }: Options = {}) {
   const machine = smallMachine({ holdPostedWrites: held });
@@ -50,28 +47,17 @@ function open(kind: Kind, { vectors, held = false, transportFeatures, ...options
     ...(transportFeatures === undefined ? {} : { transportFeatures }),
     guestEndian: options.bigEndian === true ? ('big' as const) : ('little' as const),
   };
-  const fn: VirtioFunction =
-    kind === 'native-mmr'
-      ? mmrFunction(probe, some)
-      : virtioFunction(probe, { kind: 'transitional', ...some });
+  const fn: VirtioFunction = functionWith(kind, probe, some);
   machine.plug(fn.pci, SLOT, new DmaDomain(machine.ram));
   runFirmware(machine);
   const found = findFunction(machine, SLOT)!;
-  const transport: Transport =
-    kind === 'modern'
-      ? new ModernTransport(machine, found, options)
-      : new LegacyTransport(
-          machine,
-          found,
-          kind === 'legacy' ? portAccess(machine, found) : memoryAccess(machine, found, draft2023),
-          options,
-        );
+  const transport: Transport = transportOf(kind, machine, found, options);
   return { machine, probe, fn, found, transport, events: watch(machine) };
 }
 
 const place = { descriptor: 0x10000, driver: 0x10080, device: 0x11000 };
 
-describe.each<Kind>(['legacy', 'native-mmr', 'modern'])('the %s transport', (kind) => {
+describe.each(kinds)('the %s transport', (kind) => {
   it('takes the function over: bus mastering on, MSI-X off, INTx not disabled', () => {
     const { machine, fn, found } = open(kind);
     const { read, write } = configOf(machine);
@@ -79,13 +65,7 @@ describe.each<Kind>(['legacy', 'native-mmr', 'modern'])('the %s transport', (kin
     write(msix + 2, 2, 0x8000);
     write(at.command, 2, 0x403);
     const again = findFunction(machine, SLOT)!;
-    if (kind === 'modern') new ModernTransport(machine, again);
-    else
-      new LegacyTransport(
-        machine,
-        again,
-        kind === 'legacy' ? portAccess(machine, again) : memoryAccess(machine, again, draft2023),
-      );
+    transportOf(kind, machine, again);
     expect([fn.pci.msixEnabled, fn.pci.busMaster, read(at.command, 2) & 0x404]).toEqual([false, true, 0x004]);
   });
 

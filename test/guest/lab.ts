@@ -13,6 +13,7 @@ import {
   guestWindows,
   presentDevice,
 } from '../../src/hosts/v86/present.ts';
+import { ways } from '../../src/mmr/index.ts';
 import type { PciFunction } from '../../src/pci/index.ts';
 import { type DeviceBehaviour, defaultTransportFeatures, feature } from '../../src/virtio/index.ts';
 import { startGuest } from './support.ts';
@@ -25,14 +26,16 @@ export interface GuestWay {
   readonly transportFeatures: readonly number[];
 }
 
-/** Every window, and the modern one with packed rings as well. */
+/** Every window, and those of virtio 1.x with packed rings as well. */
 export const guestWays: readonly GuestWay[] = [
   ...guestWindows.map((window) => ({ name: window, window, transportFeatures: defaultTransportFeatures })),
-  {
-    name: 'modern, packed rings',
-    window: 'modern',
-    transportFeatures: [...defaultTransportFeatures, feature.ringPacked],
-  },
+  ...guestWindows
+    .filter((window) => ways[window].modern)
+    .map((window) => ({
+      name: `${window}, packed rings`,
+      window,
+      transportFeatures: [...defaultTransportFeatures, feature.ringPacked],
+    })),
 ];
 
 const RESCAN = 'echo 1 > /sys/bus/pci/rescan';

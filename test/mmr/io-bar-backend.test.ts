@@ -10,7 +10,7 @@ import { DOWN, GUEST_SLOT, hostWith, Pair, UP } from './support.ts';
 function pair() {
   const config = new DeviceConfig(registers({ wide: rw(0, 4) }));
   config.set('wide', 0x44332211);
-  return new Pair(new Probe({ type: 'block', config, queueSizes: [8] }), { ioBar: true });
+  return new Pair(new Probe({ type: 'block', config, queueSizes: [8] }), { way: 'io-bar' });
 }
 
 describe('the reference back end: ports in front of ports', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { HeldScheduler, immediate, type Scheduler } from '../../src/core/index.ts';
-import { fixedVectorsDraft } from '../../src/mmr/index.ts';
-import { configProbe, DOWN, Pair, UP } from './support.ts';
+import { fixedVectorsDraft, translatedWayNames, ways as waysTable } from '../../src/mmr/index.ts';
+import { configProbe, DOWN, Pair, type PairOptions, UP } from './support.ts';
 
 /*
  * The state of a guest and that of its host are two, and whoever loads them does one before the other. What the host has
@@ -10,13 +10,13 @@ import { configProbe, DOWN, Pair, UP } from './support.ts';
 
 type Order = 'host first' | 'guest first';
 
-const ways = [
-  ['mmr', {}],
-  ['mmr with fixed vectors', { draft: fixedVectorsDraft }],
-  ['mmr with one vector', { vectors: 1 }],
-  ['io-bar', { ioBar: true }],
-  ['io-bar with one vector', { ioBar: true, vectors: 1 }],
-] as const;
+const ways: readonly (readonly [string, PairOptions])[] = translatedWayNames.flatMap((way) => [
+  [way, { way }],
+  [`${way} with one vector`, { way, vectors: 1 }],
+  ...(waysTable[way].drafts
+    ? [[`${way} with fixed vectors`, { way, draft: fixedVectorsDraft }] as const]
+    : []),
+]);
 
 const pair = (options: object, interruptScheduler: Scheduler = immediate, more = {}) =>
   new Pair(configProbe(), { ...options, host: { interruptScheduler, ...more } });

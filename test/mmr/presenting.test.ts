@@ -6,31 +6,25 @@ import {
   draft2023,
   IoBarBackend,
   MmrBackend,
-  mmrFunction,
   presentLegacy,
+  type TranslatedWayName,
   TranslatorError,
+  translatedWayNames,
+  ways,
 } from '../../src/mmr/index.ts';
-import { type VirtioFunction, virtioFunction } from '../../src/virtio/index.ts';
+import type { VirtioFunction } from '../../src/virtio/index.ts';
 import { at, SLOT } from '../pci/support.ts';
 import { legacyParts, RawRing } from '../virtio/support/ring.ts';
 import { Stranger } from './support/handmade.ts';
 import { configProbe, GUEST_SLOT, hostWith, Pair, UP } from './support.ts';
 
-const ways = [
-  ['mmr', false],
-  ['io-bar', true],
-] as const;
-
-const make = (ioBar: boolean) => {
-  const behaviour = configProbe();
-  return ioBar ? virtioFunction(behaviour, { kind: 'transitional' }) : mmrFunction(behaviour);
-};
+const make = (way: TranslatedWayName) => ways[way].build(configProbe());
 const COMMAND = 0x407;
 const commandOf = (under: Pair) => under.host.configRead(SLOT, at.command, 2) & COMMAND;
 
 /** Where the host's own driver finds the legacy block. */
-function legacyBlock(host: ReturnType<typeof hostWith>, ioBar: boolean) {
-  if (ioBar) {
+function legacyBlock(host: ReturnType<typeof hostWith>, way: TranslatedWayName) {
+  if (way === 'io-bar') {
     const base = host.configRead(SLOT, at.bar, 4) & ~3;
     return (offset: number, width: 1 | 2 | 4, value: number) => host.ioWrite(base + offset, width, value);
   }
@@ -38,12 +32,12 @@ function legacyBlock(host: ReturnType<typeof hostWith>, ioBar: boolean) {
   return (offset: number, width: 1 | 2 | 4, value: number) => host.memoryWrite(base + offset, width, value);
 }
 
-describe.each(ways)('a function that the host used itself, presented by way of %s', (_, ioBar) => {
+describe.each(translatedWayNames)('a function that the host used itself, presented by way of %s', (way) => {
   /** The host's driver has a queue in its own memory, features, bus mastering and MSI-X on. */
   function used(fn: VirtioFunction) {
     const host = hostWith(fn.pci);
     host.configWrite(SLOT, at.command, 2, 7);
-    const write = legacyBlock(host, ioBar);
+    const write = legacyBlock(host, way);
     write(18, 1, 3);
     write(4, 4, 8);
     write(8, 4, 2);
@@ -52,7 +46,7 @@ describe.each(ways)('a function that the host used itself, presented by way of %
   }
 
   it('BF-RST-01: starts as if nobody had used it', () => {
-    const fn = make(ioBar);
+    const fn = make(way);
     const host = used(fn);
     expect([fn.device.status, fn.device.queue(0)!.ready, fn.device.has(3)]).toEqual([7, true, true]);
     const { backend } = presentLegacy(host, SLOT);
@@ -61,13 +55,13 @@ describe.each(ways)('a function that the host used itself, presented by way of %
   });
 
   it('masters no bus before its guest lets it', () => {
-    const host = used(make(ioBar));
+    const host = used(make(way));
     presentLegacy(host, SLOT);
     expect(host.configRead(SLOT, at.command, 2) & 4).toBe(0);
   });
 
   it('its old interrupt does not reach the guest', () => {
-    const fn = make(ioBar);
+    const fn = make(way);
     const host = used(fn);
     fn.interrupts.queue(0);
     expect(host.interrupts.isAsserted(11)).toBe(true);
@@ -76,7 +70,7 @@ describe.each(ways)('a function that the host used itself, presented by way of %
   });
 
   it('is decoded nowhere while it is measured', () => {
-    const host = used(make(ioBar));
+    const host = used(make(way));
     const seen: number[] = [];
     host.events = (event: LabEvent) => {
       if (event.kind !== 'access' || event.space !== 'config' || event.value !== 0xffffffff) return;
@@ -91,8 +85,8 @@ describe.each(ways)('a function that the host used itself, presented by way of %
   });
 });
 
-describe.each(ways)('a function that a guest has, by way of %s', (_, ioBar) => {
-  const pair = () => new Pair(configProbe(), { ioBar });
+describe.each(translatedWayNames)('a function that a guest has, by way of %s', (way) => {
+  const pair = () => new Pair(configProbe(), { way });
 
   it('is not given to another, nor disturbed by the attempt', () => {
     const under = pair();
@@ -119,7 +113,7 @@ describe.each(ways)('a function that a guest has, by way of %s', (_, ioBar) => {
   });
 
   it('is given back reset, silent, off the bus, and as its host had it', () => {
-    const fn = make(ioBar);
+    const fn = make(way);
     const host = hostWith(fn.pci);
     const before = host.configRead(SLOT, at.command, 2);
     const { backend } = presentLegacy(host, SLOT);
@@ -147,7 +141,7 @@ describe.each(ways)('a function that a guest has, by way of %s', (_, ioBar) => {
 
   it('gives interrupt disable back as it was found', () => {
     for (const found of [0x3, 0x403]) {
-      const fn = make(ioBar);
+      const fn = make(way);
       const host = hostWith(fn.pci);
       host.configWrite(SLOT, at.command, 2, found);
       presentLegacy(host, SLOT).backend.release();
@@ -161,7 +155,7 @@ describe.each(ways)('a function that a guest has, by way of %s', (_, ioBar) => {
     under.enableMsix();
     under.set('queueMsixVector', 1);
     under.set('deviceStatus', 7);
-    const bar = ioBar ? [at.bar, 0xd000] : [at.bar, 0xd0000000];
+    const bar = way === 'io-bar' ? [at.bar, 0xd000] : [at.bar, 0xd0000000];
     under.host.configWrite(SLOT, at.command, 2, 0);
     under.host.configWrite(SLOT, bar[0]!, 4, bar[1]!);
     under.host.configWrite(SLOT, at.bar + 4, 4, 0xd8000000);
@@ -199,7 +193,7 @@ describe.each(ways)('a function that a guest has, by way of %s', (_, ioBar) => {
   it('never reaches another function that comes to stand where it was', () => {
     const under = pair();
     under.set('deviceStatus', 7);
-    const other = make(ioBar);
+    const other = make(way);
     const place = functionAddress(0, 2);
     // Other firmware: the newcomer is given the addresses that our function had, and ours is moved on.
     under.host.plug(other.pci, place, new DmaDomain(under.ram));
@@ -211,7 +205,7 @@ describe.each(ways)('a function that a guest has, by way of %s', (_, ioBar) => {
         SLOT,
         at.bar + 4 * i,
         4,
-        bars[n]! + (i === 5 ? 0 : ioBar && i === 0 ? 0x100 : 0x100000),
+        bars[n]! + (i === 5 ? 0 : way === 'io-bar' && i === 0 ? 0x100 : 0x100000),
       );
     }
     under.host.configWrite(place, at.command, 2, 7);
@@ -225,7 +219,7 @@ describe.each(ways)('a function that a guest has, by way of %s', (_, ioBar) => {
     const under = pair();
     under.set('deviceStatus', 7);
     under.host.unplug(SLOT);
-    const other = make(ioBar);
+    const other = make(way);
     under.host.plug(other.pci, SLOT, new DmaDomain(under.ram));
     runFirmware(under.host);
     other.pci.configWrite(at.command, 2, 7);
@@ -253,7 +247,7 @@ describe.each(ways)('a function that a guest has, by way of %s', (_, ioBar) => {
   });
 });
 
-describe.each(ways)('a function of the host that is taken away, by way of %s', (_, ioBar) => {
+describe.each(translatedWayNames)('a function of the host that is taken away, by way of %s', (way) => {
   const offsets = [
     [0, 4],
     [4, 4],
@@ -271,7 +265,7 @@ describe.each(ways)('a function of the host that is taken away, by way of %s', (
   it.each(['read', 'write', 'write of 0'])(
     'costs nothing, and one finding: %s of every register',
     (operation) => {
-      const under = new Pair(configProbe(), { ioBar });
+      const under = new Pair(configProbe(), { way });
       under.set('deviceStatus', 7);
       under.function.device.configChanged();
       under.host.unplug(SLOT);
@@ -288,7 +282,7 @@ describe.each(ways)('a function of the host that is taken away, by way of %s', (
   );
 
   it('drops the line of its guest, and gives the host its vectors and line back', () => {
-    const under = new Pair(configProbe(), { ioBar });
+    const under = new Pair(configProbe(), { way });
     under.set('deviceStatus', 7);
     under.function.device.configChanged();
     expect(under.interrupts()).toEqual([UP]);
@@ -311,7 +305,7 @@ describe.each(ways)('a function of the host that is taken away, by way of %s', (
   ])('is given up at once where nobody says that it went: %s', (_name, act) => {
     const { watchFunction } = Object.getPrototypeOf(new Pair(configProbe()).host);
     expect(watchFunction).toBeTypeOf('function');
-    const under = new Stranger({ window: ioBar ? 'io-bar' : 'mmr' }, {}, true);
+    const under = new Stranger({ window: way }, {}, true);
     under.setUp();
     under.leave();
     under.findings();
@@ -333,18 +327,18 @@ describe.each(ways)('a function of the host that is taken away, by way of %s', (
 });
 
 test('an empty slot is nothing to hold', () => {
-  const host = hostWith(make(true).pci);
+  const host = hostWith(make('io-bar').pci);
   expect(() => new IoBarBackend(host, SLOT + 8, 8)).toThrow(TranslatorError);
   expect(() => new MmrBackend(host, SLOT + 8, draft2023)).toThrow(/no function at 00:05\.0/);
 });
 
 test('a driver that comes after a guest finds a function that serves it', () => {
-  const under = new Pair(configProbe(), { ioBar: true });
+  const under = new Pair(configProbe(), { way: 'io-bar' });
   under.enableMsix();
   under.set('deviceStatus', 7);
   under.guest.unplug(GUEST_SLOT);
   under.host.configWrite(SLOT, at.command, 2, 7);
-  const write = legacyBlock(under.host, true);
+  const write = legacyBlock(under.host, 'io-bar');
   write(8, 4, 0x20);
   const ring = new RawRing(under.ram, 8, legacyParts(0x20, 8));
   ring.describe(0, { address: 0x80000, length: 1, flags: 2 });

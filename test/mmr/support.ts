@@ -12,9 +12,10 @@ import {
   type Draft,
   draft2023,
   type MmrFunctionOptions,
-  mmrFunction,
   type PresentedFunction,
+  type TranslatedWayName,
   twoMachines,
+  ways,
 } from '../../src/mmr/index.ts';
 import { Machine, type MachineOptions, type PciFunction } from '../../src/pci/index.ts';
 import {
@@ -22,7 +23,6 @@ import {
   DeviceConfig,
   legacyHeaderWithVectors,
   type VirtioFunction,
-  virtioFunction,
 } from '../../src/virtio/index.ts';
 import { accessesIn, configOf, interruptsIn, SLOT, watch } from '../pci/support.ts';
 import { Probe } from '../virtio/support/probe.ts';
@@ -47,8 +47,8 @@ export function configProbe(): Probe {
 }
 
 export interface PairOptions extends MmrFunctionOptions {
-  /** An ordinary transitional function instead of an MMR one. */
-  readonly ioBar?: boolean;
+  /** The translator's way to the function, and so what function it is; by default `mmr`. */
+  readonly way?: TranslatedWayName;
   readonly host?: Omit<MachineOptions, 'ram'>;
   readonly guest?: Omit<MachineOptions, 'ram'>;
 }
@@ -66,15 +66,14 @@ export class Pair {
   readonly config: ReturnType<typeof configOf>;
 
   constructor(behaviour: DeviceBehaviour, options: PairOptions = {}) {
-    this.function =
-      options.ioBar === true
-        ? virtioFunction(behaviour, { kind: 'transitional', ...options })
-        : mmrFunction(behaviour, options);
+    const { way = 'mmr' } = options;
+    this.function = ways[way].build(behaviour, options);
     const machines = twoMachines([{ fn: this.function, hostAddress: SLOT, guestAddress: GUEST_SLOT }], {
       ram: this.ram,
       host: { ram: GuestMemory.allocate({ start: 0, length: 1 << 16 }), ...options.host },
       ...(options.guest === undefined ? {} : { guest: options.guest }),
       draft: options.draft ?? draft2023,
+      way,
     });
     this.host = machines.host;
     this.guest = machines.guest;

@@ -1,7 +1,13 @@
 import { describe, expect, it, test } from 'vitest';
 import { registers, ro } from '../../src/core/index.ts';
 import { findFunction, runFirmware } from '../../src/driver/index.ts';
-import { bareCapabilityDraft, draft2023, NotPresentableError, presentLegacy } from '../../src/mmr/index.ts';
+import {
+  bareCapabilityDraft,
+  draft2023,
+  NotPresentableError,
+  presentLegacy,
+  translatedWayNames,
+} from '../../src/mmr/index.ts';
 import { DeviceConfig, deviceTypeNames, deviceTypes, virtioFunction } from '../../src/virtio/index.ts';
 import { bareFunction, SLOT } from '../pci/support.ts';
 import { Probe } from '../virtio/support/probe.ts';
@@ -48,7 +54,7 @@ describe('what the guest is given', () => {
   });
 
   it('of an ordinary function is an ordinary function', () => {
-    const under = new Pair(new Probe({ type: 'block' }), { ioBar: true });
+    const under = new Pair(new Probe({ type: 'block' }), { way: 'io-bar' });
     expect([under.presented.backend.name, under.found.deviceId]).toEqual(['io-bar', 0x1001]);
     expect(new Pair(new Probe()).presented.backend.name).toBe('mmr');
   });
@@ -61,12 +67,9 @@ describe('what the guest is given', () => {
   });
 });
 
-describe.each([
-  ['mmr', {}],
-  ['io-bar', { ioBar: true }],
-])('a function taken away from its guest, by way of %s', (_, options) => {
+describe.each(translatedWayNames)('a function taken away from its guest, by way of %s', (way) => {
   it('gives the host all of its vectors back, and can be presented again', () => {
-    const under = new Pair(configProbe(), options);
+    const under = new Pair(configProbe(), { way });
     const { vectors } = under.presented.backend;
     const before = under.host.interrupts.allocateMessage(() => {});
     expect(before.data).toBe(vectors);
@@ -84,7 +87,7 @@ describe.each([
   });
 
   it('interrupts its guest no more', () => {
-    const under = new Pair(configProbe(), options);
+    const under = new Pair(configProbe(), { way });
     under.enableMsix();
     under.set('configMsixVector', 0);
     under.guest.unplug(GUEST_SLOT);

@@ -23,6 +23,9 @@ import {
   type MmrFunctionOptions,
   mmrFunction,
   presentLegacy,
+  type TranslatedWayName,
+  translatedWayNames,
+  ways,
 } from '../../src/mmr/index.ts';
 import { Machine, type MachineOptions } from '../../src/pci/index.ts';
 import {
@@ -242,14 +245,14 @@ describe('a state of a machine that was made otherwise', () => {
 const PLACES = [functionAddress(0, 4), functionAddress(0, 8)] as const;
 
 /** A host whose two functions are presented to a guest each, in an order of the test's. */
-function hosted(ioBar: boolean, order: readonly number[], interruptScheduler?: Scheduler) {
+function hosted(way: TranslatedWayName, order: readonly number[], interruptScheduler?: Scheduler) {
   const host = new Machine({
     ram: ram(0x1000),
     ...(interruptScheduler === undefined ? {} : { interruptScheduler }),
   });
   const guests = PLACES.map(() => new Machine({ ram: ram(0x10000) }));
   const functions = PLACES.map((place, i) => {
-    const made = ioBar ? virtioFunction(probe(), { kind: 'transitional' }) : mmrFunction(probe());
+    const made = ways[way].build(probe());
     host.plug(made.pci, place, new DmaDomain(guests[i]!.ram));
     return made;
   });
@@ -277,16 +280,13 @@ function drive(each: Machine, data: number): void {
   each.ioWrite(bar(0) + 0x14, 2, 0);
 }
 
-describe.each([
-  ['an MMR function', false],
-  ['an I/O BAR', true],
-])('functions of a host that are presented by %s', (_, ioBar) => {
+describe.each(translatedWayNames)('functions of a host that are presented by way of %s', (way) => {
   test.each(['host first', 'guests first'])(
     'interrupt their own guests where they were presented in another order: %s',
     (first) => {
-      const before = hosted(ioBar, [0, 1]);
+      const before = hosted(way, [0, 1]);
       for (const [i, each] of before.guests.entries()) drive(each, 40 + i);
-      const after = hosted(ioBar, [1, 0]);
+      const after = hosted(way, [1, 0]);
       const host = () => after.host.load(before.host.save());
       if (first === 'host first') host();
       for (const [i, each] of after.guests.entries()) each.load(before.guests[i]!.save());
@@ -300,12 +300,12 @@ describe.each([
   );
 
   it('let a message that had arrived and was not handled reach its own guest', () => {
-    const before = hosted(ioBar, [0, 1], new HeldScheduler());
+    const before = hosted(way, [0, 1], new HeldScheduler());
     for (const [i, each] of before.guests.entries()) drive(each, 40 + i);
     before.functions[1]!.device.configChanged();
     expect(before.host.interrupts.pendingVectors.length).toBe(1);
     const scheduler = new HeldScheduler();
-    const after = hosted(ioBar, [1, 0], scheduler);
+    const after = hosted(way, [1, 0], scheduler);
     for (const [i, each] of after.guests.entries()) each.load(before.guests[i]!.save());
     after.host.load(before.host.save());
     after.interrupts();
@@ -314,8 +314,8 @@ describe.each([
   });
 
   it('are refused where one is missing whose messages another would get', () => {
-    const before = hosted(ioBar, [0, 1]);
-    const after = hosted(ioBar, [1]);
+    const before = hosted(way, [0, 1]);
+    const after = hosted(way, [1]);
     expect(() => after.host.load(before.host.save())).toThrow(StateMismatchError);
   });
 });

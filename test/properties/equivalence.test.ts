@@ -4,6 +4,7 @@ import { drafts } from '../../src/mmr/index.ts';
 import { compare } from './support/compare.ts';
 import { cases } from './support/operations.ts';
 import { PATIENCE, runs } from './support/runs.ts';
+import { comparedKinds } from './support/worlds.ts';
 
 /*
  * The guest cannot tell what stands behind its legacy function: a transitional function's I/O BAR or the MMR block.
@@ -24,7 +25,7 @@ describe('a guest sees the same of a function behind mmr, behind io-bar and of t
     'whatever it does: $name',
     ({ draft, placement }) => {
       const property = fc.property(cases({ draft, placement, held: false, most: 100 }), (each) => {
-        compare(each, ['mmr', 'io-bar', 'direct']);
+        compare(each, comparedKinds);
       });
       fc.assert(property, { numRuns: runs(200) });
     },
@@ -35,7 +36,7 @@ describe('a guest sees the same of a function behind mmr, behind io-bar and of t
     'also where device work and posted writes are late: $name',
     ({ draft, placement }) => {
       const property = fc.property(cases({ draft, placement, held: true, most: 100 }), (each) => {
-        compare(each, ['mmr', 'io-bar', 'direct']);
+        compare(each, comparedKinds);
       });
       fc.assert(property, { numRuns: runs(200) });
     },

@@ -5,7 +5,7 @@ import { BlockDriver, NoDeviceError, ResourceError } from '../../src/driver/inde
 import { BlockDevice, feature, MemoryStorage } from '../../src/virtio/index.ts';
 import { perform } from './support/perform.ts';
 import { buildRig, type RigOptions } from './support/rigs.ts';
-import { LOW_RAM, type Setup, World } from './support/worlds.ts';
+import { comparedKinds, LOW_RAM, type Setup, World } from './support/worlds.ts';
 
 /* What the properties found, each shrunk to the least that shows it. */
 
@@ -70,7 +70,7 @@ describe('what the properties found', () => {
     }
   });
 
-  it.each(['mmr', 'io-bar', 'direct'] as const)(
+  it.each(comparedKinds)(
     '%s: a wide write to status whose low byte is 0 is a reset, also to the translator',
     (kind) => {
       const world = new World(kind, setup);

@@ -5,7 +5,7 @@ import { same } from './support/compare.ts';
 import { type Case, cases, type Operation } from './support/operations.ts';
 import { perform, survey } from './support/perform.ts';
 import { PATIENCE, runs } from './support/runs.ts';
-import { LOW_RAM, World, type WorldKind } from './support/worlds.ts';
+import { comparedKinds, LOW_RAM, World, type WorldKind } from './support/worlds.ts';
 
 /*
  * A guest that is saved and goes on in fresh instances sees what it would have seen. What pins this down is a twin that
@@ -16,7 +16,7 @@ interface SavedCase extends Case {
   readonly saves: readonly number[];
 }
 
-const kinds: readonly WorldKind[] = ['mmr', 'io-bar', 'direct', 'transitional'];
+const kinds: readonly WorldKind[] = [...comparedKinds, 'transitional'];
 const saves = fc.array(fc.nat(41), { minLength: 1, maxLength: 3 });
 
 /** Goes on in fresh machines. The old ones change first: a state that shares anything with them would change too. */

@@ -9,6 +9,7 @@ import {
   portAccess,
   runFirmware,
 } from '../../src/driver/index.ts';
+import { translatedWayNames } from '../../src/mmr/index.ts';
 import { Machine } from '../../src/pci/index.ts';
 import { ConsoleDevice, feature, Hub, NetworkDevice, virtioFunction } from '../../src/virtio/index.ts';
 import { Pair } from '../mmr/support.ts';
@@ -82,11 +83,8 @@ describe('a handler that submits the next request', () => {
     expect([left, probe.handled.length]).toEqual([0, ROUNDS]);
   });
 
-  test.each([
-    ['io-bar', true],
-    ['mmr', false],
-  ])('behind the translator (%s) does so too', (_, ioBar) => {
-    const pair = new Pair(new Probe({ type: 'block', complete: 1, queueSizes: [8, 8] }), { ioBar });
+  test.each(translatedWayNames)('behind the translator (%s) does so too', (way) => {
+    const pair = new Pair(new Probe({ type: 'block', complete: 1, queueSizes: [8, 8] }), { way });
     pair.host.events = pair.guest.events = null;
     const ring = pair.setUp();
     let left = ROUNDS;

@@ -1,6 +1,7 @@
 import { type Bus, maskOf, type Register, type Width } from '../../core/index.ts';
 import {
   FEATURE_WORDS,
+  LEGACY_BAR,
   LEGACY_CONFIG_OFFSET,
   LEGACY_CONFIG_OFFSET_MSIX,
   LEGACY_REVISION,
@@ -39,7 +40,7 @@ export function portAccess(bus: Bus, fn: FoundFunction): BlockAccess {
       fn,
       `${VIRTIO_VENDOR_ID.toString(16)}:${first.toString(16)} to ${last.toString(16)}, revision ${LEGACY_REVISION}`,
     );
-  const bar = fn.bars.find(({ index, kind }) => index === 0 && kind === 'io');
+  const bar = fn.bars.find(({ index, kind }) => index === LEGACY_BAR && kind === 'io');
   if (bar === undefined || bar.address === 0 || bar.size < LEGACY_CONFIG_OFFSET) {
     assertPresent(bus, fn.address);
     throw new NoDeviceError(

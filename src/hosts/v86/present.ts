@@ -6,24 +6,33 @@ import {
   immediate,
 } from '../../core/index.ts';
 import { runFirmware } from '../../driver/index.ts';
-import { type Draft, mmrFunction, type PresentedFunction, presentLegacy } from '../../mmr/index.ts';
+import {
+  type Draft,
+  isTranslated,
+  type MmrFunctionOptions,
+  type OrdinaryWayName,
+  ordinaryWayNames,
+  type PresentedFunction,
+  presentLegacy,
+  type TranslatedWayName,
+  ways,
+} from '../../mmr/index.ts';
 import { functionZero, Machine, type PciFunction } from '../../pci/index.ts';
-import { type DeviceBehaviour, type VirtioFunction, virtioFunction } from '../../virtio/index.ts';
+import type { DeviceBehaviour, VirtioFunction } from '../../virtio/index.ts';
 import type { V86Board } from './board.ts';
 
 /**
- * Where the guest's driver finds a device: in the legacy block of an I/O BAR, which stands in front of a host's
- * transitional function (`io-bar`, the reference) or of its MMR function (`mmr`, through the translator); or in the
- * modern structures of a function of its own.
+ * Where the guest's driver finds a device: in the legacy block of an I/O BAR, which stands in front of a host's function
+ * and is translated to it by one of the translator's ways; or in the modern structures of a function of its own.
  */
-export const guestWindows = ['io-bar', 'mmr', 'modern'] as const;
-export type GuestWindow = (typeof guestWindows)[number];
+export const guestWindows = ordinaryWayNames;
+export type GuestWindow = OrdinaryWayName;
 
 export interface PresentOptions {
   readonly window: GuestWindow;
   /** The MMR function's draft, and where it puts its legacy block. */
   readonly draft?: Draft;
-  readonly placement?: 'own' | 'shared';
+  readonly placement?: MmrFunctionOptions['placement'];
   /** Ring and transport features that are offered, in place of the usual ones. */
   readonly transportFeatures?: readonly number[];
   /** Changes the function that the guest sees before it is plugged, as by one capability more. */
@@ -49,6 +58,7 @@ function hostFor(
   board: V86Board,
   fn: VirtioFunction,
   address: FunctionAddress,
+  way: TranslatedWayName,
   draft: Draft | undefined,
 ): { host: Machine; presented: PresentedFunction } {
   const host = new Machine({
@@ -60,7 +70,7 @@ function hostFor(
   board.watchWrites(dma);
   host.plug(fn.pci, address, dma);
   runFirmware(host);
-  const options = { ...(draft === undefined ? {} : { draft }), messages: board.takesMessages };
+  const options = { way, ...(draft === undefined ? {} : { draft }), messages: board.takesMessages };
   return { host, presented: presentLegacy(host, address, options) };
 }
 
@@ -77,24 +87,21 @@ export function presentDevice(
 ): GuestDevice {
   board.bus.checkFree(address);
   const { window, draft, placement, prepare, transportFeatures } = options;
-  const offered = transportFeatures === undefined ? {} : { transportFeatures };
-  if (window === 'modern') {
+  const shape = {
+    ...(transportFeatures === undefined ? {} : { transportFeatures }),
+    ...(draft === undefined ? {} : { draft }),
+    ...(placement === undefined ? {} : { placement }),
+  };
+  if (!isTranslated(window)) {
     const vectors = board.takesMessages ? {} : { vectors: 0 };
-    const fn = virtioFunction(behaviour, { kind: 'modern', ...vectors, ...offered });
+    const fn = ways[window].build(behaviour, { ...vectors, ...shape });
     prepare?.(fn.pci);
     return { pci: fn.pci, fn, host: null, unplug: board.plug(fn.pci, address) };
   }
-  const fn =
-    window === 'mmr'
-      ? mmrFunction(behaviour, {
-          ...offered,
-          ...(draft === undefined ? {} : { draft }),
-          ...(placement === undefined ? {} : { placement }),
-        })
-      : virtioFunction(behaviour, { kind: 'transitional', ...offered });
+  const fn = ways[window].build(behaviour, shape);
   // The host has this one function: it is function 0 there, whichever it is in the guest.
   const hostAddress = functionZero(address);
-  const { host, presented } = hostFor(board, fn, hostAddress, draft);
+  const { host, presented } = hostFor(board, fn, hostAddress, window, draft);
   prepare?.(presented.pci);
   const takeOut = board.plug(presented.pci, address);
   const part = `host of ${formatFunctionAddress(address)}`;

@@ -7,11 +7,11 @@ import {
   type State,
   type Width,
 } from '../../core/index.ts';
-import type { DriverMsix, FunctionConfig } from '../../driver/index.ts';
+import { type DriverMsix, FunctionConfig } from '../../driver/index.ts';
 import { command, status, type0Header } from '../../pci/layout/index.ts';
-import { legacyHeader } from '../../virtio/layout/index.ts';
+import { LEGACY_BAR, LEGACY_CONFIG_OFFSET_MSIX, legacyHeader } from '../../virtio/layout/index.ts';
 import type { GuestSide, LegacyBackend } from './backend.ts';
-import { ALL_ONES, HeldFunction, type Holder } from './held-function.ts';
+import { ALL_ONES, HeldFunction, type Holder, refusePresented, requirePlace } from './held-function.ts';
 import { awaitReset } from './reset.ts';
 
 const { deviceStatus, isrStatus } = legacyHeader;
@@ -40,7 +40,7 @@ export class IoBarBackend implements LegacyBackend, Holder {
     this.#held = held;
     this.#host = held.host;
     try {
-      const place = { bar: 0, offset: 0, kind: 'io' } as const;
+      const place = { bar: LEGACY_BAR, offset: 0, kind: 'io' } as const;
       this.#messages = held.open(place, command.io | command.memory, command.interruptDisable);
     } catch (error) {
       held.release();
@@ -180,4 +180,18 @@ export class IoBarBackend implements LegacyBackend, Holder {
   resume(): void {
     this.#held.guestLoaded();
   }
+}
+
+/**
+ * The way to a function whose I/O BAR0 has the block. Its size is all that it tells of the configuration: the rest reads all
+ * ones in either place.
+ * @throws AlreadyPresentedError, and TranslatorError when the function has no I/O BAR0.
+ */
+export function openIoBar(bus: Bus, address: FunctionAddress): IoBarBackend {
+  // While its BAR is measured, the function answers nobody.
+  refusePresented(bus, address);
+  const host = new FunctionConfig(bus, address);
+  requirePlace(host, LEGACY_BAR, 'io');
+  const configBytes = host.barBytes(LEGACY_BAR, 'io') - LEGACY_CONFIG_OFFSET_MSIX;
+  return new IoBarBackend(bus, address, configBytes);
 }

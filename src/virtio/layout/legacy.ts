@@ -21,6 +21,9 @@ export const legacyVectors = registers({
 /** The legacy header, where MSI-X is on. */
 export const legacyHeaderWithVectors = registers({ ...legacyHeader, ...legacyVectors });
 
+/** The BAR that has it, an I/O BAR (LEG-LAY-01, LEG-DET-01). */
+export const LEGACY_BAR = 0;
+
 /** Where device configuration begins, in bytes, with MSI-X off and on (LEG-LAY-09). */
 export const LEGACY_CONFIG_OFFSET = 20;
 export const LEGACY_CONFIG_OFFSET_MSIX = 24;

@@ -5,6 +5,7 @@ import type { ByteOrder } from '../config.ts';
 import { VirtioDevice } from '../device.ts';
 import {
   deviceTypes,
+  LEGACY_BAR,
   LEGACY_CONFIG_OFFSET_MSIX,
   MODERN_DEVICE_ID_BASE,
   MODERN_REVISION,
@@ -62,7 +63,13 @@ export function identityOf(behaviour: DeviceBehaviour, kind: FunctionKind): Iden
  * BARs as the field's software expects them: legacy block, MSI-X, modern structures; in the gap shared memory, or the modern
  * structures that stand in I/O space.
  */
-export const conventionalBars = { legacy: 0, msix: 1, sharedMemory: 2, modernIo: 2, modern: 4 } as const;
+export const conventionalBars = {
+  legacy: LEGACY_BAR,
+  msix: 1,
+  sharedMemory: 2,
+  modernIo: 2,
+  modern: 4,
+} as const;
 
 /** A legacy block that is longer than any I/O BAR. A memory BAR holds it: an MMR function, or a modern-only one, does. */
 export class LegacyBlockSizeError extends VirtiolabError {

@@ -1,3 +1,4 @@
+import { type TranslatedWayName, translatedWayNames } from '../../../src/mmr/index.ts';
 import { configProbe, Pair } from '../../mmr/support.ts';
 import { at, SLOT } from '../../pci/support.ts';
 import { type Scenario, scenario } from './scenario.ts';
@@ -6,18 +7,19 @@ import { type Scenario, scenario } from './scenario.ts';
  * A function of the host that the host takes away while a guest has it, by both ways of the translator.
  */
 
-const ways = [
-  ['an MMR function', false],
-  ['a transitional function', true],
-] as const;
+/** What the function of each way is called here. */
+const functions: Readonly<Record<TranslatedWayName, string>> = {
+  'io-bar': 'a transitional function',
+  mmr: 'an MMR function',
+};
 
 const STATUS_OF_GUEST = 7;
 
-export const held: readonly Scenario[] = ways.flatMap(([way, ioBar]) => {
+export const held: readonly Scenario[] = translatedWayNames.flatMap((way) => {
   const taken = (name: string, host: (under: Pair) => void) =>
     (['reads status', 'resets it'] as const).map((guest) =>
-      scenario(`through the translator, ${way}: ${name}, and the guest ${guest}`, () => {
-        const under = new Pair(configProbe(), { ioBar });
+      scenario(`through the translator, ${functions[way]}: ${name}, and the guest ${guest}`, () => {
+        const under = new Pair(configProbe(), { way });
         under.set('deviceStatus', STATUS_OF_GUEST);
         under.guestEvents.length = 0;
         host(under);

@@ -7,31 +7,20 @@ import {
   DeviceFailedError,
   DmaMemory,
   findFunction,
-  LegacyTransport,
-  ModernTransport,
   NoDeviceError,
   OutOfRangeError,
-  portAccess,
   RequestFailedError,
   ResourceError,
   runFirmware,
   type TransportOptions,
 } from '../../../src/driver/index.ts';
-import { draft2023, memoryAccess, mmrFunction } from '../../../src/mmr/index.ts';
-import {
-  BlockDevice,
-  type BlockOptions,
-  CountedStorage,
-  MemoryStorage,
-  virtioFunction,
-} from '../../../src/virtio/index.ts';
+import { BlockDevice, type BlockOptions, CountedStorage, MemoryStorage } from '../../../src/virtio/index.ts';
 import { sameBytes } from '../../core/bytes.ts';
 import { clausesIn, SLOT, smallMachine, watch } from '../../pci/support.ts';
+import { functionWith, type Kind, kinds, transportOf } from '../support/kinds.ts';
 
 const SECTORS = 48;
 const image = () => new Uint8Array(SECTORS * 512).map((_, i) => (i >> 9) * 5 + i);
-
-type Kind = 'legacy' | 'native-mmr' | 'modern';
 
 interface Options extends TransportOptions, BlockDriverOptions {
   readonly readOnly?: boolean;
@@ -47,29 +36,18 @@ function open(kind: Kind, options: Options = {}) {
   const counted = new CountedStorage(storage);
   const device = new BlockDevice({ storage: counted, queueSize, serial: 'number 9', ...options.device });
   const guestEndian = bigEndian ? 'big' : 'little';
-  const fn =
-    kind === 'native-mmr'
-      ? mmrFunction(device, { guestEndian })
-      : virtioFunction(device, { kind: 'transitional', guestEndian });
+  const fn = functionWith(kind, device, { guestEndian });
   machine.plug(fn.pci, SLOT, new DmaDomain(machine.ram));
   const events = watch(machine);
   runFirmware(machine);
   const found = findFunction(machine, SLOT)!;
-  const transport =
-    kind === 'modern'
-      ? new ModernTransport(machine, found, options)
-      : new LegacyTransport(
-          machine,
-          found,
-          kind === 'legacy' ? portAccess(machine, found) : memoryAccess(machine, found, draft2023),
-          options,
-        );
+  const transport = transportOf(kind, machine, found, options);
   const memory = new DmaMemory(machine.ram, 0x10000);
   const driver = new BlockDriver(transport, memory, { requestBytes: 4096, ...options });
   return { machine, storage, counted, device, fn, driver, events, memory };
 }
 
-describe.each<Kind>(['legacy', 'native-mmr', 'modern'])('the block driver, %s', (kind) => {
+describe.each(kinds)('the block driver, %s', (kind) => {
   it.each([
     ['messages', {}],
     ['the line', { intx: true }],
@@ -96,7 +74,7 @@ describe.each<Kind>(['legacy', 'native-mmr', 'modern'])('the block driver, %s', 
   );
 });
 
-describe.each<Kind>(['legacy', 'native-mmr', 'modern'])('the block driver and ranges, %s', (kind) => {
+describe.each(kinds)('the block driver and ranges, %s', (kind) => {
   const limits = { sectors: 4, segments: 2 };
   const device = { discard: limits, writeZeroes: limits, secureErase: limits };
   const ranges = [

@@ -5,18 +5,15 @@ import {
   DmaMemory,
   type FrameHeader,
   findFunction,
-  LegacyTransport,
   ModernTransport,
   NetworkDriver,
   type NetworkDriverOptions,
   NoDeviceError,
-  portAccess,
   RequestFailedError,
   ResourceError,
   runFirmware,
   type TransportOptions,
 } from '../../../src/driver/index.ts';
-import { draft2023, memoryAccess, mmrFunction } from '../../../src/mmr/index.ts';
 import {
   feature,
   Hub,
@@ -28,12 +25,11 @@ import {
 } from '../../../src/virtio/index.ts';
 import { clausesIn, smallMachine, watch } from '../../pci/support.ts';
 import { TestLink } from '../../virtio/support/network.ts';
+import { functionWith, type Kind, kinds, transportOf } from '../support/kinds.ts';
 
 const bit = networkFeature;
 const MINE = [2, 0, 0, 0, 0, 1];
 const THEIRS = [2, 0, 0, 0, 0, 2];
-
-type Kind = 'legacy' | 'native-mmr' | 'modern';
 
 interface Options extends NetworkDriverOptions, TransportOptions {
   readonly link?: NetworkLink;
@@ -56,21 +52,13 @@ function open(kind: Kind, options: Options = {}) {
     guestEndian: bigEndian ? ('big' as const) : ('little' as const),
     ...(transportFeatures === undefined ? {} : { transportFeatures }),
   };
-  const fn =
-    kind === 'native-mmr'
-      ? mmrFunction(device, shape)
-      : virtioFunction(device, { kind: 'transitional', ...shape });
+  const fn = functionWith(kind, device, shape);
   const slot = functionAddress(0, 4);
   machine.plug(fn.pci, slot, new DmaDomain(machine.ram));
   const events = watch(machine);
   runFirmware(machine);
   const found = findFunction(machine, slot)!;
-  const access = () =>
-    kind === 'legacy' ? portAccess(machine, found) : memoryAccess(machine, found, draft2023);
-  const transport =
-    kind === 'modern'
-      ? new ModernTransport(machine, found, options)
-      : new LegacyTransport(machine, found, access(), options);
+  const transport = transportOf(kind, machine, found, options);
   const frames: { frame: Uint8Array; header: FrameHeader; pair: number }[] = [];
   const driver = new NetworkDriver(transport, new DmaMemory(machine.ram, 0x10000), {
     onFrame: (frame, header, pair) => frames.push({ frame, header, pair }),
@@ -85,7 +73,7 @@ const frame = (length: number, to: readonly number[] = MINE) => {
   return bytes;
 };
 
-describe.each<Kind>(['legacy', 'native-mmr', 'modern'])('the network driver, %s', (kind) => {
+describe.each(kinds)('the network driver, %s', (kind) => {
   it.each<readonly [string, Options]>([
     ['messages', {}],
     ['the line', { intx: true }],

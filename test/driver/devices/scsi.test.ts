@@ -5,9 +5,6 @@ import {
   DmaMemory,
   decodeSense,
   findFunction,
-  LegacyTransport,
-  ModernTransport,
-  portAccess,
   ResourceError,
   reportLunsAddress,
   runFirmware,
@@ -22,7 +19,6 @@ import {
   senseText,
   type TransportOptions,
 } from '../../../src/driver/index.ts';
-import { draft2023, memoryAccess, mmrFunction } from '../../../src/mmr/index.ts';
 import {
   DiskUnit,
   MemoryStorage,
@@ -30,16 +26,14 @@ import {
   type ScsiOptions,
   scsiCommands,
   scsiFeature,
-  virtioFunction,
 } from '../../../src/virtio/index.ts';
 import { sameBytes } from '../../core/bytes.ts';
 import { clausesIn, SLOT, smallMachine, watch } from '../../pci/support.ts';
 import { hex, image, SlowStorage } from '../../virtio/devices/scsi/support.ts';
+import { functionWith, type Kind, kinds, transportOf } from '../support/kinds.ts';
 
 const BLOCKS = 64;
 const FIRST = { target: 0, lun: 0 };
-
-type Kind = 'legacy' | 'native-mmr' | 'modern';
 
 interface Options extends TransportOptions, ScsiDriverOptions {
   readonly queueSize?: number;
@@ -60,23 +54,12 @@ function open(kind: Kind, options: Options = {}) {
     inOut: true,
   });
   const guestEndian = bigEndian ? 'big' : 'little';
-  const fn =
-    kind === 'native-mmr'
-      ? mmrFunction(device, { guestEndian })
-      : virtioFunction(device, { kind: 'transitional', guestEndian });
+  const fn = functionWith(kind, device, { guestEndian });
   machine.plug(fn.pci, SLOT, new DmaDomain(machine.ram));
   const events = watch(machine);
   runFirmware(machine);
   const found = findFunction(machine, SLOT)!;
-  const transport =
-    kind === 'modern'
-      ? new ModernTransport(machine, found, options)
-      : new LegacyTransport(
-          machine,
-          found,
-          kind === 'legacy' ? portAccess(machine, found) : memoryAccess(machine, found, draft2023),
-          options,
-        );
+  const transport = transportOf(kind, machine, found, options);
   const memory = new DmaMemory(machine.ram, 0x10000);
   const heard: ScsiEvent[] = [];
   const driver = new ScsiDriver(transport, memory, {
@@ -87,7 +70,7 @@ function open(kind: Kind, options: Options = {}) {
   return { machine, storage, unit, device, fn, driver, disk: new ScsiDisk(driver, FIRST), events, heard };
 }
 
-describe.each<Kind>(['legacy', 'native-mmr', 'modern'])('the SCSI driver, %s', (kind) => {
+describe.each(kinds)('the SCSI driver, %s', (kind) => {
   it.each([
     ['messages', {}],
     ['the line', { intx: true }],

@@ -3,7 +3,7 @@ import { DmaDomain, type Width } from '../../../src/core/index.ts';
 import { V86Board } from '../../../src/hosts/v86/board.ts';
 import { V86Bus } from '../../../src/hosts/v86/bus.ts';
 import { SlotUnavailableError } from '../../../src/hosts/v86/errors.ts';
-import { type GuestWindow, presentDevice } from '../../../src/hosts/v86/present.ts';
+import { guestWindows, presentDevice } from '../../../src/hosts/v86/present.ts';
 import { PciFunction, SlotError } from '../../../src/pci/index.ts';
 import { EntropyDevice } from '../../../src/virtio/index.ts';
 import { fakeMachine } from './fake-machine.ts';
@@ -68,7 +68,7 @@ describe('neighbours in one device of a v86 machine (PCI Local Bus 3.0, section 
     expect(board.bus.isFree(DEVICE)).toBe(true);
   });
 
-  it.each<GuestWindow>(['io-bar', 'mmr', 'modern'])('may be devices of ours, through %s', (window) => {
+  it.each(guestWindows)('may be devices of ours, through %s', (window) => {
     const { board, read8 } = setUp();
     const devices = [0, 3].map((fn) => presentDevice(board, new EntropyDevice(), DEVICE + fn, { window }));
     expect([0, 3].map((fn) => [read8(DEVICE + fn, 0), read8(DEVICE + fn, HEADER_TYPE)])).toEqual([

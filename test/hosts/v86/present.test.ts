@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { HeldScheduler, StateMismatchError } from '../../../src/core/index.ts';
 import { V86Board } from '../../../src/hosts/v86/board.ts';
 import { V86Bus } from '../../../src/hosts/v86/bus.ts';
-import { type GuestWindow, presentDevice } from '../../../src/hosts/v86/present.ts';
+import { type GuestWindow, guestWindows, presentDevice } from '../../../src/hosts/v86/present.ts';
 import { GuestTrace } from '../../../src/hosts/v86/trace.ts';
-import { fixedVectorsDraft } from '../../../src/mmr/index.ts';
+import { fixedVectorsDraft, translatedWayNames } from '../../../src/mmr/index.ts';
 import { EntropyDevice, legacyHeader, SeededEntropy } from '../../../src/virtio/index.ts';
 import { fakeMachine } from './fake-machine.ts';
 
@@ -53,7 +53,7 @@ function expected(): number[] {
 }
 
 describe('a device presented to the guest of a v86 machine', () => {
-  it.each(['io-bar', 'mmr'] as const)(
+  it.each(translatedWayNames)(
     'answers a legacy driver through %s: DMA, notification, interrupt',
     (window) => {
       const lab = setUp(window);
@@ -87,7 +87,7 @@ describe('a device presented to the guest of a v86 machine', () => {
     ]);
   });
 
-  it.each(['io-bar', 'mmr'] as const)('goes on elsewhere through %s with what was in flight', (window) => {
+  it.each(translatedWayNames)('goes on elsewhere through %s with what was in flight', (window) => {
     const held = new HeldScheduler();
     const first = setUp(window, held);
     ask(first);
@@ -122,7 +122,7 @@ describe('a device presented to the guest of a v86 machine', () => {
 
   it('offers messages only to a machine that takes them', () => {
     for (const acpi of [false, true])
-      for (const window of ['io-bar', 'mmr', 'modern'] as const) {
+      for (const window of guestWindows) {
         const board = new V86Board(new V86Bus(fakeMachine({ acpi }).machine));
         const { pci } = presentDevice(board, new EntropyDevice(), PLACE, { window });
         expect(pci.msix !== null).toBe(acpi);

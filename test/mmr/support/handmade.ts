@@ -14,13 +14,14 @@ import {
   encodeCapability,
   encodings,
   presentLegacy,
+  type TranslatedWayName,
 } from '../../../src/mmr/index.ts';
 import { type BarKind, Machine, type MachineOptions, PciFunction } from '../../../src/pci/index.ts';
 import { interruptsIn, SLOT, watch } from '../../pci/support.ts';
 import { GUEST_SLOT } from '../support.ts';
 
 export interface HandmadeOptions {
-  readonly window?: 'mmr' | 'io-bar';
+  readonly window?: TranslatedWayName;
   /** MSI-X vectors, 3 by default; 0 for none. */
   readonly vectors?: number;
   /** The function keeps ISR bits while MSI-X is on. 1.4 does not ask it to, for a queue. */

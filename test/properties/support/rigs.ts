@@ -1,41 +1,82 @@
-import { functionAddress, GuestMemory, type HeldScheduler, immediate } from '../../../src/core/index.ts';
+import {
+  type Bus,
+  functionAddress,
+  GuestMemory,
+  type HeldScheduler,
+  immediate,
+} from '../../../src/core/index.ts';
 import {
   DmaMemory,
+  type FoundFunction,
   findFunction,
   LegacyTransport,
-  ModernTransport,
   portAccess,
   runFirmware,
   type Transport,
 } from '../../../src/driver/index.ts';
-import { drafts, memoryAccess, mmrFunction, twoMachines } from '../../../src/mmr/index.ts';
+import {
+  type DirectOptions,
+  type DirectWay,
+  drafts,
+  type MmrFunctionOptions,
+  mmrFunction,
+  ways as table,
+  translatedWayNames,
+  twoMachines,
+  type WayName,
+  wayNames,
+} from '../../../src/mmr/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
 import { type DeviceBehaviour, type VirtioFunction, virtioFunction } from '../../../src/virtio/index.ts';
 
-/** How a driver reaches its device. */
+/** A reading of the draft, by name, and where it puts its block. */
+interface Choice {
+  readonly draft: string;
+  readonly placement: 'own' | 'shared';
+}
+
+/** How a driver reaches its device: by a row of the table of ways, or at a function that the table has no such row for. */
 export type Way =
   | { readonly by: 'legacy'; readonly kind: 'legacy' | 'transitional' }
-  | { readonly by: 'modern'; readonly kind: 'transitional' | 'modern' }
-  | {
-      readonly by: 'native-mmr' | 'modern-of-mmr' | 'virtual-mmr';
-      readonly draft: string;
-      readonly placement: 'own' | 'shared';
-    }
-  | { readonly by: 'virtual-io-bar' };
+  | { readonly by: 'modern-of-transitional' }
+  | ({ readonly by: 'modern-of-mmr' } & Choice)
+  | ({ readonly by: WayName } & Partial<Choice>);
+
+const choices: readonly Choice[] = Object.keys(drafts).flatMap((draft) =>
+  (['own', 'shared'] as const).map((placement) => ({ draft, placement })),
+);
 
 /** Every way there is. */
 export const ways: readonly Way[] = [
   { by: 'legacy', kind: 'legacy' },
   { by: 'legacy', kind: 'transitional' },
-  { by: 'modern', kind: 'transitional' },
-  { by: 'modern', kind: 'modern' },
-  { by: 'virtual-io-bar' },
-  ...Object.keys(drafts).flatMap((draft) =>
-    (['own', 'shared'] as const).flatMap((placement) =>
-      (['native-mmr', 'modern-of-mmr', 'virtual-mmr'] as const).map((by) => ({ by, draft, placement })),
-    ),
+  { by: 'modern-of-transitional' },
+  ...choices.map((choice) => ({ by: 'modern-of-mmr', ...choice }) as const),
+  ...wayNames.flatMap((by): Way[] =>
+    table[by].drafts ? choices.map((choice) => ({ by, ...choice })) : [{ by }],
   ),
 ];
+
+/** The function that a way needs. */
+function functionOf(way: Way, behaviour: DeviceBehaviour, options: MmrFunctionOptions): VirtioFunction {
+  switch (way.by) {
+    case 'legacy':
+      return virtioFunction(behaviour, { ...options, kind: way.kind });
+    case 'modern-of-transitional':
+      return virtioFunction(behaviour, { ...options, kind: 'transitional' });
+    case 'modern-of-mmr':
+      return mmrFunction(behaviour, options);
+    default:
+      return table[way.by].build(behaviour, options);
+  }
+}
+
+/** The transport of a driver that has the function itself. */
+function direct(way: Way, bus: Bus, fn: FoundFunction, options: DirectOptions): Transport {
+  if (way.by === 'legacy') return new LegacyTransport(bus, fn, portAccess(bus, fn), options);
+  const row: DirectWay = way.by === 'native-mmr' ? table[way.by] : table.modern;
+  return row.transport(bus, fn, options);
+}
 
 export interface RigOptions {
   readonly way: Way;
@@ -75,30 +116,23 @@ export function buildRig(behaviour: DeviceBehaviour, options: RigOptions, tasks:
     interruptScheduler: options.lateInterrupts ? tasks : immediate,
     holdPostedWrites: options.lateWrites,
   };
-  const fn =
-    way.by === 'legacy' || way.by === 'modern'
-      ? virtioFunction(behaviour, { kind: way.kind, ...common })
-      : way.by === 'virtual-io-bar'
-        ? virtioFunction(behaviour, { kind: 'transitional', ...common })
-        : mmrFunction(behaviour, { draft: drafts[way.draft]!, placement: way.placement, ...common });
+  const draft = 'draft' in way && way.draft !== undefined ? { draft: drafts[way.draft]! } : {};
+  const placement = 'placement' in way && way.placement !== undefined ? { placement: way.placement } : {};
+  const fn = functionOf(way, behaviour, { ...common, ...draft, ...placement });
   const settings = { bigEndian, intx };
-  if (way.by !== 'virtual-io-bar' && way.by !== 'virtual-mmr') {
+  const translated = translatedWayNames.find((name) => name === way.by);
+  if (translated === undefined) {
     const plain = new Machine({ ram, ...shape });
     plain.plug(fn.pci, address);
     runFirmware(plain);
-    const transport = () => {
-      const found = findFunction(plain, address)!;
-      if (way.by === 'legacy') return new LegacyTransport(plain, found, portAccess(plain, found), settings);
-      if (way.by !== 'native-mmr') return new ModernTransport(plain, found, settings);
-      return new LegacyTransport(plain, found, memoryAccess(plain, found, drafts[way.draft]!), settings);
-    };
+    const transport = () => direct(way, plain, findFunction(plain, address)!, { ...settings, ...draft });
     return { fn, machines: [plain], memory, transport };
   }
-  const draft = way.by === 'virtual-mmr' ? { draft: drafts[way.draft]! } : {};
   const machines = twoMachines([{ fn, hostAddress: address, guestAddress: address }], {
     ram,
     host: { ram: GuestMemory.allocate({ start: 0, length: 4096 }), ...shape },
     guest: shape,
+    way: translated,
     ...draft,
   });
   const transport = () => machines.transport(0, settings);

@@ -10,7 +10,13 @@ import {
   Work,
 } from '../../../src/core/index.ts';
 import { runFirmware } from '../../../src/driver/index.ts';
-import { drafts, mmrFunction, presentLegacy } from '../../../src/mmr/index.ts';
+import {
+  drafts,
+  presentLegacy,
+  type TranslatedWayName,
+  translatedWayNames,
+  ways,
+} from '../../../src/mmr/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
 import {
   type DeviceTypeName,
@@ -25,7 +31,17 @@ import type { KitDevice } from '../kits/kit.ts';
  * Ways to put a legacy function before a guest. `direct` needs no host and no translator: it is the plain function;
  * `transitional` is one with the modern structures, power management and PCI Express as well.
  */
-export type WorldKind = 'mmr' | 'io-bar' | 'direct' | 'transitional';
+export type WorldKind = TranslatedWayName | 'direct' | 'transitional';
+/**
+ * The translator's ways, and the plain function to compare them with. The one whose kicks are posted leads: the others are
+ * never behind it.
+ */
+const LEADER = 'mmr';
+export const comparedKinds: readonly WorldKind[] = [
+  LEADER,
+  ...translatedWayNames.filter((name) => name !== LEADER),
+  'direct',
+];
 
 /** What every world of one case has in common. */
 export interface Setup {
@@ -169,11 +185,11 @@ export class World {
       const { behaviour } = device;
       this.devices.push(device);
       const fn =
-        kind === 'mmr'
-          ? mmrFunction(behaviour, { ...common, draft, placement })
-          : kind === 'transitional'
-            ? virtioFunction(behaviour, { ...common, kind, powerManagement: true, express: true })
-            : virtioFunction(behaviour, { ...common, kind: kind === 'direct' ? 'legacy' : 'transitional' });
+        kind === 'transitional'
+          ? virtioFunction(behaviour, { ...common, kind, powerManagement: true, express: true })
+          : kind === 'direct'
+            ? virtioFunction(behaviour, { ...common, kind: 'legacy' })
+            : ways[kind].build(behaviour, { ...common, draft, placement });
       this.functions.push(fn);
       if (host === null) this.guest.plug(fn.pci, FUNCTIONS[index]!);
       else host.plug(fn.pci, FUNCTIONS[index]!, new DmaDomain(ram));

@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
+import type { TranslatedWayName } from '../../../../src/mmr/index.ts';
 import { DiskUnit, MemoryStorage, ScsiDevice } from '../../../../src/virtio/index.ts';
 import { Pair } from '../../../mmr/support.ts';
 import { LegacyGuest } from '../../support/guests.ts';
@@ -27,9 +28,9 @@ function plain(guestEndian: Endian, features: number, kind: 'legacy' | 'transiti
 }
 
 /** A driver behind the translator. */
-function translated(guestEndian: Endian, features: number, ioBar: boolean) {
+function translated(guestEndian: Endian, features: number, way: TranslatedWayName) {
   const { storage, behaviour } = host();
-  const pair = new Pair(behaviour, { ioBar, guestEndian });
+  const pair = new Pair(behaviour, { way, guestEndian });
   pair.set('deviceStatus', 3);
   pair.set('driverFeatures', features);
   const rings = QUEUES.map((queue) => {
@@ -56,8 +57,8 @@ function translated(guestEndian: Endian, features: number, ioBar: boolean) {
 const ways = {
   legacy: (endian: Endian, features: number) => plain(endian, features, 'legacy'),
   transitional: (endian: Endian, features: number) => plain(endian, features, 'transitional'),
-  'io-bar': (endian: Endian, features: number) => translated(endian, features, true),
-  mmr: (endian: Endian, features: number) => translated(endian, features, false),
+  'io-bar': (endian: Endian, features: number) => translated(endian, features, 'io-bar'),
+  mmr: (endian: Endian, features: number) => translated(endian, features, 'mmr'),
 };
 
 /** A request whose headers take up more bytes than they have. */

@@ -1,0 +1,113 @@
+import type { Bus, FunctionAddress } from '../core/index.ts';
+import {
+  type FoundFunction,
+  LegacyTransport,
+  ModernTransport,
+  type Transport,
+  type TransportOptions,
+} from '../driver/index.ts';
+import { type DeviceBehaviour, type VirtioFunction, virtioFunction } from '../virtio/index.ts';
+import type { LegacyBackend } from './access/backend.ts';
+import { openIoBar } from './access/io-bar.ts';
+import { MmrBackend } from './access/mmr.ts';
+import { memoryAccess } from './access/native.ts';
+import { type Draft, draft2023, type VirtioIdentity } from './layout/index.ts';
+import { type MmrFunctionOptions, mmrFunction } from './mmr-function.ts';
+
+interface WayTraits {
+  /** Where the way leads, to be read after "a guest's ports, " or "a driver in the host, on ". */
+  readonly summary: string;
+  /** The host's function that the way is made for. A way without drafts has no use for one, nor for a placement. */
+  build(behaviour: DeviceBehaviour, options?: MmrFunctionOptions): VirtioFunction;
+  /** The function is one of a draft's, and there is a choice of drafts and placements. */
+  readonly drafts: boolean;
+  /** The driver may be that of an ordinary operating system. */
+  readonly ordinary: boolean;
+  /** The driver speaks virtio 1.x: packed rings and all that legacy drivers have not. */
+  readonly modern: boolean;
+}
+
+/** A guest's accesses to a legacy I/O BAR are translated, and reach a function of the host. */
+export interface TranslatedWay extends WayTraits {
+  readonly translated: true;
+  /** What ids of a host's function call for this way. The first way of the table is taken where nobody names one. */
+  readonly ids: VirtioIdentity['ids'];
+  /** @throws AlreadyPresentedError, TranslatorError */
+  open(bus: Bus, address: FunctionAddress, draft: Draft): LegacyBackend;
+}
+
+/** A driver has the function itself. */
+export interface DirectWay extends WayTraits {
+  readonly translated: false;
+  /** @throws NoDeviceError, and what else the transport throws. */
+  transport(bus: Bus, fn: FoundFunction, options?: DirectOptions): Transport;
+}
+
+export interface DirectOptions extends TransportOptions {
+  readonly draft?: Draft;
+}
+
+export type Way = TranslatedWay | DirectWay;
+
+const mmr = { build: mmrFunction, drafts: true } as const;
+
+/**
+ * Every way from a driver to a device behind PCI: what demonstrations, guests, tests and comparisons choose from. A new way
+ * is a new row.
+ */
+export const ways = {
+  'io-bar': {
+    translated: true,
+    summary: 'passed on to the I/O BAR of a transitional function',
+    build: (behaviour, options = {}) => virtioFunction(behaviour, { ...options, kind: 'transitional' }),
+    drafts: false,
+    ids: 'legacy',
+    open: openIoBar,
+    ordinary: true,
+    modern: false,
+  },
+  mmr: {
+    translated: true,
+    summary: 'translated to the memory block of an MMR function',
+    ...mmr,
+    ids: 'mmr',
+    open: (bus, address, draft) => new MmrBackend(bus, address, draft),
+    ordinary: true,
+    modern: false,
+  },
+  'native-mmr': {
+    translated: false,
+    summary: "the MMR function's memory block itself",
+    ...mmr,
+    transport: (bus, fn, { draft = draft2023, ...options } = {}) =>
+      new LegacyTransport(bus, fn, memoryAccess(bus, fn, draft), options),
+    ordinary: false,
+    modern: false,
+  },
+  modern: {
+    translated: false,
+    summary: 'the virtio 1.x structures of a modern function',
+    build: (behaviour, options = {}) => virtioFunction(behaviour, { ...options, kind: 'modern' }),
+    drafts: false,
+    transport: (bus, fn, options = {}) => new ModernTransport(bus, fn, options),
+    ordinary: true,
+    modern: true,
+  },
+} as const satisfies Readonly<Record<string, Way>>;
+
+export type WayName = keyof typeof ways;
+type NamesOf<Trait> = { [Name in WayName]: (typeof ways)[Name] extends Trait ? Name : never }[WayName];
+/** Names of the ways that have a back end, which may be named where a function is presented. */
+export type TranslatedWayName = NamesOf<{ readonly translated: true }>;
+/** Names of the ways that an ordinary operating system has a driver for. */
+export type OrdinaryWayName = NamesOf<{ readonly ordinary: true }>;
+
+const names = Object.keys(ways) as WayName[];
+
+/** Each list is in the table's order. */
+export const wayNames: readonly WayName[] = names;
+export const isTranslated = (name: WayName): name is TranslatedWayName => ways[name].translated;
+export const translatedWayNames: readonly TranslatedWayName[] = names.filter(isTranslated);
+export const ordinaryWayNames: readonly OrdinaryWayName[] = names.filter(
+  (name): name is OrdinaryWayName => ways[name].ordinary,
+);

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { findFunction } from '../../src/driver/index.ts';
+import {
+  isTranslated,
+  NotPresentableError,
+  ordinaryWayNames,
+  presentLegacy,
+  translatedWayNames,
+  wayNames,
+  ways,
+} from '../../src/mmr/index.ts';
+import { SLOT } from '../pci/support.ts';
+import { configProbe, hostWith } from './support.ts';
+
+describe('the table of ways', () => {
+  it('has its names in one order', () => {
+    expect(wayNames).toEqual(['io-bar', 'mmr', 'native-mmr', 'modern']);
+    expect(translatedWayNames).toEqual(['io-bar', 'mmr']);
+    expect(ordinaryWayNames).toEqual(['io-bar', 'mmr', 'modern']);
+  });
+
+  it.each(translatedWayNames)('%s: its function is presented so, asked for or not', (way) => {
+    for (const options of [{}, { way }]) {
+      const { backend } = presentLegacy(hostWith(ways[way].build(configProbe()).pci), SLOT, options);
+      expect(backend.name).toBe(way);
+    }
+  });
+
+  const others = translatedWayNames.flatMap((way) =>
+    translatedWayNames
+      .filter((each) => ways[each].ids !== ways[way].ids)
+      .map((other) => [way, other] as const),
+  );
+  it.each(others)('%s: the function of %s is refused, and left to who wants it so', (way, other) => {
+    const host = hostWith(ways[other].build(configProbe()).pci);
+    const wrong = () => presentLegacy(host, SLOT, { way });
+    expect(wrong).toThrow(NotPresentableError);
+    expect(wrong).toThrow(`not one for the way '${way}'`);
+    expect(presentLegacy(host, SLOT).backend.name).toBe(other);
+  });
+
+  it.each(wayNames.filter((name) => !isTranslated(name)))('%s: a driver has its function', (name) => {
+    const fn = ways[name].build(configProbe());
+    const machine = hostWith(fn.pci);
+    const way = ways[name as Exclude<typeof name, (typeof translatedWayNames)[number]>];
+    const transport = way.transport(machine, findFunction(machine, SLOT)!);
+    transport.setStatus(3);
+    expect([transport.name, transport.modern, fn.device.status]).toEqual([name, way.modern, 3]);
+  });
+});
