@@ -35,17 +35,52 @@ export class AddressRangeError extends VirtiolabError {
   }
 }
 
-/** A saved state that does not fit the instance it is loaded into. */
+/**
+ * A saved state that does not fit the instance it is loaded into. `part` is the place in the state:
+ * `functions[1].parts.device.queues[0].ring.size`.
+ */
 export class StateMismatchError extends VirtiolabError {
   readonly part: string;
   readonly found: unknown;
   readonly expected: string;
 
   constructor(part: string, found: unknown, expected: string) {
-    super(`saved state of ${part}: found ${JSON.stringify(found)}, expected ${expected}`);
+    super(`saved state of ${part}: found ${brief(found)}, expected ${expected}`);
     this.part = part;
     this.found = found;
     this.expected = expected;
+  }
+}
+
+/** One line, however much there is. */
+function brief(found: unknown): string {
+  if (found instanceof Uint8Array) return `${found.length} bytes`;
+  if (typeof found === 'number') return `${found}`;
+  const text = JSON.stringify(found) ?? String(found);
+  return text.length <= 100 ? text : `${text.slice(0, 97)}...`;
+}
+
+/** A saved state of a version that is newer than what this package knows, or that nothing upgrades. */
+export class StateVersionError extends StateMismatchError {
+  readonly version: number;
+  readonly newest: number;
+
+  constructor(part: string, version: number, newest: number) {
+    const known =
+      version > newest ? `version ${newest} or older` : `a version that can be upgraded to ${newest}`;
+    super(part, version, known);
+    this.version = version;
+    this.newest = newest;
+  }
+}
+
+/** Text or bytes that are no whole saved state: torn, or something else. */
+export class StateEncodingError extends VirtiolabError {
+  readonly reason: string;
+
+  constructor(reason: string) {
+    super(`encoded state: ${reason}`);
+    this.reason = reason;
   }
 }
 

@@ -1,0 +1,93 @@
+import { StateMismatchError, StateVersionError } from './errors.ts';
+import {
+  type Expect,
+  expectAt,
+  type Fields,
+  isStateMap,
+  type Kind,
+  parseFields,
+  type StateMap,
+  shapesOf,
+  type ValuesOf,
+  within,
+} from './kinds.ts';
+import type { State } from './state.ts';
+
+/** How a state of an older version becomes one of the next, by the older one's version. */
+export type Upgrades = { readonly [version: number]: (state: StateMap) => StateMap };
+
+export interface RecordRules<F extends Fields> {
+  readonly upgrades?: Upgrades;
+  /** What holds between fields, each of which is right by itself. */
+  readonly relate?: (values: ValuesOf<F>, expect: Expect) => void;
+}
+
+/** Names, versions and shapes as plain data: two sides that mean to exchange states compare them. */
+export interface Manifest {
+  readonly [name: string]: State;
+  readonly record: string;
+  readonly version: number;
+  readonly fields: State;
+}
+
+/** The saved state of one kind of thing, as a table. */
+export interface RecordType<F extends Fields> extends Kind<ValuesOf<F>> {
+  readonly name: string;
+  readonly version: number;
+  readonly fields: F;
+  /** The values as a state, with the record's version. */
+  save(values: ValuesOf<F>): ValuesOf<F> & { readonly version: number };
+  /**
+   * Looks at a state, an older one once it was upgraded; nothing is copied that is bytes.
+   * @throws StateVersionError for a newer version, and for an older one that nothing upgrades.
+   * @throws StateMismatchError naming the place, the value and what would be right.
+   */
+  parse(state: State | undefined, path?: string): ValuesOf<F>;
+  manifest(): Manifest;
+}
+
+/** `fields` name no `version`: that is the record's. */
+export function record<const F extends Fields>(
+  name: string,
+  version: number,
+  fields: F,
+  rules: RecordRules<F> = {},
+): RecordType<F> {
+  const manifest = (): Manifest => ({ record: name, version, fields: shapesOf(fields) });
+  return {
+    name,
+    version,
+    fields,
+    get shape() {
+      return manifest();
+    },
+    save: (values) => ({ version, ...values }),
+    parse(state, path = name) {
+      const values = parseFields(fields, upgraded(state, path, version, rules.upgrades), path, ['version']);
+      rules.relate?.(values, expectAt(path));
+      return values;
+    },
+    manifest,
+  };
+}
+
+function upgraded(
+  state: State | undefined,
+  path: string,
+  version: number,
+  upgrades: Upgrades = {},
+): StateMap {
+  if (!isStateMap(state)) throw new StateMismatchError(path, state, 'a record');
+  const found = state.version;
+  const at = within(path, 'version');
+  if (typeof found !== 'number' || !Number.isInteger(found) || found < 1)
+    throw new StateMismatchError(at, found, `a version of 1..${version}`);
+  if (found > version) throw new StateVersionError(at, found, version);
+  let current = state;
+  for (let from = found; from < version; from++) {
+    const upgrade = upgrades[from];
+    if (upgrade === undefined) throw new StateVersionError(at, found, version);
+    current = { ...upgrade(current), version: from + 1 };
+  }
+  return current;
+}
