@@ -12,14 +12,16 @@ export interface BusTarget {
   widthAt?(offset: number): Width;
 }
 
-/** What serves one register: a reader, and a writer exactly when the table says that it can be written. */
-export type Handler<A extends Access> = A extends 'rw'
-  ? { read(): number; write(value: number): void }
-  : { read(): number };
+/**
+ * What serves one register of an instance `T`: a reader, and a writer exactly when the table says that it can be written.
+ */
+export type Handler<A extends Access, T> = A extends 'rw'
+  ? { read(instance: T): number; write(instance: T, value: number): void }
+  : { read(instance: T): number };
 
 /** One handler for each register of a map; a missing one, or a writer on a read-only register, does not compile. */
-export type Handlers<M extends RegisterMap> = {
-  readonly [N in keyof M]: M[N] extends Register<infer A> ? Handler<A> : never;
+export type Handlers<M extends RegisterMap, T> = {
+  readonly [N in keyof M]: M[N] extends Register<infer A> ? Handler<A, T> : never;
 };
 
 /** What an access reads where no register begins. Writes there are dropped. */
@@ -92,26 +94,26 @@ export function writePieces(target: BusTarget, offset: number, width: number, va
 }
 
 /**
- * A register map bound to handlers. Dispatch is one table load and one call; nothing is allocated. Every
- * (offset, width) has an answer: the register that begins there, the aligned pieces of an unaligned access, or the
- * hole value.
+ * A register map bound to handlers, once for a class of things that have such registers; an access names the instance. So
+ * an instance is its state and nothing else. Dispatch is one table load and one call; nothing is allocated. Every (offset,
+ * width) has an answer: the register that begins there, the aligned pieces of an unaligned access, or the hole value.
  * @throws RegisterMapError when the map does not fit `length` (bytes; by default the end of the last register).
  */
-export class RegisterBlock<M extends RegisterMap> implements BusTarget {
+export class RegisterBlock<M extends RegisterMap, T> {
   readonly length: number;
   readonly #slots: Int16Array;
-  readonly #reads: (() => number)[];
-  readonly #writes: (((value: number) => void) | null)[];
+  readonly #reads: ((instance: T) => number)[];
+  readonly #writes: (((instance: T, value: number) => void) | null)[];
   readonly #masks: number[];
   readonly #widths: Width[];
   readonly #hole: number;
 
   readonly map: M;
 
-  constructor(map: M, handlers: Handlers<M>, length: number, hole: Hole) {
+  constructor(map: M, handlers: Handlers<M, T>, length: number, hole: Hole) {
     this.map = map;
     const table = compile(map, length);
-    const bound = handlers as Readonly<Record<string, Partial<Handler<'rw'>> & Handler<'ro'>>>;
+    const bound = handlers as Readonly<Record<string, Partial<Handler<'rw', T>> & Handler<'ro', T>>>;
     this.length = length;
     this.#slots = table.slots;
     this.#reads = table.names.map((name) => bound[name]!.read);
@@ -126,22 +128,40 @@ export class RegisterBlock<M extends RegisterMap> implements BusTarget {
     return this.#widths[index] ?? 1;
   }
 
-  read(offset: number, width: Width): number {
+  read(instance: T, offset: number, width: Width): number {
     const index = offset < this.length ? this.#slots[(offset << 2) | (width & 3)]! : HOLE;
     if (index >= 0) {
-      const value = this.#reads[index]!();
+      const value = this.#reads[index]!(instance);
       return width === 4 ? value >>> 0 : value & (width === 2 ? 0xffff : 0xff);
     }
-    return index === SPLIT ? readPieces(this, offset, width) : (this.#hole & maskOf(width)) >>> 0;
+    return index === SPLIT ? this.#readPieces(instance, offset, width) : (this.#hole & maskOf(width)) >>> 0;
   }
 
-  write(offset: number, width: Width, value: number): void {
+  write(instance: T, offset: number, width: Width, value: number): void {
     const index = offset < this.length ? this.#slots[(offset << 2) | (width & 3)]! : HOLE;
     if (index >= 0) {
       const write = this.#writes[index]!;
-      if (write !== null) write((value & this.#masks[index]! & maskOf(width)) >>> 0);
+      if (write !== null) write(instance, (value & this.#masks[index]! & maskOf(width)) >>> 0);
     } else if (index === SPLIT) {
-      writePieces(this, offset, width, value);
+      this.#writePieces(instance, offset, width, value);
+    }
+  }
+
+  #readPieces(instance: T, offset: number, width: Width): number {
+    let value = 0;
+    for (let done = 0; done < width; ) {
+      const piece = alignedPiece(offset + done, width - done);
+      value += this.read(instance, offset + done, piece) * 2 ** (8 * done);
+      done += piece;
+    }
+    return value;
+  }
+
+  #writePieces(instance: T, offset: number, width: Width, value: number): void {
+    for (let done = 0; done < width; ) {
+      const piece = alignedPiece(offset + done, width - done);
+      this.write(instance, offset + done, piece, ((value >>> (8 * done)) & maskOf(piece)) >>> 0);
+      done += piece;
     }
   }
 }

@@ -5,6 +5,7 @@ import {
   lengthOf,
   maskOf,
   type RegisterMap,
+  RegisterMapError,
   readPieces,
   type Stateful,
   type Width,
@@ -14,13 +15,70 @@ import {
 /** Byte order of a guest's own integers. */
 export type ByteOrder = 'little' | 'big';
 
-/** Where byte `i` of the structure lies in a little-endian image, for a big-endian reader. */
-function bigEndianOrder(map: RegisterMap, length: number): Uint16Array {
+/** Where byte `i` of a structure lies in its little-endian image, for a reader of one byte order. */
+type Order = Uint16Array;
+
+/** What all structures of one table and length have in common. */
+interface Layout {
+  readonly little: Order;
+  readonly big: Order;
+  /** Bits that a driver may write, by byte. */
+  readonly writable: Uint8Array;
+}
+
+const layouts = new WeakMap<RegisterMap, Map<number, Layout>>();
+
+function layoutOf(map: RegisterMap, length: number): Layout {
+  let lengths = layouts.get(map);
+  if (lengths === undefined) layouts.set(map, (lengths = new Map()));
+  let layout = lengths.get(length);
+  if (layout === undefined) {
+    const little = Uint16Array.from({ length }, (_, i) => i);
+    layout = { little, big: bigEndianOrder(map, length), writable: writableBits(map, length) };
+    lengths.set(length, layout);
+  }
+  return layout;
+}
+
+function writableBits(map: RegisterMap, length: number): Uint8Array {
+  const bits = new Uint8Array(length);
+  for (const register of Object.values(map))
+    for (let i = 0; i < register.width * register.count; i++) {
+      const shift = 8 * (i % register.width);
+      if (register.offset + i < length) bits[register.offset + i] = register.writable >>> shift;
+    }
+  return bits;
+}
+
+function bigEndianOrder(map: RegisterMap, length: number): Order {
   const order = Uint16Array.from({ length }, (_, i) => i);
   for (const [, { offset, width, count }] of inOrder(map))
     for (let i = 0; i < width * count && offset + i < length; i++)
       order[offset + i] = offset + i - (i % width) + (width - 1 - (i % width));
   return order;
+}
+
+type Structure = Pick<DeviceConfig, 'readAs' | 'writeAs'>;
+
+/** A configuration in one byte order. */
+class ConfigTarget implements BusTarget {
+  readonly #config: Structure;
+  readonly #order: Order;
+
+  constructor(config: Structure, order: Order) {
+    this.#config = config;
+    this.#order = order;
+  }
+
+  read(offset: number, width: Width): number {
+    if (offset % width !== 0) return readPieces(this, offset, width);
+    return this.#config.readAs(this.#order, offset, width);
+  }
+
+  write(offset: number, width: Width, value: number): void {
+    if (offset % width !== 0) writePieces(this, offset, width, value);
+    else this.#config.writeAs(this.#order, offset, width, value);
+  }
 }
 
 /**
@@ -36,9 +94,9 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
   /** The same for a big-endian legacy guest. */
   readonly big: BusTarget;
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #writable: Uint8Array;
-  readonly #writeHooks = new Map<keyof M, (written: number) => void>();
+  readonly #layout: Layout;
+  /** Null while nobody wants to hear of writes. */
+  #writeHooks: Map<keyof M, (written: number) => void> | null = null;
   /** What the driver sees: the structure itself, or a picture of it while it is held. */
   #shown: Uint8Array;
   #generation = 0;
@@ -53,46 +111,38 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
     this.length = length;
     this.#bytes = new Uint8Array(length);
     this.#shown = this.#bytes;
-    this.#view = new DataView(this.#bytes.buffer);
-    this.#writable = new Uint8Array(length);
-    for (const register of Object.values(map))
-      for (let i = 0; i < register.width * register.count; i++) {
-        const shift = 8 * (i % register.width);
-        if (register.offset + i < length) this.#writable[register.offset + i] = register.writable >>> shift;
-      }
-    const straight = Uint16Array.from({ length }, (_, i) => i);
-    this.little = this.#target(straight);
-    this.big = guestOrder ? this.#target(bigEndianOrder(map, length)) : this.little;
+    this.#layout = layoutOf(map, length);
+    this.little = new ConfigTarget(this, this.#layout.little);
+    this.big = guestOrder ? new ConfigTarget(this, this.#layout.big) : this.little;
   }
 
-  #target(order: Uint16Array): BusTarget {
-    const target: BusTarget = {
-      read: (offset, width) => {
-        if (offset % width !== 0) return readPieces(target, offset, width);
-        if (offset + width > this.length) return maskOf(width);
-        let value = 0;
-        for (let i = width - 1; i >= 0; i--) value = value * 256 + this.#shown[order[offset + i]!]!;
-        return value;
-      },
-      write: (offset, width, value) => {
-        if (offset % width !== 0) {
-          writePieces(target, offset, width, value);
-          return;
-        }
-        if (offset + width > this.length || this.#held) return;
-        for (let i = 0; i < width; i++) {
-          const at = order[offset + i]!;
-          const mask = this.#writable[at]!;
-          this.#bytes[at] = (this.#bytes[at]! & ~mask) | ((value >>> (8 * i)) & mask);
-        }
-        this.#runHooks(order, offset, width);
-      },
-    };
-    return target;
+  /** Reads aligned bytes in the order of a window. */
+  readAs(order: Order, offset: number, width: Width): number {
+    if (offset + width > this.length) return maskOf(width);
+    let value = 0;
+    for (let i = width - 1; i >= 0; i--) value = value * 256 + this.#shown[order[offset + i]!]!;
+    return value;
   }
 
-  #runHooks(order: Uint16Array, offset: number, width: Width): void {
-    for (const [name, hook] of this.#writeHooks) {
+  /** Writes aligned bytes in the order of a window. */
+  writeAs(order: Order, offset: number, width: Width, value: number): void {
+    if (offset + width > this.length || this.#held) return;
+    const { writable } = this.#layout;
+    for (let i = 0; i < width; i++) {
+      const at = order[offset + i]!;
+      const mask = writable[at]!;
+      this.#bytes[at] = (this.#bytes[at]! & ~mask) | ((value >>> (8 * i)) & mask);
+    }
+    if (this.#writeHooks !== null) this.#runHooks(this.#writeHooks, order, offset, width);
+  }
+
+  #runHooks(
+    hooks: ReadonlyMap<keyof M, (written: number) => void>,
+    order: Order,
+    offset: number,
+    width: Width,
+  ): void {
+    for (const [name, hook] of hooks) {
       const register = this.map[name]!;
       let written = 0;
       for (let i = 0; i < width; i++) {
@@ -105,19 +155,30 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
 
   /** Calls `hook` after the driver wrote into a field, with the bits of those of its bytes that were written. */
   onWrite(name: keyof M, hook: (written: number) => void): void {
+    this.#writeHooks ??= new Map();
     this.#writeHooks.set(name, hook);
   }
 
   /** A field of at most eight bytes, as a Number. */
   get(name: keyof M): number {
-    const { offset, width } = this.map[name]!;
-    if (width === 8)
-      return this.#view.getUint32(offset + 4, true) * 2 ** 32 + this.#view.getUint32(offset, true);
-    return width === 4
-      ? this.#view.getUint32(offset, true)
-      : width === 2
-        ? this.#view.getUint16(offset, true)
-        : this.#bytes[offset]!;
+    const { offset, width } = this.#field(name);
+    return width === 8
+      ? this.#number(offset + 4, 4) * 2 ** 32 + this.#number(offset, 4)
+      : this.#number(offset, width);
+  }
+
+  #number(at: number, width: Width): number {
+    let value = 0;
+    for (let i = width - 1; i >= 0; i--) value = value * 256 + this.#bytes[at + i]!;
+    return value;
+  }
+
+  /** @throws RegisterMapError where the structure ends before the field does. */
+  #field(name: keyof M) {
+    const field = this.map[name]!;
+    if (field.offset + field.width > this.length)
+      throw new RegisterMapError(String(name), `ends after byte ${this.length}`);
+    return field;
   }
 
   /** Fields by name, but for `except`: what was settled when the device was made, where those are what changes. */
@@ -130,11 +191,9 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
 
   /** The device changes a field. Readers see another generation afterwards (PCI-COM-06). */
   set(name: keyof M, value: number): void {
-    const { offset, width } = this.map[name]!;
-    if (width === 8) this.#view.setUint32(offset + 4, Math.floor(value / 2 ** 32), true);
-    if (width >= 4) this.#view.setUint32(offset, value >>> 0, true);
-    else if (width === 2) this.#view.setUint16(offset, value, true);
-    else this.#bytes[offset] = value;
+    const { offset, width } = this.#field(name);
+    const upper = Math.floor(value / 2 ** 32);
+    for (let i = 0; i < width; i++) this.#bytes[offset + i] = (i < 4 ? value : upper) >>> (8 * (i % 4));
     this.#changed = true;
   }
 

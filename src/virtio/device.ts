@@ -35,6 +35,11 @@ import { type QueueOwner, QueueService } from './queue/service.ts';
 import type { Virtqueue } from './queue/virtqueue.ts';
 import { type StatusOwner, StatusRegister } from './status.ts';
 
+/** A window with a state of its own, as a queue selector, hears of a reset of the device. */
+export interface ResetListener {
+  deviceReset(): void;
+}
+
 /**
  * A virtio device: status, features, configuration, queues, reset. It knows nothing of PCI; windows and the interrupt
  * port stand between it and a bus.
@@ -45,8 +50,7 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   readonly features: FeatureNegotiation;
   readonly statusRegister = new StatusRegister(this);
   readonly conduct = new DriverConduct(this);
-  /** Windows with a state of their own (a queue selector) hear of a reset here. */
-  readonly onReset: (() => void)[] = [];
+  readonly onReset: ResetListener[] = [];
   interrupts: InterruptPort = noInterrupts;
   readonly #queues: QueueService[];
   readonly #bringUp: BringUp;
@@ -332,7 +336,7 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
     this.#bringUp.updateMode();
     this.behaviour.reset();
     this.interrupts.reset();
-    for (const listener of this.onReset) listener();
+    for (const listener of this.onReset) listener.deviceReset();
   }
 
   check(state: State): void {

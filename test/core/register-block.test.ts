@@ -2,6 +2,7 @@ import { describe, expect, it, test } from 'vitest';
 import {
   alignedPiece,
   type BusTarget,
+  type Handlers,
   RegisterBlock,
   RegisterMapError,
   readPieces,
@@ -14,22 +15,22 @@ import {
 
 const map = registers({ low: rw(0, 2), status: ro(2, 1), wide: rw(4, 4) });
 
+interface Values {
+  low: number;
+  status: number;
+  wide: number;
+}
+
+const handlers: Handlers<typeof map, Values> = {
+  low: { read: ({ low }) => low, write: (values, value) => void (values.low = value) },
+  status: { read: ({ status }) => status },
+  wide: { read: ({ wide }) => wide, write: (values, value) => void (values.wide = value) },
+};
+
 /** A block over three variables, as drivers use it: with each register's own width. */
 function block(hole: 'ones' | 'zeros' = 'ones', length = 8) {
   const values = { low: 0x1234, status: 0x56, wide: 0x89abcdef };
-  return {
-    values,
-    block: new RegisterBlock(
-      map,
-      {
-        low: { read: () => values.low, write: (value) => void (values.low = value) },
-        status: { read: () => values.status },
-        wide: { read: () => values.wide, write: (value) => void (values.wide = value) },
-      },
-      length,
-      hole,
-    ),
-  };
+  return { values, block: new RegisterBlock(map, handlers, length, hole) };
 }
 
 describe('a register block', () => {
@@ -46,7 +47,8 @@ describe('a register block', () => {
     ['nothing past the end', 8, 4, 0xffffffff],
     ['one byte inside and one past the end', 7, 2, 0xffff],
   ] as const)('reads %s', (_, offset, width, value) => {
-    expect(block().block.read(offset, width)).toBe(value);
+    const { block: under, values } = block();
+    expect(under.read(values, offset, width)).toBe(value);
   });
 
   test.each([
@@ -58,21 +60,31 @@ describe('a register block', () => {
     ['not at all past the end', 8, 4, 0x77, {}],
   ] as const)('writes a register %s', (_, offset, width, value, changed) => {
     const { block: under, values } = block();
-    under.write(offset, width, value);
+    under.write(values, offset, width, value);
     expect(values).toEqual({ low: 0x1234, status: 0x56, wide: 0x89abcdef, ...changed });
   });
 
   it('answers zeros in its holes where it is told to', () => {
-    expect(block('zeros', 16).block.read(12, 4)).toBe(0);
-    expect(block('zeros').block.read(1, 1)).toBe(0);
+    const { block: long, values } = block('zeros', 16);
+    expect(long.read(values, 12, 4)).toBe(0);
+    expect(block('zeros').block.read(values, 1, 1)).toBe(0);
   });
 
   it('serves two blocks of one map and different lengths, each with its own handlers', () => {
     const [short, long] = [block(), block('ones', 16)];
     short.values.low = 1;
     long.values.low = 2;
-    expect([short.block.read(0, 2), long.block.read(0, 2)]).toEqual([1, 2]);
+    expect([short.block.read(short.values, 0, 2), long.block.read(long.values, 0, 2)]).toEqual([1, 2]);
     expect([short.block.length, long.block.length]).toEqual([8, 16]);
+  });
+
+  it('serves any number of instances, each with a state of its own', () => {
+    const { block: one, values: first } = block();
+    const second = { low: 1, status: 2, wide: 3 };
+    one.write(second, 4, 4, 0xabcd);
+    expect([one.read(first, 4, 4), one.read(second, 4, 4)]).toEqual([0x89abcdef, 0xabcd]);
+    one.write(first, 3, 2, 0x1122);
+    expect([one.read(first, 4, 4), one.read(second, 4, 4)]).toEqual([0x11, 0xabcd]);
   });
 
   const none = { read: () => 0 };

@@ -58,11 +58,11 @@ function serve(map: RegisterMap, values: Record<string, number>, length: number,
         log.push(`read ${name}`);
         return values[name]!;
       };
-      const write = (value: number) => void log.push(`write ${name}=${value}`);
+      const write = (_: unknown, value: number) => void log.push(`write ${name}=${value}`);
       return [name, access === 'rw' ? { read, write } : { read }];
     }),
   );
-  const block = new RegisterBlock(map, handlers as Handlers<RegisterMap>, length, hole);
+  const block = new RegisterBlock(map, handlers as Handlers<RegisterMap, typeof values>, length, hole);
   const take = () => log.splice(0);
   return { block, take };
 }
@@ -84,8 +84,11 @@ function expectSame(map: RegisterMap, length: number, hole: 'ones' | 'zeros', va
     for (const width of WIDTHS) {
       const what = `${hole} ${width} bytes at ${offset}`;
       const expected = model.read(offset, width);
-      expect([block.read(offset, width), take()], `read ${what}`).toEqual([expected.value, expected.reached]);
-      block.write(offset, width, value % 2 ** (8 * width));
+      expect([block.read(values, offset, width), take()], `read ${what}`).toEqual([
+        expected.value,
+        expected.reached,
+      ]);
+      block.write(values, offset, width, value % 2 ** (8 * width));
       expect(take(), `write ${what}`).toEqual(model.write(offset, width, value % 2 ** (8 * width)));
     }
 }
@@ -317,7 +320,7 @@ describe('handlers of a block', () => {
   const control = { read: () => 2, write: () => {} };
 
   it('are exactly the registers of the map, or the source does not compile', () => {
-    expect(new RegisterBlock(map, { version, control }, 4, 'ones').read(2, 2)).toBe(2);
+    expect(new RegisterBlock(map, { version, control }, 4, 'ones').read(undefined, 2, 2)).toBe(2);
     // Never run: each line stands for a mistake that the compiler has to find.
     const mistakes = [
       // @ts-expect-error a register without a handler

@@ -6,7 +6,7 @@ import {
   type Stateful,
   type Width,
 } from '../../core/index.ts';
-import type { VirtioDevice } from '../device.ts';
+import type { ResetListener, VirtioDevice } from '../device.ts';
 import { commonConfig, feature, NO_VECTOR, packedAlignment, splitAlignment } from '../layout/index.ts';
 import type { QueueArea, Virtqueue } from '../queue/virtqueue.ts';
 import type { VirtioInterrupts } from './interrupts.ts';
@@ -30,127 +30,124 @@ const areaAlignment = {
   },
 } as const;
 
+/** One half of an address of the selected queue (PCI-LAY-03). */
+const area = (area: QueueArea, half: 0 | 1) => ({
+  read: ({ queue }: CommonConfigWindow) => queue?.addresses.half(area, half) ?? 0,
+  write: (window: CommonConfigWindow, value: number) => window.setAddress(area, half, value),
+});
+
+const handlers: Handlers<typeof commonConfig, CommonConfigWindow> = {
+  deviceFeatureSelect: {
+    read: ({ deviceFeatureSelect }) => deviceFeatureSelect,
+    write: (window, value) => {
+      window.deviceFeatureSelect = value;
+    },
+  },
+  deviceFeature: {
+    read: ({ device, deviceFeatureSelect }) => device.features.offered[deviceFeatureSelect] ?? 0,
+  },
+  driverFeatureSelect: {
+    read: ({ driverFeatureSelect }) => driverFeatureSelect,
+    write: (window, value) => {
+      window.driverFeatureSelect = value;
+    },
+  },
+  driverFeature: {
+    read: ({ device, driverFeatureSelect }) => device.features.accepted[driverFeatureSelect] ?? 0,
+    write: ({ device, driverFeatureSelect }, value) => device.acceptFeatures(driverFeatureSelect, value),
+  },
+  configMsixVector: {
+    read: ({ interrupts }) => interrupts.configVector,
+    write: ({ interrupts }, value) => {
+      interrupts.configVector = value;
+    },
+  },
+  numQueues: { read: ({ device }) => device.queueCount },
+  deviceStatus: {
+    read: ({ device }) => device.statusRegister.readModern(),
+    write: ({ device }, value) => device.statusRegister.writeModern(value),
+  },
+  configGeneration: { read: ({ device }) => device.config.readGeneration() },
+  queueSelect: {
+    read: ({ queueSelect }) => queueSelect,
+    write: (window, value) => {
+      window.queueSelect = value;
+    },
+  },
+  queueSize: { read: ({ queue }) => queue?.size ?? 0, write: (window, value) => window.setSize(value) },
+  queueMsixVector: {
+    read: ({ interrupts, queueSelect }) => interrupts.queueVector(queueSelect),
+    write: ({ interrupts, queueSelect }, value) => interrupts.setQueueVector(queueSelect, value),
+  },
+  queueEnable: {
+    read: ({ queue }) => (queue?.ready === true ? 1 : 0),
+    write: (window, value) => window.enable(value),
+  },
+  queueNotifyOffset: { read: ({ queue, queueSelect }) => (queue === null ? NO_VECTOR : queueSelect) },
+  queueDescriptorLow: area('descriptor', 0),
+  queueDescriptorHigh: area('descriptor', 1),
+  queueDriverLow: area('driver', 0),
+  queueDriverHigh: area('driver', 1),
+  queueDeviceLow: area('device', 0),
+  queueDeviceHigh: area('device', 1),
+  // The last fields exist where their features were accepted, and read 0 elsewhere; ADMIN_VQ is not built.
+  queueNotifConfigData: {
+    read: ({ queue, device, queueSelect }) =>
+      queue !== null && device.has(feature.notificationConfigData) ? notificationConfigData(queueSelect) : 0,
+  },
+  queueReset: {
+    read: ({ device, queueSelect }) => (device.queueResetRuns(queueSelect) ? 1 : 0),
+    write: (window, value) => window.resetQueue(value),
+  },
+  adminQueueIndex: { read: () => 0 },
+  adminQueueNum: { read: () => 0 },
+};
+
+const block = new RegisterBlock(commonConfig, handlers, COMMON_BYTES, 'zeros');
+
 /** The common configuration structure: the modern window on a device. */
-export class CommonConfigWindow implements BusTarget, Stateful {
-  #deviceFeatureSelect = 0;
-  #driverFeatureSelect = 0;
-  #queueSelect = 0;
-  readonly #device: VirtioDevice;
-  readonly #interrupts: VirtioInterrupts;
-  readonly #block: RegisterBlock<typeof commonConfig>;
+export class CommonConfigWindow implements BusTarget, ResetListener, Stateful {
+  deviceFeatureSelect = 0;
+  driverFeatureSelect = 0;
+  queueSelect = 0;
+  readonly device: VirtioDevice;
+  readonly interrupts: VirtioInterrupts;
   readonly #widths: WidthCheck;
 
   constructor(device: VirtioDevice, interrupts: VirtioInterrupts) {
-    this.#device = device;
-    this.#interrupts = interrupts;
+    this.device = device;
+    this.interrupts = interrupts;
     this.#widths = new WidthCheck(device, commonConfig, 'the common configuration');
-    this.#block = new RegisterBlock(commonConfig, this.#handlers(), COMMON_BYTES, 'zeros');
-    device.onReset.push(() => this.load({ deviceFeatureSelect: 0, driverFeatureSelect: 0, queueSelect: 0 }));
+    device.onReset.push(this);
   }
 
-  get #queue() {
-    return this.#device.queue(this.#queueSelect);
+  /** The selected queue, or null. */
+  get queue(): Virtqueue | null {
+    return this.device.queue(this.queueSelect);
   }
 
-  #handlers(): Handlers<typeof commonConfig> {
-    const device = this.#device;
-    const interrupts = this.#interrupts;
-    return {
-      deviceFeatureSelect: {
-        read: () => this.#deviceFeatureSelect,
-        write: (value) => {
-          this.#deviceFeatureSelect = value;
-        },
-      },
-      deviceFeature: { read: () => device.features.offered[this.#deviceFeatureSelect] ?? 0 },
-      driverFeatureSelect: {
-        read: () => this.#driverFeatureSelect,
-        write: (value) => {
-          this.#driverFeatureSelect = value;
-        },
-      },
-      driverFeature: {
-        read: () => device.features.accepted[this.#driverFeatureSelect] ?? 0,
-        write: (value) => device.acceptFeatures(this.#driverFeatureSelect, value),
-      },
-      configMsixVector: {
-        read: () => interrupts.configVector,
-        write: (value) => {
-          interrupts.configVector = value;
-        },
-      },
-      numQueues: { read: () => device.queueCount },
-      deviceStatus: {
-        read: () => device.statusRegister.readModern(),
-        write: (value) => device.statusRegister.writeModern(value),
-      },
-      configGeneration: { read: () => device.config.readGeneration() },
-      queueSelect: {
-        read: () => this.#queueSelect,
-        write: (value) => {
-          this.#queueSelect = value;
-        },
-      },
-      queueSize: { read: () => this.#queue?.size ?? 0, write: (value) => this.#setSize(value) },
-      queueMsixVector: {
-        read: () => interrupts.queueVector(this.#queueSelect),
-        write: (value) => interrupts.setQueueVector(this.#queueSelect, value),
-      },
-      queueEnable: {
-        read: () => (this.#queue?.ready === true ? 1 : 0),
-        write: (value) => this.#enable(value),
-      },
-      queueNotifyOffset: { read: () => (this.#queue === null ? NO_VECTOR : this.#queueSelect) },
-      queueDescriptorLow: this.#area('descriptor', 0),
-      queueDescriptorHigh: this.#area('descriptor', 1),
-      queueDriverLow: this.#area('driver', 0),
-      queueDriverHigh: this.#area('driver', 1),
-      queueDeviceLow: this.#area('device', 0),
-      queueDeviceHigh: this.#area('device', 1),
-      // The last fields exist where their features were accepted, and read 0 elsewhere; ADMIN_VQ is not built.
-      queueNotifConfigData: {
-        read: () =>
-          this.#queue !== null && device.has(feature.notificationConfigData)
-            ? notificationConfigData(this.#queueSelect)
-            : 0,
-      },
-      queueReset: {
-        read: () => (device.queueResetRuns(this.#queueSelect) ? 1 : 0),
-        write: (value) => this.#reset(value),
-      },
-      adminQueueIndex: { read: () => 0 },
-      adminQueueNum: { read: () => 0 },
-    };
+  deviceReset(): void {
+    this.deviceFeatureSelect = this.driverFeatureSelect = this.queueSelect = 0;
   }
 
-  /** One half of a queue address (PCI-LAY-03). */
-  #area(area: QueueArea, half: 0 | 1) {
+  /** One half of an address of the selected queue is written (PCI-LAY-03). */
+  setAddress(area: QueueArea, half: 0 | 1, value: number): void {
+    const { queue, device } = this;
     const what = `${half === 0 ? 'lower' : 'upper'} half of an address`;
-    return {
-      read: () => this.#queue?.addresses.half(area, half) ?? 0,
-      write: (value: number) => {
-        const queue = this.#queue;
-        if (queue === null) {
-          if (value !== 0) this.#reportAbsent('an address', what, value);
-          return;
-        }
-        if (queue.ready)
-          return this.#device.report(
-            'driver',
-            'PCI-COM-21',
-            'an enabled queue was moved',
-            this.#about(what, value),
-          );
-        queue.addresses.setHalf(area, half, value);
-        queue.relocate();
-      },
-    };
+    if (queue === null) {
+      if (value !== 0) this.#reportAbsent('an address', what, value);
+    } else if (queue.ready)
+      device.report('driver', 'PCI-COM-21', 'an enabled queue was moved', this.#about(what, value));
+    else {
+      queue.addresses.setHalf(area, half, value);
+      queue.relocate();
+    }
   }
 
   /** PCI-COM-15, PCI-COM-19, PCI-COM-20: powers of two up to the size offered; a packed ring takes any size. */
-  #setSize(value: number): void {
-    const queue = this.#queue;
-    const device = this.#device;
+  setSize(value: number): void {
+    const queue = this.queue;
+    const device = this.device;
     if (queue === null) this.#reportAbsent('a size', 'queue size', value);
     else if (queue.ready)
       device.report(
@@ -171,12 +168,12 @@ export class CommonConfigWindow implements BusTarget, Stateful {
 
   /** A number that the driver wrote for the selected queue. */
   #about(what: string, value: number) {
-    return { what, value, queue: this.#queueSelect };
+    return { what, value, queue: this.queueSelect };
   }
 
-  #enable(value: number): void {
-    const device = this.#device;
-    const queue = this.#queue;
+  enable(value: number): void {
+    const device = this.device;
+    const queue = this.queue;
     if (value !== 1)
       device.report(
         'driver',
@@ -184,7 +181,7 @@ export class CommonConfigWindow implements BusTarget, Stateful {
         'queue_enable was written with other than 1',
         this.#about('queue_enable', value),
       );
-    else if (device.queueResetRuns(this.#queueSelect))
+    else if (device.queueResetRuns(this.queueSelect))
       device.report(
         'driver',
         'PCI-COM-24',
@@ -193,7 +190,7 @@ export class CommonConfigWindow implements BusTarget, Stateful {
       );
     else if (queue === null) this.#reportAbsent('queue_enable', 'queue_enable', value);
     else {
-      device.conduct.goesOn('a queue was enabled', 'queue_enable', value, this.#queueSelect);
+      device.conduct.goesOn('a queue was enabled', 'queue_enable', value, this.queueSelect);
       if (!queue.ready) this.#checkAlignment(queue);
       queue.ready = true;
     }
@@ -202,12 +199,12 @@ export class CommonConfigWindow implements BusTarget, Stateful {
   /** `what` names `value`. */
   #reportAbsent(written: string, what: string, value: number): void {
     const message = `${written} was written for a queue that does not exist`;
-    this.#device.report('driver', 'PCI-VQ-01', message, this.#about(what, value));
+    this.device.report('driver', 'PCI-VQ-01', message, this.#about(what, value));
   }
 
   /** A ring that lies askew is said, and served. */
   #checkAlignment({ addresses }: Virtqueue): void {
-    const device = this.#device;
+    const device = this.device;
     const packed = device.has(feature.ringPacked);
     for (const area of ['descriptor', 'driver', 'device'] as const) {
       const alignment = areaAlignment[packed ? 'packed' : 'split'][area];
@@ -222,8 +219,8 @@ export class CommonConfigWindow implements BusTarget, Stateful {
   }
 
   /** PCI-COM-11 */
-  #reset(value: number): void {
-    const device = this.#device;
+  resetQueue(value: number): void {
+    const device = this.device;
     if (!device.has(feature.ringReset) || value !== 1)
       device.report(
         'driver',
@@ -233,36 +230,36 @@ export class CommonConfigWindow implements BusTarget, Stateful {
           : 'queue_reset was written with other than 1',
         this.#about('queue_reset', value),
       );
-    else if (this.#queue !== null) device.startQueueReset(this.#queueSelect);
+    else if (this.queue !== null) device.startQueueReset(this.queueSelect);
   }
 
   read(offset: number, width: Width): number {
     this.#widths.check(offset, width);
-    return this.#block.read(offset, width);
+    return block.read(this, offset, width);
   }
 
   write(offset: number, width: Width, value: number): void {
-    this.#device.speak('modern');
+    this.device.speak('modern');
     this.#widths.check(offset, width);
-    this.#block.write(offset, width, value);
+    block.write(this, offset, width, value);
   }
 
   widthAt(offset: number): Width {
-    return this.#block.widthAt(offset);
+    return block.widthAt(offset);
   }
 
   save() {
     return {
-      deviceFeatureSelect: this.#deviceFeatureSelect,
-      driverFeatureSelect: this.#driverFeatureSelect,
-      queueSelect: this.#queueSelect,
+      deviceFeatureSelect: this.deviceFeatureSelect,
+      driverFeatureSelect: this.driverFeatureSelect,
+      queueSelect: this.queueSelect,
     };
   }
 
   load(state: State): void {
     const saved = state as ReturnType<CommonConfigWindow['save']>;
-    this.#deviceFeatureSelect = saved.deviceFeatureSelect;
-    this.#driverFeatureSelect = saved.driverFeatureSelect;
-    this.#queueSelect = saved.queueSelect;
+    this.deviceFeatureSelect = saved.deviceFeatureSelect;
+    this.driverFeatureSelect = saved.driverFeatureSelect;
+    this.queueSelect = saved.queueSelect;
   }
 }

@@ -9,7 +9,7 @@ import {
   type Width,
   writePieces,
 } from '../../core/index.ts';
-import type { VirtioDevice } from '../device.ts';
+import type { ResetListener, VirtioDevice } from '../device.ts';
 import {
   LEGACY_CONFIG_OFFSET,
   LEGACY_CONFIG_OFFSET_MSIX,
@@ -48,104 +48,99 @@ function setQueuePage(device: VirtioDevice, index: number, page: number): void {
   queue.ready = true;
 }
 
+const handlers: Handlers<typeof legacyHeaderWithVectors, LegacyWindow> = {
+  deviceFeatures: { read: ({ device }) => device.features.offeredLegacy },
+  driverFeatures: {
+    read: ({ device }) => device.features.accepted[0]!,
+    write: ({ device }, value) => device.acceptLegacyFeatures(value),
+  },
+  queueAddress: {
+    read: ({ device, queueSelect }) => {
+      const base = device.queue(queueSelect)?.addresses.get('descriptor') ?? 0;
+      return Math.floor(base / QUEUE_ADDRESS_UNIT) % 2 ** 32;
+    },
+    write: ({ device, queueSelect }, value) => setQueuePage(device, queueSelect, value),
+  },
+  queueSize: { read: ({ device, queueSelect }) => device.queue(queueSelect)?.size ?? 0 },
+  queueSelect: {
+    read: ({ queueSelect }) => queueSelect,
+    write: (window, value) => {
+      window.queueSelect = value;
+    },
+  },
+  queueNotify: { read: () => NOTIFY_READS, write: ({ device }, value) => device.notify(value) },
+  deviceStatus: {
+    read: ({ device }) => device.status,
+    write: ({ device }, value) => device.statusRegister.write(value),
+  },
+  isrStatus: { read: ({ interrupts }) => interrupts.readIsr() },
+  configMsixVector: {
+    read: ({ interrupts }) => interrupts.configVector,
+    write: ({ interrupts }, value) => {
+      interrupts.configVector = value;
+    },
+  },
+  queueMsixVector: {
+    read: ({ interrupts, queueSelect }) => interrupts.queueVector(queueSelect),
+    write: ({ interrupts, queueSelect }, value) => interrupts.setQueueVector(queueSelect, value),
+  },
+};
+
+const plain = new RegisterBlock(legacyHeader, handlers, LEGACY_CONFIG_OFFSET, 'ones');
+const withVectors = new RegisterBlock(legacyHeaderWithVectors, handlers, LEGACY_CONFIG_OFFSET_MSIX, 'ones');
+
 /**
  * The legacy register block, to be put into an I/O BAR or anywhere else. Header registers are little-endian; device
  * configuration, right after the header in force (LEG-LAY-09), is in the guest's order. An unaligned access is carried out
  * as aligned pieces, so that one across the end of the header reaches both sides (LEG-LAY-03).
  */
-export class LegacyWindow implements BusTarget, Stateful {
-  #queueSelect = 0;
-  readonly #device: VirtioDevice;
-  readonly #interrupts: VirtioInterrupts;
+export class LegacyWindow implements BusTarget, ResetListener, Stateful {
+  /** The queue that the queue registers are about. */
+  queueSelect = 0;
+  readonly device: VirtioDevice;
+  readonly interrupts: VirtioInterrupts;
   readonly #shift: MsixShift;
-  readonly #plain: RegisterBlock<typeof legacyHeader>;
-  readonly #withVectors: RegisterBlock<typeof legacyHeaderWithVectors>;
   readonly #config: BusTarget;
 
   constructor(device: VirtioDevice, interrupts: VirtioInterrupts, shift: MsixShift = 'as-legacy') {
-    this.#device = device;
-    this.#interrupts = interrupts;
+    this.device = device;
+    this.interrupts = interrupts;
     this.#shift = shift;
     this.#config = device.config[device.options.guestEndian];
-    const handlers = this.#handlers();
-    this.#plain = new RegisterBlock(legacyHeader, handlers, LEGACY_CONFIG_OFFSET, 'ones');
-    this.#withVectors = new RegisterBlock(
-      legacyHeaderWithVectors,
-      handlers,
-      LEGACY_CONFIG_OFFSET_MSIX,
-      'ones',
-    );
-    device.onReset.push(() => {
-      this.#queueSelect = 0;
-    });
+    device.onReset.push(this);
   }
 
-  #handlers(): Handlers<typeof legacyHeaderWithVectors> {
-    const device = this.#device;
-    const interrupts = this.#interrupts;
-    return {
-      deviceFeatures: { read: () => device.features.offeredLegacy },
-      driverFeatures: {
-        read: () => device.features.accepted[0]!,
-        write: (value) => device.acceptLegacyFeatures(value),
-      },
-      queueAddress: {
-        read: () => {
-          const base = device.queue(this.#queueSelect)?.addresses.get('descriptor') ?? 0;
-          return Math.floor(base / QUEUE_ADDRESS_UNIT) % 2 ** 32;
-        },
-        write: (value) => setQueuePage(device, this.#queueSelect, value),
-      },
-      queueSize: { read: () => device.queue(this.#queueSelect)?.size ?? 0 },
-      queueSelect: {
-        read: () => this.#queueSelect,
-        write: (value) => {
-          this.#queueSelect = value;
-        },
-      },
-      queueNotify: { read: () => NOTIFY_READS, write: (value) => device.notify(value) },
-      deviceStatus: { read: () => device.status, write: (value) => device.statusRegister.write(value) },
-      isrStatus: { read: () => interrupts.readIsr() },
-      configMsixVector: {
-        read: () => interrupts.configVector,
-        write: (value) => {
-          interrupts.configVector = value;
-        },
-      },
-      queueMsixVector: {
-        read: () => interrupts.queueVector(this.#queueSelect),
-        write: (value) => interrupts.setQueueVector(this.#queueSelect, value),
-      },
-    };
+  deviceReset(): void {
+    this.queueSelect = 0;
   }
 
   get #vectorsShown(): boolean {
-    return this.#shift === 'fixed' || this.#interrupts.function.msixEnabled;
+    return this.#shift === 'fixed' || this.interrupts.function.msixEnabled;
   }
 
   read(offset: number, width: Width): number {
     if ((offset & (width - 1)) !== 0) return readPieces(this, offset, width);
     if (this.#vectorsShown)
       return offset < LEGACY_CONFIG_OFFSET_MSIX
-        ? this.#withVectors.read(offset, width)
+        ? withVectors.read(this, offset, width)
         : this.#config.read(offset - LEGACY_CONFIG_OFFSET_MSIX, width);
     return offset < LEGACY_CONFIG_OFFSET
-      ? this.#plain.read(offset, width)
+      ? plain.read(this, offset, width)
       : this.#config.read(offset - LEGACY_CONFIG_OFFSET, width);
   }
 
   write(offset: number, width: Width, value: number): void {
-    this.#device.speak('legacy');
+    this.device.speak('legacy');
     if ((offset & (width - 1)) !== 0) writePieces(this, offset, width, value);
     else if (this.#vectorsShown) {
-      if (offset < LEGACY_CONFIG_OFFSET_MSIX) this.#withVectors.write(offset, width, value);
+      if (offset < LEGACY_CONFIG_OFFSET_MSIX) withVectors.write(this, offset, width, value);
       else this.#config.write(offset - LEGACY_CONFIG_OFFSET_MSIX, width, value);
-    } else if (offset < LEGACY_CONFIG_OFFSET) this.#plain.write(offset, width, value);
+    } else if (offset < LEGACY_CONFIG_OFFSET) plain.write(this, offset, width, value);
     else this.#config.write(offset - LEGACY_CONFIG_OFFSET, width, value);
   }
 
   widthAt(offset: number): Width {
-    return (this.#vectorsShown ? this.#withVectors : this.#plain).widthAt(offset);
+    return (this.#vectorsShown ? withVectors : plain).widthAt(offset);
   }
 
   #shape() {
@@ -157,10 +152,10 @@ export class LegacyWindow implements BusTarget, Stateful {
   }
 
   save() {
-    return { shape: this.#shape(), queueSelect: this.#queueSelect };
+    return { shape: this.#shape(), queueSelect: this.queueSelect };
   }
 
   load(state: State): void {
-    this.#queueSelect = (state as ReturnType<LegacyWindow['save']>).queueSelect;
+    this.queueSelect = (state as ReturnType<LegacyWindow['save']>).queueSelect;
   }
 }

@@ -3,10 +3,10 @@ import { type BarIndex, type BarRegion, capabilityId, type PciFunction } from '.
 import type { VirtioDevice } from '../device.ts';
 import { commonConfig, notifyCapability, structureCapability, structureType } from '../layout/index.ts';
 import { COMMON_BYTES, CommonConfigWindow } from './common-config.ts';
-import { deviceConfigWindow } from './device-config.ts';
+import { DeviceConfigWindow } from './device-config.ts';
 import type { VirtioInterrupts } from './interrupts.ts';
-import { isrWindow } from './isr.ts';
-import { NOTIFY_MULTIPLIER, notifyWindow } from './notify.ts';
+import { IsrWindow } from './isr.ts';
+import { NOTIFY_MULTIPLIER, NotifyWindow } from './notify.ts';
 
 /** Which BAR of the function a structure stands in: the memory BAR, or an I/O BAR beside it. */
 export type StructurePlace = 'memory' | 'io';
@@ -60,8 +60,8 @@ interface Parts {
 function structuresOf({ device, interrupts, pci }: Parts): Structure[] {
   const common = new CommonConfigWindow(device, interrupts);
   pci.parts.set('common', common);
-  const isr = isrWindow(interrupts);
-  const config = deviceConfigWindow(device);
+  const isr = new IsrWindow(interrupts);
+  const config = new DeviceConfigWindow(device);
   const configPorts = Math.max(IO_ALIGNMENT, roundUp(device.config.length, IO_ALIGNMENT));
   const notifyBytes = Math.max(STRUCTURE_BYTES, device.queueCount * NOTIFY_MULTIPLIER);
   return [
@@ -87,11 +87,11 @@ function structuresOf({ device, interrupts, pci }: Parts): Structure[] {
       name: 'notify',
       type: structureType.notify,
       memory: {
-        target: notifyWindow(device, NOTIFY_MULTIPLIER),
+        target: new NotifyWindow(device, NOTIFY_MULTIPLIER),
         length: notifyBytes,
         notifyOffMultiplier: NOTIFY_MULTIPLIER,
       },
-      io: { target: notifyWindow(device, 0), length: NOTIFY_PORTS, notifyOffMultiplier: 0 },
+      io: { target: new NotifyWindow(device, 0), length: NOTIFY_PORTS, notifyOffMultiplier: 0 },
     },
   ];
 }

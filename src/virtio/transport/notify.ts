@@ -1,4 +1,4 @@
-import type { BusTarget } from '../../core/index.ts';
+import type { BusTarget, Width } from '../../core/index.ts';
 import { namingClause } from '../clauses.ts';
 import type { VirtioDevice } from '../device.ts';
 import { feature, NOTIFICATION_BYTES, NOTIFICATION_DATA_BYTES } from '../layout/index.ts';
@@ -20,37 +20,47 @@ const queueOf = (configData: number) => (configData - CONFIG_DATA_BASE) & 0xffff
  * width, at a wrong place or with wrong data is reported, and counts all the same. `multiplier` is the bytes from one queue's
  * place to the next, 0 where all queues share one.
  */
-export function notifyWindow(device: VirtioDevice, multiplier: number = NOTIFY_MULTIPLIER): BusTarget {
-  return {
-    read: () => 0,
-    write: (offset, width, value) => {
-      device.speak('modern');
-      const named = value & 0xffff;
-      const next = value >>> 16;
-      const data = device.has(feature.notificationData);
-      const queue = device.has(feature.notificationConfigData) ? queueOf(named) : named;
-      const bytes = data ? NOTIFICATION_DATA_BYTES : NOTIFICATION_BYTES;
-      if (width !== bytes)
-        device.report(
-          'driver',
-          data ? 'PCI-KICK-02' : 'PCI-KICK-01',
-          `a kick of ${width} bytes where ${bytes} are due`,
-          { what: 'width in bytes', value: width, queue },
-        );
-      else if (data && device.queue(queue)?.plausibleNext(next) === false)
-        device.report('driver', 'KICK-01', 'a kick names a next entry that its ring does not bear out', {
-          what: 'next offset and wrap counter',
-          value: next,
-          queue,
-        });
-      if (offset !== queue * multiplier)
-        device.report(
-          'driver',
-          namingClause(device),
-          `a kick at 0x${offset.toString(16)} names another queue`,
-          { what: 'name of a queue', value: named, queue },
-        );
-      device.notify(queue);
-    },
-  };
+export class NotifyWindow implements BusTarget {
+  readonly #device: VirtioDevice;
+  readonly #multiplier: number;
+
+  constructor(device: VirtioDevice, multiplier: number) {
+    this.#device = device;
+    this.#multiplier = multiplier;
+  }
+
+  read(): number {
+    return 0;
+  }
+
+  write(offset: number, width: Width, value: number): void {
+    const device = this.#device;
+    device.speak('modern');
+    const named = value & 0xffff;
+    const next = value >>> 16;
+    const data = device.has(feature.notificationData);
+    const queue = device.has(feature.notificationConfigData) ? queueOf(named) : named;
+    const bytes = data ? NOTIFICATION_DATA_BYTES : NOTIFICATION_BYTES;
+    if (width !== bytes)
+      device.report(
+        'driver',
+        data ? 'PCI-KICK-02' : 'PCI-KICK-01',
+        `a kick of ${width} bytes where ${bytes} are due`,
+        { what: 'width in bytes', value: width, queue },
+      );
+    else if (data && device.queue(queue)?.plausibleNext(next) === false)
+      device.report('driver', 'KICK-01', 'a kick names a next entry that its ring does not bear out', {
+        what: 'next offset and wrap counter',
+        value: next,
+        queue,
+      });
+    if (offset !== queue * this.#multiplier)
+      device.report(
+        'driver',
+        namingClause(device),
+        `a kick at 0x${offset.toString(16)} names another queue`,
+        { what: 'name of a queue', value: named, queue },
+      );
+    device.notify(queue);
+  }
 }

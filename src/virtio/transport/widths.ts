@@ -1,12 +1,28 @@
-import { inOrder, type RegisterMap, type Width } from '../../core/index.ts';
-import type { VirtioDevice } from '../device.ts';
+import { inOrder, lengthOf, type RegisterMap, type Width } from '../../core/index.ts';
+import type { ResetListener, VirtioDevice } from '../device.ts';
 
 /** An access that begins inside a field. */
 const INSIDE = 0xff;
 
-/** By offset: the width of accesses to the field that begins there, {@link INSIDE}, or 0 where there is no field. */
-function widthsOf(map: RegisterMap): Uint8Array {
-  const rows = inOrder(map);
+type Widths = Uint8Array;
+
+const known = new WeakMap<RegisterMap, Map<number, Widths>>();
+
+/**
+ * By offset: the width of accesses to the field that begins there, {@link INSIDE}, or 0 where there is no field. One table
+ * for all structures of a map that go on to the same length.
+ */
+function widthsOf(map: RegisterMap, length: number): Widths {
+  let lengths = known.get(map);
+  if (lengths === undefined) known.set(map, (lengths = new Map()));
+  let widths = lengths.get(length);
+  if (widths === undefined) lengths.set(length, (widths = makeWidths(map, length)));
+  return widths;
+}
+
+/** Of the fields that begin before `length`. */
+function makeWidths(map: RegisterMap, length: number): Widths {
+  const rows = inOrder(map).filter(([, { offset }]) => offset < length);
   const end = Math.max(0, ...rows.map(([, { offset, width, count }]) => offset + width * count));
   const widths = new Uint8Array(end);
   for (const [, { offset, width, count }] of rows) {
@@ -22,18 +38,26 @@ function widthsOf(map: RegisterMap): Uint8Array {
  * PCI-LAY-01: a driver accesses each field in its own width, and aligned. Whatever it does is answered; what is wrong is
  * said, each offset and width once until the next reset.
  */
-export class WidthCheck {
+export class WidthCheck implements ResetListener {
   readonly #device: VirtioDevice;
-  readonly #widths: Uint8Array;
+  readonly #widths: Widths;
   readonly #structure: string;
-  readonly #said = new Set<number>();
+  /** Null while nothing was said. */
+  #said: Set<number> | null = null;
 
-  /** `structure` is what the table is of, for the text. */
-  constructor(device: VirtioDevice, map: RegisterMap, structure: string) {
+  /**
+   * `structure` is what the table is of, for the text.
+   * @param length in bytes, where the structure has fewer fields than the table.
+   */
+  constructor(device: VirtioDevice, map: RegisterMap, structure: string, length = lengthOf(map)) {
     this.#device = device;
-    this.#widths = widthsOf(map);
+    this.#widths = widthsOf(map, length);
     this.#structure = structure;
-    device.onReset.push(() => this.#said.clear());
+    device.onReset.push(this);
+  }
+
+  deviceReset(): void {
+    this.#said = null;
   }
 
   check(offset: number, width: Width): void {
@@ -49,6 +73,7 @@ export class WidthCheck {
 
   #say(offset: number, width: Width, own: number): void {
     const key = 8 * offset + width;
+    this.#said ??= new Set();
     if (this.#said.has(key)) return;
     this.#said.add(key);
     const message =
