@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { deviceTypeNames } from '../src/virtio/index.ts';
+import { deviceTypes } from '../src/virtio/index.ts';
 import type { Evidence } from '../test/evidence.ts';
 import { replaceTable, worksTable } from './works-table.ts';
 
@@ -27,7 +27,10 @@ try {
     if (run.status !== 0) process.exitCode = 1;
   }
   const shown = JSON.parse(readFileSync(evidence, 'utf8')) as Evidence[];
-  const table = worksTable(deviceTypeNames, shown);
+  const table = worksTable(
+    deviceTypes.map(({ name }) => name),
+    shown,
+  );
   writeFileSync(readme, replaceTable(readFileSync(readme, 'utf8'), table));
   console.log(table);
 } finally {

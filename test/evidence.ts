@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { type WayName, wayNames } from '../src/mmr/index.ts';
-import { deviceTypeNames } from '../src/virtio/index.ts';
+import { deviceTypes } from '../src/virtio/index.ts';
 
 /** What one passed test shows to work. */
 export interface Evidence {
@@ -26,7 +26,7 @@ const inName = (name: string): Evidence['window'] | null => {
 export function evidenceOf(file: string, fullName: string): Evidence | null {
   const window = inName(fullName);
   if (window === null) return null;
-  const names: readonly string[] = deviceTypeNames;
+  const names = deviceTypes.map(({ name }) => name);
   if (basename(dirname(file)) === 'guest') {
     const [device = ''] = basename(file).split(/[.-]/);
     return names.includes(device) ? { device, window, driver: 'linux' } : null;

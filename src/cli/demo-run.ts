@@ -9,7 +9,6 @@ import {
   Recorder,
   type TraceNode,
 } from '../trace/index.ts';
-import type { DeviceTypeName } from '../virtio/index.ts';
 import { CommandError } from './command.ts';
 import { type Stage, setUp } from './demo-windows.ts';
 import type { DemoFact, DeviceVisit } from './demos/device-demo.ts';
@@ -23,7 +22,7 @@ export interface ShownStage {
 
 /** What a demonstration saw. Times in milliseconds. */
 export interface DemoResult {
-  readonly device: DeviceTypeName;
+  readonly device: string;
   readonly window: WayName;
   readonly subject: string | null;
   /** The driver's machine first. */
@@ -87,7 +86,7 @@ async function drive(window: WayName, visit: DeviceVisit, intx: boolean, first: 
   });
   for (const { machine } of stages) machine.events = null;
   return {
-    device: visit.behaviour.type,
+    device: visit.behaviour.type.name,
     window,
     subject: visit.subject ?? null,
     stages: shown,

@@ -10,9 +10,9 @@ import { bytesText } from './text.ts';
 
 const DEFAULT_WINDOW: WayName = 'mmr';
 const DEFAULT_DEVICE = 'block';
-const deviceNames = deviceDemos.map(({ type }) => type);
+const deviceNames = deviceDemos.map(({ type }) => type.name);
 
-const devices = choices(deviceDemos.map(({ type, summary }) => [type, summary]));
+const devices = choices(deviceDemos.map(({ type, summary }) => [type.name, summary]));
 
 const windows = choices(
   wayNames.map((name) => {
@@ -62,11 +62,11 @@ async function run(args: readonly string[]): Promise<number> {
     return exitStatus.good;
   }
   const window = oneOf('window', options.window ?? DEFAULT_WINDOW, wayNames);
-  const type = oneOf('device', options.device ?? DEFAULT_DEVICE, deviceNames);
+  const name = oneOf('device', options.device ?? DEFAULT_DEVICE, deviceNames);
   const { image } = options;
-  const demo = deviceDemos.find((each) => each.type === type)!;
+  const demo = deviceDemos.find((each) => each.type.name === name)!;
   if (image !== undefined && demo.takesImage !== true)
-    throw new UsageError(`option '--image' belongs to block devices, and the device is ${type}`);
+    throw new UsageError(`option '--image' belongs to block devices, and the device is ${name}`);
   const visit = await demo.visit(image === undefined ? {} : { image });
   try {
     const { first } = demo;

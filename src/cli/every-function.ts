@@ -5,6 +5,7 @@ import {
   type Draft,
   draft2023,
   fixedVectorsDraft,
+  hasMmrId,
   mmrFunction,
   presentLegacy,
   type TranslatedWayName,
@@ -13,22 +14,14 @@ import {
 } from '../mmr/index.ts';
 import { Machine, type PciFunction } from '../pci/index.ts';
 import {
-  BalloonDevice,
-  BlockDevice,
-  ConsoleDevice,
   type DeviceBehaviour,
-  type DeviceTypeName,
-  EntropyDevice,
   type FunctionKind,
-  MemoryStorage,
-  NetworkDevice,
-  P9Device,
-  P9MemoryServer,
-  ScsiDevice,
-  unplugged,
   type VirtioFunction,
   virtioFunction,
 } from '../virtio/index.ts';
+import { blockDemo } from './demos/block.ts';
+import type { DeviceDemo } from './demos/device-demo.ts';
+import { deviceDemos } from './demos/index.ts';
 
 /** A function on the machine of {@link everyFunction}, as its firmware found it. */
 export interface ShownFunction {
@@ -45,24 +38,11 @@ interface Built {
   readonly draft?: Draft;
 }
 
-const DISK_BYTES = 1 << 20;
-
 /**
  * lspci takes the upper half of a 64-bit BAR for a BAR of its own when it reads a dump and the half is not 0: it then
  * shows a region that is not there.
  */
 const BELOW_4_GIB = { start: 0xd0000000, end: 0xe0000000 };
-
-/** Device types that can be built; a new one is a new line. */
-const devices: Readonly<Record<DeviceTypeName, () => DeviceBehaviour>> = {
-  network: () => new NetworkDevice({ link: unplugged }),
-  block: () => new BlockDevice({ storage: new MemoryStorage(new Uint8Array(DISK_BYTES)) }),
-  console: () => new ConsoleDevice(),
-  entropy: () => new EntropyDevice(),
-  balloon: () => new BalloonDevice(),
-  scsi: () => new ScsiDevice(),
-  p9: () => new P9Device({ server: new P9MemoryServer({}) }),
-};
 
 /** A function of a host's machine, as its guest is shown it. */
 function presented({ pci }: VirtioFunction, way: TranslatedWayName): PciFunction {
@@ -99,12 +79,17 @@ function allKindsOf(device: () => DeviceBehaviour): Built[] {
   ];
 }
 
-/** The kinds in which types differ by more than ids: all of them would be more than a bus has places. */
-const mainKindsOf = (device: () => DeviceBehaviour): Built[] => [
-  conventional(device, 'transitional'),
-  conventional(device, 'modern'),
-  mmr(device, draft2023),
-];
+/**
+ * The kinds in which types differ by more than ids: all of them would be more than a bus has places. A type without the id
+ * of a kind cannot be of it.
+ */
+function mainKindsOf({ type, sample }: DeviceDemo): Built[] {
+  return [
+    ...(type.transitionalId === null ? [] : [conventional(sample, 'transitional')]),
+    conventional(sample, 'modern'),
+    ...(hasMmrId(type, draft2023) ? [mmr(sample, draft2023)] : []),
+  ];
+}
 
 /**
  * A machine with one function of every kind that this project builds around a block device, and the main ones around every
@@ -113,8 +98,9 @@ const mainKindsOf = (device: () => DeviceBehaviour): Built[] => [
 export function everyFunction(): { machine: Machine; functions: ShownFunction[] } {
   const machine = new Machine();
   const built = new Map<FunctionAddress, Built>();
-  const { block, ...others } = devices;
-  const all = [...allKindsOf(block), ...Object.values(others).flatMap(mainKindsOf)];
+  const others = deviceDemos.filter((each) => each !== blockDemo);
+  others.sort((a, b) => a.type.typeNumber - b.type.typeNumber);
+  const all = [...allKindsOf(blockDemo.sample), ...others.flatMap(mainKindsOf)];
   for (const [index, each] of all.entries()) {
     const address = functionAddress(0, index + 1);
     machine.plug(each.pci, address);

@@ -3,12 +3,11 @@ import type { BarIndex, BarRegion } from '../pci/index.ts';
 import {
   conventionalBars,
   type DeviceBehaviour,
-  deviceTypes,
   LegacyWindow,
   VirtioFunction,
   type VirtioFunctionOptions,
 } from '../virtio/index.ts';
-import { type Draft, draft2023, encodeCapability, encodings } from './layout/index.ts';
+import { type Draft, draft2023, encodeCapability, encodings, mmrIdOf } from './layout/index.ts';
 
 /** A legacy block at a place that its draft does not allow. */
 export class BlockPlacementError extends VirtiolabError {}
@@ -49,9 +48,9 @@ export function mmrFunction(behaviour: DeviceBehaviour, options: MmrFunctionOpti
   const { draft = draft2023, placement = 'own' } = options;
   const identity = {
     vendorId: draft.vendorId,
-    deviceId: draft.deviceIds[behaviour.type],
+    deviceId: mmrIdOf(behaviour.type, draft),
     revisionId: draft.revisionId,
-    subsystemId: deviceTypes[behaviour.type].type,
+    subsystemId: behaviour.type.typeNumber,
   };
   const fn = new VirtioFunction(behaviour, identity, true, { ...options, express: true });
   const window = new LegacyWindow(fn.device, fn.interrupts, draft.msixShift);

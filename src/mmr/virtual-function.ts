@@ -3,9 +3,10 @@ import { FunctionConfig } from '../driver/index.ts';
 import { PciFunction, type0Header } from '../pci/index.ts';
 import {
   conventionalBars,
-  type DeviceTypeName,
+  type DeviceType,
   deviceTypes,
   LEGACY_CONFIG_OFFSET_MSIX,
+  transitionalIdOf,
   VIRTIO_VENDOR_ID,
 } from '../virtio/index.ts';
 import type { LegacyBackend } from './access/backend.ts';
@@ -13,13 +14,15 @@ import { type Draft, draft2023, identify } from './layout/index.ts';
 import { TranslatorWindow } from './translator.ts';
 import { type TranslatedWay, type TranslatedWayName, translatedWayNames, ways } from './ways.ts';
 
-/** A function that no legacy driver could be given: not virtio, or of no type with a transitional id. */
+/** A function that no legacy driver could be given: not virtio, or of no type that is known, or a modern-only one. */
 export class NotPresentableError extends VirtiolabError {}
 
 export interface PresentOptions {
   readonly draft?: Draft;
   /** How the guest's accesses reach the function; by default what its ids call for. */
   readonly way?: TranslatedWayName;
+  /** Device types that the host's function may be of; this project's by default. */
+  readonly types?: readonly DeviceType[];
   /** Offers MSI-X to the guest where the host's function has it. False for a machine without a place for messages. */
   readonly messages?: boolean;
 }
@@ -29,7 +32,7 @@ export interface PresentOptions {
  * and its vectors: to plug the host's function in again, present it again.
  */
 export interface PresentedFunction {
-  readonly type: DeviceTypeName;
+  readonly type: DeviceType;
   readonly pci: PciFunction;
   readonly backend: LegacyBackend;
 }
@@ -37,16 +40,15 @@ export interface PresentedFunction {
 /** Device type by the ids of a host's function, and the way to it. */
 function wayTo(
   host: FunctionConfig,
-  draft: Draft,
-  wanted?: TranslatedWayName,
-): { type: DeviceTypeName; way: TranslatedWay } {
+  { draft = draft2023, types = deviceTypes, way: wanted }: PresentOptions,
+): { type: DeviceType; draft: Draft; way: TranslatedWay } {
   const vendor = host.read(type0Header.vendorId);
   const device = host.read(type0Header.deviceId);
-  const identity = identify(vendor, device, draft);
+  const identity = identify(vendor, device, draft, types);
   const name = translatedWayNames.find(
     (each) => (wanted ?? each) === each && ways[each].ids === identity?.ids,
   );
-  if (identity !== null && name !== undefined) return { type: identity.type, way: ways[name] };
+  if (identity !== null && name !== undefined) return { type: identity.type, draft, way: ways[name] };
   const ids = [vendor, device].map((id) => id.toString(16).padStart(4, '0')).join(':');
   const kind = `neither transitional nor of the ${draft.name} draft`;
   throw new NotPresentableError(
@@ -66,9 +68,8 @@ export function presentLegacy(
   address: FunctionAddress,
   options: PresentOptions = {},
 ): PresentedFunction {
-  const draft = options.draft ?? draft2023;
   const host = new FunctionConfig(bus, address);
-  const { type, way } = wayTo(host, draft, options.way);
+  const { type, draft, way } = wayTo(host, options);
   const backend = way.open(bus, address, draft);
   const pci = virtualFunction(type, backend, options.messages);
   warnOfStrayDma(bus, address, pci);
@@ -93,13 +94,13 @@ function warnOfStrayDma(bus: Bus, address: FunctionAddress, pci: PciFunction): v
   });
 }
 
-/** The function that the guest sees, in front of a back end. `messages` as in {@link PresentOptions}. */
-export function virtualFunction(type: DeviceTypeName, backend: LegacyBackend, messages = true): PciFunction {
-  const { name, transitionalId, classCode, type: subsystemId } = deviceTypes[type];
+/** The function that the guest sees, in front of a back end. `messages` as in {@link PresentOptions}. @throws ModernOnlyTypeError */
+export function virtualFunction(type: DeviceType, backend: LegacyBackend, messages = true): PciFunction {
+  const { functionName: name, classCode, typeNumber: subsystemId } = type;
   const pci = new PciFunction({
     name,
     vendorId: VIRTIO_VENDOR_ID,
-    deviceId: transitionalId,
+    deviceId: transitionalIdOf(type, 'legacy'),
     classCode,
     subsystemVendorId: VIRTIO_VENDOR_ID,
     subsystemId,

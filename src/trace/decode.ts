@@ -18,7 +18,8 @@ import {
 } from '../pci/layout/index.ts';
 import {
   commonConfig,
-  type DeviceTypeName,
+  type DeviceType,
+  deviceTypes,
   LEGACY_CONFIG_OFFSET,
   LEGACY_CONFIG_OFFSET_MSIX,
   legacyHeader,
@@ -26,7 +27,7 @@ import {
   NOTIFICATION_DATA_BYTES,
 } from '../virtio/layout/index.ts';
 import { type CapabilityPlaces, configTables, type PlacedTable } from './config-tables.ts';
-import { hex, isrStructure, meaningOf, notifyData, notifyStructure, typeTables } from './values.ts';
+import { hex, isrStructure, meaningOf, notifyData, notifyStructure } from './values.ts';
 
 /** An access in the specification's words. */
 export interface DecodedAccess {
@@ -50,7 +51,7 @@ export interface FunctionToDecode extends CapabilityPlaces {
 
 /** What is remembered of a function, because the meaning of later accesses depends on it. */
 interface Known {
-  readonly type: DeviceTypeName | null;
+  readonly type: DeviceType | null;
   readonly tables: readonly PlacedTable[];
   readonly fixedVectors: boolean;
   msixEnabled: boolean;
@@ -80,9 +81,10 @@ export class Decoder {
   /**
    * Reads how a function's configuration space is laid out, through the bus.
    * @param draft by which an MMR function was made.
+   * @param types that it may be of.
    */
-  add(bus: Bus, fn: FunctionToDecode, draft: Draft = draft2023): void {
-    const identity = identify(fn.vendorId, fn.deviceId, draft);
+  add(bus: Bus, fn: FunctionToDecode, draft: Draft = draft2023, types = deviceTypes): void {
+    const identity = identify(fn.vendorId, fn.deviceId, draft, types);
     const tables = configTables(bus, fn, draft);
     const msix = tables.find(({ map }) => map === msixCapability);
     const control =
@@ -114,7 +116,7 @@ export class Decoder {
 /** The table in which an access falls. */
 function find(known: Known, { space, offset, width }: AccessEvent, region: string): Found | null {
   if (space === 'config') return findInConfig(known, offset);
-  const config = known.type === null ? {} : (typeTables[known.type]?.config ?? {});
+  const config = known.type?.config ?? {};
   switch (region) {
     case 'legacy': {
       const shown = known.msixEnabled || known.fixedVectors;

@@ -1,7 +1,7 @@
 import { type Bus, formatFunctionAddress, type Width } from '../core/index.ts';
 import { type Draft, draft2023, identify } from '../mmr/layout/index.ts';
 import { capabilityHeader, extendedHeader, type0Header } from '../pci/layout/index.ts';
-import { type DeviceTypeName, deviceTypes, structureType } from '../virtio/layout/index.ts';
+import { deviceTypes, structureType } from '../virtio/layout/index.ts';
 import { configTables, keyOf, type PlacedTable, readField } from './config-tables.ts';
 import type { FunctionToDecode } from './decode.ts';
 
@@ -36,8 +36,8 @@ export interface FunctionDescription {
   readonly subsystemId: number;
   readonly interruptPin: number;
   readonly interruptLine: number;
-  /** Null where the function is not virtio, or of a type without a transitional id. */
-  readonly type: DeviceTypeName | null;
+  /** The device type's name, as `block`; null where the function is not virtio, or of a type that is not known. */
+  readonly type: string | null;
   readonly kind: VirtioKind | null;
   /** Name of the device type, as `virtio-blk`. */
   readonly device: string | null;
@@ -72,16 +72,18 @@ const commonStructure = `virtio ${keyOf(structureType, structureType.common)}`;
 /**
  * Reads everything that a function's configuration space says of itself.
  * @param draft by which an MMR function was made.
+ * @param types that it may be of.
  */
 export function describeFunction(
   bus: Bus,
   fn: FunctionToDescribe,
   draft: Draft = draft2023,
+  types = deviceTypes,
 ): FunctionDescription {
   const [, ...tables] = configTables(bus, fn, draft);
   const places = [...fn.capabilities, ...fn.extended];
   const all = tables.map((table, i) => capability(bus, fn, table, places[i]!.id));
-  const identity = identify(fn.vendorId, fn.deviceId, draft);
+  const identity = identify(fn.vendorId, fn.deviceId, draft, types);
   const hasStructures = all.some(({ name }) => name === commonStructure);
   const { subsystemVendorId } = type0Header;
   return {
@@ -94,9 +96,9 @@ export function describeFunction(
     subsystemId: fn.subsystemId,
     interruptPin: fn.interruptPin,
     interruptLine: fn.interruptLine,
-    type: identity?.type ?? null,
+    type: identity?.type.name ?? null,
     kind: identity?.ids === 'legacy' && hasStructures ? 'transitional' : (identity?.ids ?? null),
-    device: identity === null ? null : deviceTypes[identity.type].name,
+    device: identity?.type.functionName ?? null,
     bars: fn.bars.map(({ size, index, kind, prefetchable, address }) => ({
       index,
       kind,

@@ -1,14 +1,8 @@
-import { type Register, type RegisterMap, registers, rw } from '../core/index.ts';
+import { type Register, registers, rw } from '../core/index.ts';
 import { command, messageControl, msixCapability, status, type0Header } from '../pci/layout/index.ts';
 import {
-  balloonConfig,
-  balloonFeature,
-  blockConfig,
-  blockFeature,
   commonConfig,
-  consoleConfig,
-  consoleFeature,
-  type DeviceTypeName,
+  type DeviceType,
   deviceStatus,
   feature,
   isrStatus,
@@ -17,32 +11,10 @@ import {
   NEXT_WRAP_BIT,
   NO_VECTOR,
   NOTIFICATION_DATA_BYTES,
-  networkConfig,
-  networkFeature,
   notification,
-  p9Config,
-  p9Feature,
   QUEUE_ADDRESS_UNIT,
-  scsiConfig,
-  scsiFeature,
 } from '../virtio/layout/index.ts';
 import { keyOf } from './config-tables.ts';
-
-/** Device configuration and feature bits of a device type; a new type is a new line. */
-export const typeTables: Readonly<
-  Record<
-    DeviceTypeName,
-    { readonly config: RegisterMap; readonly features: Readonly<Record<string, number>> }
-  >
-> = {
-  balloon: { config: balloonConfig, features: balloonFeature },
-  block: { config: blockConfig, features: blockFeature },
-  console: { config: consoleConfig, features: consoleFeature },
-  entropy: { config: {}, features: {} },
-  network: { config: networkConfig, features: networkFeature },
-  p9: { config: p9Config, features: p9Feature },
-  scsi: { config: scsiConfig, features: scsiFeature },
-};
 
 /** The structures of one register that the modern interface has beside the common configuration. */
 export const isrStructure = { isrStatus: { ...legacyHeader.isrStatus, offset: 0 } };
@@ -52,7 +24,7 @@ export const notifyData = registers({ queueNotify: rw(0, NOTIFICATION_DATA_BYTES
 
 /** What a value's meaning may depend on. */
 export interface ValueContext {
-  readonly type: DeviceTypeName | null;
+  readonly type: DeviceType | null;
   /** The value was written, not read. */
   readonly write: boolean;
   /** 32-bit word of the feature set that a feature register shows. */
@@ -82,9 +54,8 @@ const flags = (table: Readonly<Record<string, number>>) => {
 };
 
 /** Names of the features in a 32-bit word: those of the type first, as theirs are the low bits. */
-export function featureNames(type: DeviceTypeName | null, word: number, value: number): string {
-  const own = type === null ? {} : (typeTables[type]?.features ?? {});
-  const named = Object.entries({ ...own, ...feature })
+export function featureNames(type: DeviceType | null, word: number, value: number): string {
+  const named = Object.entries({ ...type?.features, ...feature })
     .filter(([, bit]) => bit >> 5 === word)
     .map(([name, bit]) => [name, (1 << (bit & 31)) >>> 0] as const);
   return bitNames(named, value);
@@ -150,12 +121,12 @@ const counted = new Set<Register>([
   commonConfig.queueReset,
   commonConfig.adminQueueIndex,
   commonConfig.adminQueueNum,
-  ...Object.values(typeTables).flatMap(({ config }) => Object.values(config)),
 ]);
 
 /** What a register's value says, in words; '' where the number says it all. */
 export function meaningOf(register: Register, value: number, context: ValueContext): string {
   const meaning = meanings.get(register);
   if (meaning !== undefined) return meaning(value, context);
-  return counted.has(register) ? decimal(value) : '';
+  const ofType = Object.values(context.type?.config ?? {});
+  return counted.has(register) || ofType.includes(register) ? decimal(value) : '';
 }

@@ -9,7 +9,7 @@ import type {
 } from '../core/index.ts';
 import type { ByteOrder, DeviceConfig } from './config.ts';
 import type { VirtioDevice } from './device.ts';
-import type { DeviceTypeName, FeatureDependency } from './layout/index.ts';
+import type { DeviceType } from './layout/index.ts';
 import type { Chain } from './queue/chain.ts';
 
 /** Device configuration of whatever structure. */
@@ -20,7 +20,8 @@ export type AnyConfig = Pick<
 
 /** What a device type adds to the core: features, queues, configuration, and what it does with a chain. */
 export interface DeviceBehaviour extends Stateful {
-  readonly type: DeviceTypeName;
+  /** The row that travels with the behaviour: ids, names, features, configuration. */
+  readonly type: DeviceType;
   /** Feature bits of the type, offered through both interfaces where below 32. */
   readonly features: readonly number[];
   /** Bits that only one of the two interfaces offers beside them. */
@@ -28,12 +29,6 @@ export interface DeviceBehaviour extends Stateful {
   readonly modernFeatures?: readonly number[];
   /** Features that a legacy driver is left with when it acknowledges bit 30 (LEG-RF-06). */
   readonly brokenDriverFeatures?: readonly number[];
-  /**
-   * Which of these features need others: `[feature, [any, of, these]]`, the type's table in its layout file. An offer that
-   * breaks it is an {@link UnmetDependencyError}; a driver that does is refused FEATURES_OK, or reported where it is a
-   * legacy one (BF-FEAT-02, BF-FEAT-09).
-   */
-  readonly dependencies?: readonly FeatureDependency[];
   readonly config: AnyConfig;
   /** Sizes offered, in descriptors, by queue number; 0 for an absent queue. */
   readonly queueSizes: readonly number[];

@@ -6,7 +6,7 @@ export class BehaviourInUseError extends VirtiolabError {
   readonly behaviour: DeviceBehaviour;
 
   constructor(behaviour: DeviceBehaviour) {
-    super(`this ${behaviour.type} behaviour is behind a device already: make another one`);
+    super(`this ${behaviour.type.name} behaviour is behind a device already: make another one`);
     this.behaviour = behaviour;
   }
 }

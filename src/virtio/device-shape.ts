@@ -7,7 +7,7 @@ export function shapeOf({ behaviour, options, features, config }: VirtioDevice):
   const { guestEndian, legacy } = options;
   const { offered, offeredLegacy } = features;
   return {
-    ...{ type, guestEndian, legacy },
+    ...{ type: type.name, guestEndian, legacy },
     'offered features': [...offered],
     'features offered to legacy drivers': offeredLegacy,
     'number of queues': queueSizes.length,

@@ -25,7 +25,7 @@ import { DriverConduct } from './conduct.ts';
 import { shapeOf } from './device-shape.ts';
 import { DmaGate } from './dma-gate.ts';
 import { explainAbsent, explainKick } from './idle-kick.ts';
-import { deviceStatus, deviceTypes } from './layout/index.ts';
+import { deviceStatus } from './layout/index.ts';
 import { type DriverInterface, defaultTransportFeatures, FeatureNegotiation } from './negotiation.ts';
 import { Batch } from './queue/batch.ts';
 import { aboutChain, type Chain } from './queue/chain.ts';
@@ -81,7 +81,7 @@ export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
   }
 
   get name(): string {
-    return deviceTypes[this.behaviour.type].name;
+    return this.behaviour.type.functionName;
   }
 
   get config(): AnyConfig {

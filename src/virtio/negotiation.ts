@@ -131,7 +131,7 @@ export class FeatureNegotiation implements Stateful {
   }
 
   #unmet(words: Uint32Array) {
-    return unmetDependency(words, this.#behaviour.dependencies ?? []);
+    return unmetDependency(words, this.#behaviour.type.dependencies);
   }
 
   /** The interface that the driver speaks; null while it has written nothing since the reset. */

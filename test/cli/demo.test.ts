@@ -11,7 +11,7 @@ import { firstDifference, pattern, pieces, writtenRanges } from '../../src/cli/d
 import { deviceDemos } from '../../src/cli/demos/index.ts';
 import { isTranslated, wayNames } from '../../src/mmr/index.ts';
 import {
-  deviceTypeNames,
+  deviceTypes,
   MemoryStorage,
   OverlayStorage,
   type Storage,
@@ -104,13 +104,15 @@ describe.concurrent('demo', () => {
 
 describe('every device type through every window', () => {
   it('is all of the types that there are', () => {
-    expect(deviceDemos.map(({ type }) => type).sort()).toEqual([...deviceTypeNames].sort());
+    expect(deviceDemos.map(({ type }) => type.name).sort()).toEqual(
+      deviceTypes.map(({ name }) => name).sort(),
+    );
   });
 
   const combinations = deviceDemos.flatMap((demo) =>
     wayNames.flatMap((window) => [false, true].map((intx) => ({ demo, window, intx }))),
   );
-  it.for(combinations)('$demo.type, $window, INTx $intx', async ({ demo, window, intx }) => {
+  it.for(combinations)('$demo.type.name, $window, INTx $intx', async ({ demo, window, intx }) => {
     const visit = await demo.visit({});
     try {
       const result = await runDemo(window, visit, { intx });

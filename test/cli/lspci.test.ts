@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { everyFunction } from '../../src/cli/every-function.ts';
 import { formatFunctionAddress } from '../../src/core/index.ts';
 import { describeFunction, type FunctionDescription } from '../../src/trace/index.ts';
-import { deviceTypeNames } from '../../src/virtio/index.ts';
+import { deviceTypes } from '../../src/virtio/index.ts';
 import { run, virtiolab } from './run.ts';
 
 const { machine, functions } = everyFunction();
@@ -74,7 +74,7 @@ describe.concurrent('lspci', () => {
 
 describe('every kind of function', () => {
   it('is there, for each type of device', () => {
-    for (const type of deviceTypeNames) {
+    for (const { name: type } of deviceTypes) {
       const kinds = described.filter(({ description }) => description.type === type);
       for (const kind of ['transitional', 'modern', 'mmr', ...(type === 'block' ? ['legacy'] : [])])
         expect(kinds.map(({ description }) => description.kind)).toContain(kind);

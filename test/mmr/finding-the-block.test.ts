@@ -27,7 +27,7 @@ const GOOD: BlockPlace = { bar: 2, offset: 0x1000, length: 24 };
  */
 function handmade(places: readonly Partial<BlockPlace>[], options: { vectors?: number; draft?: Draft } = {}) {
   const { draft = draft2023, vectors = 3 } = options;
-  const identity = { deviceId: draft.deviceIds.entropy, revisionId: 0, subsystemId: 4 };
+  const identity = { deviceId: draft.deviceIds.entropy!, revisionId: 0, subsystemId: 4 };
   const fn = new VirtioFunction(new Probe(), identity, true, { express: true, vectors });
   const target = new LegacyWindow(fn.device, fn.interrupts, draft.msixShift);
   addScratch(fn.pci, 0, 'io', 64);

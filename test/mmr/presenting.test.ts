@@ -109,7 +109,7 @@ describe.each(translatedWayNames)('a function that a guest has, by way of %s', (
     const second = presentLegacy(under.host, SLOT);
     expect(() => presentLegacy(under.host, SLOT)).toThrow(AlreadyPresentedError);
     second.backend.release();
-    expect(presentLegacy(under.host, SLOT).type).toBe('block');
+    expect(presentLegacy(under.host, SLOT).type.name).toBe('block');
   });
 
   it('is given back reset, silent, off the bus, and as its host had it', () => {

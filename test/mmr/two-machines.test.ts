@@ -2,7 +2,13 @@ import { describe, expect, it, test } from 'vitest';
 import { DmaDomain, functionAddress, GuestMemory } from '../../src/core/index.ts';
 import { BlockDriver, EntropyDriver, openTransport } from '../../src/driver/index.ts';
 import { ForeignDomainError, mmrFunction, twoMachines } from '../../src/mmr/index.ts';
-import { BlockDevice, EntropyDevice, MemoryStorage, virtioFunction } from '../../src/virtio/index.ts';
+import {
+  BlockDevice,
+  EntropyDevice,
+  entropyDeviceType,
+  MemoryStorage,
+  virtioFunction,
+} from '../../src/virtio/index.ts';
 import { clausesIn, watch } from '../pci/support.ts';
 
 const ram = () => GuestMemory.allocate({ start: 0, length: 1 << 21 });
@@ -41,7 +47,7 @@ describe('a guest and its host', () => {
       [functionAddress(0, 4), functionAddress(0, 4)],
       [functionAddress(0, 5), place],
     ]);
-    const transport = openTransport(machines.guest, place, { type: 'entropy' });
+    const transport = openTransport(machines.guest, place, { type: entropyDeviceType });
     const driver = new EntropyDriver(transport, machines.driverMemory(0x100000));
     expect((await driver.read(5)).length).toBe(5);
     expect(machines.transport(0).queueSize(0)).toBeGreaterThan(0);

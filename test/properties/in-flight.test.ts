@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { DeviceTypeName } from '../../src/virtio/index.ts';
 import {
   balloonFeature,
   blockFeature,
@@ -25,7 +24,7 @@ import { BUFFERS, type Setup, World } from './support/worlds.ts';
  * request in flight changes nothing of it, whether or not the device is saved and goes on elsewhere. Examples of what the
  * property over saving and loading draws.
  */
-const setup = (type: DeviceTypeName): Setup => ({
+const setup = (type: string): Setup => ({
   draft: 'mmr-2023',
   placement: 'own',
   types: [type],
@@ -108,7 +107,7 @@ const blockHeader = (type: number, sector = 0) => [
 
 interface Example {
   readonly name: string;
-  readonly type: DeviceTypeName;
+  readonly type: string;
   /** Up to the moment at which the device has taken what it is given. */
   readonly before: readonly Operation[];
   readonly change: (world: World) => void;

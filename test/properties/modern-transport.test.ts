@@ -19,6 +19,7 @@ import {
   type Chain,
   type DeviceBehaviour,
   DeviceConfig,
+  entropyDeviceType,
   feature,
   type VirtioDevice,
   virtioFunction,
@@ -53,7 +54,7 @@ const address = functionAddress(0, 4);
 
 /** Answers each chain when the scheduler says so; every fourth waits until another one is answered. */
 class Complementer implements DeviceBehaviour {
-  readonly type = 'entropy';
+  readonly type = entropyDeviceType;
   readonly features: readonly number[] = [];
   readonly config = new DeviceConfig({});
   readonly queueSizes: readonly number[];

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { kits } from './kits/index.ts';
+import { kitOf } from './kits/index.ts';
 import { same } from './support/compare.ts';
 import { type Case, cases, type Operation } from './support/operations.ts';
 import { perform, survey } from './support/perform.ts';
@@ -25,7 +25,7 @@ function reload(world: World): World {
   for (const fn of world.guest.functions.values()) fn.reset();
   world.guest.ram.fill(0, LOW_RAM, 0xdd);
   for (const device of world.devices)
-    device.loadOutside(kits[device.behaviour.type].make(world.setup.queueSize).saveOutside());
+    device.loadOutside(kitOf(device.behaviour.type.name).make(world.setup.queueSize).saveOutside());
   return World.load(world.kind, world.setup, state);
 }
 

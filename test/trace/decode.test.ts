@@ -4,7 +4,15 @@ import { findFunction, runFirmware } from '../../src/driver/index.ts';
 import { type Draft, draft2023, fixedVectorsDraft, mmrFunction } from '../../src/mmr/index.ts';
 import { capabilityId, Machine, type PciFunction } from '../../src/pci/index.ts';
 import { Decoder, describeFunction, featureNames, identify } from '../../src/trace/index.ts';
-import { BlockDevice, EntropyDevice, MemoryStorage, virtioFunction } from '../../src/virtio/index.ts';
+import {
+  BlockDevice,
+  blockDeviceType,
+  EntropyDevice,
+  entropyDeviceType,
+  MemoryStorage,
+  networkDeviceType,
+  virtioFunction,
+} from '../../src/virtio/index.ts';
 
 const at = functionAddress(0, 4);
 const block = () => new BlockDevice({ storage: new MemoryStorage(new Uint8Array(1 << 20)) });
@@ -203,17 +211,17 @@ describe('decoding of configuration space', () => {
 
 describe('what ids say', () => {
   it('tells the type and the kind of function', () => {
-    expect(identify(0x1af4, 0x1001)).toEqual({ type: 'block', ids: 'legacy' });
-    expect(identify(0x1af4, 0x1044)).toEqual({ type: 'entropy', ids: 'modern' });
-    expect(identify(0x1af4, 0x10f9)).toEqual({ type: 'network', ids: 'mmr' });
+    expect(identify(0x1af4, 0x1001)).toEqual({ type: blockDeviceType, ids: 'legacy' });
+    expect(identify(0x1af4, 0x1044)).toEqual({ type: entropyDeviceType, ids: 'modern' });
+    expect(identify(0x1af4, 0x10f9)).toEqual({ type: networkDeviceType, ids: 'mmr' });
     expect(identify(0x1af4, 0x1050)).toBe(null);
     expect(identify(0x8086, 0x1001)).toBe(null);
   });
 
   it('names bits that no table has by their number', () => {
-    expect(featureNames('block', 0, 0x80000001)).toBe('barrier 0x80000000');
+    expect(featureNames(blockDeviceType, 0, 0x80000001)).toBe('barrier 0x80000000');
     expect(featureNames(null, 0, 1)).toBe('0x1');
-    expect(featureNames('block', 1, 3)).toBe('version1 accessPlatform');
+    expect(featureNames(blockDeviceType, 1, 3)).toBe('version1 accessPlatform');
   });
 });
 

@@ -66,7 +66,8 @@ describe('identity', () => {
     ['scsi', 8, 0x1004, 0x1048],
     ['p9', 9, 0x1009, 0x1049],
   ] as const)('of a %s device', (name, type, transitional, modern) => {
-    expect([deviceTypes[name].type, deviceTypes[name].transitionalId]).toEqual([type, transitional]);
+    const row = deviceTypes.find((each) => each.name === name);
+    expect([row?.typeNumber, row?.transitionalId]).toEqual([type, transitional]);
     const probe = new Probe({ type: name });
     // LEG-ID-01, LEG-ID-02: revision 0 and the type as subsystem id; PCI-ID-06, PCI-ID-07 the other way round.
     for (const kind of ['legacy', 'transitional'] as const)

@@ -1,5 +1,5 @@
 import { BalloonDriver } from '../../driver/index.ts';
-import { BALLOON_PAGE_BYTES, BalloonDevice, balloonFeature } from '../../virtio/index.ts';
+import { BALLOON_PAGE_BYTES, BalloonDevice, balloonDeviceType, balloonFeature } from '../../virtio/index.ts';
 import { bytesText } from '../text.ts';
 import type { DemoFact, DeviceDemo, DeviceVisit } from './device-demo.ts';
 
@@ -113,8 +113,9 @@ async function hintFact(device: BalloonDevice, driver: BalloonDriver): Promise<D
 }
 
 export const balloonDemo: DeviceDemo = {
-  type: 'balloon',
+  type: balloonDeviceType,
   summary: 'inflates and deflates, asks for statistics, has free pages hinted and reported',
   first: 'The first pages',
+  sample: () => new BalloonDevice(),
   visit,
 };

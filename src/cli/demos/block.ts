@@ -2,7 +2,9 @@ import { createHash, type Hash } from 'node:crypto';
 import { BlockDriver } from '../../driver/index.ts';
 import {
   BlockDevice,
+  blockDeviceType,
   CountedStorage,
+  MemoryStorage,
   OverlayStorage,
   SECTOR_BYTES,
   type Storage,
@@ -144,11 +146,14 @@ export function blockVisit(
   };
 }
 
+const SAMPLE_BYTES = 1 << 20;
+
 export const blockDemo: DeviceDemo = {
-  type: 'block',
+  type: blockDeviceType,
   summary:
     'reads a disk image whole and compares its SHA-256, writes over it and compares that past the device',
   first: 'The first read',
   takesImage: true,
+  sample: () => new BlockDevice({ storage: new MemoryStorage(new Uint8Array(SAMPLE_BYTES)) }),
   visit: async ({ image }) => blockVisit(await openImage(image)),
 };

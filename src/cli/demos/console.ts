@@ -1,5 +1,5 @@
 import { ConsoleDriver, type ConsoleDriverPort, emergencyWrite } from '../../driver/index.ts';
-import { ConsoleDevice, MemoryConsole } from '../../virtio/index.ts';
+import { ConsoleDevice, consoleDeviceType, MemoryConsole } from '../../virtio/index.ts';
 import { bytesText } from '../text.ts';
 import type { DemoFact, DeviceDemo, DeviceVisit } from './device-demo.ts';
 
@@ -107,10 +107,11 @@ function hotPlug(outside: Outside, driver: ConsoleDriver): DemoFact {
 }
 
 export const consoleDemo: DeviceDemo = {
-  type: 'console',
+  type: consoleDeviceType,
   summary:
     'finds ports, sends a megabyte each way, resizes, plugs a port in and out, prints before any setup',
   first: 'The first line of output',
+  sample: () => new ConsoleDevice(),
   async visit(): Promise<DeviceVisit> {
     const outside = new Outside();
     return {

@@ -1,5 +1,5 @@
 import type { DmaMemory, Transport } from '../../driver/index.ts';
-import type { DeviceBehaviour, DeviceTypeName } from '../../virtio/index.ts';
+import type { DeviceBehaviour, DeviceType } from '../../virtio/index.ts';
 
 /** One thing that a demonstration did, and what came of it. */
 export interface DemoFact {
@@ -39,11 +39,13 @@ export interface VisitOptions {
 
 /** A device type's part of `virtiolab demo`. */
 export interface DeviceDemo {
-  readonly type: DeviceTypeName;
+  readonly type: DeviceType;
   /** A line for the help text. */
   readonly summary: string;
   /** What the first exchange is, for the heading above its accesses: "The first read". */
   readonly first?: string;
   readonly takesImage?: boolean;
+  /** A device with as much behind it as it needs to exist, for `virtiolab lspci` to show. */
+  sample(): DeviceBehaviour;
   visit(options: VisitOptions): Promise<DeviceVisit>;
 }

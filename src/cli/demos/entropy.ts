@@ -1,5 +1,11 @@
 import { type DmaMemory, EntropyDriver, type Transport, VirtioDriver } from '../../driver/index.ts';
-import { EntropyDevice, type EntropySource, entropyQueue, systemEntropy } from '../../virtio/index.ts';
+import {
+  EntropyDevice,
+  type EntropySource,
+  entropyDeviceType,
+  entropyQueue,
+  systemEntropy,
+} from '../../virtio/index.ts';
 import { bytesText } from '../text.ts';
 import type { DemoFact, DeviceDemo, DeviceVisit } from './device-demo.ts';
 
@@ -126,8 +132,9 @@ async function visit(): Promise<DeviceVisit> {
 }
 
 export const entropyDemo: DeviceDemo = {
-  type: 'entropy',
+  type: entropyDeviceType,
   summary: "reads random bytes, compares them with what the source gave, and looks at how they're spread",
   first: 'The first bytes',
+  sample: () => new EntropyDevice(),
   visit,
 };

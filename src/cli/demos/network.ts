@@ -6,11 +6,13 @@ import {
   Hub,
   NetworkDevice,
   type NetworkLink,
+  networkDeviceType,
   networkFeature,
   PcapngWriter,
   Responder,
   recordingLink,
   responderPort,
+  unplugged,
 } from '../../virtio/index.ts';
 import { bytesText } from '../text.ts';
 import type { DemoFact, DeviceDemo, DeviceVisit } from './device-demo.ts';
@@ -221,8 +223,9 @@ export function networkVisit(): DeviceVisit {
 }
 
 export const networkDemo: DeviceDemo = {
-  type: 'network',
+  type: networkDeviceType,
   summary: 'talks to a responder over a hub: ARP, DHCP, pings, checksums and segments left to the device',
   first: 'The first frame and its answer',
+  sample: () => new NetworkDevice({ link: unplugged }),
   visit: async () => networkVisit(),
 };

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { P9Client, P9Driver, RequestFailedError } from '../../driver/index.ts';
-import { P9Device, P9MemoryServer, type P9Receiver, type P9Server, p9Error } from '../../virtio/index.ts';
+import {
+  P9Device,
+  P9MemoryServer,
+  type P9Receiver,
+  type P9Server,
+  p9DeviceType,
+  p9Error,
+} from '../../virtio/index.ts';
 import { bytesText } from '../text.ts';
 import type { DemoFact, DeviceDemo, DeviceVisit } from './device-demo.ts';
 
@@ -110,8 +117,9 @@ async function visit(): Promise<DeviceVisit> {
 }
 
 export const p9Demo: DeviceDemo = {
-  type: 'p9',
+  type: p9DeviceType,
   summary: 'mounts a tree in memory, reads it, and survives the death of its server',
   first: 'The version message',
+  sample: () => new P9Device({ server: new P9MemoryServer({}) }),
   visit,
 };

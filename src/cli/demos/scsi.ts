@@ -15,6 +15,7 @@ import {
   ScsiDevice,
   type Storage,
   scsiCommands,
+  scsiDeviceType,
   scsiResponse,
   scsiStatus,
   type Transfer,
@@ -236,8 +237,9 @@ function scsiVisit(): DeviceVisit {
 }
 
 export const scsiDemo: DeviceDemo = {
-  type: 'scsi',
+  type: scsiDeviceType,
   summary: 'scans a host, works with a disk, aborts and resets commands, plugs and unplugs a unit',
   first: 'REPORT LUNS',
+  sample: () => new ScsiDevice(),
   visit: async () => scsiVisit(),
 };

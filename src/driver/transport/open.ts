@@ -1,7 +1,6 @@
 import { type Bus, type FunctionAddress, formatFunctionAddress } from '../../core/index.ts';
 import {
-  type DeviceTypeName,
-  deviceTypeNames,
+  type DeviceType,
   deviceTypes,
   MODERN_DEVICE_ID_BASE,
   MODERN_ID_RANGE,
@@ -21,13 +20,13 @@ export interface VirtioIds {
   readonly ids: 'transitional' | 'modern';
   /** Number of the virtio device type. */
   readonly typeNumber: number;
-  /** Its name, or null for a type that this project has no driver for. */
-  readonly type: DeviceTypeName | null;
+  /** Its row, or null for a type that is not among those that are known. */
+  readonly type: DeviceType | null;
 }
 
 export interface OpenOptions extends TransportOptions {
   /** The device type that is wanted; without it any will do. */
-  readonly type?: DeviceTypeName;
+  readonly type?: DeviceType;
 }
 
 type Ids = Pick<FoundFunction, 'vendorId' | 'deviceId' | 'revisionId' | 'subsystemId'>;
@@ -38,9 +37,10 @@ const range = ({ first, last }: { readonly first: number; readonly last: number 
 /**
  * The virtio device that ids stand for, whatever the revision (PCI-ID-08..10): of modern ids the device id tells the type, of
  * transitional ones the subsystem id (LEG-ID-02), or where that is none of a type, the device id by its table (PCI-ID-09).
+ * @param types that it may be of.
  * @throws WrongIdsError for ids of no virtio function.
  */
-export function identifyFunction(fn: Ids): VirtioIds {
+export function identifyFunction(fn: Ids, types: readonly DeviceType[] = deviceTypes): VirtioIds {
   const { vendorId, deviceId } = fn;
   const transitional = range(TRANSITIONAL_ID_RANGE, deviceId);
   if (vendorId !== VIRTIO_VENDOR_ID || !(transitional || range(MODERN_ID_RANGE, deviceId)))
@@ -48,14 +48,14 @@ export function identifyFunction(fn: Ids): VirtioIds {
       fn,
       `a virtio function, ${VIRTIO_VENDOR_ID.toString(16)}:${TRANSITIONAL_ID_RANGE.first.toString(16)} to ${MODERN_ID_RANGE.last.toString(16)}`,
     );
-  const typeNumber = transitional ? transitionalType(fn) : deviceId - MODERN_DEVICE_ID_BASE;
-  const type = deviceTypeNames.find((name) => deviceTypes[name].type === typeNumber) ?? null;
+  const typeNumber = transitional ? transitionalType(fn, types) : deviceId - MODERN_DEVICE_ID_BASE;
+  const type = types.find((each) => each.typeNumber === typeNumber) ?? null;
   return { ids: transitional ? 'transitional' : 'modern', typeNumber, type };
 }
 
-function transitionalType({ subsystemId, deviceId }: Ids): number {
+function transitionalType({ subsystemId, deviceId }: Ids, types: readonly DeviceType[]): number {
   if (subsystemId > 0 && subsystemId <= MODERN_ID_RANGE.last - MODERN_ID_RANGE.first) return subsystemId;
-  return Object.values(deviceTypes).find(({ transitionalId }) => transitionalId === deviceId)?.type ?? 0;
+  return types.find(({ transitionalId }) => transitionalId === deviceId)?.typeNumber ?? 0;
 }
 
 /**
@@ -74,12 +74,13 @@ export function openTransport(
   const found = typeof fn === 'number' ? findFunction(bus, fn) : fn;
   if (found === null) throw new NoDeviceError(`there is no function ${formatFunctionAddress(fn as number)}`);
   assertPresent(bus, found.address);
-  const { ids, type, typeNumber } = identifyFunction(found);
-  if (options.type !== undefined && type !== options.type)
-    throw new WrongIdsError(
-      found,
-      `type ${deviceTypes[options.type].type} (${options.type}), not ${typeNumber}`,
-    );
+  const { type } = options;
+  const { ids, typeNumber } = identifyFunction(
+    found,
+    type === undefined ? deviceTypes : [type, ...deviceTypes],
+  );
+  if (type !== undefined && typeNumber !== type.typeNumber)
+    throw new WrongIdsError(found, `type ${type.typeNumber} (${type.name}), not ${typeNumber}`);
   if (ids === 'modern') return new ModernTransport(bus, found, options);
   // LEG-DET-02: a function without virtio capabilities is a legacy device.
   if (!hasStructures(bus, found)) return new LegacyTransport(bus, found, portAccess(bus, found), options);

@@ -1,6 +1,6 @@
 import { type RegisterMap, registers, ro } from '../../core/index.ts';
 import { extendedCapabilityId, extendedHeader, vendorSpecificExtended } from '../../pci/layout/index.ts';
-import { type DeviceTypeName, VIRTIO_VENDOR_ID } from '../../virtio/layout/index.ts';
+import { VIRTIO_VENDOR_ID } from '../../virtio/layout/index.ts';
 
 /**
  * The capability as the draft's first reading has it: PCI Express gives the dword after the extended header to a
@@ -41,7 +41,8 @@ export interface Draft {
   readonly name: string;
   readonly vendorId: number;
   readonly revisionId: number;
-  readonly deviceIds: Readonly<Record<DeviceTypeName, number>>;
+  /** By the names of device types; of others it is the type's own `mmrId`. */
+  readonly deviceIds: Readonly<Record<string, number>>;
   readonly extendedCapabilityId: number;
   readonly extendedCapabilityVersion: number;
   /** What the capability says that it points at. */

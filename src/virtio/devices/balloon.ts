@@ -6,6 +6,7 @@ import {
   type BalloonNumbering,
   type BalloonQueueName,
   balloonConfig,
+  balloonDeviceType,
   balloonFeature,
   balloonQueueNumbers,
   deviceStatus,
@@ -79,7 +80,7 @@ function sizes(numbers: ReadonlyMap<BalloonQueueName, number>, size: number): nu
  * the balloon, reported and hinted pages, statistics.
  */
 export class BalloonDevice implements DeviceBehaviour {
-  readonly type = 'balloon';
+  readonly type = balloonDeviceType;
   readonly features: readonly number[];
   readonly queueSizes: readonly number[];
   readonly config: DeviceConfig<typeof balloonConfig>;
@@ -306,7 +307,7 @@ export class BalloonDevice implements DeviceBehaviour {
   #shape() {
     const { discard = false, mustTellHost = null } = this.#options;
     const queues = Object.fromEntries([...this.#queues].map(([number, name]) => [name, number]));
-    return { type: this.type, queues, discard, mustTellHost };
+    return { type: this.type.name, queues, discard, mustTellHost };
   }
 
   check(state: State): void {

@@ -6,6 +6,7 @@ import type { VirtioDevice } from '../device.ts';
 import {
   BLOCK_ID_BYTES,
   type blockConfig,
+  blockDeviceType,
   blockFeature,
   blockRequestType,
   blockStatus,
@@ -32,7 +33,7 @@ import { BlockRequest } from './block/request.ts';
  * end in any order.
  */
 export class BlockDevice implements DeviceBehaviour {
-  readonly type = 'block';
+  readonly type = blockDeviceType;
   readonly features: readonly number[];
   readonly legacyFeatures: readonly number[];
   readonly config: DeviceConfig<typeof blockConfig>;
@@ -224,7 +225,7 @@ export class BlockDevice implements DeviceBehaviour {
 
   #shape() {
     const fixed = this.config.fixed(['capacity', 'cylinders', 'heads', 'sectors', 'writeback']);
-    return { type: this.type, readOnly: this.storage.readOnly, id: this.#id.slice(), ...fixed };
+    return { type: this.type.name, readOnly: this.storage.readOnly, id: this.#id.slice(), ...fixed };
   }
 
   save() {

@@ -6,6 +6,7 @@ import type { VirtioDevice } from '../device.ts';
 import {
   type ConsoleResizeOrder,
   consoleConfig,
+  consoleDeviceType,
   consoleFeature,
   consolePortOf,
   consoleQueue,
@@ -86,7 +87,7 @@ const MOST_PORTS = 510;
  * end takes it, input with the back end until the driver has buffers for it.
  */
 export class ConsoleDevice implements DeviceBehaviour, LineOwner {
-  readonly type = 'console';
+  readonly type = consoleDeviceType;
   readonly features: readonly number[];
   readonly config = new DeviceConfig(consoleConfig);
   readonly queueSizes: readonly number[];
@@ -252,7 +253,7 @@ export class ConsoleDevice implements DeviceBehaviour, LineOwner {
   #shape() {
     const { type, features } = this;
     return {
-      type,
+      type: type.name,
       features: [...features],
       ports: this.#lines.length,
       resizeOrder: this.#control.resizeOrder,

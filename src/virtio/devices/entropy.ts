@@ -3,6 +3,7 @@ import type { DeviceBehaviour } from '../behaviour.ts';
 import { reachClause } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';
+import { entropyDeviceType } from '../layout/index.ts';
 import { aboutChain, type Chain } from '../queue/chain.ts';
 import { checkQueueSizes } from '../queue/limits.ts';
 
@@ -63,7 +64,7 @@ const MAX_BYTES = 0x10000;
 
 /** The entropy device (chapter Entropy Device): one queue, no configuration, no features. */
 export class EntropyDevice implements DeviceBehaviour {
-  readonly type = 'entropy';
+  readonly type = entropyDeviceType;
   readonly features: readonly number[] = [];
   readonly config = new DeviceConfig({});
   readonly queueSizes: readonly number[];
@@ -105,7 +106,7 @@ export class EntropyDevice implements DeviceBehaviour {
   reset(): void {}
 
   #shape() {
-    return { type: this.type, repeatable: this.#source.save() !== null };
+    return { type: this.type.name, repeatable: this.#source.save() !== null };
   }
 
   check(state: State): void {

@@ -10,7 +10,7 @@ import {
   MAC_BYTES,
   MAX_NETWORK_FRAME_BYTES,
   type networkConfig,
-  networkDependencies,
+  networkDeviceType,
   networkFeature,
   networkGsoType,
   networkHeaderFlag,
@@ -42,11 +42,10 @@ const isFinished = ({ flags, gsoType }: Offload) =>
  * queues, offloads where the link takes them. What a driver did not agree to, the device does in software.
  */
 export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkControlTarget {
-  readonly type = 'network';
+  readonly type = networkDeviceType;
   readonly features: readonly number[];
   readonly legacyFeatures = [bit.gso];
   readonly brokenDriverFeatures = [bit.mac];
-  readonly dependencies = networkDependencies;
   readonly config: DeviceConfig<typeof networkConfig>;
   readonly queueSizes: readonly number[];
   readonly maxQueuePairs: number;
@@ -342,7 +341,7 @@ export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkContr
 
   #shape() {
     const fixed = this.config.fixed(['mac', 'status']);
-    return { type: this.type, mac: this.#permanentMac.slice(), mtu: this.#mtu, ...fixed };
+    return { type: this.type.name, mac: this.#permanentMac.slice(), mtu: this.#mtu, ...fixed };
   }
 
   check(state: State): void {

@@ -10,6 +10,7 @@ import {
   isRequest,
   MAX_MOUNT_TAG_BYTES,
   p9Config,
+  p9DeviceType,
   p9Error,
   p9Feature,
   p9Header,
@@ -77,7 +78,7 @@ class P9Request implements Task, TakenRequest {
  * server: requests in flight, and all further ones up to the next version message, are then answered with an error.
  */
 export class P9Device implements DeviceBehaviour {
-  readonly type = 'p9';
+  readonly type = p9DeviceType;
   readonly features = [p9Feature.mountTag];
   readonly config: DeviceConfig<typeof p9Config>;
   readonly queueSizes: readonly number[];
@@ -354,7 +355,7 @@ export class P9Device implements DeviceBehaviour {
   #shape() {
     const { length } = this.config;
     const tag = Array.from({ length }, (_, i) => this.config.little.read(i, 1));
-    return { type: this.type, maxMessageBytes: this.#maxBytes, tag };
+    return { type: this.type.name, maxMessageBytes: this.#maxBytes, tag };
   }
 
   check(state: State): void {

@@ -11,6 +11,7 @@ import {
   SCSI_TARGETS,
   type Sense,
   scsiConfig,
+  scsiDeviceType,
   scsiEventType,
   scsiFeature,
   scsiQueue,
@@ -65,7 +66,7 @@ const COMMANDS_PER_LUN = 128;
  * to the commands, and events to the driver. Units may come and go while it runs.
  */
 export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
-  readonly type = 'scsi';
+  readonly type = scsiDeviceType;
   readonly features: readonly number[];
   readonly config = new DeviceConfig(scsiConfig);
   readonly queueSizes: readonly number[];
@@ -340,7 +341,7 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
   }
 
   #shape() {
-    return { type: this.type, ...this.config.fixed(['senseSize', 'cdbSize']) };
+    return { type: this.type.name, ...this.config.fixed(['senseSize', 'cdbSize']) };
   }
 
   check(state: State): void {

@@ -1,4 +1,5 @@
 import { registers, ro, rw } from '../../core/index.ts';
+import { defineDeviceType } from './device-type.ts';
 
 /** Feature bits of the traditional memory balloon. */
 export const balloonFeature = {
@@ -16,6 +17,17 @@ export const balloonConfig = registers({
   actual: rw(4, 4, 'BAL-OP-10 LEG-BAL-05 LEG-BAL-06'),
   freePageHintCommandId: ro(8, 4, 'BAL-FPH-02 BAL-FPH-06'),
   poisonValue: rw(12, 4, 'BAL-FPH-07 BAL-FPH-08'),
+});
+
+/** The device type. */
+export const balloonDeviceType = defineDeviceType({
+  name: 'balloon',
+  functionName: 'virtio-balloon',
+  typeNumber: 5,
+  transitionalId: 0x1002,
+  classCode: 0x00ff00,
+  features: balloonFeature,
+  config: balloonConfig,
 });
 
 /** Pages are counted and numbered in these units, whatever the guest's own page size. */

@@ -1,4 +1,5 @@
 import { lengthOf, registers, ro, rw } from '../../core/index.ts';
+import { defineDeviceType } from './device-type.ts';
 
 /** Feature bits of the block device. */
 export const blockFeature = {
@@ -46,6 +47,17 @@ export const blockConfig = registers({
   maxSecureEraseSectors: ro(60, 4),
   maxSecureEraseSegments: ro(64, 4, 'BLK-OP-09'),
   secureEraseSectorAlignment: ro(68, 4),
+});
+
+/** The device type. */
+export const blockDeviceType = defineDeviceType({
+  name: 'block',
+  functionName: 'virtio-blk',
+  typeNumber: 2,
+  transitionalId: 0x1001,
+  classCode: 0x010000,
+  features: blockFeature,
+  config: blockConfig,
 });
 
 /** The structure ends with the fields of the last feature that is offered; up to the number of queues it always goes. */

@@ -1,4 +1,5 @@
 import { registers, ro, rw } from '../../core/index.ts';
+import { defineDeviceType } from './device-type.ts';
 
 /** Feature bits of the console device. */
 export const consoleFeature = {
@@ -13,6 +14,17 @@ export const consoleConfig = registers({
   rows: ro(2, 2, 'LEG-CON-01'),
   maxPorts: ro(4, 4, 'CON-06 LEG-CON-01'),
   emergencyWrite: rw(8, 4, 'CON-02 CON-03 LEG-CON-01'),
+});
+
+/** The device type. */
+export const consoleDeviceType = defineDeviceType({
+  name: 'console',
+  functionName: 'virtio-console',
+  typeNumber: 3,
+  transitionalId: 0x1003,
+  classCode: 0x078000,
+  features: consoleFeature,
+  config: consoleConfig,
 });
 
 /** Queues with a number of their own. Those of the ports but 0 follow in pairs, and exist with MULTIPORT only. */

@@ -2,6 +2,8 @@ export * from './balloon.ts';
 export * from './block.ts';
 export * from './common-config.ts';
 export * from './console.ts';
+export * from './device-type.ts';
+export * from './device-types.ts';
 export * from './entropy.ts';
 export * from './features.ts';
 export * from './ids.ts';

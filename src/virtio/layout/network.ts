@@ -1,4 +1,5 @@
 import { registers, ro, rw } from '../../core/index.ts';
+import { defineDeviceType } from './device-type.ts';
 import type { FeatureDependency } from './features.ts';
 
 /** Feature bits of the network device. */
@@ -100,6 +101,18 @@ export const networkConfig = registers({
   rssMaxTableLength: ro(18, 2, 'NET-CFG-08'),
   supportedHashTypes: ro(20, 4),
   supportedTunnelTypes: ro(24, 4),
+});
+
+/** The device type. */
+export const networkDeviceType = defineDeviceType({
+  name: 'network',
+  functionName: 'virtio-net',
+  typeNumber: 1,
+  transitionalId: 0x1000,
+  classCode: 0x020000,
+  features: networkFeature,
+  dependencies: networkDependencies,
+  config: networkConfig,
 });
 
 export const MAC_BYTES = 6;

@@ -1,4 +1,5 @@
 import { registers, ro } from '../../core/index.ts';
+import { defineDeviceType } from './device-type.ts';
 
 /** Feature bits of the 9P transport device. The specification has its id only (P9-01); this is common practice. */
 export const p9Feature = { mountTag: 0 } as const;
@@ -10,6 +11,17 @@ export const MAX_MOUNT_TAG_BYTES = 254;
 export const p9Config = registers({
   tagLength: ro(0, 2, 'LEG-CFG-01'),
   tag: ro(2, 1, '', { count: MAX_MOUNT_TAG_BYTES }),
+});
+
+/** The device type. */
+export const p9DeviceType = defineDeviceType({
+  name: 'p9',
+  functionName: 'virtio-9p',
+  typeNumber: 9,
+  transitionalId: 0x1009,
+  classCode: 0x000200,
+  features: p9Feature,
+  config: p9Config,
 });
 
 /** The one queue: each chain is a message to the server, and room for its reply. */

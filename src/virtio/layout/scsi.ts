@@ -1,4 +1,5 @@
 import { registers, ro, rw } from '../../core/index.ts';
+import { defineDeviceType } from './device-type.ts';
 
 /** Feature bits of the SCSI host device. */
 export const scsiFeature = { inOut: 0, hotplug: 1, change: 2, t10Pi: 3 } as const;
@@ -18,6 +19,17 @@ export const scsiConfig = registers({
   maxChannel: ro(28, 2, 'SCSI-CFG-03'),
   maxTarget: ro(30, 2, 'SCSI-CFG-03'),
   maxLun: ro(32, 4, 'SCSI-CFG-03'),
+});
+
+/** The device type. */
+export const scsiDeviceType = defineDeviceType({
+  name: 'scsi',
+  functionName: 'virtio-scsi',
+  typeNumber: 8,
+  transitionalId: 0x1004,
+  classCode: 0x010000,
+  features: scsiFeature,
+  config: scsiConfig,
 });
 
 /** Targets that two bytes of an address can name, and logical units of each. */

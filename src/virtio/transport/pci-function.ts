@@ -4,12 +4,13 @@ import type { DeviceBehaviour } from '../behaviour.ts';
 import type { ByteOrder } from '../config.ts';
 import { VirtioDevice } from '../device.ts';
 import {
-  deviceTypes,
   LEGACY_BAR,
   LEGACY_CONFIG_OFFSET_MSIX,
+  LEGACY_REVISION,
   MODERN_DEVICE_ID_BASE,
   MODERN_REVISION,
   MODERN_SUBSYSTEM_ID,
+  transitionalIdOf,
   VIRTIO_VENDOR_ID,
 } from '../layout/index.ts';
 import { VirtioInterrupts } from './interrupts.ts';
@@ -47,16 +48,16 @@ export interface Identity {
   readonly subsystemId: number;
 }
 
-/** Ids of a function of each kind (PCI-ID-03, PCI-ID-06, PCI-ID-07, LEG-ID-01..03). */
+/** Ids of a function of each kind (PCI-ID-03, PCI-ID-06, PCI-ID-07, LEG-ID-01..03). @throws ModernOnlyTypeError */
 export function identityOf(behaviour: DeviceBehaviour, kind: FunctionKind): Identity {
-  const { type, transitionalId } = deviceTypes[behaviour.type];
+  const { type } = behaviour;
   return kind === 'modern'
     ? {
-        deviceId: MODERN_DEVICE_ID_BASE + type,
+        deviceId: MODERN_DEVICE_ID_BASE + type.typeNumber,
         revisionId: MODERN_REVISION,
         subsystemId: MODERN_SUBSYSTEM_ID,
       }
-    : { deviceId: transitionalId, revisionId: 0, subsystemId: type };
+    : { deviceId: transitionalIdOf(type, kind), revisionId: LEGACY_REVISION, subsystemId: type.typeNumber };
 }
 
 /**
@@ -104,7 +105,7 @@ export class VirtioFunction {
     legacy: boolean,
     options: Omit<VirtioFunctionOptions, 'kind'>,
   ) {
-    const { name, classCode } = deviceTypes[behaviour.type];
+    const { functionName: name, classCode } = behaviour.type;
     this.pci = new PciFunction({
       name,
       vendorId: VIRTIO_VENDOR_ID,
@@ -184,7 +185,7 @@ export class VirtioFunction {
 
 /**
  * A legacy, transitional or modern-only function around a device type.
- * @throws LegacyBlockSizeError, and what `VirtioDevice` throws; the behaviour is then free for another try.
+ * @throws ModernOnlyTypeError, LegacyBlockSizeError, and what `VirtioDevice` throws; the behaviour is then free for another try.
  */
 export function virtioFunction(behaviour: DeviceBehaviour, options: VirtioFunctionOptions): VirtioFunction {
   const { kind } = options;

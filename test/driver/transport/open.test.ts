@@ -11,7 +11,12 @@ import {
   runFirmware,
   WrongIdsError,
 } from '../../../src/driver/index.ts';
-import { type FunctionKind, virtioFunction } from '../../../src/virtio/index.ts';
+import {
+  blockDeviceType,
+  type FunctionKind,
+  networkDeviceType,
+  virtioFunction,
+} from '../../../src/virtio/index.ts';
 import { SLOT, smallMachine } from '../../pci/support.ts';
 import { Probe } from '../../virtio/support/probe.ts';
 
@@ -106,8 +111,10 @@ describe('the way to a function', () => {
 
   it('is refused to a function of another type than is wanted', () => {
     const { machine, found } = plug('modern');
-    expect(openTransport(machine, found, { type: 'block' }).name).toBe('modern');
-    expect(() => openTransport(machine, found, { type: 'network' })).toThrow(/type 1 \(network\), not 2/);
+    expect(openTransport(machine, found, { type: blockDeviceType }).name).toBe('modern');
+    expect(() => openTransport(machine, found, { type: networkDeviceType })).toThrow(
+      /type 1 \(network\), not 2/,
+    );
   });
 
   it('has an error of its own where the function is gone, and another where there was none', () => {
@@ -150,6 +157,7 @@ describe('ids', () => {
     [0x1004, 0x3f, 'transitional', 0x3f, null],
     [0x1020, 0, 'transitional', 0, null],
   ] as const)('%i, subsystem %i: %s, type %i (%s)', (deviceId, subsystemId, kind, typeNumber, type) => {
-    expect(identifyFunction({ ...ids, deviceId, subsystemId })).toEqual({ ids: kind, typeNumber, type });
+    const identity = identifyFunction({ ...ids, deviceId, subsystemId });
+    expect({ ...identity, type: identity.type?.name ?? null }).toEqual({ ids: kind, typeNumber, type });
   });
 });

@@ -161,7 +161,7 @@ export function handmade(options: HandmadeOptions = {}): { fn: PciFunction; bloc
   const fn = new PciFunction({
     name: 'handmade',
     vendorId: mmr ? draft.vendorId : 0x1af4,
-    deviceId: mmr ? draft.deviceIds.block : 0x1001,
+    deviceId: mmr ? draft.deviceIds.block! : 0x1001,
     classCode: 0x010000,
     interruptPin: mmr ? 0 : 1,
     express: mmr,

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import {
   BalloonDevice,
   type BalloonEvent,
+  balloonDeviceType,
   balloonFeature,
   balloonQueue,
   balloonStatistic,
@@ -86,7 +87,7 @@ const plain = (event: BalloonEvent) =>
   JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? value.toString() : value));
 
 export const balloonKit: TypeKit<BalloonStimulus> = {
-  type: 'balloon',
+  type: balloonDeviceType,
   features: Object.values(balloonFeature),
   queues: Object.values(balloonQueue),
   make(queueSize) {

@@ -5,6 +5,7 @@ import {
   BLOCK_REQUEST_BYTES,
   BLOCK_SEGMENT_BYTES,
   BlockDevice,
+  blockDeviceType,
   blockFeature,
   blockRequest,
   blockRequestType,
@@ -158,7 +159,7 @@ interface Resize {
 }
 
 export const blockKit: TypeKit<Resize> = {
-  type: 'block',
+  type: blockDeviceType,
   features: [
     blockFeature.barrier,
     blockFeature.sizeMax,

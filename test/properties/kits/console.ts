@@ -4,6 +4,7 @@ import {
   CONSOLE_CONTROL_BYTES,
   ConsoleDevice,
   consoleControl,
+  consoleDeviceType,
   consoleEvent,
   consoleFeature,
   consoleQueue,
@@ -216,7 +217,7 @@ const stimuli: fc.Arbitrary<Stimulus> = fc.oneof<fc.WeightedArbitrary<Stimulus>[
 );
 
 export const consoleKit: TypeKit<Stimulus> = {
-  type: 'console',
+  type: consoleDeviceType,
   features: Object.values(consoleFeature),
   queues: [
     ...Object.values(consoleQueue),

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { EntropyDevice, entropyQueue, SeededEntropy } from '../../../src/virtio/index.ts';
+import { EntropyDevice, entropyDeviceType, entropyQueue, SeededEntropy } from '../../../src/virtio/index.ts';
 import type { KitChain, TypeKit } from './kit.ts';
 
 const chain = (readable: readonly number[][], writable: readonly number[]): KitChain => ({
@@ -25,7 +25,7 @@ const chains: fc.Arbitrary<KitChain> = fc.oneof(
 );
 
 export const entropyKit: TypeKit<never> = {
-  type: 'entropy',
+  type: entropyDeviceType,
   features: [],
   queues: [entropyQueue.request],
   make(queueSize) {

@@ -1,4 +1,3 @@
-import type { DeviceTypeName } from '../../../src/virtio/index.ts';
 import { balloonKit } from './balloon.ts';
 import { blockKit } from './block.ts';
 import { consoleKit } from './console.ts';
@@ -9,14 +8,22 @@ import { p9Kit } from './p9.ts';
 import { scsiKit } from './scsi.ts';
 
 /** Every device type that the properties over all types know. A kit only ever gets stimuli of its own drawing. */
-export const kits = {
-  balloon: balloonKit,
-  block: blockKit,
-  console: consoleKit,
-  entropy: entropyKit,
-  network: networkKit,
-  p9: p9Kit,
-  scsi: scsiKit,
-} as unknown as Readonly<Record<DeviceTypeName, TypeKit>>;
+export const kits = [
+  balloonKit,
+  blockKit,
+  consoleKit,
+  entropyKit,
+  networkKit,
+  p9Kit,
+  scsiKit,
+] as unknown as readonly TypeKit[];
 
-export const kitTypes = Object.keys(kits) as DeviceTypeName[];
+/** Names of the device types that have kits. */
+export const kitTypes = kits.map(({ type }) => type.name);
+
+/** The kit of a device type, by the type's name. */
+export function kitOf(name: string): TypeKit {
+  const kit = kits.find(({ type }) => type.name === name);
+  if (kit === undefined) throw new Error(`no kit for ${name}`);
+  return kit;
+}

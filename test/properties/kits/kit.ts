@@ -1,6 +1,6 @@
 import type fc from 'fast-check';
 import type { State } from '../../../src/core/index.ts';
-import type { DeviceBehaviour, DeviceTypeName } from '../../../src/virtio/index.ts';
+import type { DeviceBehaviour, DeviceType } from '../../../src/virtio/index.ts';
 
 /** One chain of a driver: what its readable buffers hold, and how long its writable ones are. Plain data. */
 export interface KitChain {
@@ -26,7 +26,7 @@ export interface KitDevice<Stimulus = unknown> {
 
 /** What the properties over all device types know of one of them. */
 export interface TypeKit<Stimulus = unknown> {
-  readonly type: DeviceTypeName;
+  readonly type: DeviceType;
   /** Feature bits of the type below 32; drivers accept any subset. */
   readonly features: readonly number[];
   /** Queues that drivers set up, by number. */

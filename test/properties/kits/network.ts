@@ -7,6 +7,7 @@ import {
   type NetworkLink,
   type NetworkPort,
   networkControlClass,
+  networkDeviceType,
   networkFeature,
   networkHeader,
   networkQueue,
@@ -258,7 +259,7 @@ function commands(littleEndian: boolean): fc.Arbitrary<KitChain> {
 
 /** Two pairs of queues, all offloads, an MTU; frames of every kind arrive. */
 export const networkKit: TypeKit<Stimulus> = {
-  type: 'network',
+  type: networkDeviceType,
   features: [
     bit.mac,
     bit.mtu,

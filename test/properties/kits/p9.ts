@@ -5,6 +5,7 @@ import {
   P9Device,
   type P9Receiver,
   type P9Server,
+  p9DeviceType,
   p9Header,
   p9Messages,
   p9Queue,
@@ -98,7 +99,7 @@ const chains: fc.Arbitrary<KitChain> = fc
   }));
 
 export const p9Kit: TypeKit<P9Stimulus> = {
-  type: 'p9',
+  type: p9DeviceType,
   features: [0],
   queues: [p9Queue.request],
   make(queueSize) {

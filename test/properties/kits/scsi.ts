@@ -15,6 +15,7 @@ import {
   scsiCommands,
   scsiConfig,
   scsiControlType,
+  scsiDeviceType,
   scsiFeature,
   scsiNotification,
   scsiQueue,
@@ -273,7 +274,7 @@ function framed(wholes: fc.Arbitrary<Whole>): fc.Arbitrary<KitChain> {
 }
 
 export const scsiKit: TypeKit<Stimulus> = {
-  type: 'scsi',
+  type: scsiDeviceType,
   features: [scsiFeature.inOut, scsiFeature.hotplug, scsiFeature.change],
   queues: [scsiQueue.request, scsiQueue.control, scsiQueue.event],
   make: (queueSize) => new World(queueSize),

@@ -10,14 +10,13 @@ import {
 } from '../../../src/conformance/testing.ts';
 import { lengthOf } from '../../../src/core/index.ts';
 import { type0Header } from '../../../src/pci/layout/index.ts';
-import type { DeviceTypeName } from '../../../src/virtio/index.ts';
 import {
   commonConfig,
   feature,
   legacyHeader,
   legacyHeaderWithVectors,
 } from '../../../src/virtio/layout/index.ts';
-import { kits, kitTypes } from '../kits/index.ts';
+import { kitOf, kitTypes } from '../kits/index.ts';
 import type { KitChain } from '../kits/kit.ts';
 import {
   BUFFER_SLOT,
@@ -113,22 +112,22 @@ const ringBits = [
   feature.ringIndirectDescriptors,
   feature.ringEventIndex,
 ];
-const features = (type: DeviceTypeName) =>
+const features = (type: string) =>
   fc.oneof(
     {
       weight: 6,
       arbitrary: fc
-        .subarray([...kits[type].features, ...ringBits])
+        .subarray([...kitOf(type).features, ...ringBits])
         .map((some) => some.reduce((word, bit) => word + 2 ** bit, 0)),
     },
     { weight: 1, arbitrary: values(4) },
   );
 
 /** A byte before the end of the longest block, and some after it. */
-const blockBytes = (types: readonly DeviceTypeName[]) =>
+const blockBytes = (types: readonly string[]) =>
   lengthOf(legacyHeaderWithVectors) +
   8 +
-  Math.max(...types.map((type) => kits[type].make(4).behaviour.config.length));
+  Math.max(...types.map((type) => kitOf(type).make(4).behaviour.config.length));
 
 const at = (start: number, access: fc.Arbitrary<RegisterAccess>) =>
   access.map((each) => ({ ...each, offset: start + each.offset }));
@@ -155,7 +154,7 @@ const status = fc
   .map(([width, value]) => ({ offset: legacyHeader.deviceStatus.offset, width, value }));
 
 /** Numbers of a function's queues that have rings here. */
-const nths = (type: DeviceTypeName) => Math.min(kits[type].queues.length, MOST_QUEUES);
+const nths = (type: string) => Math.min(kitOf(type).queues.length, MOST_QUEUES);
 
 function ringOperations(setup: Setup, fn: number): fc.Arbitrary<Operation> {
   const rings = [0, 1].map((place) => ringPage(fn, 0, place) * 4096);
@@ -179,7 +178,7 @@ const fits = (size: number) => (chain: KitChain) => {
 };
 
 function chains(setup: Setup, fn: number): fc.Arbitrary<Operation> {
-  const kit = kits[setup.types[fn]!];
+  const kit = kitOf(setup.types[fn]!);
   const used = kit.queues.slice(0, MOST_QUEUES);
   return fc
     .record({
@@ -195,7 +194,7 @@ function chains(setup: Setup, fn: number): fc.Arbitrary<Operation> {
 }
 
 const stimuli = (setup: Setup, fn: number): fc.Arbitrary<Operation>[] => {
-  const { stimuli } = kits[setup.types[fn]!];
+  const { stimuli } = kitOf(setup.types[fn]!);
   return stimuli === null ? [] : [stimuli.map((stimulus) => ({ do: 'stimulus', fn, stimulus }))];
 };
 

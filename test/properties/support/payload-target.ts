@@ -18,15 +18,15 @@ import {
   VirtioDriver,
 } from '../../../src/driver/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
-import { type DeviceTypeName, virtioFunction } from '../../../src/virtio/index.ts';
-import { kits } from '../kits/index.ts';
+import { virtioFunction } from '../../../src/virtio/index.ts';
+import { kitOf } from '../kits/index.ts';
 import type { KitDevice } from '../kits/kit.ts';
 import { consistent } from './consistent.ts';
 import { withinAccesses } from './count.ts';
 
 /** A function at the mercy of a driver whose rings are in order and whose requests are not. */
 export interface PayloadSetup {
-  readonly type: DeviceTypeName;
+  readonly type: string;
   readonly way: 'legacy' | 'modern';
   readonly bigEndian: boolean;
   /** Features of the type that are accepted. */
@@ -117,7 +117,7 @@ export class PayloadTarget {
     domain.observer = (_at, length) => {
       if ((this.#bytes += length) > MOST_BYTES) throw new Error(`${this.#bytes} bytes written in one step`);
     };
-    this.device = kits[setup.type].make(setup.queueSize);
+    this.device = kitOf(setup.type).make(setup.queueSize);
     const fn = virtioFunction(this.device.behaviour, {
       kind: setup.way === 'legacy' ? 'transitional' : 'modern',
       guestEndian: setup.bigEndian ? 'big' : 'little',
@@ -142,9 +142,9 @@ export class PayloadTarget {
         ? new LegacyTransport(machine, found, portAccess(machine, found), options)
         : new ModernTransport(machine, found, options);
     const driver = new VirtioDriver(transport, this.#memory);
-    const usable = consistent(features, this.device.behaviour.dependencies ?? []);
+    const usable = consistent(features, this.device.behaviour.type.dependencies);
     driver.bringUp(
-      { features: usable, queues: kits[type].queues, ringFeatures, maxQueueSize: queueSize },
+      { features: usable, queues: kitOf(type).queues, ringFeatures, maxQueueSize: queueSize },
       { queue: () => {}, config: () => {} },
     );
     return driver;

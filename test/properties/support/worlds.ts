@@ -18,13 +18,8 @@ import {
   ways,
 } from '../../../src/mmr/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
-import {
-  type DeviceTypeName,
-  legacyRingLayout,
-  type VirtioFunction,
-  virtioFunction,
-} from '../../../src/virtio/index.ts';
-import { kits } from '../kits/index.ts';
+import { legacyRingLayout, type VirtioFunction, virtioFunction } from '../../../src/virtio/index.ts';
+import { kitOf } from '../kits/index.ts';
 import type { KitDevice } from '../kits/kit.ts';
 
 /**
@@ -49,7 +44,7 @@ export interface Setup {
   readonly draft: string;
   readonly placement: 'own' | 'shared';
   /** One function or two; two share the interrupt line. */
-  readonly types: readonly DeviceTypeName[];
+  readonly types: readonly string[];
   /** Descriptors of each queue. */
   readonly queueSize: number;
   readonly bigEndian: boolean;
@@ -181,7 +176,7 @@ export class World {
     const guestEndian = setup.bigEndian ? ('big' as const) : ('little' as const);
     const common = vectors === undefined ? { guestEndian } : { guestEndian, vectors };
     for (const [index, type] of setup.types.entries()) {
-      const device = kits[type].make(setup.queueSize);
+      const device = kitOf(type).make(setup.queueSize);
       const { behaviour } = device;
       this.devices.push(device);
       const fn =
@@ -239,7 +234,7 @@ export class World {
 
   /** Numbers of the queues that the guest uses. */
   queues(index: number): readonly number[] {
-    return kits[this.setup.types[index]!].queues.slice(0, MOST_QUEUES);
+    return kitOf(this.setup.types[index]!).queues.slice(0, MOST_QUEUES);
   }
 
   /** Descriptors of a function's nth queue, as its kit has made it. */

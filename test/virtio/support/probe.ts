@@ -2,13 +2,15 @@ import {
   type Chain,
   type DeviceBehaviour,
   DeviceConfig,
-  type DeviceTypeName,
+  type DeviceType,
+  deviceTypes,
   type FeatureDependency,
   type VirtioDevice,
 } from '../../../src/virtio/index.ts';
 
 export interface ProbeOptions {
-  readonly type?: DeviceTypeName;
+  /** Its row, or the name of a type of this project. */
+  readonly type?: DeviceType | string;
   readonly features?: readonly number[];
   readonly legacyFeatures?: readonly number[];
   readonly brokenDriverFeatures?: readonly number[];
@@ -21,11 +23,10 @@ export interface ProbeOptions {
 
 /** A device of no real type: it keeps the chains that it is given and says what it was told. */
 export class Probe implements DeviceBehaviour {
-  readonly type: DeviceTypeName;
+  readonly type: DeviceType;
   readonly features: readonly number[];
   readonly legacyFeatures: readonly number[];
   readonly brokenDriverFeatures: readonly number[];
-  readonly dependencies: readonly FeatureDependency[];
   readonly queueSizes: readonly number[];
   readonly config: DeviceBehaviour['config'];
   /** Chains that were handed over and not completed. */
@@ -39,10 +40,11 @@ export class Probe implements DeviceBehaviour {
   readonly #complete: number | undefined;
 
   constructor(options: ProbeOptions = {}) {
-    this.type = options.type ?? 'entropy';
+    const { type = 'entropy', dependencies } = options;
+    const row = typeof type === 'string' ? deviceTypes.find(({ name }) => name === type)! : type;
+    this.type = dependencies === undefined ? row : { ...row, dependencies };
     this.features = options.features ?? [];
     this.legacyFeatures = options.legacyFeatures ?? [];
-    this.dependencies = options.dependencies ?? [];
     this.brokenDriverFeatures = options.brokenDriverFeatures ?? [];
     this.queueSizes = options.queueSizes ?? [8];
     this.config = options.config ?? new DeviceConfig({});
@@ -78,7 +80,7 @@ export class Probe implements DeviceBehaviour {
   }
 
   save() {
-    return { type: this.type };
+    return { type: this.type.name };
   }
 
   load(): void {
