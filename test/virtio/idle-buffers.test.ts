@@ -4,7 +4,6 @@ import {
   BlockDevice,
   ConsoleDevice,
   type DeviceBehaviour,
-  type DeviceTypeName,
   DiskUnit,
   EntropyDevice,
   MemoryConsole,
@@ -23,7 +22,7 @@ const storage = new MemoryStorage(new Uint8Array(1 << 20));
 const server = new P9MemoryServer({});
 const terminal = new MemoryConsole();
 
-const idle: Readonly<Record<DeviceTypeName, () => DeviceBehaviour>> = {
+const idle: Readonly<Record<string, () => DeviceBehaviour>> = {
   balloon: () => new BalloonDevice(),
   block: () => new BlockDevice({ storage }),
   console: () => new ConsoleDevice({ ports: [{ backend: terminal }] }),
