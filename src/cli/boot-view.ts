@@ -58,10 +58,13 @@ function registerLines({ registers, window }: TourResult): string[] {
 
 /** What the guest saw beside what the host did, as lines. */
 export function tourLines(result: TourResult): string[] {
-  const { window, kernel, bootMs, disk, random, interrupts, findings } = result;
+  const { window, kernel, restored, bootMs, disk, random, interrupts, findings } = result;
   const counted = Object.entries(interrupts.guest).map(([name, count]) => `${name}: ${count}`);
   return [
-    style('bold', `${kernel} through ${window}, booted in ${(bootMs / 1000).toFixed(1)} s`),
+    style(
+      'bold',
+      `${kernel} through ${window}, ${restored ? 'from a snapshot' : 'booted'} in ${(bootMs / 1000).toFixed(1)} s`,
+    ),
     '',
     style('bold', "Functions, from the guest's sysfs"),
     ...functionLines(result),
@@ -78,7 +81,7 @@ export function tourLines(result: TourResult): string[] {
       `Interrupts: the guest counted ${counted.join(', ')}; the host raised its line ${interrupts.host} times`,
     ),
     '',
-    style('bold', 'Accesses, from power-on'),
+    style('bold', 'Accesses to the functions'),
     ...registerLines(result),
     ...(findings.length === 0 ? [] : ['', style('red', `Broken clauses: ${findings.length}`)]),
     ...findings.map(formatFinding),

@@ -16,7 +16,7 @@ import { tourLines } from './boot-view.ts';
 import { choices } from './choices.ts';
 import { type Command, CommandError, exitStatus, oneOf, readOptions, UsageError } from './command.ts';
 import { lineWidth, print, printJson } from './output.ts';
-import { Waiting } from './progress.ts';
+import { clearLine, Waiting } from './progress.ts';
 import { fold } from './text.ts';
 
 const DEFAULT_WINDOW: OrdinaryWayName = 'mmr';
@@ -31,19 +31,22 @@ const windows = choices(
   }),
 );
 
-const help = `Usage: virtiolab boot [--window WINDOW] [--image FILE] [--keep] [--json]
+const help = `Usage: virtiolab boot [--window WINDOW] [--image FILE] [--cold] [--keep] [--json]
 
 Boots an unmodified Linux kernel in an emulated PC (v86) with a block and an
 entropy function of ours, lets it list its functions, read the disk, mount it
 and draw random bytes, and prints what the guest saw beside what the host did.
 Wants the package v86. Kernel, busybox and firmware come from Debian's packages
 (some 53 MB, once), with the apt of this machine and without root, and are kept
-in the cache folder.
+in the cache folder, as are snapshots (some 40 MB each, four at most).
 
   --window WINDOW  where the guest's driver finds the functions:
 ${windows}
   --image FILE     a disk image with an ext4 file system, which is only read;
                    without it, a small one is made
+  --cold           boot from power-on, the functions in their slots; without it,
+                   the guest goes on from a snapshot of a kernel that has booted
+                   (made by the first run), and finds the functions then
   --keep           then hand the terminal to the guest's shell: exit or Ctrl-D
                    ends it, Ctrl-] leaves it at once
   --json           one JSON document on standard output
@@ -70,6 +73,12 @@ async function openImage(path: string): Promise<TourImage & { close(): Promise<v
   return { storage, md5: hash.digest('hex'), close: () => storage.close() };
 }
 
+/** A line that stays. */
+function warn(message: string): void {
+  clearLine();
+  process.stderr.write(`virtiolab: ${message}\n`);
+}
+
 /** What the guest printed last is worth lines of its own. */
 function explain(error: unknown): unknown {
   if (!(error instanceof GuestTimeoutError || error instanceof GuestPanicError)) return error;
@@ -81,6 +90,7 @@ async function run(args: readonly string[]): Promise<number> {
   const options = readOptions(args, {
     window: { type: 'string' },
     image: { type: 'string' },
+    cold: { type: 'boolean' },
     keep: { type: 'boolean' },
   });
   if (options.help === true) {
@@ -98,13 +108,15 @@ async function run(args: readonly string[]): Promise<number> {
     const pieces = await guestPieces({ progress: (message) => progress.start(message) });
     let printed = '';
     let count = () => 0;
-    progress.start(`booting ${pieces.kernelPackage}`, () => [
+    progress.start(`${options.cold === true ? 'booting' : 'starting'} ${pieces.kernelPackage}`, () => [
       `${count()} accesses to our functions`,
       printed,
     ]);
     const { guest, result } = await runTour({
       pieces,
       window,
+      cold: options.cold === true,
+      warn,
       ...(image === undefined ? {} : { image }),
       progress: (line) => {
         printed = line.replace(/\p{Cc}+/gu, ' ').trim() || printed;

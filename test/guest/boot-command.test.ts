@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tourLines } from '../../src/cli/boot-view.ts';
+import { guestCacheFolder } from '../../src/hosts/guest/cache-folder.ts';
 import { ext4Image } from '../../src/hosts/guest/ext4-image.ts';
 import { handOver } from '../../src/hosts/v86/terminal.ts';
 import type { TourResult } from '../../src/hosts/v86/tour.ts';
@@ -21,10 +22,11 @@ interface Ran {
 }
 
 /** Runs `virtiolab boot` as a user does. */
-function boot(args: readonly string[]): Promise<Ran> {
+function boot(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', 'boot', ...args], {
       cwd: ROOT,
+      env: { ...process.env, ...environment },
     });
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -48,7 +50,7 @@ describe.skipIf(pieces === null)(`virtiolab boot${skipNote}`, () => {
       const file = new TextEncoder().encode('seen from the guest\n');
       const image = join(folder, 'disk.img');
       await writeFile(image, (await ext4Image(2 << 20, { 'a/file': file }))!.bytes);
-      const { status, stdout, stderr } = await boot(['--image', image, '--json']);
+      const { status, stdout, stderr } = await boot(['--image', image, '--cold', '--json']);
       expect(stderr).toMatch(/^booting linux-image-\S+: \d/m);
       const result = JSON.parse(stdout) as TourResult;
       expect(result).toMatchObject({ window: 'mmr', good: true, findings: [], mountError: null });
@@ -68,6 +70,32 @@ describe.skipIf(pieces === null)(`virtiolab boot${skipNote}`, () => {
       expect(screen).toMatch(/00:05\.0 +legacy\.deviceStatus +\d+ +(\d+) +\d{2} +\1\n/);
     },
   );
+
+  it('goes on from a snapshot, which the first run leaves; one that is torn is thrown away, and said', async () => {
+    const cache = join(folder, 'cache');
+    // The pieces are those of the usual cache.
+    const run = () => boot(['--window', 'io-bar', '--json'], { VIRTIOLAB_CACHE: cache });
+    await mkdir(cache);
+    for (const name of await readdir(guestCacheFolder()))
+      if (name !== 'snapshots') await symlink(join(guestCacheFolder(), name), join(cache, name));
+    const results = [];
+    for (let i = 0; i < 2; i++) results.push(JSON.parse((await run()).stdout) as TourResult);
+    const work = ({ functions, registers, findings, good }: TourResult) => ({
+      functions,
+      registers: registers.map(({ function: fn, register }) => `${fn} ${register}`),
+      findings,
+      good,
+    });
+    expect(results.map(({ restored }) => restored)).toEqual([false, true]);
+    expect(work(results[1]!)).toEqual(work(results[0]!));
+    const [snapshot] = await readdir(join(cache, 'snapshots'));
+    const path = join(cache, 'snapshots', snapshot!);
+    await truncate(path, (await stat(path)).size - 1);
+    const { status, stdout, stderr } = await run();
+    expect([status, (JSON.parse(stdout) as TourResult).restored]).toEqual([0, false]);
+    expect(stderr).toMatch(/^virtiolab: .*is \d+ bytes long, not \d+.*: it is thrown away$/m);
+    expect((await stat(path)).size).toBeGreaterThan(0);
+  });
 
   it('hands a terminal over to a shell in the guest, until its input has ended', async () => {
     const guest = await startGuest();

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import type { State, Stateful } from '../../core/index.ts';
 import { guestCacheFolder } from '../guest/cache-folder.ts';
 import { checkBios, checkKernelImage, checkVgaBios, readImage } from '../guest/images.ts';
 import { type GuestFile, guestInitramfs, READY_LINE } from '../guest/initramfs.ts';
 import type { GuestPieces } from '../guest/pieces.ts';
 import { V86Bus } from './bus.ts';
-import { SnapshotDamagedError } from './errors.ts';
+import { SnapshotDamagedError, SnapshotMismatchError } from './errors.ts';
 import { loadV86 } from './load-v86.ts';
 import { V86Machine } from './machine.ts';
 import { SerialConsole } from './serial-console.ts';
@@ -52,6 +53,8 @@ export interface LinuxGuestOptions {
 export interface StartOptions extends Omit<LinuxGuestOptions, 'plug' | 'ideDisk'> {
   /** Where snapshots are kept; by default the folder of the pieces' cache. */
   readonly cacheFolder?: string;
+  /** Told in a line of a snapshot that cannot be used or kept: the guest boots, or goes on, all the same. */
+  readonly warn?: (message: string) => void;
 }
 
 export interface RestoreOptions extends Omit<LinuxGuestOptions, 'plug' | 'ideDisk'> {
@@ -105,13 +108,21 @@ export class LinuxGuest {
   readonly bus: V86Bus;
   /** What a snapshot of this guest is kept under. */
   readonly key: SnapshotKey;
+  /** It goes on from a snapshot, and was not booted. */
+  readonly restored: boolean;
   readonly #console: SerialConsole;
   readonly #shell: GuestShell;
   readonly #listeners = new Set<(byte: number) => void>();
 
-  private constructor(machine: V86Machine, key: SnapshotKey, progress: ((line: string) => void) | undefined) {
+  private constructor(
+    machine: V86Machine,
+    key: SnapshotKey,
+    progress: ((line: string) => void) | undefined,
+    restored: boolean,
+  ) {
     this.machine = machine;
     this.key = key;
+    this.restored = restored;
     this.bus = new V86Bus(machine);
     this.#console = new SerialConsole((text) => machine.sendSerial(text));
     this.#console.onLine = progress;
@@ -139,7 +150,7 @@ export class LinuxGuest {
       memoryBytes: key.memoryBytes,
       acpi: key.acpi,
     });
-    const guest = new LinuxGuest(machine, key, options.progress);
+    const guest = new LinuxGuest(machine, key, options.progress, false);
     try {
       options.plug?.(guest.bus);
       const ready = guest.#console.waitForLine(
@@ -177,7 +188,7 @@ export class LinuxGuest {
       memoryBytes: key.memoryBytes,
       acpi: key.acpi,
     });
-    const guest = new LinuxGuest(machine, key, options.progress);
+    const guest = new LinuxGuest(machine, key, options.progress, true);
     try {
       await machine.restoreState(snapshot.state);
       guest.bus.ram.refresh();
@@ -193,23 +204,47 @@ export class LinuxGuest {
 
   /**
    * The usual way: continues the cached snapshot, or boots where there is none that is whole, and leaves one behind. No
-   * function is plugged.
-   * @throws as {@link boot}
+   * function is plugged. @throws as {@link boot}; without `warn` also where no snapshot can be kept.
    */
   static async start(options: StartOptions): Promise<LinuxGuest> {
     const images = await readImages(options);
     const path = snapshotPath(options.cacheFolder ?? guestCacheFolder(), images.key);
-    const cached = await readSnapshot(path).catch((error: unknown) => {
-      if (error instanceof SnapshotDamagedError) return undefined;
-      throw error;
-    });
-    const guest =
-      cached === undefined
-        ? await LinuxGuest.#boot(images, options)
-        : await LinuxGuest.#restore(cached, images, options);
-    if (cached === undefined) await writeSnapshot(path, await guest.snapshot());
-    await pruneSnapshots(path);
+    const cached = await LinuxGuest.#cached(path, images.key, options.warn);
+    if (cached !== undefined) {
+      const guest = await LinuxGuest.#restore(cached, images, options);
+      await pruneSnapshots(path);
+      return guest;
+    }
+    const guest = await LinuxGuest.#boot(images, options);
+    try {
+      await writeSnapshot(path, await guest.snapshot());
+      await pruneSnapshots(path);
+    } catch (error) {
+      if (options.warn === undefined) {
+        await guest.destroy();
+        throw error;
+      }
+      options.warn(`no snapshot is kept: ${(error as Error).message}`);
+    }
     return guest;
+  }
+
+  /** A snapshot that is whole; one that is not is thrown away. */
+  static async #cached(
+    path: string,
+    key: SnapshotKey,
+    warn: StartOptions['warn'],
+  ): Promise<Snapshot | undefined> {
+    try {
+      const cached = await readSnapshot(path);
+      if (cached !== undefined) checkSnapshot(cached, key);
+      return cached;
+    } catch (error) {
+      if (!(error instanceof SnapshotDamagedError || error instanceof SnapshotMismatchError)) throw error;
+      warn?.(`${error.message}: it is thrown away`);
+      await rm(path, { force: true });
+      return undefined;
+    }
   }
 
   /**

@@ -33,6 +33,11 @@ function resourceText(line: string): string[] {
   return [`${kind} ${Number(start).toString(16)}..${Number(end).toString(16)}`];
 }
 
+/** Has the kernel look for functions that were plugged while it ran; their drivers have taken them when this is done. */
+export async function findFunctions(guest: LinuxGuest): Promise<void> {
+  await guest.runOk('echo 1 > /sys/bus/pci/rescan');
+}
+
 /** What lspci would print, from sysfs. */
 export async function listFunctions(guest: LinuxGuest): Promise<ListedFunction[]> {
   const lines = (await guest.runOk(LIST)).trimEnd().split('\n');

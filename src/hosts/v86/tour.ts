@@ -12,11 +12,13 @@ import {
 import { ext4Image } from '../guest/ext4-image.ts';
 import type { GuestPieces } from '../guest/pieces.ts';
 import { V86Board } from './board.ts';
+import type { V86Bus } from './bus.ts';
 import { LinuxGuest } from './linux-guest.ts';
 import { type GuestWindow, presentDevice } from './present.ts';
 import {
   countInterrupts,
   drawRandom,
+  findFunctions,
   type ListedFunction,
   listFunctions,
   makeFileSystem,
@@ -37,6 +39,13 @@ export interface TourOptions {
   readonly window: GuestWindow;
   /** Only read. Without one the guest gets a disk that it may write to. */
   readonly image?: TourImage;
+  /**
+   * Boots from power-on, with the functions in their slots. By default the guest goes on from a snapshot of a kernel that has
+   * booted, in the cache folder (made where there is none), and finds its functions when it looks for new ones.
+   */
+  readonly cold?: boolean;
+  /** Told in a line of a snapshot that cannot be used or kept. */
+  readonly warn?: (message: string) => void;
   /** Called with every line that the guest prints while it boots. */
   readonly progress?: (line: string) => void;
   /** Called as soon as there is something to be watched: while the guest boots already. */
@@ -64,6 +73,9 @@ export interface Compared {
 export interface TourResult {
   readonly window: GuestWindow;
   readonly kernel: string;
+  /** The guest went on from a snapshot, and was not booted. */
+  readonly restored: boolean;
+  /** Until the guest's shell answered and the functions were plugged. */
   readonly bootMs: number;
   readonly functions: readonly ListedFunction[];
   readonly disk: { readonly bytes: number; readonly readBytes: number; readonly md5: Compared };
@@ -164,23 +176,29 @@ export async function runTour(options: TourOptions): Promise<Tour> {
   const entropy = new WatchedEntropy();
   let trace: GuestTrace | undefined;
   const started = performance.now();
-  const guest = await LinuxGuest.boot({
+  const plug = (bus: V86Bus) => {
+    const board = new V86Board(bus);
+    const devices = [
+      presentDevice(board, new BlockDevice({ storage }), functionAddress(0, BLOCK_DEVICE), { window }),
+      presentDevice(board, new EntropyDevice({ source: entropy }), functionAddress(0, ENTROPY_DEVICE), {
+        window,
+      }),
+    ];
+    trace = new GuestTrace(board, devices, MOST_EVENTS);
+    options.watching?.(trace);
+  };
+  const { progress, warn } = options;
+  const start = {
     pieces,
-    ...(options.progress === undefined ? {} : { progress: options.progress }),
-    plug: (bus) => {
-      const board = new V86Board(bus);
-      const devices = [
-        presentDevice(board, new BlockDevice({ storage }), functionAddress(0, BLOCK_DEVICE), { window }),
-        presentDevice(board, new EntropyDevice({ source: entropy }), functionAddress(0, ENTROPY_DEVICE), {
-          window,
-        }),
-      ];
-      trace = new GuestTrace(board, devices, MOST_EVENTS);
-      options.watching?.(trace);
-    },
-  });
+    ...(progress === undefined ? {} : { progress }),
+    ...(warn === undefined ? {} : { warn }),
+  };
+  const guest =
+    options.cold === true ? await LinuxGuest.boot({ ...start, plug }) : await LinuxGuest.start(start);
+  if (options.cold !== true) plug(guest.bus);
   const bootMs = performance.now() - started;
   try {
+    if (options.cold !== true) await findFunctions(guest);
     const functions = await listFunctions(guest);
     if (own?.files === null) await makeFileSystem(guest, 'vda');
     const read = await readDisk(guest, 'vda', TOUR_READ_BYTES);
@@ -208,6 +226,7 @@ export async function runTour(options: TourOptions): Promise<Tour> {
     const result: TourResult = {
       window,
       kernel: pieces.kernelPackage,
+      restored: guest.restored,
       bootMs,
       functions,
       disk,
