@@ -71,7 +71,9 @@ describe.skipIf(pieces === null)(`virtiolab boot${skipNote}`, () => {
     },
   );
 
-  it('goes on from a snapshot, which the first run leaves; one that is torn is thrown away, and said', async () => {
+  it('goes on from a snapshot, which the first run leaves; one that is torn is thrown away, and said', {
+    timeout: 400_000,
+  }, async () => {
     const cache = join(folder, 'cache');
     // The pieces are those of the usual cache.
     const run = () => boot(['--window', 'io-bar', '--json'], { VIRTIOLAB_CACHE: cache });
