@@ -31,7 +31,8 @@ const windows = choices(
   }),
 );
 
-const help = `Usage: virtiolab boot [--window WINDOW] [--image FILE] [--cold] [--keep] [--json]
+const help = `Usage: virtiolab boot [--window WINDOW] [--image FILE] [--cold] [--keep]
+                      [--json]
 
 Boots an unmodified Linux kernel in an emulated PC (v86) with a block and an
 entropy function of ours, lets it list its functions, read the disk, mount it
