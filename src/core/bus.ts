@@ -34,6 +34,21 @@ export class TargetGoneError extends VirtiolabError {
   }
 }
 
+/** What a bus leads to did not answer an access in time. It may be slow, or stopped: the next access waits for it anew. */
+export class TargetTimeoutError extends VirtiolabError {
+  readonly target: string;
+  /** The access. */
+  readonly what: string;
+  readonly milliseconds: number;
+
+  constructor(target: string, what: string, milliseconds: number) {
+    super(`${target} does not answer ${what}: waited for ${milliseconds} ms`);
+    this.target = target;
+    this.what = what;
+    this.milliseconds = milliseconds;
+  }
+}
+
 function checkPart(part: 'bus' | 'device' | 'function', value: number, most: number): void {
   if (!Number.isInteger(value) || value < 0 || value > most)
     throw new FunctionAddressError(part, value, most);
@@ -104,7 +119,7 @@ export interface FunctionWatcher {
  * What a CPU can do, and all that software has: drivers, firmware, the translator and the conformance suite reach
  * devices through nothing else. Values are unsigned; a value's bits above the width are cut off. Accesses return when they
  * are done, wherever the target is. None throws but for a target that is lost ({@link TargetGoneError}), or that does not
- * answer in time.
+ * answer in time ({@link TargetTimeoutError}).
  */
 export interface Bus {
   /** Configuration space. `offset` in bytes, aligned to `width`; up to 4095 where the function is PCI Express. */

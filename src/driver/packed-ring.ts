@@ -202,14 +202,15 @@ export class DriverPackedRing implements DriverRing {
     return (flags & BOTH) === (this.#used < this.size ? BOTH : 0);
   }
 
-  /** A length without WRITE is no length; NEXT is ignored (PKD-LAY-02). */
+  /** A length without WRITE is no length, unless the mode says otherwise; NEXT is ignored (PKD-LAY-02). */
   #readUsed(): void {
     const { view } = this.#ram;
     const at = this.#at(this.#slot(this.#used));
     const flags = view.getUint16(at + packedDescriptor.flags.offset, true);
     const length = view.getUint32(at + packedDescriptor.length.offset, true);
     const id = view.getUint16(at + packedDescriptor.id.offset, true);
-    const written = (flags & descriptorFlag.write) !== 0 ? length : 0;
+    const counts = (flags & descriptorFlag.write) !== 0 || this.#mode.lengthWithoutWrite === true;
+    const written = counts ? length : 0;
     this.#failure = this.#chains.used(id, written, this.#chains.size);
   }
 

@@ -22,6 +22,8 @@ export interface DriverRingMode {
   readonly indirect: boolean;
   /** The device uses chains in the order in which they were exposed, and may report several by one used element. */
   readonly inOrder: boolean;
+  /** Packed rings only: a used descriptor's length counts without WRITE too. */
+  readonly lengthWithoutWrite?: boolean;
 }
 
 /** Descriptors of each indirect table. */

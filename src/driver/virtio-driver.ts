@@ -1,4 +1,11 @@
-import { maskOf, type RegisterMap, TargetGoneError, VirtiolabError, type Width } from '../core/index.ts';
+import {
+  maskOf,
+  type RegisterMap,
+  TargetGoneError,
+  TargetTimeoutError,
+  VirtiolabError,
+  type Width,
+} from '../core/index.ts';
 import {
   deviceStatus,
   type FeatureDependency,
@@ -203,6 +210,7 @@ export class VirtioDriver {
       eventIndex: this.has(feature.ringEventIndex),
       indirect: this.has(feature.ringIndirectDescriptors),
       inOrder: this.has(feature.inOrder),
+      lengthWithoutWrite: transport.tolerated.has('packed-used-without-write'),
     };
     const Ring = packed ? DriverPackedRing : DriverSplitRing;
     const ring = new Ring(this.memory.ram, size, where, mode, (length) => memory.allocate(length));
@@ -225,9 +233,10 @@ export class VirtioDriver {
     this.#ringMemory.delete(index);
   }
 
-  /** Used lengths mean something: not those of a legacy device (LEG-USED-01). */
+  /** Used lengths mean something: not those of a legacy device (LEG-USED-01), nor of one that counts otherwise. */
   get trustsLengths(): boolean {
-    return this.transport.modern;
+    const { modern, tolerated } = this.transport;
+    return modern && !tolerated.has('used-length-counts-readable');
   }
 
   /** True when the feature was offered and accepted. */
@@ -254,11 +263,20 @@ export class VirtioDriver {
     return this.#failure === null ? (this.rings.get(index)?.add(buffers) ?? -1) : -1;
   }
 
-  /** Publishes what was added to a ring, and kicks if the device wants it; at {@link resume}, while it is suspended. */
+  /**
+   * Publishes what was added to a ring, and kicks if the device wants it; at {@link resume}, while it is suspended. A target
+   * that is lost ends the use of the device; with one that does not answer, whoever waits for the request waits on.
+   */
   kick(index: number): void {
     if (this.#failure !== null) return;
     if (this.#suspending) this.#held.add(index);
-    else this.#publish(index);
+    else
+      try {
+        this.#publish(index);
+      } catch (error) {
+        if (error instanceof TargetGoneError) this.fail(error);
+        else if (!(error instanceof TargetTimeoutError)) throw error;
+      }
   }
 
   #publish(index: number): void {

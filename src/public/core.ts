@@ -74,6 +74,8 @@ export {
   stateFromText,
   stateToBytes,
   stateToText,
+  TargetGoneError,
+  TargetTimeoutError,
   type Task,
   text as textField,
   tuple,

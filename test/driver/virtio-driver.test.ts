@@ -24,6 +24,7 @@ function fake(overrides: Partial<Transport> = {}, offered: readonly number[] = [
     ringLayout: 'legacy',
     littleEndian: true,
     modern: false,
+    tolerated: new Set(),
     waits: new Waits(new Machine()),
     get status() {
       return status;

@@ -68,6 +68,7 @@ describe.skipIf(cloned === null)(`the package of a clean clone${reason}`, { time
       '/node',
       '/v86',
       '/guest',
+      '/qtest',
     ];
     const code = parts.map((name) => `await import('virtiolab${name}');`).join('\n');
     await must(node, ['--input-type=module', '-e', code], project);

@@ -204,7 +204,8 @@ export class ConsoleDriver {
       port.deviceOpen = value !== 0;
       port.updateHold();
       port.onDeviceOpen(port.deviceOpen);
-    } else if (event === consoleEvent.portName) port.name = new TextDecoder().decode(rest);
+    } else if (event === consoleEvent.portName)
+      port.name = new TextDecoder().decode(rest).replace(/\0.*/s, '');
     else if (event === consoleEvent.resize && rest.length >= CONSOLE_RESIZE_BYTES) {
       const view = new DataView(rest.buffer, rest.byteOffset, rest.byteLength);
       const little = this.driver.transport.littleEndian;

@@ -17,7 +17,7 @@ import { assertPresent, type FoundFunction } from '../pci.ts';
 import type { RingPlace } from '../ring.ts';
 import { Waits } from '../waits.ts';
 import { CONFIG_VECTOR, presentStatus, resetDevice, TransportInterrupts } from './interrupts.ts';
-import type { InterruptHandlers, Transport, TransportOptions } from './transport.ts';
+import type { DeviceDeviation, InterruptHandlers, Transport, TransportOptions } from './transport.ts';
 
 /** Where the legacy block stands, and how it is reached. */
 export interface BlockAccess {
@@ -69,12 +69,14 @@ export class LegacyTransport implements Transport {
   readonly ringLayout = 'legacy';
   readonly modern = false;
   readonly littleEndian: boolean;
+  readonly tolerated: ReadonlySet<DeviceDeviation>;
   readonly waits: Waits;
   readonly #access: BlockAccess;
   readonly #interrupts: TransportInterrupts;
 
   constructor(bus: Bus, fn: FoundFunction, access: BlockAccess, options: TransportOptions = {}) {
     this.#access = access;
+    this.tolerated = new Set(options.tolerate);
     this.waits = new Waits(bus, options);
     this.name = access.name;
     this.littleEndian = options.bigEndian !== true;

@@ -15,7 +15,7 @@ import type { RingPlace } from '../ring.ts';
 import { Waits } from '../waits.ts';
 import { CONFIG_VECTOR, presentStatus, resetDevice, TransportInterrupts } from './interrupts.ts';
 import { findStructures, StructureAccess } from './structures.ts';
-import type { InterruptHandlers, Transport, TransportOptions } from './transport.ts';
+import type { DeviceDeviation, InterruptHandlers, Transport, TransportOptions } from './transport.ts';
 
 /** Where in the notification structure a queue is kicked, and by what name. */
 interface Doorbell {
@@ -38,6 +38,7 @@ export class ModernTransport implements Transport {
   readonly ringLayout = 'separate';
   readonly modern = true;
   readonly littleEndian = true;
+  readonly tolerated: ReadonlySet<DeviceDeviation>;
   readonly waits: Waits;
   readonly #common: StructureAccess;
   readonly #notify: StructureAccess;
@@ -54,6 +55,7 @@ export class ModernTransport implements Transport {
    * @throws NoStructureError when a structure that every device has is missing or unusable (LEG-DET-05); FunctionGoneError
    */
   constructor(bus: Bus, fn: FoundFunction, options: TransportOptions = {}) {
+    this.tolerated = new Set(options.tolerate);
     this.waits = new Waits(bus, options);
     const { common, notify, notifyMultiplier, isr, device } = findStructures(bus, fn);
     this.#common = new StructureAccess(bus, common);

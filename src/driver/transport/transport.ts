@@ -11,12 +11,21 @@ export interface InterruptHandlers {
 /** How a ring is to be laid out: in one piece with 4096-byte pages, or in three parts anywhere. */
 export type RingLayout = 'legacy' | 'separate';
 
+/**
+ * What devices in the field do although the specification says otherwise, and a driver can live with if it is told:
+ * - `packed-used-without-write`: used descriptors of a packed ring have a length and never WRITE (PKD-LAY-02);
+ * - `used-length-counts-readable`: a used length counts bytes that the device read as well, so that it says nothing.
+ */
+export type DeviceDeviation = 'packed-used-without-write' | 'used-length-counts-readable';
+
 /** Byte order of the integers that driver and device share in memory. */
 export interface TransportOptions extends WaitOptions {
   /** Legacy guests only: a big-endian guest's rings and configuration are big-endian (LEG-CFG-01, LEG-VEND-01). */
   readonly bigEndian?: boolean;
   /** INTx even where the function has MSI-X. */
   readonly intx?: boolean;
+  /** What the device is known to do; by default nothing is put up with. */
+  readonly tolerate?: readonly DeviceDeviation[];
 }
 
 /** A driver's way to a virtio device: legacy ports, the MMR block, or the modern structures. */
@@ -26,6 +35,7 @@ export interface Transport {
   readonly littleEndian: boolean;
   /** Feature handshake with FEATURES_OK, and VERSION_1 (INIT-05, RF-01). */
   readonly modern: boolean;
+  readonly tolerated: ReadonlySet<DeviceDeviation>;
   /** How to wait for the device. */
   readonly waits: Waits;
   /** @throws FunctionGoneError where it reads all ones. */

@@ -1,0 +1,23 @@
+import { VirtiolabError } from '../../core/index.ts';
+
+/** What is wanted for a QEMU of ours is not there; the message says how to have it. */
+export class QemuUnavailableError extends VirtiolabError {
+  /** What is missing, e.g. `qemu-system-x86_64`. */
+  readonly missing: string;
+
+  constructor(missing: string, reason: string, wanted: string) {
+    super(`${missing} ${reason}; wants ${wanted}`);
+    this.missing = missing;
+  }
+}
+
+/** QEMU was started and did not get as far as a machine. */
+export class QemuStartError extends VirtiolabError {
+  /** What QEMU said about it; empty where it said nothing. */
+  readonly output: string;
+
+  constructor(reason: string, output: string) {
+    super(output === '' ? reason : `${reason}: ${output}`);
+    this.output = output;
+  }
+}

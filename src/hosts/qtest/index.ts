@@ -1,0 +1,3 @@
+export { QtestBus } from './bus.ts';
+export { QemuStartError, QemuUnavailableError } from './errors.ts';
+export { Qemu, type QemuOptions } from './qemu.ts';

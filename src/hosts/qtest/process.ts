@@ -1,0 +1,125 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { QemuUnavailableError } from './errors.ts';
+
+/** Bytes of QEMU's output, from its end, that are looked at. */
+const LAST_WORDS_BYTES = 4096;
+const FIRMWARE_BYTES = 0x10000;
+/** Where the CPU starts, in firmware of that size: `cli`, and then `hlt` over and over. */
+const RESET_VECTOR = 0xfff0;
+const HALT = [0xfa, 0xf4, 0xeb, 0xfd];
+
+/** How a Debian system gets it. */
+export const INSTALL_QEMU = 'apt-get install qemu-system-x86';
+
+/** What a machine needs files for while it starts. They have no names afterwards. */
+export interface StartFiles {
+  readonly firmware: string;
+  readonly ram: string;
+  /** QEMU's name for the two pipes, which are this with `.in` and `.out`. */
+  readonly pipe: string;
+}
+
+/** Processes that end with this one. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** A QEMU process with two pipes to it. */
+export class QemuProcess {
+  readonly input: number;
+  readonly output: number;
+  readonly pid: number;
+  readonly name: string;
+  readonly #child: ChildProcess;
+  readonly #log: number;
+
+  /**
+   * @param argumentsOf the command line, once it is known where files are.
+   * @param use is called with them before anybody else has them. @throws QemuUnavailableError
+   */
+  constructor(
+    program: string,
+    argumentsOf: (files: StartFiles) => readonly string[],
+    use: (files: StartFiles) => void,
+  ) {
+    // Of memory rather than of a disk, where there is such a thing: RAM is among the files.
+    const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'virtiolab-qemu-'));
+    this.#folder = folder;
+    const files = { firmware: join(folder, 'halt'), ram: join(folder, 'ram'), pipe: join(folder, 'qtest') };
+    try {
+      const firmware = new Uint8Array(FIRMWARE_BYTES);
+      firmware.set(HALT, RESET_VECTOR);
+      writeFileSync(files.firmware, firmware);
+      execFileSync('mkfifo', [`${files.pipe}.in`, `${files.pipe}.out`]);
+      use(files);
+      // Opened so, neither waits for the other side; and the end of the other side is seen at the one that is read.
+      this.input = openSync(`${files.pipe}.out`, constants.O_RDONLY | constants.O_NONBLOCK);
+      this.output = openSync(`${files.pipe}.in`, constants.O_RDWR | constants.O_NONBLOCK);
+      this.#log = openSync(join(folder, 'log'), 'w+');
+      this.#child = spawn(program, argumentsOf(files), { stdio: ['ignore', this.#log, this.#log] });
+    } catch (error) {
+      this.removeFiles();
+      throw error;
+    }
+    // Without a listener it would be thrown at nobody; that there is no process is seen below.
+    this.#child.on('error', () => {});
+    if (this.#child.pid === undefined) {
+      this.close();
+      throw new QemuUnavailableError(program, 'cannot be run', INSTALL_QEMU);
+    }
+    this.pid = this.#child.pid;
+    this.name = `QEMU (process ${this.pid})`;
+    running.add(this.#child);
+    this.#child.unref();
+  }
+
+  #folder: string;
+
+  /** Takes the names of files away: whoever has them open keeps them. */
+  removeFiles(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Asked of the system, since Node hears of it only when nothing else is done. */
+  ended(): boolean {
+    try {
+      const status = readFileSync(`/proc/${this.pid}/stat`, 'latin1');
+      return /\) [ZX] /.test(status);
+    } catch {
+      return true;
+    }
+  }
+
+  lastWords(): string {
+    const { size } = fstatSync(this.#log);
+    const bytes = new Uint8Array(Math.min(size, LAST_WORDS_BYTES));
+    readSync(this.#log, bytes, 0, bytes.length, size - bytes.length);
+    return new TextDecoder()
+      .decode(bytes)
+      .trim()
+      .replaceAll(/\s*\n\s*/g, '; ');
+  }
+
+  /** Ends the process, at once. */
+  close(): void {
+    this.removeFiles();
+    this.#child.kill('SIGKILL');
+    running.delete(this.#child);
+    for (const fd of [this.input, this.output, this.#log]) closeSync(fd);
+  }
+}

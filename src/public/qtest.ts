@@ -1,0 +1,2 @@
+/** A QEMU as the machine that drivers work on, through its qtest protocol: its devices, without a guest. */
+export { Qemu, type QemuOptions, QemuStartError, QemuUnavailableError } from '../hosts/qtest/index.ts';
