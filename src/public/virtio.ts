@@ -26,6 +26,7 @@ export {
   conventionalBars,
   type DeviceBehaviour,
   DeviceConfig,
+  type DevicePort,
   type DhcpOptions,
   DhcpServer,
   type DiskOptions,

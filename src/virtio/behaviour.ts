@@ -8,7 +8,7 @@ import type {
   Stateful,
 } from '../core/index.ts';
 import type { ByteOrder, DeviceConfig } from './config.ts';
-import type { VirtioDevice } from './device.ts';
+import type { DevicePort } from './device-port.ts';
 import type { DeviceType } from './layout/index.ts';
 import type { Chain } from './queue/chain.ts';
 
@@ -32,12 +32,12 @@ export interface DeviceBehaviour extends Stateful {
   readonly config: AnyConfig;
   /** Sizes offered, in descriptors, by queue number; 0 for an absent queue. */
   readonly queueSizes: readonly number[];
-  attach(device: VirtioDevice): void;
+  attach(device: DevicePort): void;
   /**
-   * Takes a chain of queue `chain.queue`; the behaviour calls {@link VirtioDevice.complete} once, now or later. One that only
+   * Takes a chain of queue `chain.queue`; the behaviour calls {@link DevicePort.complete} once, now or later. One that only
    * waits for something to happen belongs into `WaitingChains`: a device that is to be suspended does not wait for it. A
    * behaviour whose back end goes on with a request after its chain has died sets `chain.held` here, and calls
-   * {@link VirtioDevice.letGo} when that has ended: such requests count against the queue, which could otherwise be stopped
+   * {@link DevicePort.letGo} when that has ended: such requests count against the queue, which could otherwise be stopped
    * and filled again without end.
    */
   handle(chain: Chain): void;

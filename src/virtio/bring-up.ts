@@ -1,15 +1,28 @@
-import { reachClause } from './clauses.ts';
-import type { VirtioDevice } from './device.ts';
+import type { FindingAbout, Party } from '../core/index.ts';
+import type { DeviceBehaviour } from './behaviour.ts';
+import { reachClause, type Speaker } from './clauses.ts';
+import type { DriverConduct } from './conduct.ts';
 import { feature } from './layout/index.ts';
-import { STRAY_ADDRESSES } from './negotiation.ts';
+import { type FeatureNegotiation, STRAY_ADDRESSES } from './negotiation.ts';
 import type { QueueService } from './queue/service.ts';
+
+/** The device that is brought up. */
+interface BringUpOwner extends Speaker {
+  readonly behaviour: DeviceBehaviour;
+  readonly features: FeatureNegotiation;
+  readonly conduct: DriverConduct;
+  readonly littleEndian: boolean;
+  readonly statusRegister: { fail(): void };
+  report(party: Party, clause: string, message: string, about?: FindingAbout): void;
+  fail(clause: string, message: string): void;
+}
 
 /** How a driver brings a device up: the features that it accepts, what queues make of them, and DRIVER_OK. */
 export class BringUp {
-  readonly #device: VirtioDevice;
+  readonly #device: BringUpOwner;
   readonly #queues: readonly QueueService[];
 
-  constructor(device: VirtioDevice, queues: readonly QueueService[]) {
+  constructor(device: BringUpOwner, queues: readonly QueueService[]) {
     this.#device = device;
     this.#queues = queues;
   }

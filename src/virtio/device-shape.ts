@@ -1,8 +1,17 @@
 import type { Shape } from '../core/index.ts';
-import type { VirtioDevice } from './device.ts';
+import type { AnyConfig, DeviceBehaviour, VirtioDeviceOptions } from './behaviour.ts';
+import type { FeatureNegotiation } from './negotiation.ts';
+
+/** The device whose shape it is. */
+interface Shaped {
+  readonly behaviour: DeviceBehaviour;
+  readonly options: Required<VirtioDeviceOptions>;
+  readonly features: FeatureNegotiation;
+  readonly config: AnyConfig;
+}
 
 /** What a device has to have in common with the one that a state was saved of: whatever a driver can have built on. */
-export function shapeOf({ behaviour, options, features, config }: VirtioDevice): Shape {
+export function shapeOf({ behaviour, options, features, config }: Shaped): Shape {
   const { type, queueSizes } = behaviour;
   const { guestEndian, legacy } = options;
   const { offered, offeredLegacy } = features;

@@ -22,6 +22,7 @@ import { BringUp } from './bring-up.ts';
 import { claimBehaviour } from './claim.ts';
 import { umbrellaClause } from './clauses.ts';
 import { DriverConduct } from './conduct.ts';
+import type { DevicePort } from './device-port.ts';
 import { shapeOf } from './device-shape.ts';
 import { DmaGate } from './dma-gate.ts';
 import { explainAbsent, explainKick } from './idle-kick.ts';
@@ -44,7 +45,7 @@ export interface ResetListener {
  * A virtio device: status, features, configuration, queues, reset. It knows nothing of PCI; windows and the interrupt
  * port stand between it and a bus.
  */
-export class VirtioDevice implements QueueOwner, StatusOwner, Stateful {
+export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Stateful {
   readonly behaviour: DeviceBehaviour;
   readonly options: Required<VirtioDeviceOptions>;
   readonly features: FeatureNegotiation;

@@ -1,12 +1,19 @@
-import { namingClause } from './clauses.ts';
-import type { VirtioDevice } from './device.ts';
+import type { FindingAbout } from '../core/index.ts';
+import { namingClause, type Speaker } from './clauses.ts';
 import { idleCause, type QueueService } from './queue/service.ts';
+
+/** The device whose driver kicks. */
+interface KickedDevice extends Speaker {
+  readonly dmaEnabled: boolean;
+  readonly statusRegister: { readonly broken: boolean };
+  report(party: 'driver', clause: string, message: string, about: FindingAbout): void;
+}
 
 /**
  * Says why a kick of a queue leads to nothing, if it does: each cause once for a queue until it is set up anew, however
  * often the driver kicks.
  */
-export function explainKick(device: VirtioDevice, queue: QueueService): void {
+export function explainKick(device: KickedDevice, queue: QueueService): void {
   // The order of bringing up has the queues and the bus set up before they are used.
   const order = device.legacyDriver ? 'LEG-INIT-01' : 'INIT-01';
   if (device.statusRegister.broken)
@@ -18,7 +25,7 @@ export function explainKick(device: VirtioDevice, queue: QueueService): void {
 }
 
 /** Says that a kick was for a queue that is not there: each time, as there is no queue that could remember it. */
-export function explainAbsent(device: VirtioDevice, index: number): void {
+export function explainAbsent(device: KickedDevice, index: number): void {
   device.report('driver', namingClause(device), 'a kick for a queue that does not exist', {
     what: 'queue number',
     value: index,
@@ -27,7 +34,7 @@ export function explainAbsent(device: VirtioDevice, index: number): void {
 }
 
 function say(
-  device: VirtioDevice,
+  device: KickedDevice,
   queue: QueueService,
   cause: number,
   clause: string,

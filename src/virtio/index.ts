@@ -20,6 +20,7 @@ export * from './behaviour.ts';
 export { BehaviourInUseError } from './claim.ts';
 export * from './config.ts';
 export * from './device.ts';
+export * from './device-port.ts';
 export * from './devices/balloon/hints.ts';
 export * from './devices/balloon/pages.ts';
 export * from './devices/balloon/statistics.ts';

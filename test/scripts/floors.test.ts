@@ -184,6 +184,16 @@ describe('cycles', () => {
     ).toEqual([]);
   });
 
+  it('does not exempt types in the device core and its windows', () => {
+    const sources = {
+      'src/virtio/device.ts': "import './bring-up.ts';",
+      'src/virtio/bring-up.ts': "import type { A } from './device.ts';",
+    };
+    expect(lines(sources)).toEqual([
+      'src/virtio/bring-up.ts:1: imports src/virtio/device.ts: cycle src/virtio/device.ts -> src/virtio/bring-up.ts -> src/virtio/device.ts',
+    ]);
+  });
+
   it('does not exempt inline types: the module still loads', () => {
     expect(
       lines({ 'src/core/a.ts': "import './b.ts';", 'src/core/b.ts': "import { type A } from './a.ts';" }),

@@ -1,7 +1,7 @@
 import { expectShape, type State, VirtiolabError } from '../../core/index.ts';
 import type { DeviceBehaviour, FeatureObjection } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';
-import type { VirtioDevice } from '../device.ts';
+import type { DevicePort } from '../device-port.ts';
 import {
   type BalloonNumbering,
   type BalloonQueueName,
@@ -86,7 +86,7 @@ export class BalloonDevice implements DeviceBehaviour {
   readonly config: DeviceConfig<typeof balloonConfig>;
   /** Pages that were ever reported as free; the driver may use them again without a word. */
   readonly reported = new PageSet();
-  device!: VirtioDevice;
+  device!: DevicePort;
   #numbers!: PageNumbers;
   #hints!: FreePageHints;
   #statistics!: StatisticsQueue;
@@ -125,7 +125,7 @@ export class BalloonDevice implements DeviceBehaviour {
     if (pagePoison) this.config.onWrite('poisonValue', () => this.#onPoison());
   }
 
-  attach(device: VirtioDevice): void {
+  attach(device: DevicePort): void {
     this.device = device;
     this.#memory = new BalloonMemory(device);
     this.#numbers = new PageNumbers(device, this.#memory, this.#options.discard === true);

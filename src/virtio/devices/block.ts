@@ -2,7 +2,7 @@ import { expectSame, expectShape, type State } from '../../core/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import { framingClause, reachClause } from '../clauses.ts';
 import type { DeviceConfig } from '../config.ts';
-import type { VirtioDevice } from '../device.ts';
+import type { DevicePort } from '../device-port.ts';
 import {
   BLOCK_ID_BYTES,
   type blockConfig,
@@ -41,7 +41,7 @@ export class BlockDevice implements DeviceBehaviour {
   readonly storage: Storage;
   /** SEG_MAX, which each chain is held against. */
   readonly segmentMax: number;
-  device!: VirtioDevice;
+  device!: DevicePort;
   readonly #id = new Uint8Array(BLOCK_ID_BYTES);
   readonly #free: BlockRequest[] = [];
   /** What the driver has been shown of the storage. */
@@ -76,7 +76,7 @@ export class BlockDevice implements DeviceBehaviour {
     this.reset();
   }
 
-  attach(device: VirtioDevice): void {
+  attach(device: DevicePort): void {
     this.device = device;
   }
 

@@ -2,7 +2,7 @@ import { expectShape, OptionError, type State, type Task, VirtiolabError } from 
 import type { ConsoleBackend, ConsolePort, ConsoleSize } from '../backends/console-backend.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';
-import type { VirtioDevice } from '../device.ts';
+import type { DevicePort } from '../device-port.ts';
 import {
   type ConsoleResizeOrder,
   consoleConfig,
@@ -91,7 +91,7 @@ export class ConsoleDevice implements DeviceBehaviour, LineOwner {
   readonly features: readonly number[];
   readonly config = new DeviceConfig(consoleConfig);
   readonly queueSizes: readonly number[];
-  device!: VirtioDevice;
+  device!: DevicePort;
   readonly #lines: readonly ConsoleLine[];
   readonly #control: ConsoleControl;
   readonly #offersMultiport: boolean;
@@ -123,7 +123,7 @@ export class ConsoleDevice implements DeviceBehaviour, LineOwner {
     for (const port of options.ports ?? []) this.addPort(port);
   }
 
-  attach(device: VirtioDevice): void {
+  attach(device: DevicePort): void {
     this.device = device;
     this.#control.device = device;
   }

@@ -2,7 +2,7 @@ import { expectShape, type State, ViewCache } from '../../core/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import { reachClause } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
-import type { VirtioDevice } from '../device.ts';
+import type { DevicePort } from '../device-port.ts';
 import { entropyDeviceType } from '../layout/index.ts';
 import { aboutChain, type Chain } from '../queue/chain.ts';
 import { checkQueueSizes } from '../queue/limits.ts';
@@ -71,7 +71,7 @@ export class EntropyDevice implements DeviceBehaviour {
   readonly #source: EntropySource;
   /** Made at first use. */
   #buffer: ViewCache | null = null;
-  #device!: VirtioDevice;
+  #device!: DevicePort;
 
   /** @throws QueueSizeError */
   constructor(options: EntropyOptions = {}) {
@@ -80,7 +80,7 @@ export class EntropyDevice implements DeviceBehaviour {
     checkQueueSizes(this.queueSizes);
   }
 
-  attach(device: VirtioDevice): void {
+  attach(device: DevicePort): void {
     this.#device = device;
   }
 

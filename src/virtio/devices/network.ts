@@ -4,7 +4,7 @@ import type { NetworkLink, NetworkPort, Offload } from '../backends/network-link
 import { Segmenter } from '../backends/offload.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import type { DeviceConfig } from '../config.ts';
-import type { VirtioDevice } from '../device.ts';
+import type { DevicePort } from '../device-port.ts';
 import {
   ETHERNET_HEADER_BYTES,
   MAC_BYTES,
@@ -52,7 +52,7 @@ export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkContr
   readonly link: NetworkLink;
   readonly filter = new ReceiveFilter();
   readonly statistics = newStatistics();
-  device!: VirtioDevice;
+  device!: DevicePort;
   readonly #permanentMac: Uint8Array;
   readonly #mtu: number | null;
   readonly #steering = new FlowSteering();
@@ -87,7 +87,7 @@ export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkContr
     link.attach(this);
   }
 
-  attach(device: VirtioDevice): void {
+  attach(device: DevicePort): void {
     this.device = device;
     this.#receiver = new NetworkReceiver(device, this.maxQueuePairs);
     this.#reader = new FrameReader(device, this.#segmenter);

@@ -4,7 +4,7 @@ import { P9Session } from '../backends/p9-session.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import { reachClause, shapeClause } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
-import type { VirtioDevice } from '../device.ts';
+import type { DevicePort } from '../device-port.ts';
 import {
   decodeP9,
   isRequest,
@@ -88,7 +88,7 @@ export class P9Device implements DeviceBehaviour {
   readonly #message: Room;
   readonly #free: P9Request[] = [];
   readonly #inFlight = new Map<number, P9Request>();
-  #device!: VirtioDevice;
+  #device!: DevicePort;
   #session: P9Session | null = null;
   #version: string = p9Version.linux;
   /** The connection, of a state that was loaded, has the messages in flight: they are not sent anew. */
@@ -112,7 +112,7 @@ export class P9Device implements DeviceBehaviour {
     this.config.setBytes('tag', tag);
   }
 
-  attach(device: VirtioDevice): void {
+  attach(device: DevicePort): void {
     this.#device = device;
   }
 

@@ -2,7 +2,7 @@ import { expectSame, expectShape, OptionError, type State } from '../../core/ind
 import type { DeviceBehaviour } from '../behaviour.ts';
 import { framingClause, reachClause, shapeClause, strictFraming } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
-import type { VirtioDevice } from '../device.ts';
+import type { DevicePort } from '../device-port.ts';
 import {
   SCSI_COMMAND_HEADER_BYTES,
   SCSI_COMMAND_RESPONSE_BYTES,
@@ -71,7 +71,7 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
   readonly config = new DeviceConfig(scsiConfig);
   readonly queueSizes: readonly number[];
   readonly tasks = new TaskSet();
-  device!: VirtioDevice;
+  device!: DevicePort;
   #events!: EventQueue;
   readonly #units = new UnitTable();
   readonly #free: ScsiCommand[] = [];
@@ -99,7 +99,7 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
     for (const [name, value] of DEFAULTS) this.config.set(name, value);
   }
 
-  attach(device: VirtioDevice): void {
+  attach(device: DevicePort): void {
     this.device = device;
     this.#events = new EventQueue(device);
   }

@@ -1,6 +1,6 @@
 import type { State } from '../../../core/index.ts';
 import { reachClause } from '../../clauses.ts';
-import type { VirtioDevice } from '../../device.ts';
+import type { DevicePort } from '../../device-port.ts';
 import { balloonCommand, COMMAND_ID_BYTES } from '../../layout/index.ts';
 import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { PageSet } from './pages.ts';
@@ -14,7 +14,7 @@ export class FreePageHints {
    * not count any more: a log of the guest's writes tells.
    */
   readonly pages = new PageSet();
-  readonly #device: VirtioDevice;
+  readonly #device: DevicePort;
   /** Writes the configuration field and tells the driver. */
   readonly #show: (commandId: number) => void;
   /** The field's value. */
@@ -26,7 +26,7 @@ export class FreePageHints {
   /** The driver is within the round that it announced. */
   #within = false;
 
-  constructor(device: VirtioDevice, show: (commandId: number) => void) {
+  constructor(device: DevicePort, show: (commandId: number) => void) {
     this.#device = device;
     this.#show = show;
   }

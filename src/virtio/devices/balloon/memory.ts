@@ -1,16 +1,16 @@
 import { type DmaDomain, Room } from '../../../core/index.ts';
 import { reachClause } from '../../clauses.ts';
-import type { VirtioDevice } from '../../device.ts';
+import type { DevicePort } from '../../device-port.ts';
 import { BALLOON_PAGE_BYTES } from '../../layout/index.ts';
 import { aboutChain, type Chain } from '../../queue/chain.ts';
 
 /** The guest's memory in pages of the balloon. */
 export class BalloonMemory {
-  readonly #device: VirtioDevice;
+  readonly #device: DevicePort;
   readonly #fill = new Room(BALLOON_PAGE_BYTES);
   #value = 0;
 
-  constructor(device: VirtioDevice) {
+  constructor(device: DevicePort) {
     this.#device = device;
   }
 

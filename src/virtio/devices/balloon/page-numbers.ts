@@ -1,6 +1,6 @@
 import { Room } from '../../../core/index.ts';
 import { reachClause, shapeClause } from '../../clauses.ts';
-import type { VirtioDevice } from '../../device.ts';
+import type { DevicePort } from '../../device-port.ts';
 import { PAGE_NUMBER_BYTES } from '../../layout/index.ts';
 import { aboutChain, type Chain } from '../../queue/chain.ts';
 import type { BalloonMemory } from './memory.ts';
@@ -19,7 +19,7 @@ class Wrong {
     return false;
   }
 
-  report(device: VirtioDevice, clause: string, message: string, chain: Chain): void {
+  report(device: DevicePort, clause: string, message: string, chain: Chain): void {
     if (this.count > 0)
       device.report(
         'driver',
@@ -34,7 +34,7 @@ class Wrong {
 /** The pages in the balloon, and the requests that put pages in and take them out: arrays of page numbers. */
 export class PageNumbers {
   readonly inflated = new PageSet();
-  readonly #device: VirtioDevice;
+  readonly #device: DevicePort;
   readonly #memory: BalloonMemory;
   readonly #discard: boolean;
   readonly #piece = new Room(PIECE_BYTES);
@@ -44,7 +44,7 @@ export class PageNumbers {
   readonly #inflatePage = (page: number) => this.#inflate(page);
   readonly #deflatePage = (page: number) => this.#deflate(page);
 
-  constructor(device: VirtioDevice, memory: BalloonMemory, discard: boolean) {
+  constructor(device: DevicePort, memory: BalloonMemory, discard: boolean) {
     this.#device = device;
     this.#memory = memory;
     this.#discard = discard;

@@ -1,6 +1,6 @@
 import { Room, type State, type Task } from '../../../core/index.ts';
 import { reachClause, shapeClause } from '../../clauses.ts';
-import type { VirtioDevice } from '../../device.ts';
+import type { DevicePort } from '../../device-port.ts';
 import { type BalloonStatistic, balloonStatistic, balloonStatisticEntry } from '../../layout/index.ts';
 import { aboutChain, type Chain, type TakenRequest } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
@@ -27,7 +27,7 @@ const HELD: TakenRequest = { save: () => 'statistics' };
  */
 export class StatisticsQueue implements Task {
   readonly label = 'balloon statistics';
-  readonly #device: VirtioDevice;
+  readonly #device: DevicePort;
   readonly #told: (values: BalloonStatistics) => void;
   readonly #held = new WaitingChains();
   readonly #entries = new Room(MAX_ENTRIES * balloonStatisticEntry.bytes);
@@ -42,7 +42,7 @@ export class StatisticsQueue implements Task {
   #coming = 0;
 
   /** @param told hears of every buffer with values. */
-  constructor(device: VirtioDevice, told: (values: BalloonStatistics) => void) {
+  constructor(device: DevicePort, told: (values: BalloonStatistics) => void) {
     this.#device = device;
     this.#told = told;
   }

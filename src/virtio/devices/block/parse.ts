@@ -1,6 +1,6 @@
 import { FOUR_GIB } from '../../../core/index.ts';
 import { framingClause, reachClause, shapeClause, strictFraming } from '../../clauses.ts';
-import type { VirtioDevice } from '../../device.ts';
+import type { DevicePort } from '../../device-port.ts';
 import {
   BLOCK_BARRIER,
   BLOCK_ID_BYTES,
@@ -146,7 +146,7 @@ function range(
   return null;
 }
 
-function checkFlush(device: VirtioDevice, chain: Chain, sector: number): null {
+function checkFlush(device: DevicePort, chain: Chain, sector: number): null {
   const data = chain.readableBytes - BLOCK_REQUEST_BYTES + Math.max(0, chain.writableBytes - 1);
   if (sector !== 0)
     device.report('driver', 'BLK-OP-05', 'a flush with a sector', aboutChain(chain, 'sector', sector));
@@ -156,7 +156,7 @@ function checkFlush(device: VirtioDevice, chain: Chain, sector: number): null {
 }
 
 /** Too long a buffer gets the id at its start. */
-function checkId(device: VirtioDevice, chain: Chain): number | null {
+function checkId(device: DevicePort, chain: Chain): number | null {
   const bytes = chain.writableBytes - 1;
   if (bytes === BLOCK_ID_BYTES) return null;
   if (bytes < 0) return blockStatus.ioError;
@@ -194,7 +194,7 @@ function parseSegments(owner: BlockDevice, request: BlockRequest, chain: Chain):
 }
 
 function refuse(
-  device: VirtioDevice,
+  device: DevicePort,
   clause: string,
   message: string,
   chain: Chain,

@@ -1,5 +1,5 @@
 import { reachClause, shapeClause, strictFraming } from '../../clauses.ts';
-import type { VirtioDevice } from '../../device.ts';
+import type { DevicePort } from '../../device-port.ts';
 import {
   CONSOLE_CONTROL_BYTES,
   CONSOLE_RESIZE_BYTES,
@@ -51,7 +51,7 @@ export class ConsoleControl {
   #waitsForDma = false;
   readonly #message = new Uint8Array(CONSOLE_CONTROL_BYTES + MAX_PORT_NAME_BYTES);
   readonly #view = new DataView(this.#message.buffer);
-  device!: VirtioDevice;
+  device!: DevicePort;
 
   constructor(lines: readonly ConsoleLine[], resizeOrder: ConsoleResizeOrder) {
     this.#lines = lines;

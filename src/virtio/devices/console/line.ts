@@ -1,13 +1,13 @@
 import { Room, type Task } from '../../../core/index.ts';
 import type { ConsoleBackend, ConsolePort, ConsoleSize } from '../../backends/console-backend.ts';
 import { reachClause } from '../../clauses.ts';
-import type { VirtioDevice } from '../../device.ts';
+import type { DevicePort } from '../../device-port.ts';
 import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
 
 /** What a line needs of its console. */
 export interface LineOwner {
-  readonly device: VirtioDevice;
+  readonly device: DevicePort;
   /** The console is part of a device. */
   readonly attached: boolean;
   /** The other end of a line's port came or went; its terminal has another size. */

@@ -1,6 +1,6 @@
 import type { FindingAbout } from '../../../core/index.ts';
 import { framingClause, reachClause, shapeClause, strictFraming } from '../../clauses.ts';
-import type { VirtioDevice } from '../../device.ts';
+import type { DevicePort } from '../../device-port.ts';
 import {
   MAC_BYTES,
   MAC_TABLE_HEADER_BYTES,
@@ -24,7 +24,7 @@ import { isGroupAddress, MAC_TABLE_ENTRIES, type ReceiveFilter } from './filter.
 
 /** What control commands change. */
 export interface NetworkControlTarget {
-  readonly device: VirtioDevice;
+  readonly device: DevicePort;
   readonly filter: ReceiveFilter;
   readonly maxQueuePairs: number;
   /** The filter's address was set: show it. */

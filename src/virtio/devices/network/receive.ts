@@ -1,7 +1,7 @@
 import { ViewCache } from '../../../core/index.ts';
 import type { Offload } from '../../backends/network-link.ts';
 import { reachClause, shapeClause, strictFraming } from '../../clauses.ts';
-import type { VirtioDevice } from '../../device.ts';
+import type { DevicePort } from '../../device-port.ts';
 import {
   NETWORK_HEADER_BYTES,
   networkFeature,
@@ -15,7 +15,7 @@ import { aboutChain, type Chain, type TakenRequest } from '../../queue/chain.ts'
 import { WaitingChains } from '../../queue/waiting.ts';
 
 /** LEG-NET-05: the number of buffers is there for modern drivers, and where buffers are merged. */
-export function headerBytes(device: VirtioDevice): number {
+export function headerBytes(device: DevicePort): number {
   return device.legacyDriver && !device.has(networkFeature.mergeableBuffers)
     ? SHORT_NETWORK_HEADER_BYTES
     : NETWORK_HEADER_BYTES;
@@ -29,7 +29,7 @@ export type Received = (typeof received)[keyof typeof received];
 
 /** The receive queues: keeps the driver's buffers, and fills them with frames. */
 export class NetworkReceiver {
-  readonly #device: VirtioDevice;
+  readonly #device: DevicePort;
   /** By pair. */
   readonly #buffers: readonly WaitingChains[];
   /** What is kept with a buffer: its pair. With or without MQ, queues mean something else. */
@@ -43,7 +43,7 @@ export class NetworkReceiver {
   readonly #used: Chain[] = [];
   readonly #written: number[] = [];
 
-  constructor(device: VirtioDevice, pairs: number) {
+  constructor(device: DevicePort, pairs: number) {
     this.#device = device;
     this.#buffers = Array.from({ length: pairs }, () => new WaitingChains());
     this.#kept = this.#buffers.map((_, pair) => ({ save: () => pair }));

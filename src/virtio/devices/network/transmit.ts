@@ -3,7 +3,7 @@ import { payloadOffset } from '../../backends/ethernet.ts';
 import type { Offload } from '../../backends/network-link.ts';
 import type { Segmenter } from '../../backends/offload.ts';
 import { reachClause, shapeClause, strictFraming } from '../../clauses.ts';
-import type { VirtioDevice } from '../../device.ts';
+import type { DevicePort } from '../../device-port.ts';
 import {
   ETHERNET_HEADER_BYTES,
   MAX_NETWORK_FRAME_BYTES,
@@ -36,12 +36,12 @@ const { needsChecksum, dataValid, rscInfo } = networkHeaderFlag;
 
 /** Takes frames out of the driver's chains, and refuses those that break the rules. */
 export class FrameReader {
-  readonly #device: VirtioDevice;
+  readonly #device: DevicePort;
   readonly #segmenter: Segmenter;
   readonly #room = new Room(MAX_NETWORK_FRAME_BYTES);
   readonly #offload = newNetworkHeader();
 
-  constructor(device: VirtioDevice, segmenter: Segmenter) {
+  constructor(device: DevicePort, segmenter: Segmenter) {
     this.#device = device;
     this.#segmenter = segmenter;
   }

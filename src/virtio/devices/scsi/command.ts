@@ -1,6 +1,6 @@
 import type { Task, ViewCache } from '../../../core/index.ts';
 import { reachClause } from '../../clauses.ts';
-import type { VirtioDevice } from '../../device.ts';
+import type { DevicePort } from '../../device-port.ts';
 import {
   MAX_CDB_BYTES,
   SCSI_COMMAND_HEADER_BYTES,
@@ -21,7 +21,7 @@ import { NO_FIELD } from './sense.ts';
 
 /** What a command needs of its host. */
 export interface CommandHost {
-  readonly device: VirtioDevice;
+  readonly device: DevicePort;
   execute(command: ScsiCommand): void;
   /** The command has been answered, or will never be. */
   ended(command: ScsiCommand): void;

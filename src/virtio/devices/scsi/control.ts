@@ -1,5 +1,5 @@
 import { reachClause, shapeClause } from '../../clauses.ts';
-import type { VirtioDevice } from '../../device.ts';
+import type { DevicePort } from '../../device-port.ts';
 import {
   SCSI_CONTROL_BYTES,
   SCSI_NOTIFICATION_BYTES,
@@ -19,7 +19,7 @@ import type { TaskSet } from './task-set.ts';
 
 /** What the control queue needs of its host. */
 export interface ControlHost {
-  readonly device: VirtioDevice;
+  readonly device: DevicePort;
   readonly tasks: TaskSet;
   /** OK for an address that a command could go to; what is wrong with it otherwise. */
   judge(key: number): number;
@@ -30,7 +30,7 @@ export interface ControlHost {
 
 /** Too few bytes for a control request or its response, or bytes out of reach. */
 function refuse(
-  device: VirtioDevice,
+  device: DevicePort,
   chain: Chain,
   what: 'request' | 'response',
   room: number,

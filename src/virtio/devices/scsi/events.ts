@@ -1,6 +1,6 @@
 import type { Task } from '../../../core/index.ts';
 import { reachClause } from '../../clauses.ts';
-import type { VirtioDevice } from '../../device.ts';
+import type { DevicePort } from '../../device-port.ts';
 import {
   deviceStatus,
   SCSI_EVENT_BYTES,
@@ -29,12 +29,12 @@ export class EventQueue {
   /** Buffers that were in hand when the state was saved, and have not been handed over again. */
   #owed = 0;
   #waits = false;
-  readonly #device: VirtioDevice;
+  readonly #device: DevicePort;
   readonly #buffers = new WaitingChains();
   readonly #bytes = new Uint8Array(SCSI_EVENT_BYTES);
   readonly #view = new DataView(this.#bytes.buffer);
 
-  constructor(device: VirtioDevice) {
+  constructor(device: DevicePort) {
     this.#device = device;
   }
 

@@ -1,4 +1,4 @@
-import type { VirtioDevice } from '../../device.ts';
+import type { DevicePort } from '../../device-port.ts';
 import { MAX_CDB_BYTES, SCSI_COMMAND_HEADER_BYTES, scsiCommandHeader } from '../../layout/index.ts';
 import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { addressAt } from './address.ts';
@@ -6,12 +6,7 @@ import type { ScsiCommand } from './command.ts';
 import { wantedBytes } from './lookup.ts';
 
 /** Takes address, identifier and CDB from a chain's header. @returns false where it is missing or out of reach. */
-export function readHeader(
-  command: ScsiCommand,
-  chain: Chain,
-  cdbSize: number,
-  device: VirtioDevice,
-): boolean {
+export function readHeader(command: ScsiCommand, chain: Chain, cdbSize: number, device: DevicePort): boolean {
   if (chain.readableBytes < SCSI_COMMAND_HEADER_BYTES + cdbSize) return false;
   // A CDB size of the driver's choice is no reason to read more than any command has.
   const cdbBytes = Math.min(cdbSize, MAX_CDB_BYTES);

@@ -1,5 +1,5 @@
 import { framingClause, reachClause } from '../../clauses.ts';
-import type { VirtioDevice } from '../../device.ts';
+import type { DevicePort } from '../../device-port.ts';
 import { SCSI_COMMAND_RESPONSE_BYTES, type Sense, scsiCommandResponse } from '../../layout/index.ts';
 import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { putSense } from './sense.ts';
@@ -39,7 +39,7 @@ export function prepareResponse(
  * Writes what was prepared, in one piece.
  * @param senseSize room for sense data, in bytes. @returns bytes written: 0 where there is no room, or none in reach.
  */
-export function writeResponse(device: VirtioDevice, chain: Chain, senseSize: number): number {
+export function writeResponse(device: DevicePort, chain: Chain, senseSize: number): number {
   const room = chain.writableBytes;
   const head = Math.min(SCSI_COMMAND_RESPONSE_BYTES + Math.min(senseSize, MAX_SENSE_BYTES), room);
   if (head >= SCSI_COMMAND_RESPONSE_BYTES && chain.write(0, response, 0, head)) return head;
