@@ -1,3 +1,4 @@
+import { sinkFor } from '../src/core/index.ts';
 import { prepareCQueue } from './baselines/c-queue.ts';
 import { prepareV86Network } from './baselines/v86-network.ts';
 import { prepareV86Registers } from './baselines/v86-registers.ts';
@@ -6,6 +7,7 @@ import { prepareDma } from './dma.ts';
 import { atLeast, atMost, type Case } from './frame.ts';
 import { type DiskName, prepareDisks, prepareRestore } from './guest.ts';
 import { prepareNetwork } from './network.ts';
+import { prepareFirmware, prepareMove } from './places.ts';
 import { prepareQueue, type QueueContender } from './queue.ts';
 import { prepareLegacyRegisters, prepareTranslatedRegisters } from './registers.ts';
 import { prepareStart, prepareVersion } from './start.ts';
@@ -143,6 +145,25 @@ export const CASES: readonly Case[] = [
   disks(1, 'io-bar', 'ide', "v86's IDE disk"),
   disks(1, 'mmr', 'ide', "v86's IDE disk"),
   disks(0.9, 'mmr', 'io-bar', 'io-bar'),
+  atMost(1.2, {
+    name: 'legacy register read with a sink that wants findings only, against none',
+    unit: 'ns',
+    prepare: () => {
+      const watched = prepareLegacyRegisters(sinkFor(['finding'], () => {}));
+      const alone = prepareLegacyRegisters();
+      return { ours: () => watched.cost(), baseline: () => alone.cost() };
+    },
+  }),
+  atMost(1, {
+    name: 'firmware for 248 functions on one bus, against its budget',
+    unit: 'ms',
+    prepare: () => prepareFirmware(25),
+  }),
+  atMost(1, {
+    name: 'one BAR moved among those of 248 functions, against its budget',
+    unit: 'ms',
+    prepare: () => prepareMove(1),
+  }),
   atMost(1, {
     name: 'npm start, from start to end, against its budget',
     unit: 'ms',

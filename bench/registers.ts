@@ -1,4 +1,4 @@
-import { functionAddress } from '../src/core/index.ts';
+import { type EventSink, functionAddress } from '../src/core/index.ts';
 import { type FoundFunction, runFirmware } from '../src/driver/index.ts';
 import { type TranslatedWayName, twoMachines, ways } from '../src/mmr/index.ts';
 import { Machine } from '../src/pci/index.ts';
@@ -60,9 +60,10 @@ function prepare(machine: Machine, found: readonly FoundFunction[]) {
   };
 }
 
-/** A legacy function on the machine itself. */
-export function prepareLegacyRegisters() {
+/** A legacy function on the machine itself, which tells `events` what it wants to hear. */
+export function prepareLegacyRegisters(events: EventSink | null = null) {
   const machine = new Machine();
+  machine.events = events;
   machine.plug(virtioFunction(block(), { kind: 'legacy' }).pci, SLOT);
   return prepare(machine, runFirmware(machine));
 }

@@ -100,8 +100,30 @@ export type BoundEvent = { readonly kind: 'enter' } | { readonly kind: 'leave' }
 
 export type LabEvent = AccessEvent | InterruptEvent | Finding | BoundEvent;
 
-/** Receives events. Where none is installed an event is not even made. */
-export type EventSink = (event: LabEvent) => void;
+/** Receives events. Where none is installed an event is not even made; nor is one of a kind that the sink does not want. */
+export interface EventSink {
+  (event: LabEvent): void;
+  /** What it wants to hear of; undefined is everything. */
+  readonly kinds?: ReadonlySet<LabEvent['kind']>;
+}
+
+/** A sink for events of some kinds, which costs nothing where others would be made. */
+export function sinkFor<K extends LabEvent['kind']>(
+  kinds: readonly K[],
+  take: (event: Extract<LabEvent, { kind: K }>) => void,
+): EventSink {
+  const wanted = new Set<LabEvent['kind']>(kinds);
+  const sink = (event: LabEvent) => {
+    if (wanted.has(event.kind)) take(event as Extract<LabEvent, { kind: K }>);
+  };
+  return Object.assign(sink, { kinds: wanted });
+}
+
+/** The sink, where it wants events of one of these kinds; else null. */
+export function wanting(sink: EventSink | null, ...kinds: readonly LabEvent['kind'][]): EventSink | null {
+  const wanted = sink?.kinds;
+  return wanted === undefined || kinds.some((kind) => wanted.has(kind)) ? sink : null;
+}
 
 /** Receives findings. */
 export type Report = (finding: Finding) => void;

@@ -12,23 +12,47 @@ export interface Claim {
   readonly end: number;
 }
 
+/** Index of the first of ascending claims that ends after an address. */
+function firstAfter(claims: readonly Claim[], address: number): number {
+  let low = 0;
+  let high = claims.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (claims[middle]!.end > address) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
 /** The addresses of one space: who has which, and what is still free for BARs, each aligned to its size. */
 export class AddressPool {
-  readonly #claims: Claim[];
+  /** What is taken, ascending and apart: claims that overlap or touch are one. */
+  readonly #taken: Claim[] = [];
   /** Where the search goes on in a window, so that neighbours on the bus are neighbours in the space. */
   readonly #next = new Map<Window, number>();
 
   constructor(claims: readonly Claim[] = []) {
-    this.#claims = [...claims];
+    for (const claim of claims) this.keep(claim);
   }
 
   isFree({ start, end }: Claim): boolean {
-    return this.#claims.every((claim) => claim.end <= start || end <= claim.start);
+    const claim = this.#taken[firstAfter(this.#taken, start)];
+    return claim === undefined || end <= claim.start;
   }
 
   /** Takes what somebody has already. */
-  keep(claim: Claim): void {
-    this.#claims.push(claim);
+  keep({ start, end }: Claim): void {
+    const taken = this.#taken;
+    // One that ends where this begins is joined too.
+    let first = firstAfter(taken, start);
+    if (first > 0 && taken[first - 1]!.end === start) first--;
+    let after = first;
+    while (after < taken.length && taken[after]!.start <= end) after++;
+    const joined =
+      first === after
+        ? { start, end }
+        : { start: Math.min(start, taken[first]!.start), end: Math.max(end, taken[after - 1]!.end) };
+    taken.splice(first, after - first, joined);
   }
 
   /**
@@ -51,10 +75,10 @@ export class AddressPool {
   /** First free place from `from` on. Address 0 is none: a BAR that holds it counts as one without address. */
   #search(from: number, end: number, size: number): number | undefined {
     let at = Math.max(size, Math.ceil(from / size) * size);
-    while (at + size <= end) {
-      const claim = this.#claims.find((each) => each.end > at && each.start < at + size);
-      if (claim === undefined) return at;
-      at = Math.ceil(claim.end / size) * size;
+    for (let next = firstAfter(this.#taken, at); at + size <= end; next++) {
+      const claim = this.#taken[next];
+      if (claim === undefined || claim.start >= at + size) return at;
+      at = Math.max(at, Math.ceil(claim.end / size) * size);
     }
     return undefined;
   }

@@ -35,7 +35,6 @@ const hasAddress = (bar: FoundBar) => bar.address !== 0 && bar.address + bar.siz
 
 /** A BAR that is to have a place, and the place. */
 interface Plan {
-  readonly fn: FunctionAddress;
   readonly bar: FoundBar;
   readonly at: number;
 }
@@ -89,24 +88,23 @@ class Board {
     return unplaced;
   }
 
-  /** @throws ResourceError when a window is full; nothing has been written then. */
-  plan(functions: readonly FoundFunction[], unplaced: ReadonlySet<FoundBar>): Plan[] {
-    return functions.flatMap(({ address, bars }) =>
+  /** @returns what is planned for each function. @throws ResourceError when a window is full; nothing has been written then. */
+  plan(functions: readonly FoundFunction[], unplaced: ReadonlySet<FoundBar>): Plan[][] {
+    return functions.map(({ address, bars }) =>
       bars
         .filter((bar) => unplaced.has(bar))
         .map((bar) => {
           const what = `BAR${bar.index} of ${formatFunctionAddress(address)}`;
-          return { fn: address, bar, at: this.#pool(bar).take(this.#window(bar), bar.size, what) };
+          return { bar, at: this.#pool(bar).take(this.#window(bar), bar.size, what) };
         }),
     );
   }
 
-  /** Writes the addresses of one function while it decodes nothing, and switches on the decoding that its BARs need. */
+  /** Writes the planned addresses of one function while it decodes nothing, and switches on the decoding that its BARs need. */
   place(fn: FoundFunction, plans: readonly Plan[]): void {
-    const own = plans.filter((plan) => plan.fn === fn.address);
-    if (own.length === 0) return;
+    if (plans.length === 0) return;
     setCommand(this.#bus, fn.address, 0, command.io | command.memory);
-    for (const { bar, at } of own) this.#write(fn.address, bar, at);
+    for (const { bar, at } of plans) this.#write(fn.address, bar, at);
     let bits = 0;
     for (const bar of fn.bars) bits |= decodeBit(bar);
     setCommand(this.#bus, fn.address, bits);
@@ -132,7 +130,7 @@ export function runFirmware(bus: Bus, options: FirmwareOptions = {}): FoundFunct
   const unplaced =
     options.reassign === true ? new Set(found.flatMap(({ bars }) => bars)) : board.unplaced(found);
   const plans = board.plan(found, unplaced);
-  for (const fn of found) board.place(fn, plans);
+  for (const [index, fn] of found.entries()) board.place(fn, plans[index]!);
   return found;
 }
 
@@ -153,6 +151,6 @@ export function placeFunction(
   const others = options.reassign === true ? found.filter((each) => each !== fn) : found;
   const unplaced = board.unplaced(others);
   if (options.reassign === true) for (const bar of fn.bars) unplaced.add(bar);
-  board.place(fn, board.plan([fn], unplaced));
+  board.place(fn, board.plan([fn], unplaced)[0]!);
   return fn;
 }

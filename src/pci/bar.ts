@@ -1,4 +1,15 @@
-import { type AddressSpace, type BusTarget, FOUR_GIB, VirtiolabError } from '../core/index.ts';
+import {
+  type AddressSpace,
+  type BusTarget,
+  FOUR_GIB,
+  type FunctionAddress,
+  formatFunctionAddress,
+  readHalves,
+  type TargetPart,
+  VirtiolabError,
+  type Width,
+  writeHalves,
+} from '../core/index.ts';
 import type { ConfigSpace } from './config-space.ts';
 import { barBits, MAX_IO_BYTES, type0Header } from './layout/index.ts';
 
@@ -81,15 +92,33 @@ const addressBits = (kind: BarKind, lengthBytes: number) => ({
   high: (FOUR_GIB - Math.max(1, lengthBytes / FOUR_GIB)) >>> 0,
 });
 
-/** A base address register and what stands behind it. */
-export class Bar {
+/** The regions of a BAR and the reserved stretches between them, whose offsets count from the BAR's start. */
+function partsOf(regions: readonly BarRegion[], lengthBytes: number): TargetPart[] {
+  const parts: TargetPart[] = [];
+  let at = 0;
+  const rest = (end: number) => {
+    if (end > at) parts.push({ name: 'reserved', offset: at, length: end - at, base: 0, target: reserved });
+  };
+  for (const region of [...regions].sort((a, b) => a.offset - b.offset)) {
+    rest(region.offset);
+    const { name, offset, length, target } = region;
+    parts.push({ name, offset, length, base: offset, target });
+    at = region.offset + region.length;
+  }
+  rest(lengthBytes);
+  return parts;
+}
+
+/** A base address register and what stands behind it. As a target it answers at every offset of its own. */
+export class Bar implements BusTarget {
   readonly index: BarIndex;
   readonly kind: BarKind;
   readonly lengthBytes: number;
   readonly prefetchable: boolean;
   readonly regions: readonly BarRegion[];
   readonly offset: number;
-  #unmap: (() => void)[] = [];
+  readonly #parts: readonly TargetPart[];
+  #unmap: (() => void) | null = null;
   #mappedAt: number | null = null;
 
   readonly space: ConfigSpace;
@@ -104,6 +133,7 @@ export class Bar {
     this.lengthBytes = lengthBytes;
     this.prefetchable = options.prefetchable ?? false;
     this.regions = options.regions;
+    this.#parts = partsOf(options.regions, lengthBytes);
     this.offset = type0Header.bar.offset + 4 * index;
     const flags = kind === 'io' ? barBits.io : kind === 'memory64' ? barBits.memory64 : 0;
     space.set(this.offset, 4, flags | (this.prefetchable ? barBits.prefetchable : 0));
@@ -146,9 +176,10 @@ export class Bar {
   /**
    * Follows the registers: moves, appears or disappears in `space`. Address 0 and addresses that end at the top of
    * what the register can express count as unassigned: software writes them while it measures the BAR.
+   * @param owner the function, at `address`
    * @returns whether anything changed.
    */
-  decode(space: AddressSpace, on: boolean, owner: object, name: string, rank: number): boolean {
+  decode(space: AddressSpace, on: boolean, owner: object, address: FunctionAddress): boolean {
     const at = this.address;
     const end = at + this.lengthBytes;
     const top = this.kind === 'memory64' ? Number.MAX_SAFE_INTEGER : FOUR_GIB;
@@ -157,24 +188,62 @@ export class Bar {
     this.release();
     if (wanted === null) return true;
     this.#mappedAt = wanted;
-    // Where BARs overlap, the lower function and the lower BAR answer; a region goes before its BAR's reserved rest.
-    for (const region of this.regions) {
-      const start = wanted + region.offset;
-      const label = `${name} BAR${this.index} ${region.name}`;
-      const priority = -2 * rank;
-      this.#unmap.push(
-        space.map({ name: label, start, length: region.length, target: region.target, owner, priority }),
-      );
-    }
-    const rest = { name: `${name} BAR${this.index} reserved`, start: wanted, length: this.lengthBytes };
-    this.#unmap.push(space.map({ ...rest, target: reserved, owner, priority: -2 * rank - 1 }));
+    this.#unmap = space.map({
+      name: `${formatFunctionAddress(address)} BAR${this.index}`,
+      start: wanted,
+      length: this.lengthBytes,
+      target: this,
+      parts: this.#parts,
+      owner,
+      // Where BARs overlap, the lower function and the lower BAR answer.
+      priority: -(address * type0Header.bar.count + this.index),
+    });
     return true;
+  }
+
+  /** What stands at an offset: a region, or a reserved stretch. Undefined outside the BAR. */
+  standsAt(offset: number): TargetPart | undefined {
+    const parts = this.#parts;
+    let low = 0;
+    let high = parts.length - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const part = parts[middle]!;
+      if (offset < part.offset) high = middle - 1;
+      else if (offset >= part.offset + part.length) low = middle + 1;
+      else return part;
+    }
+    return undefined;
+  }
+
+  /** The target behind an access that lies in one part. */
+  #whole(offset: number, width: Width): TargetPart | undefined {
+    const part = this.standsAt(offset);
+    return part !== undefined && offset + width <= part.offset + part.length ? part : undefined;
+  }
+
+  /** Offset from the BAR's start; an access over the edge of a region is carried out as aligned pieces. */
+  read(offset: number, width: Width): number {
+    const part = this.#whole(offset, width);
+    if (part !== undefined) return part.target.read(offset - part.base, width);
+    return width === 1 ? 0 : readHalves(this, offset, width);
+  }
+
+  write(offset: number, width: Width, value: number): void {
+    const part = this.#whole(offset, width);
+    if (part !== undefined) part.target.write(offset - part.base, width, value);
+    else if (width !== 1) writeHalves(this, offset, width, value);
+  }
+
+  widthAt(offset: number): Width {
+    const part = this.standsAt(offset);
+    return part?.target.widthAt?.(offset - part.base) ?? 1;
   }
 
   /** Takes the BAR out of its space. */
   release(): void {
-    for (const unmap of this.#unmap) unmap();
-    this.#unmap = [];
+    this.#unmap?.();
+    this.#unmap = null;
     this.#mappedAt = null;
   }
 }

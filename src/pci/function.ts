@@ -329,9 +329,7 @@ export class PciFunction implements Stateful {
     for (const bar of this.bars) {
       const io = bar.kind === 'io';
       const on = (bits & (io ? command.io : command.memory)) !== 0;
-      const name = formatFunctionAddress(slot.address);
-      const rank = slot.address * 8 + bar.index;
-      if (bar.decode(io ? slot.io : slot.memory, on, this, name, rank)) changed = true;
+      if (bar.decode(io ? slot.io : slot.memory, on, this, slot.address)) changed = true;
     }
     if (changed) for (const listener of this.onDecode) listener();
   }

@@ -21,6 +21,7 @@ import {
   type State,
   type Stateful,
   type Width,
+  wanting,
 } from '../core/index.ts';
 import { readConfigPieces } from './config-space.ts';
 import type { PciFunction, Slot } from './function.ts';
@@ -86,8 +87,10 @@ export class Machine implements Bus, Stateful {
   readonly #places = new Places();
   readonly #watchers = new Map<FunctionAddress, FunctionWatcher>();
   readonly #configPorts = new ConfigPorts(this);
+  /** Whoever hears of accesses, and of findings. */
   #sink: EventSink | null = null;
-  /** No sink and nothing held: accesses take the shortest way. */
+  #findings: EventSink | null = null;
+  /** Nobody watches accesses and nothing is held: they take the shortest way. */
   #plain: boolean;
 
   /** @throws MachineOptionError */
@@ -126,11 +129,12 @@ export class Machine implements Bus, Stateful {
     return this.#places.functions;
   }
 
-  /** Receives every access with its bounds, interrupt and finding from now on; null ends it. */
+  /** Receives every access with its bounds, interrupt and finding from now on, as far as the sink wants them; null ends it. */
   set events(sink: EventSink | null) {
-    this.#sink = sink;
-    this.interrupts.sink = sink;
-    this.#plain = sink === null && this.posted === null;
+    this.#sink = wanting(sink, 'access', 'enter', 'leave');
+    this.#findings = wanting(sink, 'finding');
+    this.interrupts.sink = wanting(sink, 'interrupt');
+    this.#plain = this.#sink === null && this.posted === null;
   }
 
   /**
@@ -150,7 +154,7 @@ export class Machine implements Bus, Stateful {
       dma,
       scheduler: this.scheduler,
       interruptLine: pin === 0 ? null : line,
-      report: (finding: Finding) => this.#sink?.(finding),
+      report: (finding: Finding) => this.#findings?.(finding),
       setLine: (asserted) => this.interrupts.setLine(line, address, asserted),
       sendMessage: (low, high, data) => this.#message(address, dma, low, high, data),
     };
@@ -341,7 +345,7 @@ export class Machine implements Bus, Stateful {
     span: Span | undefined,
     posted: boolean,
   ): void {
-    const target = span?.mapping.name ?? '';
+    const target = span?.name ?? '';
     const offset = address - (span?.base ?? address);
     this.#sink?.({ kind: 'access', space, operation, address, width, value, target, offset, posted });
   }

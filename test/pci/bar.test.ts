@@ -1,7 +1,18 @@
 import { describe, expect, it, test } from 'vitest';
 import { FOUR_GIB, functionAddress } from '../../src/core/index.ts';
 import { BarError, type BarIndex, type BarKind } from '../../src/pci/index.ts';
-import { accessesIn, addScratch, at, bareFunction, configOf, SLOT, smallMachine, watch } from './support.ts';
+import { EntropyDevice, virtioFunction } from '../../src/virtio/index.ts';
+import {
+  accessesIn,
+  addScratch,
+  at,
+  bareFunction,
+  configOf,
+  Scratch,
+  SLOT,
+  smallMachine,
+  watch,
+} from './support.ts';
 
 const IO = 1;
 const MEMORY = 2;
@@ -130,6 +141,56 @@ describe('a base address register (PCI-BUS-01)', () => {
       config.setBar(register, before);
     }
     expect([fn.bars[0]!.mappedAt, machine.memoryRead(0xc0000003, 1)]).toEqual([0xc0000000, 9]);
+  });
+});
+
+describe('a BAR as a target', () => {
+  const bar = () => {
+    const fn = bareFunction();
+    const [first, second] = [new Scratch(6), new Scratch(8)];
+    const regions = [
+      { name: 'second', offset: 8, length: 8, target: second },
+      { name: 'first', offset: 0, length: 6, target: first },
+    ];
+    first.bytes.fill(0xaa);
+    second.bytes.fill(0xbb);
+    return { bar: fn.addBar({ index: 0, kind: 'memory32', lengthBytes: 32, regions }), first, second };
+  };
+
+  it('says what stands where', () => {
+    const names = Array.from({ length: 33 }, (_, at) => bar().bar.standsAt(at)?.name ?? '-');
+    expect(names).toEqual([
+      ...Array(6).fill('first'),
+      'reserved',
+      'reserved',
+      ...Array(8).fill('second'),
+      ...Array(16).fill('reserved'),
+      '-',
+    ]);
+    expect(bar().bar.standsAt(-1)).toBeUndefined();
+  });
+
+  it('answers at offsets of its own, plugged or not, and splits what no region has whole', () => {
+    const { bar: under, first, second } = bar();
+    expect([under.read(8, 4), under.read(4, 4), under.read(5, 2), under.read(30, 4)]).toEqual([
+      0xbbbbbbbb, 0x0000aaaa, 0x00aa, 0,
+    ]);
+    under.write(4, 4, 0x44332211);
+    under.write(7, 2, 0x6655);
+    under.write(40, 4, 1);
+    expect([...first.bytes.subarray(4), second.bytes[0]]).toEqual([0x11, 0x22, 0x66]);
+    expect([under.widthAt(8), under.widthAt(20)]).toEqual([1, 1]);
+  });
+
+  it('is one mapping of its space', () => {
+    const machine = smallMachine();
+    const { pci } = virtioFunction(new EntropyDevice(), { kind: 'modern', vectors: 0 });
+    const before = machine.memory.mappings.length;
+    machine.plug(pci, SLOT);
+    const config = configOf(machine);
+    config.command(MEMORY);
+    config.setBar(pci.bars[0]!.index, 0xc0000000);
+    expect(machine.memory.mappings).toHaveLength(before + 1);
   });
 });
 

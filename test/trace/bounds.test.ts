@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { functionAddress, type LabEvent } from '../../src/core/index.ts';
+import { functionAddress, type LabEvent, sinkFor } from '../../src/core/index.ts';
 import { Machine } from '../../src/pci/index.ts';
 
 const kinds = (events: readonly LabEvent[]) => events.map(({ kind }) => kind);
@@ -25,6 +25,25 @@ describe('bounds of accesses on a machine', () => {
     events.length = 0;
     machine.configRead(functionAddress(0, 31), 0, 4);
     expect(events).toEqual([]);
+  });
+
+  it('and accesses are not told to a sink that wants other kinds, and not made for it', () => {
+    const machine = new Machine();
+    const told: LabEvent[] = [];
+    machine.events = sinkFor(['interrupt', 'finding'], (event) => told.push(event));
+    const { data } = machine.interrupts.allocateMessage(() => {});
+    machine.ioWrite(0x80, 1, 1);
+    machine.memoryRead(0x1000, 4);
+    machine.configRead(0, 4, 2);
+    machine.interrupts.message(0, data);
+    expect(kinds(told)).toEqual(['interrupt']);
+    machine.events = sinkFor(['access'], (event) => told.push(event));
+    machine.interrupts.message(0, data);
+    machine.configRead(0, 4, 2);
+    expect(kinds(told)).toEqual(['interrupt', 'access']);
+    machine.events = null;
+    machine.ioRead(0x80, 1);
+    expect(told).toHaveLength(2);
   });
 
   it('hold what one access leads to on the same machine', () => {

@@ -12,6 +12,7 @@ import {
   type State,
   type Stateful,
   type Width,
+  wanting,
 } from '../../core/index.ts';
 import {
   IO_BYTES,
@@ -40,8 +41,10 @@ export class V86Board implements Stateful {
   /** The machine's RAM. */
   readonly ram: GuestMemory;
   readonly scheduler: Scheduler;
-  /** Receives every access to functions with its bounds, interrupt and finding; null ends it. */
-  events: EventSink | null = null;
+  /** Whoever hears of accesses with their bounds, of interrupts, and of findings. */
+  accesses: EventSink | null = null;
+  #interrupts: EventSink | null = null;
+  #findings: EventSink | null = null;
   /** State behind the functions that is saved with them: the machines of hosts that present theirs here. */
   readonly parts = new Map<string, Stateful>();
   readonly #places = new Places();
@@ -67,6 +70,13 @@ export class V86Board implements Stateful {
 
   get functions(): ReadonlyMap<FunctionAddress, PciFunction> {
     return this.#places.functions;
+  }
+
+  /** Receives every access to functions with its bounds, interrupt and finding, as far as the sink wants them; null ends it. */
+  set events(sink: EventSink | null) {
+    this.accesses = wanting(sink, 'access', 'enter', 'leave');
+    this.#interrupts = wanting(sink, 'interrupt');
+    this.#findings = wanting(sink, 'finding');
   }
 
   /** Has code forgotten that was compiled from what a function writes. @returns a function that ends it. */
@@ -101,10 +111,10 @@ export class V86Board implements Stateful {
       dma,
       scheduler: this.scheduler,
       interruptLine: routed() ?? null,
-      report: (finding) => this.events?.(finding),
+      report: (finding) => this.#findings?.(finding),
       setLine: (asserted) => {
         const line = routed() ?? 0;
-        this.events?.({ kind: 'interrupt', signal: 'line', vector: line, asserted, source: address });
+        this.#interrupts?.({ kind: 'interrupt', signal: 'line', vector: line, asserted, source: address });
         plugged.pin?.set(asserted);
       },
       sendMessage: (low, high, data) => this.#message(address, dma, low, high, data),
@@ -136,7 +146,7 @@ export class V86Board implements Stateful {
     };
     return {
       configRead: (offset, width) => {
-        const sink = this.events;
+        const sink = this.accesses;
         if (sink === null) return fn.configRead(offset, width);
         return bounded(sink, () => {
           const value = fn.configRead(offset, width);
@@ -145,7 +155,7 @@ export class V86Board implements Stateful {
         });
       },
       configWrite: (offset, width, value) => {
-        const sink = this.events;
+        const sink = this.accesses;
         if (sink === null) fn.configWrite(offset, width, value);
         else
           bounded(sink, () => {
@@ -159,7 +169,7 @@ export class V86Board implements Stateful {
   /** A message is a memory write of the function: to the interrupt controller, or to whatever RAM it was aimed at. */
   #message(source: FunctionAddress, dma: DmaDomain, low: number, high: number, data: number): void {
     if (high === 0 && low >= MESSAGE_WINDOW.start && low < MESSAGE_WINDOW.end) {
-      this.events?.({ kind: 'interrupt', signal: 'message', vector: data, asserted: true, source });
+      this.#interrupts?.({ kind: 'interrupt', signal: 'message', vector: data, asserted: true, source });
       this.bus.interrupts.message(low, high, data);
       return;
     }

@@ -9,9 +9,9 @@ import {
 const ENTER: BoundEvent = { kind: 'enter' };
 const LEAVE: BoundEvent = { kind: 'leave' };
 
-/** Who listens to a board, if anybody does. */
+/** Who hears of a board's accesses, if anybody does. */
 export interface Listener {
-  events: EventSink | null;
+  readonly accesses: EventSink | null;
 }
 
 /** Carries out an access between its bounds. */
@@ -49,13 +49,13 @@ export class ClaimingSpace extends AddressSpace {
     const { start, length } = mapping;
     const release = this.#claim(start, length, {
       read: (offset, width) => {
-        const sink = this.#listener.events;
+        const sink = this.#listener.accesses;
         return sink === null
           ? this.read(start + offset, width)
           : bounded(sink, () => this.#observedRead(sink, start + offset, width));
       },
       write: (offset, width, value) => {
-        const sink = this.#listener.events;
+        const sink = this.#listener.accesses;
         if (sink === null) this.write(start + offset, width, value);
         else
           bounded(sink, () => {
@@ -82,7 +82,7 @@ export class ClaimingSpace extends AddressSpace {
 
   #emit(sink: EventSink, operation: 'read' | 'write', address: number, width: Width, value: number): void {
     const span = this.find(address);
-    const target = span?.mapping.name ?? '';
+    const target = span?.name ?? '';
     const offset = address - (span?.base ?? address);
     sink({
       kind: 'access',
