@@ -7,6 +7,7 @@ export * from './host-bridge.ts';
 export * from './interrupts.ts';
 export * from './layout/index.ts';
 export * from './machine.ts';
+export * from './machine-options.ts';
 export * from './msix.ts';
 export * from './places.ts';
 export * from './posted-writes.ts';

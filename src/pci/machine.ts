@@ -14,7 +14,6 @@ import {
   GuestMemory,
   immediate,
   maskOf,
-  OptionError,
   type Scheduler,
   type Shape,
   type Span,
@@ -28,37 +27,10 @@ import type { PciFunction, Slot } from './function.ts';
 import { ConfigPorts, ECAM_BUS_BYTES, Ecam, hostBridgeFunction } from './host-bridge.ts';
 import { InterruptSink, MESSAGE_WINDOW } from './interrupts.ts';
 import { type0Header } from './layout/index.ts';
+import { checkEcam, type MachineOptions } from './machine-options.ts';
 import { PlaceError, Places } from './places.ts';
 import { PostedWrites } from './posted-writes.ts';
 import { mapRam, RAM_PRIORITY } from './ram-mapping.ts';
-
-export interface MachineOptions {
-  /** RAM; by default 64 MiB at 0 and 64 MiB at 4 GiB. */
-  readonly ram?: GuestMemory;
-  /** When devices do their work. */
-  readonly scheduler?: Scheduler;
-  /** When interrupts reach their handlers; by default as the devices' work. */
-  readonly interruptScheduler?: Scheduler;
-  /** Keeps memory writes in flight until a read of the same function, or a release. */
-  readonly holdPostedWrites?: boolean;
-  /** Address of memory-mapped configuration of bus 0: a multiple of its 1 MiB, where no RAM is. */
-  readonly ecamBase?: number;
-}
-
-/** A machine that cannot be. */
-export class MachineOptionError extends OptionError {}
-
-/** @throws MachineOptionError where memory-mapped configuration would not be seen. */
-function checkEcam(base: number, ram: GuestMemory): void {
-  const fits = Number.isSafeInteger(base + ECAM_BUS_BYTES) && base >= 0 && base % ECAM_BUS_BYTES === 0;
-  const hidden = ram.ranges.some(({ start, end }) => start < base + ECAM_BUS_BYTES && base < end);
-  if (!fits || hidden)
-    throw new MachineOptionError(
-      'ecamBase',
-      base,
-      `a multiple of 0x${ECAM_BUS_BYTES.toString(16)} where the machine has no RAM`,
-    );
-}
 
 /** Bytes of I/O space. */
 export const IO_BYTES = 0x10000;
