@@ -14,4 +14,5 @@ export * from './room.ts';
 export * from './scheduler.ts';
 export * from './state.ts';
 export * from './state-text.ts';
+export * from './target.ts';
 export * from './view-cache.ts';

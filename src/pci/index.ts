@@ -11,3 +11,4 @@ export * from './machine-options.ts';
 export * from './msix.ts';
 export * from './places.ts';
 export * from './posted-writes.ts';
+export * from './target.ts';

@@ -16,6 +16,7 @@ export {
   type MachineOptions,
   MESSAGE_WINDOW,
   Msix,
+  machineTarget,
   PciFunction,
   type PciFunctionOptions,
   PlaceError,

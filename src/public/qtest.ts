@@ -1,2 +1,9 @@
 /** A QEMU as the machine that drivers work on, through its qtest protocol: its devices, without a guest. */
-export { Qemu, type QemuOptions, QemuStartError, QemuUnavailableError } from '../hosts/qtest/index.ts';
+export {
+  Qemu,
+  type QemuOptions,
+  QemuStartError,
+  QemuUnavailableError,
+  qemuDeviations,
+  qemuTarget,
+} from '../hosts/qtest/index.ts';

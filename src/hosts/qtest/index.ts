@@ -1,3 +1,4 @@
 export { QtestBus } from './bus.ts';
 export { QemuStartError, QemuUnavailableError } from './errors.ts';
 export { Qemu, type QemuOptions } from './qemu.ts';
+export { qemuDeviations, qemuTarget } from './target.ts';

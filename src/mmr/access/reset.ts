@@ -15,6 +15,7 @@ export function awaitReset(held: HeldFunction, holder: Holder, status: () => num
     if (value === 0) return true;
     if (value === ALL_ONES && before !== ALL_ONES && held.lost('BF-RST-01')) return false;
     before = value;
+    held.host.bus.pause();
   }
   holder.report('BF-RST-01', 'the function does not finish its reset', {
     what: 'reads of status',
