@@ -31,6 +31,10 @@ const guest: TestProjectInlineConfiguration = {
 
 // `vitest run --mode guest` (npm run test:guest) runs the second project alone.
 export default defineConfig(({ mode }) => ({
+  // The examples of docs/ import the package by its name, as a user does.
+  resolve: {
+    alias: [{ find: /^virtiolab\/(\w+)$/, replacement: `${import.meta.dirname}/src/public/$1.ts` }],
+  },
   test: {
     projects: mode === 'guest' ? [guest] : [ordinary, guest],
     reporters: ['default', './test/reporter.ts'],

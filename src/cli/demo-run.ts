@@ -1,6 +1,6 @@
 import { type Finding, VirtiolabError } from '../core/index.ts';
 import { DmaMemory } from '../driver/index.ts';
-import type { WayName } from '../mmr/index.ts';
+import { draft2023, type WayName } from '../mmr/index.ts';
 import {
   Decoder,
   describeFunction,
@@ -9,6 +9,7 @@ import {
   Recorder,
   type TraceNode,
 } from '../trace/index.ts';
+import { withType } from '../virtio/index.ts';
 import { CommandError } from './command.ts';
 import { type Stage, setUp } from './demo-windows.ts';
 import type { DemoFact, DeviceVisit } from './demos/device-demo.ts';
@@ -60,12 +61,13 @@ export async function runDemo(
 
 async function drive(window: WayName, visit: DeviceVisit, intx: boolean, first: string): Promise<DemoResult> {
   const { stages, connect } = setUp(window, visit.behaviour, intx);
+  const types = withType(visit.behaviour.type);
   const recorder = new Recorder();
   const findings: Finding[] = [];
   const shown = stages.map(({ name, machine, function: fn }) => {
-    const description = describeFunction(machine, fn);
+    const description = describeFunction(machine, fn, draft2023, types);
     const decoder = new Decoder();
-    decoder.add(machine, fn);
+    decoder.add(machine, fn, draft2023, types);
     const record = recorder.sink(name);
     machine.events = (event) => {
       if (event.kind === 'finding') findings.push(event);

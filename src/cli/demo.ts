@@ -6,11 +6,11 @@ import { demoJson, demoLines } from './demo-view.ts';
 import { MAX_WRITTEN_BYTES } from './demos/block-pattern.ts';
 import { deviceDemos } from './demos/index.ts';
 import { lineWidth, print, printJson } from './output.ts';
+import { outsideTypes } from './outside-types.ts';
 import { bytesText } from './text.ts';
 
 const DEFAULT_WINDOW: WayName = 'mmr';
 const DEFAULT_DEVICE = 'block';
-const deviceNames = deviceDemos.map(({ type }) => type.name);
 
 const devices = choices(deviceDemos.map(({ type, summary }) => [type.name, summary]));
 
@@ -23,7 +23,7 @@ const windows = choices(
 );
 
 const help = `Usage: virtiolab demo [--device TYPE] [--window WINDOW] [--image FILE] [--intx]
-                      [--json]
+                      [--types FILE] [--json]
 
 Brings a virtio device up through a window, shows every register access and what
 it became, works with the device through a driver, and says of each thing that
@@ -39,6 +39,9 @@ ${windows}
                    The file is read whole and never written: what the driver
                    writes, at most ${bytesText(MAX_WRITTEN_BYTES)} (of longer images half of that at
                    either end), is kept in memory over it
+  --types FILE     a module that exports device types from outside, for --device
+                   to name; the first of them is the default then
+                   (docs/your-own-device.md)
   --intx           the driver uses its interrupt line instead of MSI-X
   --json           one JSON document on standard output, with the whole decoded
                    trace
@@ -56,15 +59,23 @@ async function run(args: readonly string[]): Promise<number> {
     image: { type: 'string' },
     window: { type: 'string' },
     intx: { type: 'boolean' },
+    types: { type: 'string' },
   });
   if (options.help === true) {
     print(help);
     return exitStatus.good;
   }
   const window = oneOf('window', options.window ?? DEFAULT_WINDOW, wayNames);
-  const name = oneOf('device', options.device ?? DEFAULT_DEVICE, deviceNames);
+  const outside = options.types === undefined ? [] : await outsideTypes(options.types);
+  const demos = [...outside, ...deviceDemos];
+  const wanted = options.device ?? outside[0]?.type.name ?? DEFAULT_DEVICE;
+  const name = oneOf(
+    'device',
+    wanted,
+    demos.map(({ type }) => type.name),
+  );
   const { image } = options;
-  const demo = deviceDemos.find((each) => each.type.name === name)!;
+  const demo = demos.find((each) => each.type.name === name)!;
   if (image !== undefined && demo.takesImage !== true)
     throw new UsageError(`option '--image' belongs to block devices, and the device is ${name}`);
   const visit = await demo.visit(image === undefined ? {} : { image });

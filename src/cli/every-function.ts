@@ -15,9 +15,12 @@ import {
 import { Machine, type PciFunction } from '../pci/index.ts';
 import {
   type DeviceBehaviour,
+  type DeviceType,
+  deviceTypes,
   type FunctionKind,
   type VirtioFunction,
   virtioFunction,
+  withType,
 } from '../virtio/index.ts';
 import { blockDemo } from './demos/block.ts';
 import type { DeviceDemo } from './demos/device-demo.ts';
@@ -45,12 +48,12 @@ interface Built {
 const BELOW_4_GIB = { start: 0xd0000000, end: 0xe0000000 };
 
 /** A function of a host's machine, as its guest is shown it. */
-function presented({ pci }: VirtioFunction, way: TranslatedWayName): PciFunction {
+function presented({ pci, device }: VirtioFunction, way: TranslatedWayName): PciFunction {
   const host = new Machine();
   const place = functionAddress(0, 1);
   host.plug(pci, place);
   runFirmware(host);
-  return presentLegacy(host, place, { way }).pci;
+  return presentLegacy(host, place, { way, types: withType(device.behaviour.type) }).pci;
 }
 
 const mmr = (device: () => DeviceBehaviour, draft: Draft): Built => ({
@@ -91,16 +94,26 @@ function mainKindsOf({ type, sample }: DeviceDemo): Built[] {
   ];
 }
 
+/** Every kind of function around a block device, then the main ones of the other types by their numbers. */
+function ownFunctions(): Built[] {
+  const others = deviceDemos.filter((each) => each !== blockDemo);
+  others.sort((a, b) => a.type.typeNumber - b.type.typeNumber);
+  return [...allKindsOf(blockDemo.sample), ...others.flatMap(mainKindsOf)];
+}
+
 /**
  * A machine with one function of every kind that this project builds around a block device, and the main ones around every
  * other type, brought up by its firmware.
+ * @param outside device types from outside; where there are any, a machine with the main kinds of function of those.
  */
-export function everyFunction(): { machine: Machine; functions: ShownFunction[] } {
+export function everyFunction(outside: readonly DeviceDemo[] = []): {
+  machine: Machine;
+  functions: ShownFunction[];
+  types: readonly DeviceType[];
+} {
   const machine = new Machine();
   const built = new Map<FunctionAddress, Built>();
-  const others = deviceDemos.filter((each) => each !== blockDemo);
-  others.sort((a, b) => a.type.typeNumber - b.type.typeNumber);
-  const all = [...allKindsOf(blockDemo.sample), ...others.flatMap(mainKindsOf)];
+  const all = outside.length > 0 ? outside.flatMap(mainKindsOf) : ownFunctions();
   for (const [index, each] of all.entries()) {
     const address = functionAddress(0, index + 1);
     machine.plug(each.pci, address);
@@ -110,5 +123,5 @@ export function everyFunction(): { machine: Machine; functions: ShownFunction[] 
     const { label = 'host bridge', draft = draft2023 } = built.get(found.address) ?? {};
     return { found, label, draft };
   });
-  return { machine, functions };
+  return { machine, functions, types: [...outside.map(({ type }) => type), ...deviceTypes] };
 }

@@ -6,9 +6,11 @@ import { configDump, readConfig } from './config-dump.ts';
 import { everyFunction, type ShownFunction } from './every-function.ts';
 import { detailLines, functionJson, titleOf } from './function-view.ts';
 import { lineWidth, print, printJson } from './output.ts';
+import { outsideTypes } from './outside-types.ts';
 import { fold, hexText } from './text.ts';
 
-const help = `Usage: virtiolab lspci [-v] [-x | -xxx | -xxxx] [-s SLOT] [--json]
+const help = `Usage: virtiolab lspci [-v] [-x | -xxx | -xxxx] [-s SLOT] [--types FILE]
+                       [--json]
 
 Builds a machine with one function of every kind that this project builds, and
 lists it as lspci lists a real one.
@@ -19,6 +21,8 @@ lists it as lspci lists a real one.
   -xxxx            all of it: 4096 bytes where the function is PCI Express
   -s, --slot SLOT  one function only: its device, or bus:device.function, in
                    hexadecimal
+  --types FILE     the functions of device types from outside instead: FILE is a
+                   module that exports them (docs/your-own-device.md)
   --json           one JSON document on standard output
   -h, --help       print this text
 
@@ -60,17 +64,19 @@ async function run(args: readonly string[]): Promise<number> {
     verbose: { type: 'boolean', short: 'v' },
     hex: { type: 'boolean', short: 'x', multiple: true },
     slot: { type: 'string', short: 's' },
+    types: { type: 'string' },
   });
   if (options.help === true) {
     print(help);
     return exitStatus.good;
   }
-  const { machine, functions } = everyFunction();
+  const outside = options.types === undefined ? [] : await outsideTypes(options.types);
+  const { machine, functions, types } = everyFunction(outside);
   const bytes = bytesFor(options.hex?.length ?? 0);
   const shown = select(functions, options.slot).map(({ found, label, draft }) => ({
     found,
     label,
-    description: describeFunction(machine, found, draft),
+    description: describeFunction(machine, found, draft, types),
     config: readConfig(machine, found, bytes),
   }));
   if (options.json === true) {

@@ -15,7 +15,7 @@ import {
   type TransportOptions,
 } from '../driver/index.ts';
 import { Machine, type MachineOptions } from '../pci/index.ts';
-import type { VirtioFunction } from '../virtio/index.ts';
+import { type VirtioFunction, withType } from '../virtio/index.ts';
 import { type PresentedFunction, type PresentOptions, presentLegacy } from './virtual-function.ts';
 
 /** A DMA domain over other memory than the guest's: the function would read and write what is not its driver's. */
@@ -116,7 +116,10 @@ export function twoMachines(
   });
   runFirmware(host);
   const translated = rows.map((row) => {
-    const presented = presentLegacy(host, row.hostAddress, options);
+    const presented = presentLegacy(host, row.hostAddress, {
+      types: withType(row.fn.device.behaviour.type),
+      ...options,
+    });
     guest.plug(presented.pci, row.guestAddress);
     return { ...row, presented };
   });

@@ -63,8 +63,9 @@ export async function installed(tarball: string, into: string): Promise<void> {
   rmSync(`${into}-cache`, { recursive: true, force: true });
 }
 
-/** The examples of the README's chapter for users of the library, as they are written. */
+/** The examples of the README's chapter for users of the library, as they are written, and that of docs/your-own-device.md. */
 export function libraryExamples(): string[] {
   const chapter = /\n## As a library\n([\s\S]*?)\n## /.exec(readFileSync(join(root, 'README.md'), 'utf8'));
-  return [...(chapter?.[1] ?? '').matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code!);
+  const examples = [...(chapter?.[1] ?? '').matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code!);
+  return [...examples, readFileSync(join(root, 'docs/examples/lamp.ts'), 'utf8')];
 }

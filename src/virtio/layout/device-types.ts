@@ -20,3 +20,6 @@ export const deviceTypes: readonly DeviceType[] = [
   scsiDeviceType,
   p9DeviceType,
 ];
+
+/** This project's types and one more, which comes first. */
+export const withType = (type: DeviceType): readonly DeviceType[] => [type, ...deviceTypes];

@@ -3,6 +3,7 @@ import { blockKit } from './block.ts';
 import { consoleKit } from './console.ts';
 import { entropyKit } from './entropy.ts';
 import type { TypeKit } from './kit.ts';
+import { lampKit } from './lamp.ts';
 import { networkKit } from './network.ts';
 import { p9Kit } from './p9.ts';
 import { scsiKit } from './scsi.ts';
@@ -13,13 +14,15 @@ export const kits = [
   blockKit,
   consoleKit,
   entropyKit,
+  lampKit,
   networkKit,
   p9Kit,
   scsiKit,
 ] as unknown as readonly TypeKit[];
 
-/** Names of the device types that have kits. */
-export const kitTypes = kits.map(({ type }) => type.name);
+/** Rows, and names, of the device types that have kits. */
+export const typesWithKits = kits.map(({ type }) => type);
+export const kitTypes = typesWithKits.map(({ name }) => name);
 
 /** The kit of a device type, by the type's name. */
 export function kitOf(name: string): TypeKit {

@@ -19,7 +19,7 @@ import {
 } from '../../../src/mmr/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
 import { legacyRingLayout, type VirtioFunction, virtioFunction } from '../../../src/virtio/index.ts';
-import { kitOf } from '../kits/index.ts';
+import { kitOf, typesWithKits } from '../kits/index.ts';
 import type { KitDevice } from '../kits/kit.ts';
 
 /**
@@ -192,7 +192,7 @@ export class World {
     if (host === null) return;
     runFirmware(host);
     for (const address of this.addresses)
-      this.guest.plug(presentLegacy(host, address, { draft }).pci, address);
+      this.guest.plug(presentLegacy(host, address, { draft, types: typesWithKits }).pci, address);
   }
 
   #listen(): void {
