@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
 const ordinary: TestProjectInlineConfiguration = {
@@ -9,6 +10,8 @@ const ordinary: TestProjectInlineConfiguration = {
     exclude: [...configDefaults.exclude, 'test/guest/**'],
     // Against hanging only: no test may fail because its machine is busy.
     testTimeout: 300_000,
+    // vitest would leave one of two cores to itself, which has little to do.
+    maxWorkers: Math.max(1, availableParallelism()),
     hookTimeout: 300_000,
     sequence: { groupOrder: 0 },
   },
