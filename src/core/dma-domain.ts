@@ -41,6 +41,13 @@ export class DmaRegion {
   readonly lowStart: number;
   readonly lowLength: number;
   readonly lowShift: number;
+  /** An address less this, in 32 bits, is an offset in `bytes`, where the region is below 4 GiB. */
+  readonly lowBase: number;
+  /** The RAM's views of words, see {@link Ram}. */
+  readonly words: Int32Array | null;
+  readonly halves: Uint16Array | null;
+  /** False once the domain has found its regions anew: an address may lead elsewhere now. */
+  current = true;
 
   /** Bytes [start, end) of the function's addresses, in `ram`, whose first byte has the address `base`. */
   constructor(start: number, end: number, writable: boolean, base: number, ram: Omit<Ram, 'end'>) {
@@ -59,6 +66,9 @@ export class DmaRegion {
     this.lowStart = low ? start | 0 : 0;
     this.lowLength = low ? reach | 0 : -1;
     this.lowShift = low ? shift | 0 : 0;
+    this.lowBase = (this.lowStart - this.lowShift) | 0;
+    this.words = ram.words;
+    this.halves = ram.halves;
   }
 
   /** Copies bytes of this region, which the caller has checked, to `target`. */
@@ -86,6 +96,8 @@ const NO_REGION = new DmaRegion(0, -1, false, 0, {
   bytes,
   view: new DataView(bytes.buffer),
   views: new ViewCache(bytes),
+  words: null,
+  halves: null,
 });
 
 /**
@@ -160,9 +172,7 @@ export class DmaDomain {
   release(): void {
     this.#unwatch?.();
     this.#unwatch = null;
-    this.#regions = [];
-    this.#last = NO_REGION;
-    this.generation++;
+    this.#exchange([]);
   }
 
   #rebuild(): void {
@@ -182,7 +192,13 @@ export class DmaDomain {
         if (joins) regions.pop();
         regions.push(new DmaRegion(joins ? before.start : low, high, write, base, range));
       }
-    this.#regions = regions.sort((a, b) => a.start - b.start);
+    this.#exchange(regions.sort((a, b) => a.start - b.start));
+  }
+
+  /** Whoever remembers a region of before learns that it is none any more. */
+  #exchange(regions: DmaRegion[]): void {
+    for (const region of this.#regions) region.current = false;
+    this.#regions = regions;
     this.#last = NO_REGION;
     this.generation++;
   }

@@ -14,6 +14,21 @@ export interface Ram {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   readonly views: ViewCache;
+  /** The same bytes as little-endian words and half-words; null where a processor would not find them so. */
+  readonly words: Int32Array | null;
+  readonly halves: Uint16Array | null;
+}
+
+/** The machine that we run on keeps its numbers little end first. */
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+/** Views of whole words; bytes at the end that fill none are left out. */
+function wordViews({ buffer, byteOffset, byteLength }: Uint8Array): Pick<Ram, 'words' | 'halves'> {
+  if (!LITTLE_ENDIAN || byteOffset % 4 !== 0) return { words: null, halves: null };
+  return {
+    words: new Int32Array(buffer, byteOffset, Math.floor(byteLength / 4)),
+    halves: new Uint16Array(buffer, byteOffset, Math.floor(byteLength / 2)),
+  };
 }
 
 const ram = ({ start, bytes }: MemoryRange): Ram => ({
@@ -22,6 +37,7 @@ const ram = ({ start, bytes }: MemoryRange): Ram => ({
   bytes,
   view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
   views: new ViewCache(bytes),
+  ...wordViews(bytes),
 });
 
 /** First address above the space that 32-bit addressing reaches. */

@@ -1,4 +1,11 @@
-import { type DmaDomain, type FindingAbout, FOUR_GIB, type State, type ViewCache } from '../../core/index.ts';
+import {
+  type DmaDomain,
+  type DmaRegion,
+  type FindingAbout,
+  FOUR_GIB,
+  type State,
+  type ViewCache,
+} from '../../core/index.ts';
 
 const FIRST_CAPACITY = 8;
 
@@ -59,10 +66,19 @@ export class Chain {
   lingers = false;
   /** Something was written into its buffers, wherever in them. */
   touched = false;
-  /** Guest-physical address, in halves, and length in bytes of each descriptor; the ring fills them in. */
+  /**
+   * Guest-physical address, in halves, and length in bytes of each descriptor; the ring fills them in. Upper halves are 0
+   * unless it says so by {@link far}, so that a ring below 4 GiB has one array less to fill.
+   */
   lows = new Uint32Array(FIRST_CAPACITY);
   highs = new Uint32Array(FIRST_CAPACITY);
   lengths = new Uint32Array(FIRST_CAPACITY);
+  far = false;
+  /**
+   * Holds all of its buffers, as the ring found on its way; each is shorter than 2^16 bytes then. Null where that is not
+   * known: every access looks for the memory that it wants.
+   */
+  region: DmaRegion | null = null;
   #dma: DmaDomain | null = null;
   #scratch = new DataView(new ArrayBuffer(0));
 
@@ -75,7 +91,14 @@ export class Chain {
     this.live = true;
     this.request = null;
     this.touched = false;
+    this.region = null;
+    if (this.far === true) this.#near();
     this.#dma = dma;
+  }
+
+  #near(): void {
+    this.highs.fill(0);
+    this.far = false;
   }
 
   save() {
@@ -96,6 +119,7 @@ export class Chain {
     while (this.lengths.length < this.count) this.grow();
     this.lows.set(saved.lows);
     this.highs.set(saved.highs);
+    this.far = true;
     this.lengths.set(saved.lengths);
   }
 
@@ -141,11 +165,30 @@ export class Chain {
   }
 
   /**
+   * The memory that holds all buffers, where it is known and still what it was. No getter: a private one is a call into
+   * the engine, five times the cost of what it does (measured).
+   */
+  #known(): DmaRegion | null {
+    const { region } = this;
+    return region !== null && region.current === true && this.live === true ? region : null;
+  }
+
+  /**
    * The first `length` bytes of the readable stream, for a look at a header: they begin at byte {@link headerAt} of the
    * view that is returned, which is guest memory itself where one descriptor holds them all.
    * @returns null when the stream is shorter or out of reach.
    */
   header(length: number): DataView | null {
+    const region = this.#known();
+    if (region === null || this.readableCount === 0 || length > (this.lengths[0]! | 0))
+      return this.#headerAnywhere(length);
+    this.headerAt = (this.lows[0]! - region.lowBase) | 0;
+    return region.view;
+  }
+
+  // Ways that need more than a look at one region, out of the way of the hot path: the compiler inlines short methods only.
+
+  #headerAnywhere(length: number): DataView | null {
     const dma = this.#dma!;
     if (this.readableCount > 0 && length <= this.lengths[0]! && this.highs[0] === 0 && this.live) {
       const at = dma.locate(this.lows[0]!, length);
@@ -154,10 +197,6 @@ export class Chain {
         return dma.lastRegion.view;
       }
     }
-    return this.#copiedHeader(length);
-  }
-
-  #copiedHeader(length: number): DataView | null {
     this.headerAt = 0;
     if (this.#scratch.byteLength < length) this.#scratch = new DataView(new ArrayBuffer(length));
     return this.read(0, new Uint8Array(this.#scratch.buffer), 0, length) ? this.#scratch : null;
@@ -166,23 +205,26 @@ export class Chain {
   /** Writes the last byte of the writable stream: where a status goes. @returns false when there is none in reach. */
   writeLast(value: number): boolean {
     this.touched = true;
-    const dma = this.#dma!;
+    const region = this.#known();
+    const last = this.count - 1;
+    const length = this.lengths[last]! | 0;
+    if (
+      region === null ||
+      last < this.readableCount ||
+      length <= 0 ||
+      region.writable !== true ||
+      this.#dma!.observer !== null
+    )
+      return this.#writeLastAnywhere(value);
+    region.bytes[((this.lows[last]! - region.lowBase) | 0) + length - 1] = value;
+    return true;
+  }
+
+  #writeLastAnywhere(value: number): boolean {
     const last = this.count - 1;
     const length = this.lengths[last]!;
-    if (
-      last >= this.readableCount &&
-      length > 0 &&
-      this.highs[last] === 0 &&
-      dma.observer === null &&
-      this.live
-    ) {
-      const at = dma.locate(this.lows[last]!, length);
-      const region = dma.lastRegion;
-      if (at >= 0 && region.writable) {
-        region.bytes[at + length - 1] = value;
-        return true;
-      }
-    }
+    if (last >= this.readableCount && length > 0)
+      return this.live && this.#dma!.writeByte(this.#address(last) + length - 1, value);
     const end = this.writableBytes;
     return end > 0 && this.write(end - 1, Uint8Array.of(value), 0, 1);
   }
@@ -192,6 +234,18 @@ export class Chain {
    * @returns false when the stream is shorter or a byte is out of reach; some bytes may have been copied.
    */
   read(offset: number, target: Uint8Array, targetOffset: number, length: number): boolean {
+    const region = this.#known();
+    if (region === null) return this.#readAnywhere(offset, target, targetOffset, length);
+    const { lengths, readableCount } = this;
+    let i = 0;
+    for (; i < readableCount && offset >= (lengths[i]! | 0); i++) offset -= lengths[i]! | 0;
+    if (i === readableCount || offset + length > (lengths[i]! | 0))
+      return this.#readPieces(i, offset, target, targetOffset, length);
+    region.copyOut(((this.lows[i]! - region.lowBase) | 0) + offset, target, targetOffset, length);
+    return true;
+  }
+
+  #readAnywhere(offset: number, target: Uint8Array, targetOffset: number, length: number): boolean {
     const { lengths, readableCount } = this;
     let i = 0;
     for (; i < readableCount && offset >= lengths[i]!; i++) offset -= lengths[i]!;
@@ -231,6 +285,25 @@ export class Chain {
     views: ViewCache | null = null,
   ): boolean {
     this.touched = true;
+    const region = this.#known();
+    if (region === null || region.writable !== true || this.#dma!.observer !== null)
+      return this.#writeAnywhere(offset, source, sourceOffset, length, views);
+    const { lengths, count } = this;
+    let i = this.readableCount;
+    for (; i < count && offset >= (lengths[i]! | 0); i++) offset -= lengths[i]! | 0;
+    if (i === count || offset + length > (lengths[i]! | 0))
+      return this.#writePieces(i, offset, source, sourceOffset, length, views);
+    region.copyIn(((this.lows[i]! - region.lowBase) | 0) + offset, source, sourceOffset, length, views);
+    return true;
+  }
+
+  #writeAnywhere(
+    offset: number,
+    source: Uint8Array,
+    sourceOffset: number,
+    length: number,
+    views: ViewCache | null,
+  ): boolean {
     const { lengths, count } = this;
     const dma = this.#dma!;
     let i = this.readableCount;

@@ -3,14 +3,15 @@ import { Names } from './names.ts';
 
 /**
  * A queue's chains: those in flight, linked in the order of being taken, those that are gone while a back end goes on with
- * their requests, and those that are free to be taken anew.
+ * their requests, and those that are free to be taken anew. The one that was taken last is linked when somebody asks for
+ * what is in flight: most are handed back before.
  */
 export class InFlight {
-  /** The one that was taken first. */
-  oldest: Chain | null = null;
+  #oldest: Chain | null = null;
   #newest: Chain | null = null;
-  /** How many there are. */
-  count = 0;
+  #linked = 0;
+  /** Taken, and not linked yet. */
+  #latest: Chain | null = null;
   /** Requests that a back end goes on with although their chains are gone: killed, or handed back before. */
   lingering = 0;
   #names: Names;
@@ -43,32 +44,63 @@ export class InFlight {
     this.#free.push(chain);
   }
 
-  /** One of the same name is in flight. */
-  has(chain: Chain): boolean {
-    return this.#names.has(chain.head);
+  /** The one that was taken first. */
+  get oldest(): Chain | null {
+    if (this.#latest !== null) this.#settle();
+    return this.#oldest;
   }
 
+  /** How many there are. */
+  get count(): number {
+    return this.#latest === null ? this.#linked : this.#linked + 1;
+  }
+
+  /** One of the same name is in flight. */
+  has(chain: Chain): boolean {
+    if (this.#latest !== null) this.#settle();
+    return this.#linked !== 0 && this.#names.has(chain.head);
+  }
+
+  /** A chain is taken whose name nobody has. */
+  take(chain: Chain): void {
+    if (this.#latest !== null) this.#settle();
+    this.#latest = chain;
+  }
+
+  #settle(): void {
+    const chain = this.#latest!;
+    this.#latest = null;
+    this.link(chain);
+  }
+
+  /** A chain is taken, whatever its name. */
   link(chain: Chain): void {
+    if (this.#latest !== null) this.#settle();
     this.#names.add(chain.head);
     chain.before = this.#newest;
     chain.after = null;
-    if (this.#newest === null) this.oldest = chain;
+    if (this.#newest === null) this.#oldest = chain;
     else this.#newest.after = chain;
     this.#newest = chain;
-    this.count++;
+    this.#linked++;
   }
 
   /** A chain goes from the ring: it is used again, unless somebody holds it. */
   leave(chain: Chain): void {
+    if (this.#latest === chain) this.#latest = null;
+    else this.#unlink(chain);
+    if (chain.held === true) this.#linger(chain);
+    else this.#free.push(chain);
+  }
+
+  #unlink(chain: Chain): void {
     this.#names.delete(chain.head);
     const { before, after } = chain;
-    if (before === null) this.oldest = after;
+    if (before === null) this.#oldest = after;
     else before.after = after;
     if (after === null) this.#newest = before;
     else after.before = before;
-    this.count--;
-    if (chain.held) this.#linger(chain);
-    else this.#free.push(chain);
+    this.#linked--;
   }
 
   #linger(chain: Chain): void {
@@ -93,9 +125,9 @@ export class InFlight {
       chain.live = false;
       if (chain.held) this.#linger(chain);
     }
-    if (this.count > 0) this.#names.clear();
-    this.oldest = this.#newest = null;
-    this.count = 0;
+    if (this.#linked > 0) this.#names.clear();
+    this.#oldest = this.#newest = null;
+    this.#linked = 0;
   }
 
   /** Nothing is being done for any of them: each waits for an event, or in order for one that does. */

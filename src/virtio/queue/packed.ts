@@ -18,6 +18,7 @@ import {
 } from '../layout/index.ts';
 import type { Chain } from './chain.ts';
 import { inTable, packedFault, type RingFault, ringOutside } from './faults.ts';
+import { readHighs, readTable } from './packed-table.ts';
 import {
   MAX_INDIRECT,
   PLAIN_MODE,
@@ -136,23 +137,29 @@ export class PackedQueue implements Virtqueue {
 
   /** The inner loop changes only locals and the chain's arrays, which make unsigned numbers of what is read. */
   pop(chain: Chain): Pop {
-    if (!this.ready || this.fault !== null) return EMPTY;
+    if (this.ready !== true || this.fault !== null) return EMPTY;
     if (!this.#reachable()) return FAULT;
     const { view } = this.#ring!;
+    const region = this.#dma!.lastRegion;
+    const start = region.lowStart;
+    const end = region.lowLength;
     const { size } = this;
     const base = this.#ringAt;
-    const place = this.#nextAvailable;
-    let slot = place < size ? place : place - size;
+    const first = this.#nextAvailable;
+    let slot = first < size ? first : first - size;
     // What the two bits are in a descriptor that is available: they change over at the end of the ring.
-    let wanted = place < size ? AVAILABLE : USED;
-    const { lows, highs, lengths } = chain;
-    const free = this.#room;
+    let wanted = first < size ? AVAILABLE : USED;
+    const { lows, lengths } = chain;
+    const free = this.#room();
     // For Math.min, and for a length as it is, the compiler takes doubles.
     const capacity = lengths.length | 0;
     const room = capacity < free ? capacity : free;
     let count = 0;
     let readable = 0;
     let bits = 0;
+    let high = 0;
+    // A sign bit here says of any buffer that it does not lie in the region, as in SplitQueue.
+    let outside = 0;
     let tail: number;
     do {
       const at = base + BYTES * slot;
@@ -163,8 +170,12 @@ export class PackedQueue implements Virtqueue {
       const length = view.getInt32(at + LENGTH, true);
       bits |= length;
       lengths[count] = length;
-      lows[count] = view.getInt32(at + ADDRESS_LOW, true);
-      highs[count] = view.getInt32(at + ADDRESS_HIGH, true);
+      const low = view.getInt32(at + ADDRESS_LOW, true);
+      lows[count] = low;
+      high |= view.getInt32(at + ADDRESS_HIGH, true);
+      const place = (low - start) | 0;
+      const left = (end - place) | 0;
+      outside |= place | left | (left - length);
       if ((tail & WRITE) === 0 && readable++ !== count) return this.#misordered(slot);
       count++;
       if (++slot === size) {
@@ -173,18 +184,21 @@ export class PackedQueue implements Virtqueue {
       }
     } while ((tail & NEXT) !== 0);
     this.#take(chain, tail & 0xffff, count, count, readable);
+    if (high !== 0) readHighs(view, base, first, size, chain);
     // Only descriptors of some length can come to 2^32 bytes.
-    return bits >>> HALF === 0 || this.#fits(chain) ? CHAIN : FAULT;
+    if (bits >>> HALF !== 0) return this.#fits(chain) ? CHAIN : FAULT;
+    if (outside >= 0 && high === 0) chain.region = region;
+    return CHAIN;
   }
 
   /** Descriptors that the driver may have made available: those that are not in flight. */
-  get #room(): number {
+  #room(): number {
     const inFlight = this.#nextAvailable - this.#nextUsed;
     return this.size - (inFlight < 0 ? inFlight + 2 * this.size : inFlight);
   }
 
   /** Index of the next descriptor to take. */
-  get #slot(): number {
+  #slot(): number {
     const place = this.#nextAvailable;
     return place < this.size ? place : place - this.size;
   }
@@ -196,7 +210,7 @@ export class PackedQueue implements Virtqueue {
   }
 
   #take(chain: Chain, id: number, span: number, count: number, readable: number): void {
-    chain.begin(id, this.#slot, this.#dma!);
+    chain.begin(id, this.#slot(), this.#dma!);
     chain.span = span;
     chain.count = count;
     chain.readableCount = readable;
@@ -219,27 +233,12 @@ export class PackedQueue implements Virtqueue {
     const region = this.#dma!.find(address, length, false);
     if (region === null) return this.#fail(packedFault.tableOutside(this.#mode.addressClause, slot, address));
     while (chain.lengths.length < entries) chain.grow();
-    const readable = this.#readTable(region.view, (address - region.base) >>> 0, entries, chain);
-    if (readable < 0) return FAULT;
+    const base = (address - region.base) >>> 0;
+    const readable = readTable(region.view, base, entries, chain);
+    if (readable < 0) return this.#fail(inTable(packedFault.misordered(~readable)));
     this.#take(chain, tail & 0xffff, 1, entries, readable);
+    readHighs(region.view, base, 0, entries, chain);
     return this.#fits(chain) ? CHAIN : FAULT;
-  }
-
-  /** Entries follow one another. @returns how many are readable, or -1. */
-  #readTable(view: DataView, base: number, entries: number, chain: Chain): number {
-    const { lows, highs, lengths } = chain;
-    let readable = 0;
-    for (let i = 0; i < entries; i++) {
-      const at = base + BYTES * i;
-      lengths[i] = view.getUint32(at + LENGTH, true);
-      lows[i] = view.getUint32(at + ADDRESS_LOW, true);
-      highs[i] = view.getUint32(at + ADDRESS_HIGH, true);
-      if ((view.getInt32(at + ID, true) & WRITE) === 0 && readable++ !== i) {
-        this.fault = inTable(packedFault.misordered(i));
-        return -1;
-      }
-    }
-    return readable;
   }
 
   // What a guest gets wrong, out of the way of the hot path.
@@ -251,13 +250,13 @@ export class PackedQueue implements Virtqueue {
 
   /** No room: in the chain's arrays, which grow then, or in the ring. */
   #stopped(count: number, chain: Chain): Pop {
-    if (count === this.#room) return this.#crowded(count);
+    if (count === this.#room()) return this.#crowded(count);
     chain.grow();
     return this.pop(chain);
   }
 
   #crowded(count: number): Pop {
-    const slot = this.#slot;
+    const slot = this.#slot();
     if (count === 0) return this.#fail(packedFault.unused(slot));
     return this.#fail(
       count === this.size
@@ -268,7 +267,7 @@ export class PackedQueue implements Virtqueue {
 
   /** The rest of a list is available when its first descriptor is (PKD-SG-06). */
   #torn(count: number, slot: number): Pop {
-    if (count === this.#room) return this.#crowded(count);
+    if (count === this.#room()) return this.#crowded(count);
     return this.#fail(packedFault.torn(slot));
   }
 
@@ -356,7 +355,7 @@ export class PackedQueue implements Virtqueue {
     // Where the device stands, or behind it: a kick that comes late.
     if (ahead === 0 || ahead > size) return true;
     const last = this.#after(this.#nextAvailable, ahead - 1);
-    return ahead <= this.#room && this.#isAvailable(last);
+    return ahead <= this.#room() && this.#isAvailable(last);
   }
 
   save() {

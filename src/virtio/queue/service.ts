@@ -155,8 +155,9 @@ export class QueueService implements Publisher, Stateful {
       const chain = inFlight.fresh();
       const popped = ring.pop(chain);
       if (popped === pop.chain) {
-        if (inFlight.has(chain)) this.#offeredAgain(chain);
-        if (inFlight.count < ring.size) this.#handle(chain);
+        const again = inFlight.has(chain);
+        if (again) this.#offeredAgain(chain);
+        if (inFlight.count < ring.size) this.#handle(chain, again);
         else
           this.#owner.fail(
             'OPER-02',
@@ -190,7 +191,8 @@ export class QueueService implements Publisher, Stateful {
       const chain = this.#inFlight.fresh();
       chain.load(saved, this.#dma!);
       if (chain.written === NOT_DONE) {
-        this.#keep(chain);
+        chain.waiting = false;
+        this.#inFlight.link(chain);
         if (saved.request === null || this.#owner.resumeChain === undefined) this.#owner.handle(chain);
         else this.#owner.resumeChain(chain, saved.request);
       } else {
@@ -201,15 +203,13 @@ export class QueueService implements Publisher, Stateful {
     }
   }
 
-  #handle(chain: Chain): void {
-    this.#keep(chain);
-    this.#owner.handle(chain);
-  }
-
-  #keep(chain: Chain): void {
+  /** `again`: a chain of that name is in flight. */
+  #handle(chain: Chain, again: boolean): void {
     chain.written = NOT_DONE;
     chain.waiting = false;
-    this.#inFlight.link(chain);
+    if (again) this.#inFlight.link(chain);
+    else this.#inFlight.take(chain);
+    this.#owner.handle(chain);
   }
 
   #failRing(): void {

@@ -1,4 +1,4 @@
-import { type DmaDomain, type DmaRegion, FOUR_GIB, type State } from '../../core/index.ts';
+import type { DmaDomain, DmaRegion, State } from '../../core/index.ts';
 import {
   AVAILABLE_ELEMENT_BYTES,
   availableRing,
@@ -16,21 +16,9 @@ import {
   usedRingBytes,
 } from '../layout/index.ts';
 import type { Chain } from './chain.ts';
-import { inTable, type RingFault, ringOutside, splitFault } from './faults.ts';
-import {
-  MAX_INDIRECT,
-  PLAIN_MODE,
-  type Pop,
-  pop,
-  QueueAddresses,
-  type RingMode,
-  type Virtqueue,
-} from './virtqueue.ts';
-
-/** Ends of a walk through one table, beside the index of an indirect descriptor. */
-const CHAIN_ENDS = -1;
-const CHAIN_BROKEN = -2;
-const CHAIN_FULL = -3;
+import { type RingFault, ringOutside, splitFault } from './faults.ts';
+import { SplitWalk } from './split-walk.ts';
+import { PLAIN_MODE, type Pop, pop, QueueAddresses, type RingMode, type Virtqueue } from './virtqueue.ts';
 
 /*
  * The tables' numbers as constants of this module: the compiler folds those into the code, while a look-up in an imported
@@ -43,18 +31,26 @@ const USED_INDEX = usedRing.index.offset;
 const USED_ELEMENTS = usedRing.ring.offset;
 const ELEMENT_ID = usedElement.id.offset;
 const ELEMENT_LENGTH = usedElement.length.offset;
-const FLAGS = descriptor.flags.offset;
-const LENGTH = descriptor.length.offset;
-const ADDRESS_LOW = descriptor.addressLow.offset;
-const ADDRESS_HIGH = descriptor.addressHigh.offset;
+const ELEMENT_BYTES = USED_ELEMENT_BYTES;
+const HEAD_BYTES = AVAILABLE_ELEMENT_BYTES;
 const NEXT = descriptorFlag.next;
 const WRITE = descriptorFlag.write;
 const INDIRECT = descriptorFlag.indirect;
-const ENTRY_BYTES = DESCRIPTOR_BYTES;
-const ELEMENT_BYTES = USED_ELEMENT_BYTES;
-const HEAD_BYTES = AVAILABLE_ELEMENT_BYTES;
-const HIGH_HALF = FOUR_GIB;
-/** A queue's descriptors and an indirect table's, each shorter than 2^16 bytes, stay below 2^32 together. */
+/** The same in whole words and half-words, for rings whose places and byte order are a processor's. */
+const WORD = 4;
+const HALF = 2;
+const ENTRY_WORDS = DESCRIPTOR_BYTES / WORD;
+const FLAGS_WORD = descriptor.flags.offset / WORD;
+const LENGTH_WORD = descriptor.length.offset / WORD;
+const LOW_WORD = descriptor.addressLow.offset / WORD;
+const HIGH_WORD = descriptor.addressHigh.offset / WORD;
+const INDEX_HALF = AVAILABLE_INDEX / HALF;
+const HEADS_HALF = AVAILABLE_HEADS / HALF;
+const ELEMENTS_WORD = USED_ELEMENTS / WORD;
+const ELEMENT_WORDS = USED_ELEMENT_BYTES / WORD;
+const ELEMENT_ID_WORD = ELEMENT_ID / WORD;
+const ELEMENT_LENGTH_WORD = ELEMENT_LENGTH / WORD;
+/** Descriptors of fewer bytes: none of them alone, nor all together, needs more than a look at their bits. */
 const SHORT_BITS = 16;
 const { empty: EMPTY, chain: CHAIN, fault: FAULT } = pop;
 
@@ -66,6 +62,7 @@ export class SplitQueue implements Virtqueue {
   readonly addresses = new QueueAddresses();
   fault: RingFault | null = null;
   #mode: RingMode = PLAIN_MODE;
+  readonly #walk = new SplitWalk();
   #dma: DmaDomain | null = null;
   #generation = 0;
   #table: DmaRegion | null = null;
@@ -74,6 +71,13 @@ export class SplitQueue implements Virtqueue {
   #tableAt = 0;
   #availableAt = 0;
   #usedAt = 0;
+  /** Views of the three areas where all of them are little-endian and aligned, else null, and where in them they begin. */
+  #tableWords: Int32Array | null = null;
+  #availableHalves: Uint16Array | null = null;
+  #usedWords: Int32Array | null = null;
+  #tableWord = 0;
+  #availableHalf = 0;
+  #usedWord = 0;
   /** Free-running 16-bit counters: next available entry to take, next used entry to fill, used index as published. */
   #nextAvailable = 0;
   #nextUsed = 0;
@@ -93,7 +97,9 @@ export class SplitQueue implements Virtqueue {
   }
 
   setMode(mode: RingMode): void {
+    if (mode.littleEndian !== this.#mode.littleEndian) this.relocate();
     this.#mode = mode;
+    this.#walk.mode = mode;
   }
 
   /** PCI-COM-15: slots are found by a mask. */
@@ -132,8 +138,25 @@ export class SplitQueue implements Virtqueue {
     this.#tableAt = (table - this.#table.base) >>> 0;
     this.#availableAt = (driver - this.#available.base) >>> 0;
     this.#usedAt = (device - this.#used.base) >>> 0;
+    this.#findWords(this.#table, this.#available, this.#used);
     this.#generation = dma.generation;
     return true;
+  }
+
+  /** Odd places, which no driver should choose, and big-endian rings are read byte by byte. */
+  #findWords(table: DmaRegion, available: DmaRegion, used: DmaRegion): void {
+    const aligned =
+      this.#mode.littleEndian &&
+      this.#tableAt % WORD === 0 &&
+      this.#availableAt % HALF === 0 &&
+      this.#usedAt % WORD === 0;
+    const whole = table.words !== null && available.halves !== null && used.words !== null;
+    this.#tableWords = aligned && whole ? table.words : null;
+    this.#availableHalves = aligned && whole ? available.halves : null;
+    this.#usedWords = aligned && whole ? used.words : null;
+    this.#tableWord = this.#tableAt >>> 2;
+    this.#availableHalf = this.#availableAt >>> 1;
+    this.#usedWord = this.#usedAt >>> 2;
   }
 
   relocate(): void {
@@ -146,8 +169,25 @@ export class SplitQueue implements Virtqueue {
   }
 
   pop(chain: Chain): Pop {
-    if (!this.ready || this.fault !== null) return EMPTY;
-    if (!this.#ready()) return FAULT;
+    if (this.ready !== true || this.fault !== null) return EMPTY;
+    const dma = this.#dma!;
+    if (this.#generation !== dma.generation && !this.#resolve()) return FAULT;
+    const available = this.#availableHalves;
+    if (available === null) return this.#popAny(chain);
+    const next = this.#nextAvailable;
+    const index = available[this.#availableHalf + INDEX_HALF]! | 0;
+    const waiting = (index - next) & 0xffff;
+    if (waiting === 0) return EMPTY;
+    if (waiting > this.size) return this.#tooFarAhead(index);
+    const head = available[this.#availableHalf + HEADS_HALF + (next & (this.size - 1))]! | 0;
+    this.#nextAvailable = (next + 1) & 0xffff;
+    chain.begin(head, head, dma);
+    return this.#collectDirect(this.#tableWords!, head, chain, dma.lastRegion)
+      ? CHAIN
+      : this.#collectAny(head, chain);
+  }
+
+  #popAny(chain: Chain): Pop {
     const { view } = this.#available!;
     const little = this.#mode.littleEndian;
     const index = view.getUint16(this.#availableAt + AVAILABLE_INDEX, little);
@@ -158,19 +198,21 @@ export class SplitQueue implements Virtqueue {
     const head = view.getUint16(this.#availableAt + AVAILABLE_HEADS + HEAD_BYTES * slot, little);
     this.#nextAvailable = (this.#nextAvailable + 1) & 0xffff;
     chain.begin(head, head, this.#dma!);
-    if (little && this.#collectDirect(this.#table!.view, head, chain)) return CHAIN;
     return this.#collectAny(head, chain);
   }
 
   /**
-   * The common chain, and nothing else: little-endian, direct, short, as it should be. With the byte order known and no
-   * case to tell apart the compiler makes two thirds of {@link #collect} out of it (measured).
+   * The common chain, and nothing else: little-endian, direct, short, below 4 GiB, as it should be. With the byte order
+   * known and no case to tell apart the compiler makes two thirds of {@link SplitWalk} out of it (measured).
+   * Whether all its buffers lie in `region` comes out on the way: a sign bit in `outside` says of any that it does not.
    * @returns false, with the chain as it was, for any other.
    */
-  #collectDirect(view: DataView, head: number, chain: Chain): boolean {
-    const base = this.#tableAt;
+  #collectDirect(words: Int32Array, head: number, chain: Chain, region: DmaRegion): boolean {
+    const base = this.#tableWord;
     const { size } = this;
-    const { lows, highs, lengths } = chain;
+    const { lows, lengths } = chain;
+    const start = region.lowStart;
+    const end = region.lowLength;
     // For Math.min, and for a length as it is, the compiler takes doubles.
     const capacity = lengths.length | 0;
     const room = capacity < size ? capacity : size;
@@ -178,138 +220,59 @@ export class SplitQueue implements Virtqueue {
     let count = 0;
     let readable = 0;
     let bits = 0;
+    let high = 0;
+    let outside = 0;
     let tail: number;
     do {
       if (index >= size || count === room) return false;
-      const at = base + ENTRY_BYTES * index;
-      tail = view.getInt32(at + FLAGS, true);
+      const at = base + ENTRY_WORDS * index;
+      tail = words[at + FLAGS_WORD]!;
       if ((tail & INDIRECT) !== 0) return false;
-      const length = view.getInt32(at + LENGTH, true);
+      const low = words[at + LOW_WORD]!;
+      const length = words[at + LENGTH_WORD]!;
+      high |= words[at + HIGH_WORD]!;
       bits |= length;
+      lows[count] = low;
       lengths[count] = length;
-      lows[count] = view.getInt32(at + ADDRESS_LOW, true);
-      highs[count] = view.getInt32(at + ADDRESS_HIGH, true);
+      const place = (low - start) | 0;
+      const left = (end - place) | 0;
+      outside |= place | left | (left - length);
       if ((tail & WRITE) === 0 && readable++ !== count) return false;
       count++;
       index = tail >>> 16;
     } while ((tail & NEXT) !== 0);
-    if (bits >>> SHORT_BITS !== 0) return false;
+    if (((bits >>> SHORT_BITS) | high) !== 0) return false;
     chain.count = count;
     chain.readableCount = readable;
+    if (outside >= 0) chain.region = region;
     return true;
   }
 
-  /** Any chain; one that ends in an indirect descriptor goes on in its table (SPL-IND-07). */
+  /** Another chain, or another ring: as any. */
   #collectAny(head: number, chain: Chain): Pop {
-    const { view } = this.#table!;
-    let end = this.#collectAll(view, this.#tableAt, this.size, head, chain);
-    if (end >= 0) end = this.#enter(view, end, chain);
-    return end === CHAIN_ENDS ? CHAIN : FAULT;
+    const walk = this.#walk;
+    if (walk.collect(this.#table!.view, this.#tableAt, this.size, head, chain, this.#dma!)) return CHAIN;
+    return this.#fail(walk.fault!);
   }
-
-  /** Goes through one table; a chain that outgrows its arrays is gone through again, in larger ones. */
-  #collectAll(view: DataView, base: number, entries: number, head: number, chain: Chain): number {
-    for (;;) {
-      const end = this.#collect(view, base, entries, head, chain);
-      if (end !== CHAIN_FULL) return end;
-      chain.grow();
-    }
-  }
-
-  /** Goes through the indirect table that descriptor `index` points at. */
-  #enter(view: DataView, index: number, chain: Chain): number {
-    const at = this.#tableAt + ENTRY_BYTES * index;
-    const little = this.#mode.littleEndian;
-    const flags = view.getUint16(at + FLAGS, little);
-    const length = view.getUint32(at + LENGTH, little);
-    const word0 = view.getUint32(at + ADDRESS_LOW, little);
-    const word1 = view.getUint32(at + ADDRESS_HIGH, little);
-    const address = little ? word1 * HIGH_HALF + word0 : word0 * HIGH_HALF + word1;
-    if (!this.#mode.indirect) return this.#broken(splitFault.indirectRefused(index, flags));
-    if ((flags & NEXT) !== 0) return this.#broken(splitFault.indirectAndNext(index, flags));
-    const entries = length / DESCRIPTOR_BYTES;
-    if (length === 0 || !Number.isInteger(entries) || entries > MAX_INDIRECT)
-      return this.#broken(splitFault.tableSize(index, length));
-    const region = this.#dma!.find(address, length, false);
-    if (region === null)
-      return this.#broken(splitFault.tableOutside(this.#mode.addressClause, index, address));
-    const end = this.#collectAll(region.view, (address - region.base) >>> 0, entries, 0, chain);
-    if (end >= 0) return this.#broken(splitFault.nested(end));
-    if (end === CHAIN_BROKEN) this.fault = inTable(this.fault!);
-    return end;
-  }
-
-  /**
-   * The inner loop. It calls nothing but to leave, and changes only locals and the chain's arrays: a call in it would make
-   * the compiler check the view and load the arrays anew at each descriptor, twice the work (measured).
-   * @returns CHAIN_ENDS, CHAIN_BROKEN, CHAIN_FULL (the chain is as before), or the index of an indirect descriptor.
-   */
-  #collect(view: DataView, base: number, entries: number, head: number, chain: Chain): number {
-    const little = this.#mode.littleEndian;
-    const { lows, highs, lengths } = chain;
-    const room = Math.min(lengths.length, chain.count + entries);
-    let count = chain.count;
-    let readable = chain.readableCount;
-    let index = head;
-    let bits = chain.count === 0 ? 0 : 1 << SHORT_BITS;
-    for (;;) {
-      if (index >= entries || count === room) return this.#stopped(index, entries, count - chain.count);
-      const at = base + ENTRY_BYTES * index;
-      const tail = view.getUint32(at + FLAGS, little);
-      const flags = little ? tail & 0xffff : tail >>> 16;
-      if ((flags & INDIRECT) !== 0) break;
-      const length = view.getUint32(at + LENGTH, little);
-      bits |= length;
-      lengths[count] = length;
-      const word0 = view.getUint32(at + ADDRESS_LOW, little);
-      const word1 = view.getUint32(at + ADDRESS_HIGH, little);
-      lows[count] = little ? word0 : word1;
-      highs[count] = little ? word1 : word0;
-      if ((flags & WRITE) === 0 && readable++ !== count) return this.#misordered(index);
-      count++;
-      if ((flags & NEXT) === 0) {
-        index = CHAIN_ENDS;
-        break;
-      }
-      index = little ? tail >>> 16 : tail & 0xffff;
-    }
-    chain.count = count;
-    chain.readableCount = readable;
-    // Only descriptors of some length can come to 2^32 bytes, however many a chain has.
-    return bits >>> SHORT_BITS === 0 ? index : this.#long(index, chain);
-  }
-
-  // What a guest gets wrong, out of the way of the hot path: the compiler inlines short methods only.
 
   #tooFarAhead(index: number): Pop {
     return this.#fail(splitFault.tooFarAhead(index, this.size));
   }
 
-  /** Why a walk stopped in the middle of a chain: no room in the chain's arrays, or no such descriptor, or a loop. */
-  #stopped(index: number, entries: number, steps: number): number {
-    if (index < entries && steps < entries) return CHAIN_FULL;
-    return this.#broken(
-      index < entries ? splitFault.loop(index, entries) : splitFault.noDescriptor(index, entries),
-    );
-  }
-
-  /** SPL-DESC-05: a chain has 2^32 bytes at most. */
-  #long(index: number, chain: Chain): number {
-    return chain.readableBytes + chain.writableBytes <= HIGH_HALF
-      ? index
-      : this.#broken(splitFault.tooManyBytes(chain.head));
-  }
-
-  #misordered(index: number): number {
-    return this.#broken(splitFault.misordered(index));
-  }
-
-  #broken(fault: RingFault): number {
-    this.fault = fault;
-    return CHAIN_BROKEN;
-  }
-
   push(head: number, length: number, chains: number, _span: number): boolean {
+    const words = this.#usedWords;
+    const dma = this.#dma!;
+    if (words === null || dma.observer !== null || this.#generation !== dma.generation)
+      return this.#pushAny(head, length, chains);
+    const next = this.#nextUsed;
+    const at = this.#usedWord + ELEMENTS_WORD + ELEMENT_WORDS * (next & (this.size - 1));
+    words[at + ELEMENT_ID_WORD] = head;
+    words[at + ELEMENT_LENGTH_WORD] = length;
+    this.#nextUsed = (next + chains) & 0xffff;
+    return true;
+  }
+
+  #pushAny(head: number, length: number, chains: number): boolean {
     if (!this.#ready()) return false;
     const { view, base } = this.#used!;
     const little = this.#mode.littleEndian;
