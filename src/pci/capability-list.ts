@@ -29,18 +29,25 @@ export class CapabilitySpaceError extends VirtiolabError {
 /** What a capability's table must begin with. */
 export type CapabilityMap = RegisterMap & typeof capabilityHeader;
 
+const NONE: readonly number[] = [];
+
 const align4 = (value: number) => (value + 3) & ~3;
 
 /** The ordinary capability list: one-byte pointers from 0x34 on, in the order of adding. */
 export class CapabilityList {
   #free = CAPABILITIES_START;
   #tail: number = type0Header.capabilitiesPointer.offset;
-  readonly offsets: number[] = [];
+  #offsets = NONE;
 
   readonly space: ConfigSpace;
 
   constructor(space: ConfigSpace) {
     this.space = space;
+  }
+
+  /** Where its capabilities begin, in the order of adding. */
+  get offsets(): readonly number[] {
+    return this.#offsets;
   }
 
   /**
@@ -70,7 +77,7 @@ export class CapabilityList {
     );
     this.#tail = at + capabilityHeader.nextPointer.offset;
     this.#free = align4(at + lengthBytes);
-    this.offsets.push(at);
+    this.#offsets = [...this.#offsets, at];
     return at;
   }
 
@@ -83,12 +90,17 @@ export class CapabilityList {
 /** The extended capability list, from 0x100 on. */
 export class ExtendedCapabilityList {
   #free = EXTENDED_START;
-  readonly offsets: number[] = [];
+  #offsets = NONE;
 
   readonly space: ConfigSpace;
 
   constructor(space: ConfigSpace) {
     this.space = space;
+  }
+
+  /** Where its capabilities begin, in the order of adding. */
+  get offsets(): readonly number[] {
+    return this.#offsets;
   }
 
   /**
@@ -125,7 +137,7 @@ export class ExtendedCapabilityList {
     const tail = this.offsets.at(-1);
     if (tail !== undefined) this.link(tail, at);
     this.#free = align4(at + lengthBytes);
-    this.offsets.push(at);
+    this.#offsets = [...this.#offsets, at];
     return at;
   }
 

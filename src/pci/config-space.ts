@@ -8,27 +8,35 @@ import {
   type Stateful,
   type Width,
 } from '../core/index.ts';
+import { ConfigTemplate, shareTemplate } from './config-template.ts';
 
-interface Hook {
-  readonly start: number;
-  readonly end: number;
-  readonly run: () => void;
+/** Hears of software's accesses to bytes `start` up to, and without, `end`. */
+export interface ConfigListener {
+  /** Before they are read. */
+  beforeRead?(start: number, end: number): void;
+  /** After they were written. */
+  afterWrite?(start: number, end: number): void;
 }
+
+/** Whether an access of bytes `start` up to `end` reaches `length` bytes from `at`. */
+export const reaches = (start: number, end: number, at: number, length: number): boolean =>
+  start < at + length && end > at;
 
 /** Values of a block's fields where they differ from the table's reset values. */
 export type FieldValues<M extends RegisterMap> = { readonly [N in keyof M]?: number };
 
+const NO_LISTENERS: readonly ConfigListener[] = [];
+
 /**
  * Configuration space of one function: bytes, with a mask of the bits that a write changes and one of those that
- * writing 1 clears. Everything else is hardwired. Hooks run before a read of, or after a write to, their bytes.
+ * writing 1 clears. Everything else is hardwired. Listeners hear of reads before, and of writes after they happen. A
+ * function that nobody has written to yet has no bytes of its own, but those of its {@link ConfigTemplate}.
  */
 export class ConfigSpace implements Stateful<Uint8Array> {
-  readonly bytes: Uint8Array;
-  readonly #writable: Uint8Array;
-  readonly #clearable: Uint8Array;
-  readonly #initial: Uint8Array;
-  readonly #beforeRead: Hook[] = [];
-  readonly #afterWrite: Hook[] = [];
+  #template: ConfigTemplate;
+  /** Null while they are as after power-on. */
+  #bytes: Uint8Array | null = null;
+  #listeners = NO_LISTENERS;
   #sealed = false;
 
   readonly length: number;
@@ -36,10 +44,21 @@ export class ConfigSpace implements Stateful<Uint8Array> {
   /** `length` in bytes: 256, or 4096 where the function is PCI Express. */
   constructor(length: number) {
     this.length = length;
-    this.bytes = new Uint8Array(length);
-    this.#writable = new Uint8Array(length);
-    this.#clearable = new Uint8Array(length);
-    this.#initial = new Uint8Array(length);
+    this.#template = new ConfigTemplate(length);
+  }
+
+  /** The template, to be changed. */
+  #own(): ConfigTemplate {
+    if (this.#template.shared) this.#template = new ConfigTemplate(this.length, this.#template);
+    return this.#template;
+  }
+
+  #setByte(at: number, value: number): void {
+    if (this.#bytes === null) {
+      if (this.#template.initial[at] === value) return;
+      this.#bytes = this.#template.initial.slice();
+    }
+    this.#bytes[at] = value;
   }
 
   /**
@@ -67,86 +86,95 @@ export class ConfigSpace implements Stateful<Uint8Array> {
 
   /** Says which bits of a field software may change. */
   setMasks(at: number, width: Width, writable: number, clearable = 0): void {
+    const template = this.#own();
     for (let i = 0; i < width; i++) {
-      this.#writable[at + i] = writable >>> (8 * i);
-      this.#clearable[at + i] = clearable >>> (8 * i);
+      template.writable[at + i] = writable >>> (8 * i);
+      template.clearable[at + i] = clearable >>> (8 * i);
     }
   }
 
   /** The function's own view: no masks, no hooks. */
   get(at: number, width: Width): number {
+    const bytes = this.#bytes ?? this.#template.initial;
     let value = 0;
-    for (let i = width - 1; i >= 0; i--) value = value * 256 + (this.bytes[at + i] ?? 0xff);
+    for (let i = width - 1; i >= 0; i--) value = value * 256 + (bytes[at + i] ?? 0xff);
     return value;
   }
 
   /** The function's own view: no masks, no hooks. What is set before the function is plugged outlives a reset. */
   set(at: number, width: Width, value: number): void {
-    for (let i = 0; i < width; i++) this.bytes[at + i] = value >>> (8 * i);
+    for (let i = 0; i < width; i++) this.#setByte(at + i, (value >>> (8 * i)) & 0xff);
   }
 
   /** A value that the hardware is wired to from now on: a reset keeps it. */
   wire(at: number, width: Width, value: number): void {
     this.set(at, width, value);
-    this.#initial.set(this.bytes.subarray(at, at + width), at);
+    const { initial } = this.#own();
+    for (let i = 0; i < width; i++) initial[at + i] = value >>> (8 * i);
+    if (this.#sealed) this.#template = shareTemplate(this.#template);
   }
 
   /** Takes the present bytes as those that a reset restores. */
   seal(): void {
     this.#sealed = true;
-    this.#initial.set(this.bytes);
+    if (this.#bytes !== null) this.#own().initial.set(this.#bytes);
+    this.#bytes = null;
+    this.#template = shareTemplate(this.#template);
   }
 
-  onRead(start: number, length: number, run: () => void): void {
-    this.#beforeRead.push({ start, end: start + length, run });
+  listen(listener: ConfigListener): void {
+    this.#listeners = [...this.#listeners, listener];
   }
 
-  onWrite(start: number, length: number, run: () => void): void {
-    this.#afterWrite.push({ start, end: start + length, run });
+  onRead(at: number, length: number, run: () => void): void {
+    this.listen({ beforeRead: (start, end) => void (reaches(start, end, at, length) && run()) });
+  }
+
+  onWrite(at: number, length: number, run: () => void): void {
+    this.listen({ afterWrite: (start, end) => void (reaches(start, end, at, length) && run()) });
   }
 
   /** Software's read; all ones past the end. */
   read(offset: number, width: Width): number {
     if (offset + width > this.length) return maskOf(width);
-    for (const hook of this.#beforeRead) if (offset < hook.end && offset + width > hook.start) hook.run();
+    for (const listener of this.#listeners) listener.beforeRead?.(offset, offset + width);
     return this.get(offset, width);
   }
 
   /** Software's write. */
   write(offset: number, width: Width, value: number): void {
     if (offset + width > this.length) return;
+    const { writable, clearable } = this.#template;
     for (let i = 0; i < width; i++) {
       const at = offset + i;
       const byte = (value >>> (8 * i)) & 0xff;
-      const writable = this.#writable[at]!;
-      const kept = this.bytes[at]! & ~writable & ~(byte & this.#clearable[at]!);
-      this.bytes[at] = kept | (byte & writable);
+      const mask = writable[at]!;
+      const kept = this.get(at, 1) & ~mask & ~(byte & clearable[at]!);
+      this.#setByte(at, kept | (byte & mask));
     }
-    for (const hook of this.#afterWrite) if (offset < hook.end && offset + width > hook.start) hook.run();
+    for (const listener of this.#listeners) listener.afterWrite?.(offset, offset + width);
   }
 
-  /** Back to the state after power-on. No hook runs. */
+  /** Back to the state after power-on. No listener hears of it. */
   reset(): void {
-    this.bytes.set(this.#initial);
+    this.#bytes = null;
   }
 
   /** A byte as it is after power-on. */
   initial(at: number): number {
-    return (this.#sealed ? this.#initial : this.bytes)[at]!;
+    return this.#sealed ? this.#template.initial[at]! : this.get(at, 1);
   }
 
   /** A number that stands for all that is built in: bytes and masks, but for `except`, which are filled in later. */
   fingerprint(except: readonly number[]): number {
-    let sum = 0x811c9dc5;
-    for (let at = 0; at < this.length; at++)
-      // FNV-1a, 32 bits.
-      for (const byte of [this.initial(at), this.#writable[at]!, this.#clearable[at]!])
-        sum = Math.imul(sum ^ (except.includes(at) ? 0 : byte), 0x01000193);
-    return sum >>> 0;
+    if (this.#sealed || this.#bytes === null) return this.#template.fingerprint(except);
+    const present = new ConfigTemplate(this.length, this.#template);
+    present.initial.set(this.#bytes);
+    return present.fingerprint(except);
   }
 
   save(): Uint8Array {
-    return this.bytes.slice();
+    return (this.#bytes ?? this.#template.initial).slice();
   }
 
   check(state: Uint8Array): void {
@@ -155,7 +183,7 @@ export class ConfigSpace implements Stateful<Uint8Array> {
 
   load(state: Uint8Array): void {
     this.check(state);
-    this.bytes.set(state);
+    this.#bytes = state.slice();
   }
 }
 

@@ -1,5 +1,5 @@
 import type { CapabilityList } from './capability-list.ts';
-import type { ConfigSpace } from './config-space.ts';
+import { type ConfigListener, type ConfigSpace, reaches } from './config-space.ts';
 import {
   capabilityId,
   express,
@@ -17,21 +17,27 @@ import {
  * is one. It would stand below a root port; here the root bus stands for that, so it has a link, of the least speed and
  * width.
  */
-export class ExpressCapability {
+export class ExpressCapability implements ConfigListener {
   readonly #config: ConfigSpace;
   readonly #at: number;
+  readonly #function: { reset(): void };
 
-  /** `reset` is called when software asks for a function-level reset. */
-  constructor(config: ConfigSpace, capabilities: CapabilityList, reset: () => void) {
+  /** `fn` is reset when software asks for a function-level reset. */
+  constructor(config: ConfigSpace, capabilities: CapabilityList, fn: { reset(): void }) {
     this.#config = config;
+    this.#function = fn;
     this.#at = capabilities.add(capabilityId.express, express, {});
     // Hardwired to 0 on PCI Express (section 7.5.1.1.4).
     config.setMasks(type0Header.latencyTimer.offset, 1, 0);
     const control = this.#at + express.deviceControl.offset;
     config.setMasks(control, 2, express.deviceControl.writable | INITIATE_FUNCTION_RESET);
-    config.onWrite(control, 2, () => {
-      if ((config.get(control, 2) & INITIATE_FUNCTION_RESET) !== 0) reset();
-    });
+    config.listen(this);
+  }
+
+  afterWrite(start: number, end: number): void {
+    const control = this.#at + express.deviceControl.offset;
+    if (!reaches(start, end, control, 2)) return;
+    if ((this.#config.get(control, 2) & INITIATE_FUNCTION_RESET) !== 0) this.#function.reset();
   }
 
   /** The function has an I/O BAR. */

@@ -17,8 +17,10 @@ import {
 } from '../core/index.ts';
 import { Bar, BarError, type BarOptions } from './bar.ts';
 import { CapabilityList, ExtendedCapabilityList } from './capability-list.ts';
-import { ConfigSpace } from './config-space.ts';
+import { type ConfigListener, ConfigSpace, reaches } from './config-space.ts';
 import { ExpressCapability } from './express.ts';
+import { FunctionEvents } from './function-events.ts';
+import { FunctionMessages } from './function-messages.ts';
 import { checkFunctionOptions, FunctionOptionsError, type PciFunctionOptions } from './function-options.ts';
 import {
   CONVENTIONAL_BYTES,
@@ -54,28 +56,21 @@ export interface Slot {
 /** A function that is used before it sits in a slot, or put into a second one. */
 export class SlotError extends VirtiolabError {}
 
-type Listener = () => void;
+const NO_BARS: readonly Bar[] = [];
 
 /**
  * A type 0 PCI function: configuration space, capability lists, BARs, MSI-X, an interrupt pin. It knows nothing of what
- * stands behind its BARs. It is assembled before it is plugged; listeners tell the device behind it of what the
+ * stands behind its BARs. It is assembled before it is plugged; the device behind it hears of what the
  * configuration software does.
  */
-export class PciFunction implements Stateful {
+export class PciFunction extends FunctionEvents implements ConfigListener, Stateful {
   readonly name: string;
   readonly config: ConfigSpace;
   readonly capabilities: CapabilityList;
   readonly extendedCapabilities: ExtendedCapabilityList;
-  readonly bars: Bar[] = [];
+  bars = NO_BARS;
   /** State behind the BARs that is saved and loaded with the function. */
   readonly parts = new Map<string, Stateful>();
-  readonly onReset: Listener[] = [];
-  readonly onBusMaster: Listener[] = [];
-  readonly onMsixEnable: Listener[] = [];
-  readonly onUnplug: Listener[] = [];
-  readonly onPlug: Listener[] = [];
-  /** A BAR is decoded elsewhere, or no longer. */
-  readonly onDecode: Listener[] = [];
   #slot: Slot | null = null;
   #msix: Msix | null = null;
   #msixAt = 0;
@@ -93,6 +88,7 @@ export class PciFunction implements Stateful {
   /** @throws FunctionOptionsError */
   constructor(options: PciFunctionOptions) {
     checkFunctionOptions(options);
+    super();
     this.name = options.name;
     this.config = new ConfigSpace(options.express === true ? EXTENDED_BYTES : CONVENTIONAL_BYTES);
     this.config.place(type0Header, 0, {
@@ -108,10 +104,18 @@ export class PciFunction implements Stateful {
     });
     this.capabilities = new CapabilityList(this.config);
     this.extendedCapabilities = new ExtendedCapabilityList(this.config);
-    this.config.onWrite(type0Header.command.offset, 2, () => this.#onCommand());
-    this.config.onWrite(type0Header.bar.offset, 24, () => this.#onBarWrite());
-    if (options.express === true)
-      this.#express = new ExpressCapability(this.config, this.capabilities, () => this.reset());
+    this.config.listen(this);
+    if (options.express === true) this.#express = new ExpressCapability(this.config, this.capabilities, this);
+  }
+
+  /** Software wrote bytes of configuration space. */
+  afterWrite(start: number, end: number): void {
+    if (reaches(start, end, type0Header.command.offset, 2)) this.#onCommand();
+    if (reaches(start, end, type0Header.bar.offset, 24)) this.#onBarWrite();
+    if (this.#msixAt !== 0 && reaches(start, end, this.#msixAt + msixCapability.messageControl.offset, 2))
+      this.#onMsixControl();
+    if (this.#powerAt !== 0 && reaches(start, end, this.#powerAt + powerManagement.controlStatus.offset, 2))
+      this.#onPowerControl();
   }
 
   /** @throws BarError when the register is taken or the BAR is impossible. */
@@ -121,7 +125,7 @@ export class PciFunction implements Stateful {
     if (taken(options.index) || (options.kind === 'memory64' && taken(options.index + 1)))
       throw new BarError(options.index, 'the register is taken already');
     const bar = new Bar(this.config, options);
-    this.bars.push(bar);
+    this.bars = [...this.bars, bar];
     if (bar.kind === 'io') this.#express?.claimsIo();
     return bar;
   }
@@ -137,12 +141,7 @@ export class PciFunction implements Stateful {
         vectors,
         `one table: the function has ${this.#msix.vectors} vectors`,
       );
-    const msix = new Msix(vectors, {
-      enabled: () => this.#msixEnabled,
-      masked: () => this.#msixMasked,
-      busMaster: () => this.#busMaster,
-      send: (low, high, data) => this.#slot?.sendMessage(low, high, data),
-    });
+    const msix = new Msix(vectors, new FunctionMessages(this));
     const half = Math.max(2048, 2 ** Math.ceil(Math.log2(msix.tableBytes)));
     this.addBar({
       index,
@@ -158,7 +157,6 @@ export class PciFunction implements Stateful {
       table: index,
       pendingBits: half | index,
     });
-    this.config.onWrite(this.#msixAt + msixCapability.messageControl.offset, 2, () => this.#onMsixControl());
     this.#msix = msix;
     return msix;
   }
@@ -170,14 +168,15 @@ export class PciFunction implements Stateful {
   addPowerManagement(): void {
     if (this.#powerAt !== 0) throw new FunctionOptionsError('power management', true, 'it once');
     this.#powerAt = this.capabilities.add(capabilityId.powerManagement, powerManagement, {});
+  }
+
+  #onPowerControl(): void {
     const control = this.#powerAt + powerManagement.controlStatus.offset;
-    this.config.onWrite(control, 2, () => {
-      const wanted = this.#readPower();
-      // D1 and D2 are not supported: the write is taken as if it had not been made (PCI PM 1.2, section 5.6.1).
-      if (wanted === powerState.d0 || wanted === powerState.d3hot) this.#power = wanted;
-      else this.config.set(control, 2, (this.config.get(control, 2) & ~powerState.mask) | this.#power);
-      this.#onCommand();
-    });
+    const wanted = this.#readPower();
+    // D1 and D2 are not supported: the write is taken as if it had not been made (PCI PM 1.2, section 5.6.1).
+    if (wanted === powerState.d0 || wanted === powerState.d3hot) this.#power = wanted;
+    else this.config.set(control, 2, (this.config.get(control, 2) & ~powerState.mask) | this.#power);
+    this.#onCommand();
   }
 
   #readPower(): number {
@@ -228,6 +227,11 @@ export class PciFunction implements Stateful {
     return this.#msixEnabled;
   }
 
+  /** The function mask bit of message control. */
+  get msixMasked(): boolean {
+    return this.#msixMasked;
+  }
+
   /** Takes the bits of message control over. */
   #readMsixControl(): void {
     if (this.#msix === null) return;
@@ -240,7 +244,7 @@ export class PciFunction implements Stateful {
     const [enabled, masked] = [this.#msixEnabled, this.#msixMasked];
     this.#readMsixControl();
     this.#updateLine();
-    if (enabled !== this.#msixEnabled) for (const listener of this.onMsixEnable) listener();
+    if (enabled !== this.#msixEnabled) this.tell('msixEnable');
     if (masked !== this.#msixMasked) this.#msix?.functionMaskChanged();
     this.#msix?.flush();
   }
@@ -254,7 +258,7 @@ export class PciFunction implements Stateful {
     if (slot.interruptLine !== null) this.config.set(type0Header.interruptLine.offset, 1, slot.interruptLine);
     this.config.seal();
     try {
-      for (const listener of this.onPlug) listener();
+      this.tell('plug');
       this.#onCommand();
     } catch (error) {
       this.unplug();
@@ -265,7 +269,7 @@ export class PciFunction implements Stateful {
 
   /** A function without power forgets what software programmed: in its next slot it starts anew. */
   unplug(): void {
-    for (const listener of this.onUnplug) listener();
+    this.tell('unplug');
     this.reset();
     this.#lower();
     this.#slot = null;
@@ -288,7 +292,7 @@ export class PciFunction implements Stateful {
 
   /** Function-level or bus reset: the device first, then configuration space as after power-on. */
   reset(): void {
-    for (const listener of this.onReset) listener();
+    this.tell('reset');
     this.#msix?.reset();
     this.config.reset();
     this.#power = this.#readPower();
@@ -307,7 +311,7 @@ export class PciFunction implements Stateful {
     this.#busMaster =
       this.powered && (this.config.get(type0Header.command.offset, 2) & command.busMaster) !== 0;
     this.#updateLine();
-    if (was !== this.#busMaster) for (const listener of this.onBusMaster) listener();
+    if (was !== this.#busMaster) this.tell('busMaster');
     if (this.#busMaster && !was) this.#msix?.flush();
   }
 
@@ -331,7 +335,7 @@ export class PciFunction implements Stateful {
       const on = (bits & (io ? command.io : command.memory)) !== 0;
       if (bar.decode(io ? slot.io : slot.memory, on, this, slot.address)) changed = true;
     }
-    if (changed) for (const listener of this.onDecode) listener();
+    if (changed) this.tell('decode');
   }
 
   #updateLine(): void {

@@ -2,6 +2,7 @@ export * from './bar.ts';
 export * from './capability-list.ts';
 export * from './config-space.ts';
 export * from './function.ts';
+export type { FunctionDevice, FunctionEvent } from './function-events.ts';
 export { FunctionOptionsError, type PciFunctionOptions } from './function-options.ts';
 export * from './host-bridge.ts';
 export * from './interrupts.ts';

@@ -37,19 +37,57 @@ export interface MessageOrigin {
   pendingBits(offset: number): number;
 }
 
+/** The four words of an entry. */
+const entryRegisters = Object.values(msixEntry);
+
+/** What stands at a place of the table after a reset; `at` in bytes, a multiple of 4. */
+const resetWord = (at: number) => entryRegisters[(at % MSIX_ENTRY_BYTES) >> 2]!.reset;
+
+class Table implements BusTarget {
+  readonly #msix: Msix;
+
+  constructor(msix: Msix) {
+    this.#msix = msix;
+  }
+
+  read(offset: number, width: Width): number {
+    return this.#msix.readTable(offset, width);
+  }
+
+  write(offset: number, width: Width, value: number): void {
+    this.#msix.writeTable(offset, width, value);
+  }
+}
+
+class PendingBits implements BusTarget {
+  readonly #msix: Msix;
+
+  constructor(msix: Msix) {
+    this.#msix = msix;
+  }
+
+  read(offset: number, width: Width): number {
+    return this.#msix.readPending(offset, width);
+  }
+
+  write(): void {}
+}
+
 /**
  * MSI-X table and pending bit array (PCI Local Bus 3.0, section 6.8.2). A message waits for as long as what it is to tell
  * of still stands: a pending bit is cleared when the last of its causes is gone (section 6.8.3).
  */
 export class Msix implements Stateful {
-  readonly table: BusTarget;
-  readonly pendingBits: BusTarget;
+  readonly table: BusTarget = new Table(this);
+  readonly pendingBits: BusTarget = new PendingBits(this);
   origin: MessageOrigin | null = null;
-  readonly #entries: DataView;
-  readonly #pending: Uint8Array;
+  /** Null while all entries are as after a reset. */
+  #entries: DataView<ArrayBuffer> | null = null;
+  /** Null while no message waits. */
+  #pending: Uint8Array | null = null;
   #pendingCount = 0;
   /** The vector whose pending bit each cause stands behind. */
-  readonly #claims = new Map<number, number>();
+  #claims: Map<number, number> | null = null;
   #held = false;
 
   readonly vectors: number;
@@ -61,14 +99,6 @@ export class Msix implements Stateful {
       throw new VectorCountError(vectors);
     this.vectors = vectors;
     this.port = port;
-    this.#entries = new DataView(new ArrayBuffer(vectors * MSIX_ENTRY_BYTES));
-    this.#pending = new Uint8Array(Math.ceil(vectors / 64) * 8);
-    this.reset();
-    this.table = {
-      read: (offset, width) => this.#readTable(offset, width),
-      write: (offset, width, value) => this.#writeTable(offset, width, value),
-    };
-    this.pendingBits = { read: (offset, width) => this.#readPending(offset, width), write: () => {} };
   }
 
   /** Bytes that the table takes. */
@@ -78,7 +108,7 @@ export class Msix implements Stateful {
 
   /** Bytes that the pending bit array takes. */
   get pendingBytes(): number {
-    return this.#pending.length;
+    return Math.ceil(this.vectors / 64) * 8;
   }
 
   /** What the pending bit array shows. */
@@ -87,7 +117,7 @@ export class Msix implements Stateful {
   }
 
   #waits(vector: number): boolean {
-    return (this.#pending[vector >> 3]! & (1 << (vector & 7))) !== 0;
+    return this.#pending !== null && (this.#pending[vector >> 3]! & (1 << (vector & 7))) !== 0;
   }
 
   /** The vector's own bit masks it, or the function's. */
@@ -97,7 +127,7 @@ export class Msix implements Stateful {
 
   #entryMasked(vector: number): boolean {
     const at = vector * MSIX_ENTRY_BYTES + msixEntry.vectorControl.offset;
-    return (this.#entries.getUint32(at, true) & VECTOR_MASKED) !== 0;
+    return (this.#word(at) & VECTOR_MASKED) !== 0;
   }
 
   /**
@@ -107,9 +137,11 @@ export class Msix implements Stateful {
   trigger(vector: number, cause: number = -1 - vector): void {
     if (vector >= this.vectors || !this.port.enabled()) return;
     if (!this.#deliverable(vector)) {
-      if (this.#claims.get(cause) !== vector) this.withdraw(cause);
+      if (this.#claims?.get(cause) !== vector) this.withdraw(cause);
       if (!this.#waits(vector)) this.#pendingCount++;
+      this.#pending ??= new Uint8Array(this.pendingBytes);
       this.#pending[vector >> 3]! |= 1 << (vector & 7);
+      this.#claims ??= new Map();
       this.#claims.set(cause, vector);
       return;
     }
@@ -118,17 +150,18 @@ export class Msix implements Stateful {
 
   /** A cause is gone: its message is not sent any more, unless the vector has another. */
   withdraw(cause: number): void {
-    const vector = this.#claims.get(cause);
+    const claims = this.#claims;
+    const vector = claims?.get(cause);
     if (vector === undefined) return;
-    this.#claims.delete(cause);
-    for (const other of this.#claims.values()) if (other === vector) return;
+    claims!.delete(cause);
+    for (const other of claims!.values()) if (other === vector) return;
     this.#clear(vector);
   }
 
   /** Nothing is to be told any more. */
   withdrawAll(): void {
-    this.#claims.clear();
-    this.#pending.fill(0);
+    this.#claims = null;
+    this.#pending = null;
     this.#pendingCount = 0;
   }
 
@@ -155,19 +188,19 @@ export class Msix implements Stateful {
     if (this.#pendingCount === 0 || !this.port.enabled()) return;
     for (let vector = 0; vector < this.vectors; vector++) {
       if (!this.#waits(vector) || !this.#deliverable(vector)) continue;
-      for (const [cause, its] of this.#claims) if (its === vector) this.#claims.delete(cause);
+      for (const [cause, its] of this.#claims!) if (its === vector) this.#claims!.delete(cause);
       this.#clear(vector);
       this.#send(vector);
     }
   }
 
   reset(): void {
-    for (let vector = 0; vector < this.vectors; vector++) {
-      const masked = this.isMasked(vector);
-      for (const register of Object.values(msixEntry))
-        this.#entries.setUint32(vector * MSIX_ENTRY_BYTES + register.offset, register.reset, true);
-      if (!masked) this.origin?.maskChanged(vector, true);
-    }
+    const { origin } = this;
+    const unmasked: number[] = [];
+    for (let vector = 0; origin !== null && vector < this.vectors; vector++)
+      if (!this.isMasked(vector)) unmasked.push(vector);
+    this.#entries = null;
+    for (const vector of unmasked) origin!.maskChanged(vector, true);
     this.withdrawAll();
     this.#held = false;
   }
@@ -179,7 +212,7 @@ export class Msix implements Stateful {
     readonly data: number;
   } {
     const word = (register: { readonly offset: number }) =>
-      this.#entries.getUint32(vector * MSIX_ENTRY_BYTES + register.offset, true);
+      this.#word(vector * MSIX_ENTRY_BYTES + register.offset);
     return {
       addressLow: word(msixEntry.messageAddressLow),
       addressHigh: word(msixEntry.messageAddressHigh),
@@ -190,9 +223,9 @@ export class Msix implements Stateful {
   /** Aims an entry at a message, masked or not as it is. */
   aim(vector: number, { addressLow, addressHigh, data }: ReturnType<Msix['message']>): void {
     const at = vector * MSIX_ENTRY_BYTES;
-    this.#entries.setUint32(at + msixEntry.messageAddressLow.offset, addressLow, true);
-    this.#entries.setUint32(at + msixEntry.messageAddressHigh.offset, addressHigh, true);
-    this.#entries.setUint32(at + msixEntry.messageData.offset, data, true);
+    this.#setWord(at + msixEntry.messageAddressLow.offset, addressLow);
+    this.#setWord(at + msixEntry.messageAddressHigh.offset, addressHigh);
+    this.#setWord(at + msixEntry.messageData.offset, data);
   }
 
   #deliverable(vector: number): boolean {
@@ -202,24 +235,41 @@ export class Msix implements Stateful {
   #send(vector: number): void {
     const at = vector * MSIX_ENTRY_BYTES;
     this.port.send(
-      this.#entries.getUint32(at + msixEntry.messageAddressLow.offset, true),
-      this.#entries.getUint32(at + msixEntry.messageAddressHigh.offset, true),
-      this.#entries.getUint32(at + msixEntry.messageData.offset, true),
+      this.#word(at + msixEntry.messageAddressLow.offset),
+      this.#word(at + msixEntry.messageAddressHigh.offset),
+      this.#word(at + msixEntry.messageData.offset),
     );
   }
 
   #clear(vector: number): void {
-    this.#pending[vector >> 3]! &= ~(1 << (vector & 7));
+    this.#pending![vector >> 3]! &= ~(1 << (vector & 7));
     this.#pendingCount--;
   }
 
-  #readTable(offset: number, width: Width): number {
+  /** Four bytes of the table; `at` is a multiple of 4. */
+  #word(at: number): number {
+    return this.#entries === null ? resetWord(at) : this.#entries.getUint32(at, true);
+  }
+
+  #setWord(at: number, value: number): void {
+    if (this.#entries === null) {
+      if (value === resetWord(at)) return;
+      this.#entries = new DataView(new ArrayBuffer(this.tableBytes));
+      for (let each = 0; each < this.tableBytes; each += 4)
+        this.#entries.setUint32(each, resetWord(each), true);
+    }
+    this.#entries.setUint32(at, value, true);
+  }
+
+  /** Software reads bytes of the table. */
+  readTable(offset: number, width: Width): number {
     if (offset % width !== 0) return readPieces(this.table, offset, width);
-    const dword = this.#entries.getUint32(offset & ~3, true);
+    const dword = this.#word(offset & ~3);
     return ((dword >>> (8 * (offset & 3))) & maskOf(width)) >>> 0;
   }
 
-  #writeTable(offset: number, width: Width, value: number): void {
+  /** Software writes bytes of the table. */
+  writeTable(offset: number, width: Width, value: number): void {
     if (offset % width !== 0) {
       writePieces(this.table, offset, width, value);
       return;
@@ -228,19 +278,19 @@ export class Msix implements Stateful {
     const vector = Math.floor(at / MSIX_ENTRY_BYTES);
     const masked = this.#entryMasked(vector);
     const shift = 8 * (offset & 3);
-    const register = Object.values(msixEntry)[(at % MSIX_ENTRY_BYTES) >> 2]!;
-    const mask = register.writable & (maskOf(width) << shift);
-    const kept = this.#entries.getUint32(at, true) & ~mask;
-    this.#entries.setUint32(at, (kept | ((value << shift) & mask)) >>> 0, true);
+    const mask = entryRegisters[(at % MSIX_ENTRY_BYTES) >> 2]!.writable & (maskOf(width) << shift);
+    const kept = this.#word(at) & ~mask;
+    this.#setWord(at, (kept | ((value << shift) & mask)) >>> 0);
     if (masked !== this.#entryMasked(vector) && !this.port.masked())
       this.origin?.maskChanged(vector, !masked);
     this.flush();
   }
 
-  #readPending(offset: number, width: Width): number {
+  /** Software reads pending bits. */
+  readPending(offset: number, width: Width): number {
     if (offset % width !== 0) return readPieces(this.pendingBits, offset, width);
     let own = 0;
-    for (let i = width - 1; i >= 0; i--) own = own * 256 + (this.#pending[offset + i] ?? 0);
+    for (let i = width - 1; i >= 0; i--) own = own * 256 + (this.#pending?.[offset + i] ?? 0);
     const others = (this.origin?.pendingBits(offset & ~3) ?? 0) >>> (8 * (offset & 3));
     return ((own | others) & maskOf(width)) >>> 0;
   }
@@ -248,22 +298,27 @@ export class Msix implements Stateful {
   save() {
     return {
       vectors: this.vectors,
-      entries: new Uint8Array(this.#entries.buffer.slice(0)),
-      pending: this.#pending.slice(),
-      claims: [...this.#claims].map(([cause, vector]) => [cause, vector] as const),
+      entries: this.#saveEntries(),
+      pending: this.#pending?.slice() ?? new Uint8Array(this.pendingBytes),
+      claims: [...(this.#claims ?? [])].map(([cause, vector]) => [cause, vector] as const),
       held: this.#held,
     };
+  }
+
+  #saveEntries(): Uint8Array<ArrayBuffer> {
+    const view = new DataView(new ArrayBuffer(this.tableBytes));
+    for (let at = 0; at < this.tableBytes; at += 4) view.setUint32(at, this.#word(at), true);
+    return new Uint8Array(view.buffer);
   }
 
   load(state: State): void {
     const saved = state as ReturnType<Msix['save']>;
     expectSame('MSI-X vectors', saved.vectors, this.vectors);
-    new Uint8Array(this.#entries.buffer).set(saved.entries);
-    this.#pending.set(saved.pending);
+    this.#entries = new DataView(saved.entries.slice().buffer);
+    this.#pending = saved.pending.slice();
     this.#pendingCount = 0;
     for (let vector = 0; vector < this.vectors; vector++) if (this.#waits(vector)) this.#pendingCount++;
-    this.#claims.clear();
-    for (const [cause, vector] of saved.claims) this.#claims.set(cause, vector);
+    this.#claims = new Map(saved.claims);
     this.#held = saved.held;
   }
 }

@@ -114,3 +114,40 @@ describe('configuration space (PCI-BUS-01)', () => {
     expect(log).toEqual(pieces);
   });
 });
+
+describe('functions that are built alike', () => {
+  const made = () => {
+    const space = new ConfigSpace(256);
+    space.place(registers({ id: ro(0, 2), control: rw(4, 4), events: rw(8, 2) }), 0, { id: 0x1af4 });
+    space.setMasks(8, 2, 0, 0xffff);
+    space.set(8, 2, 0xff);
+    space.seal();
+    return space;
+  };
+  const bytesOf = (space: ConfigSpace) => [space.get(0, 2), space.get(4, 4), space.get(8, 2)];
+
+  it('have bytes of their own as soon as they differ', () => {
+    const [one, other] = [made(), made()];
+    one.write(4, 4, 0x12345678);
+    one.write(8, 2, 0x0f);
+    expect(bytesOf(one)).toEqual([0x1af4, 0x12345678, 0xf0]);
+    expect(bytesOf(other)).toEqual([0x1af4, 0, 0xff]);
+    one.reset();
+    expect(bytesOf(one)).toEqual(bytesOf(other));
+  });
+
+  it('keep to themselves what they are wired to, and which bits can be written', () => {
+    const [one, other] = [made(), made()];
+    one.wire(0, 2, 0x1234);
+    one.setMasks(4, 4, 0xff);
+    for (const space of [one, other]) space.write(4, 4, 0xffff);
+    expect([bytesOf(one), bytesOf(other)]).toEqual([
+      [0x1234, 0xff, 0xff],
+      [0x1af4, 0xffff, 0xff],
+    ]);
+    for (const space of [one, other]) space.reset();
+    expect([one.initial(0), other.initial(0)]).toEqual([0x34, 0xf4]);
+    expect(one.fingerprint([])).not.toBe(other.fingerprint([]));
+    expect(made().fingerprint([])).toBe(other.fingerprint([]));
+  });
+});

@@ -1,5 +1,5 @@
 import { type BusTarget, maskOf, type Width } from '../../core/index.ts';
-import { capabilityId, type PciFunction } from '../../pci/index.ts';
+import { type ConfigListener, capabilityId, type PciFunction, reaches } from '../../pci/index.ts';
 import { pciConfigCapability, structureCapability, structureType } from '../layout/index.ts';
 
 /** What the window is aimed at; `target` is null where nothing stands. */
@@ -33,18 +33,38 @@ export function addPciConfigWindow(fn: PciFunction): void {
     capabilityLength: 20,
     structureType: structureType.pciConfig,
   });
-  const field = (name: 'bar' | 'offset' | 'length') =>
-    fn.config.get(at + pciConfigCapability[name].offset, name === 'bar' ? 1 : 4);
-  const data = at + pciConfigCapability.data.offset;
+  fn.config.listen(new PciConfigWindow(fn, at));
+}
 
-  const report = (clause: string, message: string, what: string, value: number) =>
-    fn.report('driver', clause, message, { what, value });
+/** Its capability, as configuration space tells of it. */
+class PciConfigWindow implements ConfigListener {
+  readonly #function: PciFunction;
+  readonly #at: number;
 
-  const aim = (): Aim | null => {
-    const [index, offset, width] = [field('bar'), field('offset'), field('length')];
+  /** `at` is where its capability begins. */
+  constructor(fn: PciFunction, at: number) {
+    this.#function = fn;
+    this.#at = at;
+  }
+
+  get #data(): number {
+    return this.#at + pciConfigCapability.data.offset;
+  }
+
+  #field(name: 'bar' | 'offset' | 'length'): number {
+    return this.#function.config.get(this.#at + pciConfigCapability[name].offset, name === 'bar' ? 1 : 4);
+  }
+
+  #report(clause: string, message: string, what: string, value: number): void {
+    this.#function.report('driver', clause, message, { what, value });
+  }
+
+  #aim(): Aim | null {
+    const fn = this.#function;
+    const [index, offset, width] = [this.#field('bar'), this.#field('offset'), this.#field('length')];
     if (width === 0) return null;
     if (width !== 1 && width !== 2 && width !== 4) {
-      report(
+      this.#report(
         'PCI-CFGW-05',
         'a configuration access window of a length that no access has',
         'length in bytes',
@@ -53,7 +73,7 @@ export function addPciConfigWindow(fn: PciFunction): void {
       return null;
     }
     if (offset % width !== 0) {
-      report(
+      this.#report(
         'PCI-CFGW-04',
         `a configuration access window of ${width} bytes that is not aligned`,
         'offset in the BAR',
@@ -63,7 +83,7 @@ export function addPciConfigWindow(fn: PciFunction): void {
     }
     const named = inStructure(fn, index, offset, width);
     if (!named)
-      report(
+      this.#report(
         'PCI-CFGW-05',
         `a configuration access window on BAR${index}, outside any structure`,
         'offset in the BAR',
@@ -74,19 +94,23 @@ export function addPciConfigWindow(fn: PciFunction): void {
       (each) => offset >= each.offset && offset + width <= each.offset + each.length,
     );
     return { target: region?.target ?? null, offset: offset - (region?.offset ?? 0), width };
-  };
+  }
 
-  // Below D0 the function decodes nothing: what would reach a BAR gets what an access to that BAR gets.
-  const asleep = () => !fn.powered;
+  beforeRead(start: number, end: number): void {
+    if (!reaches(start, end, this.#data, 4)) return;
+    const { config, powered } = this.#function;
+    const found = this.#aim();
+    if (found === null) return;
+    // Below D0 the function decodes nothing: what would reach a BAR gets what an access to that BAR gets.
+    const value = powered ? (found.target?.read(found.offset, found.width) ?? 0) : maskOf(found.width);
+    config.set(this.#data, 4, value);
+  }
 
-  fn.config.onRead(data, 4, () => {
-    const found = aim();
-    if (found !== null && asleep()) fn.config.set(data, 4, maskOf(found.width));
-    else if (found !== null) fn.config.set(data, 4, found.target?.read(found.offset, found.width) ?? 0);
-  });
-  fn.config.onWrite(data, 4, () => {
-    const found = aim();
-    if (asleep()) return;
-    found?.target?.write(found.offset, found.width, fn.config.get(data, 4) % 2 ** (8 * found.width));
-  });
+  afterWrite(start: number, end: number): void {
+    if (!reaches(start, end, this.#data, 4)) return;
+    const { config, powered } = this.#function;
+    const found = this.#aim();
+    if (powered)
+      found?.target?.write(found.offset, found.width, config.get(this.#data, 4) % 2 ** (8 * found.width));
+  }
 }

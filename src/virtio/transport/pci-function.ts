@@ -1,5 +1,13 @@
 import { VirtiolabError } from '../../core/index.ts';
-import { type BarIndex, type BarRegion, MAX_IO_BYTES, MAX_VECTORS, PciFunction } from '../../pci/index.ts';
+import {
+  type BarIndex,
+  type BarRegion,
+  type FunctionDevice,
+  type FunctionEvent,
+  MAX_IO_BYTES,
+  MAX_VECTORS,
+  PciFunction,
+} from '../../pci/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import type { ByteOrder } from '../config.ts';
 import { VirtioDevice } from '../device.ts';
@@ -93,7 +101,7 @@ const powerOfTwo = (regions: readonly BarRegion[]) =>
   2 ** Math.ceil(Math.log2(Math.max(...regions.map(({ offset, length }) => offset + length))));
 
 /** A virtio device on a PCI function: the parts from which a function of any kind is composed. */
-export class VirtioFunction {
+export class VirtioFunction implements FunctionDevice {
   readonly pci: PciFunction;
   readonly device: VirtioDevice;
   readonly interrupts: VirtioInterrupts;
@@ -134,11 +142,19 @@ export class VirtioFunction {
     const { pci, device, interrupts } = this;
     pci.parts.set('interrupts', interrupts);
     pci.parts.set('device', device);
-    pci.onPlug.push(() => device.connect({ ...pci.slot, subject: pci.name }));
-    pci.onUnplug.push(() => device.disconnect());
-    pci.onReset.push(() => device.reset());
-    pci.onMsixEnable.push(() => interrupts.msixChanged());
-    pci.onBusMaster.push(() => device.setDmaEnabled(pci.busMaster));
+    pci.device = this;
+  }
+
+  /** What happens to the function is the device's business. */
+  hear(event: FunctionEvent): void {
+    const { pci, device, interrupts } = this;
+    if (event === 'plug') {
+      const { address, dma, scheduler, report } = pci.slot;
+      device.connect({ address, dma, scheduler, report, subject: pci.name });
+    } else if (event === 'unplug') device.disconnect();
+    else if (event === 'reset') device.reset();
+    else if (event === 'msixEnable') interrupts.msixChanged();
+    else if (event === 'busMaster') device.setDmaEnabled(pci.busMaster);
   }
 
   /** Bytes of the legacy block: header with vectors and device configuration. */

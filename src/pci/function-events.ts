@@ -1,0 +1,54 @@
+/** What happens to a function by the hand of those who configure it, as the device behind it hears of it. */
+export type FunctionEvent = 'plug' | 'unplug' | 'reset' | 'busMaster' | 'msixEnable' | 'decode';
+
+/** The device behind a function. */
+export interface FunctionDevice {
+  hear(event: FunctionEvent): void;
+}
+
+type Listener = () => void;
+
+/** Tells the device behind a function, and whoever else listens, in the order of coming. */
+export class FunctionEvents {
+  /** Hears first. */
+  device: FunctionDevice | null = null;
+  /** Null while nobody else has ever listened. */
+  #lists: { [E in FunctionEvent]?: Listener[] } | null = null;
+
+  #listenersOf(event: FunctionEvent): Listener[] {
+    this.#lists ??= {};
+    return (this.#lists[event] ??= []);
+  }
+
+  get onPlug(): Listener[] {
+    return this.#listenersOf('plug');
+  }
+
+  get onUnplug(): Listener[] {
+    return this.#listenersOf('unplug');
+  }
+
+  get onReset(): Listener[] {
+    return this.#listenersOf('reset');
+  }
+
+  /** Bus mastering went on or off. */
+  get onBusMaster(): Listener[] {
+    return this.#listenersOf('busMaster');
+  }
+
+  /** MSI-X went on or off. */
+  get onMsixEnable(): Listener[] {
+    return this.#listenersOf('msixEnable');
+  }
+
+  /** A BAR is decoded elsewhere, or no longer. */
+  get onDecode(): Listener[] {
+    return this.#listenersOf('decode');
+  }
+
+  protected tell(event: FunctionEvent): void {
+    this.device?.hear(event);
+    for (const listener of this.#lists?.[event] ?? []) listener();
+  }
+}
