@@ -7,7 +7,7 @@ import {
   writePieces,
 } from '../core/index.ts';
 import { PciFunction } from './function.ts';
-import { configPorts } from './layout/index.ts';
+import { configPorts, resetControl } from './layout/index.ts';
 
 /** Configuration accesses by function, as a bus offers them. Offsets are aligned to the width. */
 export interface ConfigAccess {
@@ -19,22 +19,39 @@ const PORTS = 8;
 /** Where the data register stands behind the address register. */
 const DATA = configPorts.data - configPorts.address;
 
+const RESET_CONTROL = resetControl.port - configPorts.address;
+
 /** An access of both registers. */
 const straddles = (offset: number, width: Width) => offset < DATA && offset + width > DATA;
 
 /**
  * Ports 0xCF8 and 0xCFC (PCI Local Bus 3.0, section 3.2.2.3.2): a four-byte write to 0xCF8 takes the address, other
- * widths there belong to other devices; 0xCFC..0xCFF pass accesses of any width to the addressed register's bytes.
+ * widths there belong to other devices, of which 0xCF9 is the reset control register of a PC; 0xCFC..0xCFF pass accesses of any width to the addressed register's bytes.
  */
 export class ConfigPorts implements BusTarget {
   static readonly start = configPorts.address;
   static readonly length = PORTS;
   address = 0;
+  #resetControl = 0;
 
   readonly config: ConfigAccess;
+  readonly #onReset: () => void;
 
-  constructor(config: ConfigAccess) {
+  /** `onReset` resets the machine. */
+  constructor(config: ConfigAccess, onReset: () => void = () => {}) {
     this.config = config;
+    this.#onReset = onReset;
+  }
+
+  reset(): void {
+    this.address = this.#resetControl = 0;
+  }
+
+  /** The machine is reset where the bit that does it rises; what kind of reset is asked for makes no difference here. */
+  #writeResetControl(value: number): void {
+    const rises = (value & ~this.#resetControl & resetControl.reset) !== 0;
+    this.#resetControl = value & resetControl.mask;
+    if (rises) this.#onReset();
   }
 
   #target(offset: number): { fn: FunctionAddress; register: number } | null {
@@ -45,6 +62,7 @@ export class ConfigPorts implements BusTarget {
 
   read(offset: number, width: Width): number {
     if (offset === 0 && width === 4) return this.address;
+    if (offset === RESET_CONTROL && width === 1) return this.#resetControl;
     if (straddles(offset, width)) return readPieces(this, offset, width);
     const target = offset >= DATA ? this.#target(offset) : null;
     return target === null ? maskOf(width) : this.config.configRead(target.fn, target.register, width);
@@ -53,6 +71,10 @@ export class ConfigPorts implements BusTarget {
   write(offset: number, width: Width, value: number): void {
     if (offset === 0 && width === 4) {
       this.address = (value & 0x80fffffc) >>> 0;
+      return;
+    }
+    if (offset === RESET_CONTROL && width === 1) {
+      this.#writeResetControl(value);
       return;
     }
     if (straddles(offset, width)) {

@@ -1,4 +1,5 @@
 export * from './bar.ts';
+export * from './board.ts';
 export * from './capability-list.ts';
 export * from './config-space.ts';
 export * from './function.ts';
@@ -10,6 +11,7 @@ export * from './layout/index.ts';
 export * from './machine.ts';
 export * from './machine-options.ts';
 export * from './msix.ts';
+export * from './observed.ts';
 export * from './places.ts';
 export * from './posted-writes.ts';
 export * from './target.ts';

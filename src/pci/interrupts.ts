@@ -143,6 +143,11 @@ export class InterruptSink implements Interrupts {
     if (found !== undefined && found.handler !== null) found.work.schedule();
   }
 
+  /** Forgets messages that nobody has taken yet. Lines follow their sources. */
+  reset(): void {
+    for (const { work } of this.#vectors) work.cancel();
+  }
+
   /** The vector that has been allocated for an entry, or -1. */
   #vectorOf(fn: FunctionAddress, entry: number): number {
     return this.#vectors.findIndex((each) => each.place?.fn === fn && each.place.entry === entry);
@@ -188,7 +193,7 @@ export class InterruptSink implements Interrupts {
 
   /** Lets messages that were pending arrive again, at their owners' vectors, and no others. */
   load({ owned, pending }: SavedMessages): void {
-    for (const each of this.#vectors) each.work.cancel();
+    this.reset();
     for (const vector of pending) {
       const owner = owned.find((each) => each.vector === vector);
       const here = owner === undefined ? vector : this.#vectorOf(owner.fn, owner.entry);

@@ -4,7 +4,6 @@ import {
   expectShape,
   FOUR_GIB,
   type FunctionAddress,
-  formatFunctionAddress,
   GuestMemory,
   immediate,
   type Scheduler,
@@ -12,19 +11,10 @@ import {
   type State,
   type Stateful,
   type Width,
-  wanting,
 } from '../../core/index.ts';
-import {
-  IO_BYTES,
-  MESSAGE_WINDOW,
-  type PciFunction,
-  Places,
-  type Slot,
-  type0Header,
-} from '../../pci/index.ts';
+import { Board, IO_BYTES, type PciFunction, type PinWiring, type0Header } from '../../pci/index.ts';
 import type { V86Bus } from './bus.ts';
-import { bounded, ClaimingSpace } from './claiming-space.ts';
-import type { ConfigTarget } from './config-ports.ts';
+import { ClaimingSpace } from './claiming-space.ts';
 
 export interface V86BoardOptions {
   /** When the functions do their work; by default at once. */
@@ -41,26 +31,27 @@ export class V86Board implements Stateful {
   /** The machine's RAM. */
   readonly ram: GuestMemory;
   readonly scheduler: Scheduler;
-  /** Whoever hears of accesses with their bounds, of interrupts, and of findings. */
-  accesses: EventSink | null = null;
-  #interrupts: EventSink | null = null;
-  #findings: EventSink | null = null;
   /** State behind the functions that is saved with them: the machines of hosts that present theirs here. */
   readonly parts = new Map<string, Stateful>();
-  readonly #places = new Places();
-  readonly #io: ClaimingSpace;
-  readonly #memory: ClaimingSpace;
+  readonly #board: Board;
 
   constructor(bus: V86Bus, options: V86BoardOptions = {}) {
     this.bus = bus;
     this.scheduler = options.scheduler ?? immediate;
     this.ram = new GuestMemory(bus.ram.ranges());
     bus.ram.watch(() => this.ram.replace(bus.ram.ranges()));
-    this.#io = new ClaimingSpace('io', IO_BYTES, (...range) => bus.claimPorts(...range), this);
-    this.#memory = new ClaimingSpace('memory', FOUR_GIB, (...range) => bus.claimMemory(...range), this);
-    bus.onReboot(() => {
-      for (const fn of this.functions.values()) fn.reset();
+    const listener = () => this.#board.accesses;
+    this.#board = new Board({
+      io: new ClaimingSpace('io', IO_BYTES, (...range) => bus.claimPorts(...range), listener),
+      memory: new ClaimingSpace('memory', FOUR_GIB, (...range) => bus.claimMemory(...range), listener),
+      scheduler: this.scheduler,
+      message: (source, low, high, data) => {
+        const event = { kind: 'interrupt', signal: 'message', vector: data, asserted: true, source } as const;
+        this.#board.interrupts?.(event);
+        bus.interrupts.message(low, high, data);
+      },
     });
+    bus.onReboot(() => this.#board.reset());
   }
 
   /** The machine has a local interrupt controller: MSI-X works. Without one Linux warns of functions that offer it. */
@@ -69,14 +60,12 @@ export class V86Board implements Stateful {
   }
 
   get functions(): ReadonlyMap<FunctionAddress, PciFunction> {
-    return this.#places.functions;
+    return this.#board.functions;
   }
 
   /** Receives every access to functions with its bounds, interrupt and finding, as far as the sink wants them; null ends it. */
   set events(sink: EventSink | null) {
-    this.accesses = wanting(sink, 'access', 'enter', 'leave');
-    this.#interrupts = wanting(sink, 'interrupt');
-    this.#findings = wanting(sink, 'finding');
+    this.#board.watch(sink);
   }
 
   /** Has code forgotten that was compiled from what a function writes. @returns a function that ends it. */
@@ -100,81 +89,38 @@ export class V86Board implements Stateful {
    */
   plug(fn: PciFunction, address: FunctionAddress, dma: DmaDomain = new DmaDomain(this.ram)): () => void {
     this.bus.checkFree(address);
-    this.#places.checkUnplugged(fn);
+    this.#board.checkFree(fn, address);
     const pin = fn.config.get(type0Header.interruptPin.offset, 1);
     const routed = () => (pin === 0 ? undefined : this.bus.interrupts.routedLine(address >> 3, pin));
-    const plugged = this.bus.plug(address, this.#configTarget(fn, address), { presetInterruptLine: false });
-    const slot: Slot = {
-      address,
-      io: this.#io,
-      memory: this.#memory,
-      dma,
-      scheduler: this.scheduler,
-      interruptLine: routed() ?? null,
-      report: (finding) => this.#findings?.(finding),
-      setLine: (asserted) => {
+    const config = {
+      configRead: (offset: number, width: Width) => this.#board.readConfigOf(fn, address, offset, width),
+      configWrite: (offset: number, width: Width, value: number) =>
+        this.#board.writeConfigOf(fn, address, offset, width, value),
+    };
+    const plugged = this.bus.plug(address, config, { presetInterruptLine: false });
+    const wiring: PinWiring = {
+      line: routed() ?? null,
+      set: (asserted) => {
         const line = routed() ?? 0;
-        this.#interrupts?.({ kind: 'interrupt', signal: 'line', vector: line, asserted, source: address });
+        const event = { kind: 'interrupt', signal: 'line', vector: line, asserted, source: address } as const;
+        this.#board.interrupts?.(event);
         plugged.pin?.set(asserted);
       },
-      sendMessage: (low, high, data) => this.#message(address, dma, low, high, data),
     };
     try {
-      fn.plug(slot);
+      this.#board.plug(fn, address, dma, wiring);
     } catch (error) {
       plugged.unplug();
       throw error;
     }
     const unwatch = this.watchWrites(dma);
-    this.#places.add(address, fn);
     return () => {
       if (this.functions.get(address) !== fn) return;
       this.bus.checkRemovable(address);
-      fn.unplug();
-      this.#places.remove(address);
+      this.#board.unplug(address);
       plugged.unplug();
       unwatch();
-      dma.release();
     };
-  }
-
-  #configTarget(fn: PciFunction, address: FunctionAddress): ConfigTarget {
-    const target = `${formatFunctionAddress(address)} ${fn.name}`;
-    const emit = (sink: EventSink, operation: 'read' | 'write', at: number, width: Width, value: number) => {
-      const place = { space: 'config', address: at, target, offset: at } as const;
-      sink({ kind: 'access', operation, width, value, posted: false, ...place });
-    };
-    return {
-      configRead: (offset, width) => {
-        const sink = this.accesses;
-        if (sink === null) return fn.configRead(offset, width);
-        return bounded(sink, () => {
-          const value = fn.configRead(offset, width);
-          emit(sink, 'read', offset, width, value);
-          return value;
-        });
-      },
-      configWrite: (offset, width, value) => {
-        const sink = this.accesses;
-        if (sink === null) fn.configWrite(offset, width, value);
-        else
-          bounded(sink, () => {
-            emit(sink, 'write', offset, width, value);
-            fn.configWrite(offset, width, value);
-          });
-      },
-    };
-  }
-
-  /** A message is a memory write of the function: to the interrupt controller, or to whatever RAM it was aimed at. */
-  #message(source: FunctionAddress, dma: DmaDomain, low: number, high: number, data: number): void {
-    if (high === 0 && low >= MESSAGE_WINDOW.start && low < MESSAGE_WINDOW.end) {
-      this.#interrupts?.({ kind: 'interrupt', signal: 'message', vector: data, asserted: true, source });
-      this.bus.interrupts.message(low, high, data);
-      return;
-    }
-    const bytes = Uint8Array.of(data, data >>> 8, data >>> 16, data >>> 24);
-    dma.write(high * FOUR_GIB + low, bytes, 0, 4);
   }
 
   save() {
@@ -182,20 +128,19 @@ export class V86Board implements Stateful {
     for (const [name, part] of this.parts) parts[name] = part.save();
     return {
       shape: this.#shape(),
-      functions: [...this.functions].map(([address, fn]) => ({ address, state: fn.save() })),
+      functions: this.#board.save(),
       parts,
     };
   }
 
   #shape(): Shape {
-    const addresses = [...this.functions.keys()].sort((a, b) => a - b);
-    return { functions: addresses.map(formatFunctionAddress), parts: [...this.parts.keys()].sort() };
+    return { functions: this.#board.slots, parts: [...this.parts.keys()].sort() };
   }
 
   check(state: State): void {
     const saved = state as unknown as ReturnType<V86Board['save']>;
     expectShape('board', state, this.#shape());
-    for (const { address, state: fn } of saved.functions) this.functions.get(address)!.check(fn);
+    this.#board.check(saved.functions);
     for (const [name, part] of this.parts) part.check?.(saved.parts[name]!);
   }
 
@@ -206,9 +151,9 @@ export class V86Board implements Stateful {
   load(state: State): void {
     this.check(state);
     const saved = state as unknown as ReturnType<V86Board['save']>;
-    for (const { address, state: fn } of saved.functions) this.functions.get(address)!.load(fn);
+    this.#board.load(saved.functions);
     // A host's machine goes on by itself as soon as it is loaded: whom it interrupts must be there before.
     for (const [name, part] of this.parts) part.load(saved.parts[name]!);
-    for (const fn of this.functions.values()) fn.resume();
+    this.#board.resume();
   }
 }

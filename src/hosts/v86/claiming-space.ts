@@ -1,28 +1,8 @@
-import {
-  AddressSpace,
-  type BoundEvent,
-  type BusTarget,
-  type EventSink,
-  type Width,
-} from '../../core/index.ts';
+import { AddressSpace, type BusTarget, type EventSink, type Width } from '../../core/index.ts';
+import { bounded, tellAccess } from '../../pci/index.ts';
 
-const ENTER: BoundEvent = { kind: 'enter' };
-const LEAVE: BoundEvent = { kind: 'leave' };
-
-/** Who hears of a board's accesses, if anybody does. */
-export interface Listener {
-  readonly accesses: EventSink | null;
-}
-
-/** Carries out an access between its bounds. */
-export function bounded<T>(sink: EventSink, access: () => T): T {
-  sink(ENTER);
-  try {
-    return access();
-  } finally {
-    sink(LEAVE);
-  }
-}
+/** Who hears of accesses, if anybody does. */
+type Listener = () => EventSink | null;
 
 /** Claims a stretch of ports or addresses of the machine. @returns a function that gives it back. */
 type ClaimRange = (start: number, length: number, target: BusTarget) => () => void;
@@ -49,13 +29,13 @@ export class ClaimingSpace extends AddressSpace {
     const { start, length } = mapping;
     const release = this.#claim(start, length, {
       read: (offset, width) => {
-        const sink = this.#listener.accesses;
+        const sink = this.#listener();
         return sink === null
           ? this.read(start + offset, width)
           : bounded(sink, () => this.#observedRead(sink, start + offset, width));
       },
       write: (offset, width, value) => {
-        const sink = this.#listener.accesses;
+        const sink = this.#listener();
         if (sink === null) this.write(start + offset, width, value);
         else
           bounded(sink, () => {
@@ -81,19 +61,6 @@ export class ClaimingSpace extends AddressSpace {
   }
 
   #emit(sink: EventSink, operation: 'read' | 'write', address: number, width: Width, value: number): void {
-    const span = this.find(address);
-    const target = span?.name ?? '';
-    const offset = address - (span?.base ?? address);
-    sink({
-      kind: 'access',
-      space: this.#space,
-      operation,
-      address,
-      width,
-      value,
-      target,
-      offset,
-      posted: false,
-    });
+    tellAccess(sink, this.#space, operation, address, width, value, this.find(address));
   }
 }

@@ -54,5 +54,8 @@ export const EXTENDED_BYTES = 0x1000;
 /** Configuration mechanism #1 (PCI Local Bus 3.0, section 3.2.2.3.2). */
 export const configPorts = { address: 0xcf8, data: 0xcfc, enable: 0x80000000 } as const;
 
+/** The reset control register of a PC's chipset: a byte between the configuration ports. A rising `reset` resets the machine. */
+export const resetControl = { port: 0xcf9, reset: 0x04, mask: 0x0e } as const;
+
 /** Largest I/O BAR, in bytes (PCI Local Bus 3.0, section 6.2.5.1). */
 export const MAX_IO_BYTES = 256;

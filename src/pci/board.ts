@@ -1,0 +1,240 @@
+import {
+  type AddressSpace,
+  alignedPiece,
+  type DmaDomain,
+  type EventSink,
+  FOUR_GIB,
+  type FunctionAddress,
+  type FunctionWatcher,
+  formatFunctionAddress,
+  maskOf,
+  type Scheduler,
+  type State,
+  type Width,
+  wanting,
+} from '../core/index.ts';
+import { readConfigPieces } from './config-space.ts';
+import type { PciFunction, Slot } from './function.ts';
+import type { ConfigAccess } from './host-bridge.ts';
+import { MESSAGE_WINDOW } from './interrupts.ts';
+import { bounded, tellConfig } from './observed.ts';
+import { PlaceError, Places } from './places.ts';
+
+/** What a host gives to all functions of its board. */
+export interface BoardWiring {
+  readonly io: AddressSpace;
+  readonly memory: AddressSpace;
+  readonly scheduler: Scheduler;
+  /** A message to the interrupt controllers' addresses. */
+  message(source: FunctionAddress, addressLow: number, addressHigh: number, data: number): void;
+  /** Memory writes on their way to a function arrive: before it is configured, or taken away. */
+  arrive?(fn: PciFunction): void;
+}
+
+/** Where the pin of one function leads. */
+export interface PinWiring {
+  /** The line that board firmware would write down; null where the function has no pin, or nobody has routed it. */
+  readonly line: number | null;
+  set(asserted: boolean): void;
+}
+
+/** The state of a board's functions, each in its slot. */
+export type SavedFunctions = readonly { readonly address: FunctionAddress; readonly state: State }[];
+
+/**
+ * Slots, and the functions in them: plugging and unplugging, configuration accesses, messages, reset, and what is told to
+ * whoever watches. The in-process machine has one, and so has every host that shows functions to software of its own.
+ */
+export class Board implements ConfigAccess {
+  /** Whoever hears of accesses with their bounds, of interrupts, and of findings. */
+  accesses: EventSink | null = null;
+  interrupts: EventSink | null = null;
+  findings: EventSink | null = null;
+  readonly #places = new Places();
+  readonly #watchers = new Map<FunctionAddress, FunctionWatcher>();
+  readonly #wiring: BoardWiring;
+
+  constructor(wiring: BoardWiring) {
+    this.#wiring = wiring;
+  }
+
+  get functions(): ReadonlyMap<FunctionAddress, PciFunction> {
+    return this.#places.functions;
+  }
+
+  /** The slots that are taken, ascending and in words: what a state is compared by. */
+  get slots(): string[] {
+    return [...this.functions.keys()].sort((a, b) => a - b).map(formatFunctionAddress);
+  }
+
+  /** Who is told of events from now on, as far as the sink wants them; null ends it. */
+  watch(sink: EventSink | null): void {
+    this.accesses = wanting(sink, 'access', 'enter', 'leave');
+    this.interrupts = wanting(sink, 'interrupt');
+    this.findings = wanting(sink, 'finding');
+  }
+
+  /** @throws SlotError where the function sits somewhere already; PlaceError where none can be put. */
+  checkFree(fn: PciFunction, address: FunctionAddress): void {
+    this.#places.checkFree(fn, address);
+  }
+
+  /**
+   * Puts a function into a slot, or throws and changes nothing. `dma` is what it may reach. Function 0 of a device comes
+   * before its others; while there are several, each says so in its header.
+   * @throws SlotError; PlaceError where software could not find it, or the place is taken.
+   */
+  plug(fn: PciFunction, address: FunctionAddress, dma: DmaDomain, pin: PinWiring): void {
+    this.checkFree(fn, address);
+    const { io, memory, scheduler } = this.#wiring;
+    const slot: Slot = {
+      address,
+      io,
+      memory,
+      dma,
+      scheduler,
+      interruptLine: pin.line,
+      report: (finding) => this.findings?.(finding),
+      setLine: (asserted) => pin.set(asserted),
+      sendMessage: (low, high, data) => this.#message(address, dma, low, high, data),
+    };
+    fn.plug(slot);
+    this.#places.add(address, fn);
+  }
+
+  /**
+   * Takes a function away, and its view of memory. @returns it, or undefined where there is none.
+   * @throws PlaceError for function 0 while the device has others.
+   */
+  unplug(address: FunctionAddress): PciFunction | undefined {
+    const fn = this.functions.get(address);
+    if (fn === undefined) return undefined;
+    this.#places.checkRemovable(address);
+    this.#wiring.arrive?.(fn);
+    const { dma } = fn.slot;
+    fn.unplug();
+    dma.release();
+    this.#places.remove(address);
+    const watcher = this.#watchers.get(address);
+    this.#watchers.delete(address);
+    watcher?.removed();
+    return fn;
+  }
+
+  /** @throws PlaceError when nothing is there, or somebody watches it already. */
+  watchFunction(address: FunctionAddress, watcher: FunctionWatcher): () => void {
+    const fn = this.functions.get(address);
+    if (fn === undefined) throw new PlaceError(address, 'it is empty: nothing to watch');
+    if (this.#watchers.has(address))
+      throw new PlaceError(address, `other software watches ${fn.name} already`);
+    const moved = () => watcher.moved();
+    fn.onDecode.push(moved);
+    this.#watchers.set(address, watcher);
+    return () => {
+      const index = fn.onDecode.indexOf(moved);
+      if (index >= 0) fn.onDecode.splice(index, 1);
+      if (this.#watchers.get(address) === watcher) this.#watchers.delete(address);
+    };
+  }
+
+  /** Those who watch functions. */
+  get watchers(): Iterable<FunctionWatcher> {
+    return this.#watchers.values();
+  }
+
+  /** A message is a memory write of the function: to the interrupt controller, or to whatever RAM it was aimed at. */
+  #message(source: FunctionAddress, dma: DmaDomain, low: number, high: number, data: number): void {
+    if (high === 0 && low >= MESSAGE_WINDOW.start && low < MESSAGE_WINDOW.end) {
+      this.#wiring.message(source, low, high, data);
+      return;
+    }
+    const bytes = Uint8Array.of(data, data >>> 8, data >>> 16, data >>> 24);
+    dma.write(high * FOUR_GIB + low, bytes, 0, 4);
+  }
+
+  /** All ones where there is no function. */
+  configRead(address: FunctionAddress, offset: number, width: Width): number {
+    const fn = this.functions.get(address);
+    return fn === undefined ? maskOf(width) : this.readConfigOf(fn, address, offset, width);
+  }
+
+  configWrite(address: FunctionAddress, offset: number, width: Width, value: number): void {
+    const fn = this.functions.get(address);
+    if (fn !== undefined) this.writeConfigOf(fn, address, offset, width, value);
+  }
+
+  /** A read of a function that is about to be plugged, or is there. */
+  readConfigOf(fn: PciFunction, address: FunctionAddress, offset: number, width: Width): number {
+    const sink = this.accesses;
+    if (sink === null) return this.#read(fn, offset, width);
+    return bounded(sink, () => {
+      const value = this.#read(fn, offset, width);
+      tellConfig(sink, 'read', address, fn.name, offset, width, value);
+      return value;
+    });
+  }
+
+  writeConfigOf(
+    fn: PciFunction,
+    address: FunctionAddress,
+    offset: number,
+    width: Width,
+    value: number,
+  ): void {
+    const sink = this.accesses;
+    if (sink === null) this.#write(fn, offset, width, value);
+    else
+      bounded(sink, () => {
+        tellConfig(sink, 'write', address, fn.name, offset, width, (value & maskOf(width)) >>> 0);
+        this.#write(fn, offset, width, value);
+      });
+  }
+
+  #read(fn: PciFunction, offset: number, width: Width): number {
+    this.#wiring.arrive?.(fn);
+    return offset % width === 0
+      ? fn.configRead(offset, width)
+      : readConfigPieces((at, piece) => fn.configRead(at, piece), offset, width);
+  }
+
+  #write(fn: PciFunction, offset: number, width: Width, value: number): void {
+    this.#wiring.arrive?.(fn);
+    for (let done = 0; done < width; ) {
+      const piece = alignedPiece(offset + done, width - done);
+      fn.configWrite(offset + done, piece, ((value >>> (8 * done)) & maskOf(piece)) >>> 0);
+      done += piece;
+    }
+  }
+
+  /** The machine is reset: every function is as after power-on. */
+  reset(): void {
+    for (const fn of this.functions.values()) fn.reset();
+  }
+
+  save(): SavedFunctions {
+    return [...this.functions].map(([address, fn]) => ({ address, state: fn.save() }));
+  }
+
+  /** To be called where the slots are known to be the same. @throws StateMismatchError */
+  check(saved: SavedFunctions): void {
+    for (const { address, state } of saved) this.functions.get(address)!.check(state);
+  }
+
+  /** `loaded` is called for each function as soon as its state is there. */
+  load(saved: SavedFunctions, loaded: (address: FunctionAddress, fn: PciFunction) => void = () => {}): void {
+    for (const { address, state } of saved) {
+      const fn = this.functions.get(address)!;
+      fn.load(state);
+      loaded(address, fn);
+    }
+  }
+
+  /** Lets functions go on with what was in flight; those that are watched, when their software says so. */
+  resume(): void {
+    for (const [address, fn] of this.functions) {
+      const watcher = this.#watchers.get(address);
+      if (watcher === undefined) fn.resume();
+      else watcher.resume(() => fn.resume());
+    }
+  }
+}
