@@ -1,5 +1,5 @@
 import type { State, Stateful } from '../core/index.ts';
-import { deviceStatus } from './layout/index.ts';
+import { deviceStatus, type StatusTransition, statusRules, statusTransitions } from './layout/index.ts';
 import { Suspension, type SuspensionOwner } from './suspension.ts';
 
 /** What the status register sets off in its device. */
@@ -15,7 +15,7 @@ export interface StatusOwner extends Omit<SuspensionOwner, 'status'> {
   configChanged(): void;
 }
 
-const { driverOk, failed, featuresOk, needsReset, suspend } = deviceStatus;
+const { driverOk, featuresOk, needsReset, suspend } = deviceStatus;
 
 /** Device status: the bits that the driver raises step by step, and those that the device adds. */
 export class StatusRegister implements Stateful {
@@ -47,21 +47,24 @@ export class StatusRegister implements Stateful {
     }
     const before = this.#value;
     this.#judge(before, value);
-    const rose = value & ~before;
     this.#value = value | (this.#broken ? needsReset : 0);
-    const settles = (rose & featuresOk) !== 0;
-    if (settles && !this.#owner.settleFeatures()) this.#value &= ~featuresOk;
-    // In whichever order the two come: from the later one on the device works.
-    if ((rose & driverOk) !== 0 || (settles && (before & driverOk) !== 0)) this.#owner.started();
+    const rose = value & ~before;
+    for (const transition of statusTransitions)
+      if ((rose & transition.raised) !== 0 && (before & transition.before) === transition.before)
+        this.#follow(transition.effect);
+  }
+
+  #follow(effect: StatusTransition['effect']): void {
+    if (effect === 'start') this.#owner.started();
+    else if (!this.#owner.settleFeatures()) this.#value &= ~featuresOk;
   }
 
   #judge(before: number, value: number): void {
-    if ((before & ~value & ~needsReset) !== 0)
-      this.#report('BF-STAT-02', 'a status bit was cleared without a reset', value);
-    if ((before & failed) !== 0 && ((value & ~before) !== 0 || (value & failed) === 0))
-      this.#report('BF-STAT-03', 'status was changed after FAILED, without a reset', value);
-    if ((value & needsReset & ~before) !== 0)
-      this.#report('BF-STAT-01', 'the driver set NEEDS_RESET, which only the device may', value);
+    const rose = value & ~before;
+    const fell = before & ~value;
+    for (const rule of statusRules)
+      if ((before & rule.while) === rule.while && ((rose & rule.raises) | (fell & rule.clears)) !== 0)
+        this.#report(rule.clause, rule.message, value);
   }
 
   #report(clause: string, message: string, value: number): void {

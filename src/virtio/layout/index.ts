@@ -8,6 +8,7 @@ export * from './entropy.ts';
 export * from './features.ts';
 export * from './ids.ts';
 export * from './legacy.ts';
+export * from './lifecycle.ts';
 export * from './network.ts';
 export * from './network-header.ts';
 export * from './notification.ts';

@@ -1,0 +1,52 @@
+import { deviceStatus } from './status.ts';
+
+const { driverOk, failed, featuresOk, needsReset } = deviceStatus;
+const ANY = 0xff;
+
+/** A write to the device status that a driver may not make; bits as masks. */
+export interface StatusRule {
+  /** It binds while all of these are set. */
+  readonly while: number;
+  /** Broken by a write that raises one of these, */
+  readonly raises: number;
+  /** or clears one of these; writing 0 is a reset, and clears nothing in this sense. */
+  readonly clears: number;
+  readonly clause: string;
+  /** What is said of who breaks it. */
+  readonly message: string;
+}
+
+/** What a driver may not do to the device status. Each rule that a write breaks is said, in this order. */
+export const statusRules: readonly StatusRule[] = [
+  {
+    ...{ while: 0, raises: 0, clears: ANY & ~needsReset },
+    clause: 'BF-STAT-02',
+    message: 'a status bit was cleared without a reset',
+  },
+  {
+    ...{ while: failed, raises: ANY, clears: failed },
+    clause: 'BF-STAT-03',
+    message: 'status was changed after FAILED, without a reset',
+  },
+  {
+    ...{ while: 0, raises: needsReset, clears: 0 },
+    clause: 'BF-STAT-01',
+    message: 'the driver set NEEDS_RESET, which only the device may',
+  },
+];
+
+/** What a device does when the driver raises a bit. */
+export interface StatusTransition {
+  readonly raised: number;
+  /** Bits that were set before. */
+  readonly before: number;
+  /** `settle` the features, which may refuse the bit; `start` to work. */
+  readonly effect: 'settle' | 'start';
+}
+
+/** In this order. In whichever order FEATURES_OK and DRIVER_OK come, from the later one on the device works. */
+export const statusTransitions: readonly StatusTransition[] = [
+  { raised: featuresOk, before: 0, effect: 'settle' },
+  { raised: featuresOk, before: driverOk, effect: 'start' },
+  { raised: driverOk, before: 0, effect: 'start' },
+];
