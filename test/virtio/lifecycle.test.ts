@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { deviceStatus, statusRules, statusTransitions } from '../../src/virtio/index.ts';
+import { deviceStatus, queueTransitions, statusRules, statusTransitions } from '../../src/virtio/index.ts';
 
 const allBits = Object.values(deviceStatus).reduce((all, bit) => all | bit, 0);
 
@@ -34,10 +34,25 @@ const transitions = [
   ),
 ].join('\n');
 
-describe("the device status' life cycle", () => {
-  it('stands in the documentation as the device reads it', () => {
+const queues = [
+  row('a queue that is', 'when `queueEnable` is written', 'when `queueReset` is written'),
+  '|---|---|---|',
+  ...(['absent', 'unset', 'ready', 'resetting'] as const).map((state) =>
+    row(
+      state,
+      ...([queueTransitions.enable, queueTransitions.reset] as const).map((table) => {
+        const transition = table[state];
+        return 'to' in transition ? transition.to : `${transition.clause}: ${transition.message}`;
+      }),
+    ),
+  ),
+].join('\n');
+
+describe('the life cycles of the device status and of a queue', () => {
+  it('stand in the documentation as the device reads them', () => {
     const text = readFileSync(join(import.meta.dirname, '../../docs/architecture.md'), 'utf8');
     expect(text).toContain(rules);
     expect(text).toContain(transitions);
+    expect(text).toContain(queues);
   });
 });

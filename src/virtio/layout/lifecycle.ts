@@ -50,3 +50,32 @@ export const statusTransitions: readonly StatusTransition[] = [
   { raised: featuresOk, before: driverOk, effect: 'start' },
   { raised: driverOk, before: 0, effect: 'start' },
 ];
+
+/** Where a queue is in its life, as the common configuration shows it. */
+export type QueueState = 'absent' | 'unset' | 'ready' | 'resetting';
+
+/** What becomes of a queue: its next state, or what is said where the driver may not do this; it stays as it is then. */
+export type QueueTransition =
+  | { readonly to: QueueState }
+  | { readonly clause: string; readonly message: string };
+
+/**
+ * What the driver does to a queue by the common configuration: it writes 1 into `queueEnable` or `queueReset`. The end of
+ * `resetting`, and a reset of the device, lead to `unset`.
+ */
+export const queueTransitions: Readonly<
+  Record<'enable' | 'reset', Readonly<Record<QueueState, QueueTransition>>>
+> = {
+  enable: {
+    absent: { clause: 'PCI-VQ-01', message: 'queue_enable was written for a queue that does not exist' },
+    unset: { to: 'ready' },
+    ready: { to: 'ready' },
+    resetting: { clause: 'PCI-COM-24', message: 'a queue was enabled before its reset was finished' },
+  },
+  reset: {
+    absent: { to: 'absent' },
+    unset: { to: 'resetting' },
+    ready: { to: 'resetting' },
+    resetting: { to: 'resetting' },
+  },
+};

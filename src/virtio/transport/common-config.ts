@@ -7,7 +7,15 @@ import {
   type Width,
 } from '../../core/index.ts';
 import type { ResetListener, VirtioDevice } from '../device.ts';
-import { commonConfig, feature, NO_VECTOR, packedAlignment, splitAlignment } from '../layout/index.ts';
+import {
+  commonConfig,
+  feature,
+  NO_VECTOR,
+  packedAlignment,
+  type QueueState,
+  queueTransitions,
+  splitAlignment,
+} from '../layout/index.ts';
 import type { QueueArea, Virtqueue } from '../queue/virtqueue.ts';
 import type { VirtioInterrupts } from './interrupts.ts';
 import { notificationConfigData } from './notify.ts';
@@ -171,29 +179,26 @@ export class CommonConfigWindow implements BusTarget, ResetListener, Stateful {
     return { what, value, queue: this.queueSelect };
   }
 
+  /** Where the selected queue is in its life. */
+  get #queueState(): QueueState {
+    if (this.queue === null) return 'absent';
+    if (this.device.queueResetRuns(this.queueSelect)) return 'resetting';
+    return this.queue.ready ? 'ready' : 'unset';
+  }
+
   enable(value: number): void {
-    const device = this.device;
-    const queue = this.queue;
-    if (value !== 1)
-      device.report(
-        'driver',
-        'PCI-COM-23',
-        'queue_enable was written with other than 1',
-        this.#about('queue_enable', value),
-      );
-    else if (device.queueResetRuns(this.queueSelect))
-      device.report(
-        'driver',
-        'PCI-COM-24',
-        'a queue was enabled before its reset was finished',
-        this.#about('queue_enable', value),
-      );
-    else if (queue === null) this.#reportAbsent('queue_enable', 'queue_enable', value);
-    else {
-      device.conduct.goesOn('a queue was enabled', 'queue_enable', value, this.queueSelect);
-      if (!queue.ready) this.#checkAlignment(queue);
-      queue.ready = true;
+    const { device, queue } = this;
+    const about = this.#about('queue_enable', value);
+    if (value !== 1) {
+      device.report('driver', 'PCI-COM-23', 'queue_enable was written with other than 1', about);
+      return;
     }
+    const transition = queueTransitions.enable[this.#queueState];
+    if ('clause' in transition) device.report('driver', transition.clause, transition.message, about);
+    if ('clause' in transition || queue === null) return;
+    device.conduct.goesOn('a queue was enabled', 'queue_enable', value, this.queueSelect);
+    if (!queue.ready) this.#checkAlignment(queue);
+    queue.ready = transition.to === 'ready';
   }
 
   /** `what` names `value`. */
@@ -230,7 +235,10 @@ export class CommonConfigWindow implements BusTarget, ResetListener, Stateful {
           : 'queue_reset was written with other than 1',
         this.#about('queue_reset', value),
       );
-    else if (this.queue !== null) device.startQueueReset(this.queueSelect);
+    else {
+      const transition = queueTransitions.reset[this.#queueState];
+      if ('to' in transition && transition.to === 'resetting') device.startQueueReset(this.queueSelect);
+    }
   }
 
   read(offset: number, width: Width): number {
