@@ -10,21 +10,45 @@ export interface MachineOptions {
   readonly interruptScheduler?: Scheduler;
   /** Keeps memory writes in flight until a read of the same function, or a release. */
   readonly holdPostedWrites?: boolean;
-  /** Address of memory-mapped configuration of bus 0: a multiple of its 1 MiB, where no RAM is. */
-  readonly ecamBase?: number;
+  /**
+   * Address of memory-mapped configuration: a multiple of its size, where no RAM is; by default 0xe0000000. Null: the
+   * machine has none, and software reaches the first 256 bytes of a function only, through the configuration ports.
+   */
+  readonly ecamBase?: number | null;
+  /** How many buses it has room for, from bus 0 on: a power of two up to 256, 1 MiB each; by default 1. */
+  readonly ecamBuses?: number;
 }
 
 /** A machine that cannot be. */
 export class MachineOptionError extends OptionError {}
 
-/** @throws MachineOptionError where memory-mapped configuration would not be seen. */
-export function checkEcam(base: number, ram: GuestMemory): void {
-  const fits = Number.isSafeInteger(base + ECAM_BUS_BYTES) && base >= 0 && base % ECAM_BUS_BYTES === 0;
-  const hidden = ram.ranges.some(({ start, end }) => start < base + ECAM_BUS_BYTES && base < end);
+const DEFAULT_ECAM_BASE = 0xe0000000;
+const MOST_BUSES = 256;
+
+/** Where memory-mapped configuration stands; its length in bytes. */
+export interface EcamPlace {
+  readonly start: number;
+  readonly length: number;
+  readonly buses: number;
+}
+
+/** @returns null where there is none. @throws MachineOptionError where it could not be, or would not be seen. */
+export function ecamPlace(
+  { ecamBase, ecamBuses: buses = 1 }: MachineOptions,
+  ram: GuestMemory,
+): EcamPlace | null {
+  if (!Number.isInteger(Math.log2(buses)) || buses < 1 || buses > MOST_BUSES)
+    throw new MachineOptionError('ecamBuses', buses, `a power of two up to ${MOST_BUSES}`);
+  if (ecamBase === null) return null;
+  const start = ecamBase ?? DEFAULT_ECAM_BASE;
+  const length = buses * ECAM_BUS_BYTES;
+  const fits = Number.isSafeInteger(start + length) && start >= 0 && start % length === 0;
+  const hidden = ram.ranges.some((range) => range.start < start + length && start < range.end);
   if (!fits || hidden)
     throw new MachineOptionError(
       'ecamBase',
-      base,
-      `a multiple of 0x${ECAM_BUS_BYTES.toString(16)} where the machine has no RAM`,
+      start,
+      `a multiple of 0x${length.toString(16)} where the machine has no RAM`,
     );
+  return { start, length, buses };
 }

@@ -17,10 +17,10 @@ import {
 } from '../core/index.ts';
 import { Board } from './board.ts';
 import type { PciFunction } from './function.ts';
-import { ConfigPorts, ECAM_BUS_BYTES, Ecam, hostBridgeFunction } from './host-bridge.ts';
+import { ConfigPorts, Ecam, hostBridgeFunction } from './host-bridge.ts';
 import { InterruptSink } from './interrupts.ts';
 import { type0Header } from './layout/index.ts';
-import { checkEcam, type MachineOptions } from './machine-options.ts';
+import { type EcamPlace, ecamPlace, type MachineOptions } from './machine-options.ts';
 import { bounded, tellAccess } from './observed.ts';
 import { PostedWrites } from './posted-writes.ts';
 import { mapRam, RAM_PRIORITY } from './ram-mapping.ts';
@@ -46,7 +46,7 @@ export class Machine implements Bus, Stateful {
   readonly interrupts: InterruptSink;
   readonly posted: PostedWrites | null;
   readonly scheduler: Scheduler;
-  readonly ecamBase: number;
+  readonly #ecam: EcamPlace | null;
   readonly #board: Board;
   readonly #configPorts: ConfigPorts;
   /** Whoever hears of accesses. */
@@ -82,16 +82,17 @@ export class Machine implements Bus, Stateful {
       target: this.#configPorts,
       priority: RAM_PRIORITY,
     });
-    this.ecamBase = options.ecamBase ?? 0xe0000000;
-    checkEcam(this.ecamBase, this.ram);
-    this.memory.map({
-      name: 'ECAM',
-      start: this.ecamBase,
-      length: ECAM_BUS_BYTES,
-      target: new Ecam(this),
-      priority: RAM_PRIORITY,
-    });
+    this.#ecam = ecamPlace(options, this.ram);
+    if (this.#ecam !== null) {
+      const { start, length } = this.#ecam;
+      this.memory.map({ name: 'ECAM', start, length, target: new Ecam(this), priority: RAM_PRIORITY });
+    }
     this.plug(hostBridgeFunction(), 0);
+  }
+
+  /** Address of memory-mapped configuration; null where the machine has none. */
+  get ecamBase(): number | null {
+    return this.#ecam?.start ?? null;
   }
 
   get functions(): ReadonlyMap<FunctionAddress, PciFunction> {
@@ -240,6 +241,8 @@ export class Machine implements Bus, Stateful {
     return {
       RAM: this.ram.ranges.map(({ start, end }) => ({ start, end })),
       ecamBase: this.ecamBase,
+      // One bus is what states without this have.
+      ...(this.#ecam === null || this.#ecam.buses === 1 ? {} : { ecamBuses: this.#ecam.buses }),
       functions: this.#board.slots,
     };
   }

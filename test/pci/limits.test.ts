@@ -276,4 +276,28 @@ describe('memory-mapped configuration', () => {
       );
     },
   );
+
+  it('has room for as many buses as its user wants, at a multiple of its size', () => {
+    const machine = new Machine({ ram: ram(), ecamBase: 0xe000_0000, ecamBuses: 256 });
+    expect(machine.memory.find(0xe000_0000)?.mapping.length).toBe(0x1000_0000);
+    expect([machine.memoryRead(0xe000_0000, 4), machine.memoryRead(0xe010_0000, 4)]).toEqual([
+      0x00081b36, 0xffffffff,
+    ]);
+    expect(() => new Machine({ ram: ram(), ecamBase: 0x10_0000 * 3, ecamBuses: 2 })).toThrow(
+      expect.objectContaining({ option: 'ecamBase' }),
+    );
+  });
+
+  test.each([0, 3, 512, 1.5, Number.NaN])('has no room for %d buses', (ecamBuses) => {
+    expect(() => new Machine({ ram: ram(), ecamBuses })).toThrow(
+      expect.objectContaining({ option: 'ecamBuses', value: ecamBuses }),
+    );
+  });
+
+  it('can be left out: the configuration ports remain', () => {
+    const machine = new Machine({ ram: ram(), ecamBase: null });
+    expect([machine.ecamBase, machine.memoryRead(0xe000_0000, 4)]).toEqual([null, 0xffffffff]);
+    machine.ioWrite(0xcf8, 4, 0x80000000);
+    expect(machine.ioRead(0xcfc, 4)).toBe(0x00081b36);
+  });
 });

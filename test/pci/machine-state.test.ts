@@ -93,6 +93,8 @@ const others: readonly (readonly [what: string, one: () => Machine, other: () =>
   ['RAM', plain, () => machine(probe(), {}, { ram: ram(0x20000) })],
   ['RAM above 4 GiB', plain, () => machine(probe(), {}, { ram: ram(0x10000, 0x1000) })],
   ['the place of ECAM', plain, () => machine(probe(), {}, { ecamBase: 0xd0000000 })],
+  ['the buses of ECAM', plain, () => machine(probe(), {}, { ecamBuses: 2 })],
+  ['ECAM', plain, () => machine(probe(), {}, { ecamBase: null })],
   ['kind: legacy', plain, () => machine(probe(), { kind: 'legacy' })],
   ['kind: modern', plain, () => machine(probe(), { kind: 'modern' })],
   ['Express', plain, () => machine(probe(), { express: true })],
