@@ -21,4 +21,8 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     summary: 'boot a real Linux kernel on our functions, and compare the two sides',
     load: async () => (await import('./boot.ts')).boot,
   },
+  trace: {
+    summary: 'decode accesses that another program recorded',
+    load: async () => (await import('./trace.ts')).trace,
+  },
 };

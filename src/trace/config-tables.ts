@@ -53,7 +53,12 @@ const structures: Readonly<Record<number, RegisterMap>> = {
 };
 
 /** Reads a register of a capability. */
-export function readField(bus: Bus, address: FunctionAddress, table: PlacedTable, name: string): number {
+export function readField(
+  bus: Pick<Bus, 'configRead'>,
+  address: FunctionAddress,
+  table: PlacedTable,
+  name: string,
+): number {
   const { offset, width, count } = table.map[name]!;
   const bytes = width * count;
   let value = 0;
@@ -66,7 +71,11 @@ export function readField(bus: Bus, address: FunctionAddress, table: PlacedTable
  * The tables by which a function's configuration space is read: its header, then its capabilities in the order of its
  * lists. A capability that no table describes has its header's table and its id as its name.
  */
-export function configTables(bus: Bus, fn: CapabilityPlaces, draft: Draft = draft2023): PlacedTable[] {
+export function configTables(
+  bus: Pick<Bus, 'configRead'>,
+  fn: CapabilityPlaces,
+  draft: Draft = draft2023,
+): PlacedTable[] {
   const header: PlacedTable = { name: 'header', start: 0, map: type0Header };
   const lower = fn.capabilities.map(({ id, offset }): PlacedTable => {
     if (id !== capabilityId.vendorSpecific)

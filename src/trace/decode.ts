@@ -83,7 +83,12 @@ export class Decoder {
    * @param draft by which an MMR function was made.
    * @param types that it may be of.
    */
-  add(bus: Bus, fn: FunctionToDecode, draft: Draft = draft2023, types = deviceTypes): void {
+  add(
+    bus: Pick<Bus, 'configRead'>,
+    fn: FunctionToDecode,
+    draft: Draft = draft2023,
+    types = deviceTypes,
+  ): void {
     const identity = identify(fn.vendorId, fn.deviceId, draft, types);
     const tables = configTables(bus, fn, draft);
     const msix = tables.find(({ map }) => map === msixCapability);

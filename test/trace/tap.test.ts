@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import type { AccessEvent, LabEvent } from '../../src/core/index.ts';
+import { BlockDriver, DmaMemory, findFunction, openTransport, runFirmware } from '../../src/driver/index.ts';
+import { Decoder, placesOf, Recorder, tap, walk } from '../../src/trace/index.ts';
+import { BlockDevice, MemoryStorage, virtioFunction } from '../../src/virtio/index.ts';
+import { SLOT, smallMachine } from '../pci/support.ts';
+
+const storage = () => new MemoryStorage(new Uint8Array(4096).fill(3));
+const SMALL = { requestBytes: 4096, depth: 2 };
+
+function machineWith(kind: 'legacy' | 'modern' | 'transitional') {
+  const machine = smallMachine();
+  machine.plug(virtioFunction(new BlockDevice({ storage: storage() }), { kind }).pci, SLOT);
+  return machine;
+}
+
+const accessesOf = (events: readonly LabEvent[]) =>
+  events.filter((event): event is AccessEvent => event.kind === 'access');
+
+describe('a tapped bus', () => {
+  it.each(['legacy', 'modern', 'transitional'] as const)(
+    'tells accesses by the places that configuration space names, as the machine does by its own: %s',
+    async (kind) => {
+      const machine = machineWith(kind);
+      const [own, told]: [LabEvent[], LabEvent[]] = [[], []];
+      const bus = tap(machine, (event) => void told.push(event));
+      runFirmware(bus);
+      machine.events = (event) => void own.push(event);
+      told.length = 0;
+      const driver = new BlockDriver(openTransport(bus, SLOT), new DmaMemory(bus.ram, 0x10000), SMALL);
+      expect((await driver.read(0, 1))[0]).toBe(3);
+      driver.close();
+      machine.events = null;
+      const decode = (events: readonly LabEvent[]) => {
+        const decoder = new Decoder();
+        decoder.add(machine, findFunction(machine, SLOT)!);
+        return accessesOf(events).map((event) => decoder.decode(event));
+      };
+      // What the tap reads in order to know places is seen by the machine, not by those who listen to the tap.
+      const of = (events: readonly LabEvent[]) =>
+        decode(events).filter(({ place }) => /^(legacy|common|isr|device|notify|msix-table)$/.test(place));
+      expect(of(told)).toEqual(of(own));
+      expect(of(told).length).toBeGreaterThan(20);
+      expect(told.filter(({ kind: each }) => each === 'interrupt').length).toBe(1);
+    },
+  );
+
+  it('follows a BAR that is moved', () => {
+    const machine = machineWith('legacy');
+    const events: LabEvent[] = [];
+    const bus = tap(machine, (event) => void events.push(event));
+    runFirmware(bus);
+    const port = findFunction(machine, SLOT)!.bars[0]!.address;
+    bus.ioRead(port + 18, 1);
+    bus.configWrite(SLOT, 0x10, 4, port + 0x100);
+    bus.ioRead(port + 18, 1);
+    bus.ioRead(port + 0x112, 1);
+    expect(
+      accessesOf(events)
+        .filter(({ space }) => space === 'io')
+        .map(({ target, offset }) => [target, offset]),
+    ).toEqual([
+      ['00:04.0 BAR0 legacy', 18],
+      ['', 0],
+      ['00:04.0 BAR0 legacy', 18],
+    ]);
+  });
+
+  it('may be tapped again, by others, and recorded', () => {
+    const machine = machineWith('modern');
+    const recorder = new Recorder();
+    const other: LabEvent[] = [];
+    const bus = tap(tap(machine, recorder.sink('inner')), (event) => void other.push(event));
+    runFirmware(bus);
+    const { start } = placesOf(bus).find(({ target }) => target.endsWith('common'))!;
+    bus.memoryWrite(start + 20, 1, 0x1ff);
+    expect(bus.memoryRead(start + 20, 1)).toBe(machine.memoryRead(start + 20, 1));
+    expect(
+      accessesOf(other)
+        .slice(-2)
+        .map(({ operation, value }) => [operation, value]),
+    ).toEqual([
+      ['write', 0xff],
+      ['read', machine.memoryRead(start + 20, 1)],
+    ]);
+    const kept = [...walk(recorder.roots)].map(({ node }) => node.event);
+    expect(kept.filter((event) => event?.kind === 'access' && event.target.endsWith('common')).length).toBe(
+      2,
+    );
+    bus.pause();
+    expect(bus.dmaMemory?.(SLOT)).toBe(machine.ram);
+  });
+
+  it('tells of functions that move, go and are loaded as the bus does', () => {
+    const machine = machineWith('modern');
+    const bus = tap(machine, () => {});
+    const heard: string[] = [];
+    const hear = (what: string) => () => void heard.push(what);
+    bus.watchFunction!(SLOT, {
+      moved: hear('moved'),
+      removed: hear('removed'),
+      loading: hear('loading'),
+      loaded: hear('loaded'),
+      resume: (go) => go(),
+    });
+    runFirmware(bus);
+    machine.load(machine.save());
+    machine.unplug(SLOT);
+    expect(new Set(heard)).toEqual(new Set(['moved', 'loading', 'loaded', 'removed']));
+  });
+});
