@@ -1,6 +1,6 @@
 /**
- * The frame of every benchmark: a case measures ours and a baseline in turn, in one process, and is judged by the ratio
- * of their medians. Only ratios travel between machines, and only when both sides saw the same noise: that is why the
+ * The frame of every benchmark: a case measures ours and a baseline in turn, in each of several processes, and is judged by
+ * the median of the ratios of their medians: what the compiler makes of the same code differs from process to process. Only ratios travel between machines, and only when both sides saw the same noise: that is why the
  * runs alternate, and why tinybench, which finishes one task before it starts the next, is not used for this.
  */
 
@@ -99,4 +99,23 @@ export async function runCase(which: Case, runs = RUNS): Promise<Row | Skip> {
     await contest.release?.();
   }
   return toRow(which, median(ours), median(baseline));
+}
+
+/** What several processes made of one case: medians, and the lowest and highest ratio. */
+export interface Summary {
+  readonly row: Row;
+  readonly lowest: number;
+  readonly highest: number;
+}
+
+/** `rows` of one case, at least one. */
+export function summarize(rows: readonly Row[]): Summary {
+  const ratios = rows.map(({ ratio }) => ratio);
+  const row: Row = {
+    ...rows[0]!,
+    ours: round(median(rows.map(({ ours }) => ours))),
+    baseline: round(median(rows.map(({ baseline }) => baseline))),
+    ratio: round(median(ratios)),
+  };
+  return { row, lowest: Math.min(...ratios), highest: Math.max(...ratios) };
 }

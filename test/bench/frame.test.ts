@@ -8,6 +8,7 @@ import {
   type Plan,
   type Row,
   runCase,
+  summarize,
 } from '../../bench/frame.ts';
 
 const plan = (contest: Contest): Plan => ({ name: 'a bench', unit: 'million/s', prepare: () => contest });
@@ -79,4 +80,19 @@ describe('the runs', () => {
 
 it('median of an even number of values is the mean of the middle two', () => {
   expect(median([10, 1, 3, 2])).toBe(2.5);
+});
+
+it('several processes of a bench come to their medians, and to the lowest and highest ratio', () => {
+  const rows = [3, 1, 2].map(
+    (ratio): Row => ({
+      name: 'a',
+      ours: 10 * ratio,
+      baseline: 10,
+      unit: 's',
+      ratio,
+      target: 1,
+      atLeast: true,
+    }),
+  );
+  expect(summarize(rows)).toEqual({ row: { ...rows[2]! }, lowest: 1, highest: 3 });
 });

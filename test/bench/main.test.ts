@@ -19,6 +19,7 @@ describe('the bench command', () => {
   it.each([
     [['--jsn'], "Unknown option '--jsn' (--help shows the options)\n"],
     [['queue'], "Unexpected argument 'queue' (--help shows the options)\n"],
+    [['--processes', '0'], "--processes '0': wants 1 to 99 (--help shows the options)\n"],
     [['--only', 'no-such-bench'], "no bench is called 'no-such-bench' (--help shows the options)\n"],
   ])('refuses %j with one line and status 2', (args, line) => {
     const { status, stdout, stderr } = bench(...args);
