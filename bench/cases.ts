@@ -1,4 +1,5 @@
 import { sinkFor } from '../src/core/index.ts';
+import { BlockDevice, type DeviceBehaviour, EntropyDevice, MemoryStorage } from '../src/virtio/index.ts';
 import { prepareCQueue } from './baselines/c-queue.ts';
 import { prepareV86Network } from './baselines/v86-network.ts';
 import { prepareV86Registers } from './baselines/v86-registers.ts';
@@ -6,6 +7,7 @@ import { prepareV86Queue } from './baselines/v86-virtqueue.ts';
 import { prepareDma } from './dma.ts';
 import { atLeast, atMost, type Case } from './frame.ts';
 import { type DiskName, prepareDisks, prepareRestore } from './guest.ts';
+import { idleBytes } from './memory.ts';
 import { prepareNetwork } from './network.ts';
 import { prepareFirmware, prepareMove } from './places.ts';
 import { prepareQueue, type QueueContender } from './queue.ts';
@@ -76,6 +78,17 @@ const disks = (target: number, ours: DiskName, baseline: DiskName, against: stri
     prepare: () => prepareDisks(ours, baseline),
   });
 
+const oneDisk = new MemoryStorage(new Uint8Array(1 << 20));
+const IDLE_BYTES = 6 * 1024;
+
+/** Memory that a function takes while nobody uses it. */
+const idle = (name: string, make: () => DeviceBehaviour): Case =>
+  atMost(1, {
+    name: `an idle ${name} function, against its budget`,
+    unit: 'bytes',
+    prepare: () => ({ ours: () => idleBytes(make), baseline: () => IDLE_BYTES }),
+  });
+
 /** Every benchmark, in the order it is run and printed. */
 export const CASES: readonly Case[] = [
   // First, for whoever runs them in one process: v86 moves its memory, and once any buffer was detached V8 checks every
@@ -117,6 +130,8 @@ export const CASES: readonly Case[] = [
       return { ours: () => many.cost(), baseline: () => one.cost() };
     },
   }),
+  idle('block', () => new BlockDevice({ storage: oneDisk })),
+  idle('entropy', () => new EntropyDevice()),
   atMost(2, {
     name: 'translated register read, mmr against io-bar',
     unit: 'ns/access',

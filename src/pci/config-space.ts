@@ -108,7 +108,8 @@ export class ConfigSpace implements Stateful<Uint8Array> {
 
   /** A value that the hardware is wired to from now on: a reset keeps it. */
   wire(at: number, width: Width, value: number): void {
-    this.set(at, width, value);
+    // As after power-on it has no bytes of its own to be changed.
+    if (this.#bytes !== null) this.set(at, width, value);
     const { initial } = this.#own();
     for (let i = 0; i < width; i++) initial[at + i] = value >>> (8 * i);
     if (this.#sealed) this.#template = shareTemplate(this.#template);
