@@ -206,6 +206,6 @@ const isPlain = (value: unknown, depth: number): boolean =>
     Object.values(value).every((each) => isPlain(each, depth + 1)));
 
 /** Plain data of whatever form: what a part says of itself, which that part looks at. */
-export const plain: Kind<State> = kind('state of a part', 'plain data', (value): value is State =>
+export const anyState: Kind<State> = kind('state of a part', 'plain data', (value): value is State =>
   isPlain(value, 0),
 );

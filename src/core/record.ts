@@ -30,19 +30,21 @@ export interface Manifest {
   readonly fields: State;
 }
 
+type Versioned<F extends Fields> = ValuesOf<F> & { readonly version: number };
+
 /** The saved state of one kind of thing, as a table. */
-export interface RecordType<F extends Fields> extends Kind<ValuesOf<F>> {
+export interface RecordType<F extends Fields> extends Kind<Versioned<F>> {
   readonly name: string;
   readonly version: number;
   readonly fields: F;
   /** The values as a state, with the record's version. */
-  save(values: ValuesOf<F>): ValuesOf<F> & { readonly version: number };
+  save(values: ValuesOf<F>): Versioned<F>;
   /**
    * Looks at a state, an older one once it was upgraded; nothing is copied that is bytes.
    * @throws StateVersionError for a newer version, and for an older one that nothing upgrades.
    * @throws StateMismatchError naming the place, the value and what would be right.
    */
-  parse(state: State | undefined, path?: string): ValuesOf<F>;
+  parse(state: State | undefined, path?: string): Versioned<F>;
   manifest(): Manifest;
 }
 
@@ -65,7 +67,7 @@ export function record<const F extends Fields>(
     parse(state, path = name) {
       const values = parseFields(fields, upgraded(state, path, version, rules.upgrades), path, ['version']);
       rules.relate?.(values, expectAt(path));
-      return values;
+      return { version, ...values };
     },
     manifest,
   };

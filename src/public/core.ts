@@ -51,7 +51,7 @@ export {
   oneOf,
   optional,
   type Party,
-  plain,
+  anyState,
   type Ram,
   type RecordRules,
   type RecordType,

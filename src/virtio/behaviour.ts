@@ -47,6 +47,11 @@ export interface DeviceBehaviour extends Stateful {
    */
   resumeChain?(chain: Chain, request: State): void;
   /**
+   * Looks at what {@link resumeChain} is to be given for a chain of that queue, before anything is loaded.
+   * @throws StateMismatchError for what this device cannot have made of a chain.
+   */
+  checkRequest?(request: State, path: string, queue: number): void;
+  /**
    * Why the features that a driver wants to be settled cannot be (BF-FEAT-02, BF-FEAT-11); null when they can. `accepts`
    * tells which those are. A legacy driver, which nothing can be refused, is not asked about.
    */

@@ -1,16 +1,30 @@
 import {
   type BusTarget,
+  bytes,
   expectSame,
+  flag,
   inOrder,
   lengthOf,
   maskOf,
+  optional,
   type RegisterMap,
   RegisterMapError,
   readPieces,
+  record,
+  type State,
   type Stateful,
+  u8,
   type Width,
   writePieces,
 } from '../core/index.ts';
+
+/** `held` is what the driver sees of a configuration that stays as it was. */
+export const deviceConfigState = record('device-configuration', 1, {
+  generation: u8,
+  changed: flag,
+  bytes: bytes(),
+  held: optional(bytes()),
+});
 
 /** Byte order of a guest's own integers. */
 export type ByteOrder = 'little' | 'big';
@@ -86,7 +100,7 @@ class ConfigTarget implements BusTarget {
  * bytes (LEG-LAY-04); unaligned accesses are carried out as aligned pieces; a piece that leaves the structure reads all
  * ones and writes nothing (observed).
  */
-export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Stateful<Uint8Array> {
+export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Stateful {
   readonly map: M;
   readonly length: number;
   /** The structure in the byte order of a modern driver. */
@@ -224,27 +238,28 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
     return this.#generation;
   }
 
-  save(): Uint8Array {
-    const held = this.#held ? this.#shown : [];
-    return Uint8Array.of(
-      this.#generation,
-      this.#changed ? 1 : 0,
-      this.#held ? 1 : 0,
-      ...this.#bytes,
-      ...held,
-    );
+  save() {
+    return deviceConfigState.save({
+      generation: this.#generation,
+      changed: this.#changed,
+      bytes: this.#bytes.slice(),
+      held: this.#held ? this.#shown.slice() : null,
+    });
   }
 
-  check(state: Uint8Array): void {
-    expectSame('device configuration', state.length, 3 + (state[2] === 1 ? 2 : 1) * this.length);
+  check(state: State, path = 'device configuration') {
+    const saved = deviceConfigState.parse(state, path);
+    const { bytes, held } = saved;
+    expectSame(`${path}.bytes.length`, bytes.length, this.length);
+    if (held !== null) expectSame(`${path}.held.length`, held.length, this.length);
+    return saved;
   }
 
-  load(state: Uint8Array): void {
-    this.check(state);
-    const held = state[2] === 1;
-    this.#generation = state[0]!;
-    this.#changed = state[1] === 1;
-    this.#bytes.set(state.subarray(3, 3 + this.length));
-    this.#shown = held ? state.slice(3 + this.length) : this.#bytes;
+  load(state: State): void {
+    const saved = this.check(state);
+    this.#generation = saved.generation;
+    this.#changed = saved.changed;
+    this.#bytes.set(saved.bytes);
+    this.#shown = saved.held?.slice() ?? this.#bytes;
   }
 }

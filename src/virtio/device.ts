@@ -1,5 +1,6 @@
 import {
   type DmaDomain,
+  expectSame,
   expectShape,
   type FindingAbout,
   findingOf,
@@ -24,9 +25,10 @@ import { umbrellaClause } from './clauses.ts';
 import { DriverConduct } from './conduct.ts';
 import type { DevicePort } from './device-port.ts';
 import { shapeOf } from './device-shape.ts';
+import { virtioDeviceState } from './device-state.ts';
 import { DmaGate } from './dma-gate.ts';
 import { explainAbsent, explainKick } from './idle-kick.ts';
-import { deviceStatus } from './layout/index.ts';
+import { deviceStatus, feature } from './layout/index.ts';
 import { type DriverInterface, defaultTransportFeatures, FeatureNegotiation } from './negotiation.ts';
 import { Batch } from './queue/batch.ts';
 import { aboutChain, type Chain } from './queue/chain.ts';
@@ -340,15 +342,30 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     for (const listener of this.onReset) listener.deviceReset();
   }
 
-  check(state: State): void {
-    const saved = state as ReturnType<VirtioDevice['save']>;
-    expectShape(`device ${this.name}`, state, shapeOf(this));
-    this.config.check(saved.config);
-    this.behaviour.check?.(saved.behaviour);
+  check(state: State, path: string = `device ${this.name}`) {
+    expectShape(path, state, shapeOf(this));
+    const saved = virtioDeviceState.parse(state, path);
+    this.features.check(saved.features, `${path}.features`);
+    this.config.check(saved.config, `${path}.config`);
+    const { suspended } = saved.status.suspension;
+    expectSame(`${path}.config.held`, saved.config.held !== null, suspended);
+    const packed = this.features.hasIn(saved.features, feature.ringPacked);
+    expectSame(`${path}.queues.length`, saved.queues.length, this.#queues.length);
+    for (const [i, queue] of this.#queues.entries())
+      queue.check(saved.queues[i]!, `${path}.queues[${i}]`, packed);
+    this.#resets.check(saved.queueResets, `${path}.queueResets`);
+    this.behaviour.check?.(saved.behaviour, `${path}.behaviour`);
+    return saved;
+  }
+
+  checkRequest(queue: number, request: State, path: string): void {
+    const { behaviour } = this;
+    if (behaviour.checkRequest !== undefined) behaviour.checkRequest(request, path, queue);
+    else if (behaviour.resumeChain === undefined) expectSame(path, request, null);
   }
 
   save() {
-    return {
+    return virtioDeviceState.save({
       shape: shapeOf(this),
       status: this.statusRegister.save(),
       dmaEnabled: this.#gate.enabled,
@@ -357,12 +374,11 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
       queueResets: this.#resets.save(),
       config: this.config.save(),
       behaviour: this.behaviour.save(),
-    };
+    });
   }
 
   load(state: State): void {
-    this.check(state);
-    const saved = state as ReturnType<VirtioDevice['save']>;
+    const saved = this.check(state);
     this.statusRegister.load(saved.status);
     this.#gate.enabled = saved.dmaEnabled;
     this.features.load(saved.features);

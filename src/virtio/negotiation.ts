@@ -1,9 +1,15 @@
 import {
   type DmaDomain,
+  expectAt,
   type FindingAbout,
+  flag,
+  oneOf,
+  record,
   type State,
   type Stateful,
+  type ValueOf,
   VirtiolabError,
+  words,
 } from '../core/index.ts';
 import type { DeviceBehaviour, FeatureObjection } from './behaviour.ts';
 import {
@@ -72,6 +78,30 @@ const bits = (value: number): FindingAbout => ({ what: 'feature bits', value: va
 const featureBit = (value: number): FindingAbout => ({ what: 'feature bit', value });
 
 type Report = (clause: string, message: string, about?: FindingAbout) => void;
+
+export const featuresState = record(
+  'features',
+  1,
+  {
+    accepted: words(FEATURE_WORDS),
+    /** The interface that the driver speaks. */
+    spoken: oneOf('legacy', 'modern', null),
+    /** FEATURES_OK stands; it did not stand. */
+    settled: flag,
+    refused: flag,
+  },
+  {
+    relate({ settled, refused, spoken }, expect) {
+      expect(!(settled && refused), 'refused', refused, 'false once FEATURES_OK stands');
+      expect(
+        !settled || spoken !== 'legacy',
+        'settled',
+        settled,
+        'false: a legacy driver sets no FEATURES_OK',
+      );
+    },
+  },
+);
 
 /** The two ways to drive a device. */
 export type DriverInterface = 'legacy' | 'modern';
@@ -209,16 +239,39 @@ export class FeatureNegotiation implements Stateful {
   }
 
   save() {
-    return {
+    return featuresState.save({
       accepted: [...this.accepted],
       spoken: this.#spoken,
       settled: this.#settled,
       refused: this.#refused,
-    };
+    });
+  }
+
+  check(state: State, path = 'features') {
+    const saved = featuresState.parse(state, path);
+    for (const [word, accepted] of saved.accepted.entries()) {
+      const extra = (accepted & ~this.offered[word]!) >>> 0;
+      expectAt(path)(
+        !saved.settled || extra === 0,
+        `accepted[${word}]`,
+        accepted,
+        'features that are offered',
+      );
+    }
+    return saved;
+  }
+
+  /** In a state: whether the feature is in force there. */
+  hasIn({ accepted, spoken, refused }: ValueOf<typeof featuresState>, bit: number): boolean {
+    const word = bit >> 5;
+    const legacy = spoken === 'legacy';
+    if (legacy ? word > 0 : refused) return false;
+    const offered = legacy ? this.offeredLegacy : this.offered[word]!;
+    return ((accepted[word]! & offered) >>> (bit & 31)) % 2 === 1;
   }
 
   load(state: State): void {
-    const saved = state as ReturnType<FeatureNegotiation['save']>;
+    const saved = this.check(state);
     this.accepted.set(saved.accepted);
     this.#spoken = saved.spoken;
     this.#settled = saved.settled;

@@ -1,6 +1,6 @@
-import type { State, Stateful } from '../core/index.ts';
+import { flag, record, type State, type Stateful, u8 } from '../core/index.ts';
 import { deviceStatus, type StatusTransition, statusRules, statusTransitions } from './layout/index.ts';
-import { Suspension, type SuspensionOwner } from './suspension.ts';
+import { Suspension, type SuspensionOwner, suspensionState } from './suspension.ts';
 
 /** What the status register sets off in its device. */
 export interface StatusOwner extends Omit<SuspensionOwner, 'status'> {
@@ -16,6 +16,23 @@ export interface StatusOwner extends Omit<SuspensionOwner, 'status'> {
 }
 
 const { driverOk, featuresOk, needsReset, suspend } = deviceStatus;
+
+export const statusState = record(
+  'status',
+  1,
+  { value: u8, broken: flag, suspension: suspensionState },
+  {
+    relate({ value, broken, suspension }, expect) {
+      expect(
+        !broken || (value & needsReset) !== 0,
+        'value',
+        value,
+        'one with NEEDS_RESET: the device is broken',
+      );
+      expect(value !== 0 || !suspension.suspended, 'value', value, 'not 0 while the device is suspended');
+    },
+  },
+);
 
 /** Device status: the bits that the driver raises step by step, and those that the device adds. */
 export class StatusRegister implements Stateful {
@@ -114,11 +131,15 @@ export class StatusRegister implements Stateful {
   }
 
   save() {
-    return { value: this.#value, broken: this.#broken, suspension: this.suspension.save() };
+    return statusState.save({
+      value: this.#value,
+      broken: this.#broken,
+      suspension: this.suspension.save(),
+    });
   }
 
   load(state: State): void {
-    const saved = state as ReturnType<StatusRegister['save']>;
+    const saved = statusState.parse(state);
     this.#value = saved.value;
     this.#broken = saved.broken;
     this.suspension.load(saved.suspension);

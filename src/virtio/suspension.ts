@@ -1,4 +1,4 @@
-import type { FindingAbout, State, Stateful } from '../core/index.ts';
+import { type FindingAbout, flag, record, type State, type Stateful } from '../core/index.ts';
 import type { AnyConfig, InterruptPort } from './behaviour.ts';
 import { deviceStatus, feature } from './layout/index.ts';
 
@@ -15,6 +15,18 @@ export interface SuspensionOwner {
 }
 
 const { suspend, driverOk, needsReset } = deviceStatus;
+
+export const suspensionState = record(
+  'suspension',
+  1,
+  { draining: flag, suspended: flag, changed: flag },
+  {
+    relate({ draining, suspended, changed }, expect) {
+      expect(!(draining && suspended), 'draining', draining, 'false once it is suspended');
+      expect(!changed || suspended, 'changed', changed, 'false while it is not suspended');
+    },
+  },
+);
 
 /**
  * The suspension of a device (chapter Device Suspend). Once asked, it takes no more chains and finishes those that are
@@ -94,11 +106,15 @@ export class Suspension implements Stateful {
   }
 
   save() {
-    return { draining: this.#draining, suspended: this.#suspended, changed: this.#changed };
+    return suspensionState.save({
+      draining: this.#draining,
+      suspended: this.#suspended,
+      changed: this.#changed,
+    });
   }
 
   load(state: State): void {
-    const saved = state as ReturnType<Suspension['save']>;
+    const saved = suspensionState.parse(state);
     this.#draining = saved.draining;
     this.#suspended = saved.suspended;
     this.#changed = saved.changed;

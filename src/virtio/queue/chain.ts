@@ -6,6 +6,7 @@ import {
   type State,
   type ViewCache,
 } from '../../core/index.ts';
+import type { SavedChain } from './state.ts';
 
 const FIRST_CAPACITY = 8;
 
@@ -27,9 +28,6 @@ export interface TakenRequest {
   /** Not null: that stands for a chain of which nothing was made. */
   save(): State;
 }
-
-/** A chain in flight as plain data: used elements may have taken the place of its descriptors. */
-export type SavedChain = ReturnType<Chain['save']>;
 
 /**
  * A descriptor chain that the device has taken: a readable stream of bytes, then a writable one. How the driver cut them
@@ -101,7 +99,7 @@ export class Chain {
     this.far = false;
   }
 
-  save() {
+  save(): SavedChain {
     const { head, first, span, written, touched, readableCount, count } = this;
     const cut = (words: Uint32Array) => [...words.subarray(0, count)];
     const [lows, highs, lengths] = [cut(this.lows), cut(this.highs), cut(this.lengths)];

@@ -1,5 +1,6 @@
-import { Chain, NOT_DONE, type SavedChain } from './chain.ts';
+import { Chain, NOT_DONE } from './chain.ts';
 import { Names } from './names.ts';
+import type { SavedChain } from './state.ts';
 
 /**
  * A queue's chains: those in flight, linked in the order of being taken, those that are gone while a back end goes on with

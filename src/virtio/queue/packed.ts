@@ -19,6 +19,7 @@ import {
 import type { Chain } from './chain.ts';
 import { inTable, packedFault, type RingFault, ringOutside } from './faults.ts';
 import { readHighs, readTable } from './packed-table.ts';
+import { loadFault, packedQueueState, saveFault } from './state.ts';
 import {
   MAX_INDIRECT,
   PLAIN_MODE,
@@ -359,7 +360,7 @@ export class PackedQueue implements Virtqueue {
   }
 
   save() {
-    return {
+    return packedQueueState.save({
       size: this.size,
       ready: this.ready,
       addresses: [...this.addresses.words],
@@ -368,12 +369,12 @@ export class PackedQueue implements Virtqueue {
       signalled: this.#signalled,
       hidden: this.#hidden,
       hiddenFlags: this.#hiddenFlags,
-      fault: this.fault === null ? null : { ...this.fault },
-    };
+      fault: saveFault(this.fault),
+    });
   }
 
   load(state: State): void {
-    const saved = state as ReturnType<PackedQueue['save']>;
+    const saved = packedQueueState.parse(state);
     this.size = saved.size;
     this.ready = saved.ready;
     this.addresses.words.set(saved.addresses);
@@ -382,7 +383,7 @@ export class PackedQueue implements Virtqueue {
     this.#signalled = saved.signalled;
     this.#hidden = saved.hidden;
     this.#hiddenFlags = saved.hiddenFlags;
-    this.fault = saved.fault;
+    this.fault = loadFault(saved.fault);
     this.relocate();
   }
 }

@@ -1,4 +1,7 @@
-import { type Scheduler, type State, type Stateful, Work } from '../../core/index.ts';
+import { expectAt, list, type Scheduler, type State, type Stateful, u16, Work } from '../../core/index.ts';
+
+/** Numbers of the queues whose resets are not finished. */
+export const queueResetsState = list(u16);
 
 /**
  * Resets of single queues that are not finished yet. A queue is dead from the first moment of its reset; the end, which
@@ -36,9 +39,17 @@ export class QueueResets implements Stateful {
     return this.#works.flatMap((_, queue) => (this.running(queue) ? [queue] : []));
   }
 
+  check(state: State, path = 'queue resets') {
+    const saved = queueResetsState.parse(state, path);
+    for (const [i, queue] of saved.entries())
+      expectAt(path)(queue < this.#works.length, `[${i}]`, queue, `a queue below ${this.#works.length}`);
+    return saved;
+  }
+
   load(state: State): void {
+    const saved = this.check(state);
     this.cancel();
-    this.#resumed = [...(state as number[])];
+    this.#resumed = saved;
   }
 
   resume(): void {

@@ -1,6 +1,6 @@
 import {
   type DmaDomain,
-  expectSame,
+  expectAt,
   type FindingAbout,
   immediate,
   type Party,
@@ -11,11 +11,12 @@ import {
 } from '../../core/index.ts';
 import { umbrellaClause } from '../clauses.ts';
 import type { Batch, Publisher } from './batch.ts';
-import { aboutChain, type Chain, NOT_DONE, type SavedChain } from './chain.ts';
+import { aboutChain, type Chain, NOT_DONE } from './chain.ts';
 import { InFlight } from './in-flight.ts';
 import { PACKED_IDS } from './names.ts';
 import { PackedQueue } from './packed.ts';
 import { SplitQueue } from './split.ts';
+import { queueState, type SavedChain } from './state.ts';
 import { UsedRun } from './used-run.ts';
 import { pop, type RingMode, type Virtqueue } from './virtqueue.ts';
 
@@ -32,6 +33,8 @@ export interface QueueOwner {
   handle(chain: Chain): void;
   /** Takes a chain of a state that was loaded, of which the device had made `request`; others are handled anew. */
   resumeChain?(chain: Chain, request: State): void;
+  /** @throws StateMismatchError for what the device cannot have made of a chain of that queue. */
+  checkRequest?(queue: number, request: State, path: string): void;
   interrupt(index: number): void;
   fail(clause: string, message: string, about?: FindingAbout): void;
   report(party: Party, clause: string, message: string, about: FindingAbout): void;
@@ -324,21 +327,41 @@ export class QueueService implements Publisher, Stateful {
   }
 
   save() {
-    return {
-      packed: this.#ring !== this.#split,
-      ring: this.#ring.save(),
+    const packed = this.#ring !== this.#split;
+    return queueState.save({
+      split: packed ? null : this.#split.save(),
+      packed: packed ? this.#packed!.save() : null,
       inFlight: [...this.#resumed, ...this.#inFlight.save()],
       waiting: this.#waiting,
       pending: this.#work.pending || this.#blocked,
-    };
+    });
+  }
+
+  /** @param packed the kind of ring that is in use where the state is loaded: by the features of the whole. */
+  check(state: State, path = `queue ${this.index}`, packed = this.#ring !== this.#split) {
+    const saved = queueState.parse(state, path);
+    const expect = expectAt(path);
+    expect(
+      (saved.packed !== null) === packed,
+      'packed',
+      saved.packed,
+      packed ? 'a packed ring' : 'no packed ring',
+    );
+    const { size } = saved.split ?? saved.packed!;
+    const most = this.#split.maxSize;
+    const fits = size <= most && (size > 0 || most === 0);
+    expect(fits, packed ? 'packed.size' : 'split.size', size, most === 0 ? '0: no such queue' : `1..${most}`);
+    for (const [i, { request }] of saved.inFlight.entries())
+      if (request !== null) this.#owner.checkRequest?.(this.index, request, `${path}.inFlight[${i}].request`);
+    return saved;
   }
 
   /** To be called in the mode in which the state was saved. */
   load(state: State): void {
-    const saved = state as ReturnType<QueueService['save']>;
-    expectSame('packed ring', saved.packed, this.#ring !== this.#split);
+    const saved = this.check(state);
     this.reset();
-    this.#ring.load(saved.ring);
+    if (saved.split !== null) this.#split.load(saved.split);
+    else this.#packed!.load(saved.packed!);
     this.#resumed = saved.inFlight;
     this.#waiting = saved.waiting;
     this.#resumedKick = saved.pending;

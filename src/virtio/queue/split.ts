@@ -18,6 +18,7 @@ import {
 import type { Chain } from './chain.ts';
 import { type RingFault, ringOutside, splitFault } from './faults.ts';
 import { SplitWalk } from './split-walk.ts';
+import { loadFault, saveFault, splitQueueState } from './state.ts';
 import { PLAIN_MODE, type Pop, pop, QueueAddresses, type RingMode, type Virtqueue } from './virtqueue.ts';
 
 /*
@@ -335,7 +336,7 @@ export class SplitQueue implements Virtqueue {
   }
 
   save() {
-    return {
+    return splitQueueState.save({
       size: this.size,
       ready: this.ready,
       addresses: [...this.addresses.words],
@@ -343,12 +344,12 @@ export class SplitQueue implements Virtqueue {
       nextUsed: this.#nextUsed,
       published: this.#published,
       signalled: this.#signalled,
-      fault: this.fault === null ? null : { ...this.fault },
-    };
+      fault: saveFault(this.fault),
+    });
   }
 
   load(state: State): void {
-    const saved = state as ReturnType<SplitQueue['save']>;
+    const saved = splitQueueState.parse(state);
     this.size = saved.size;
     this.ready = saved.ready;
     this.addresses.words.set(saved.addresses);
@@ -356,7 +357,7 @@ export class SplitQueue implements Virtqueue {
     this.#nextUsed = saved.nextUsed;
     this.#published = saved.published;
     this.#signalled = saved.signalled;
-    this.fault = saved.fault;
+    this.fault = loadFault(saved.fault);
     this.relocate();
   }
 }

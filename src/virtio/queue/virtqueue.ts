@@ -1,4 +1,4 @@
-import { type DmaDomain, FOUR_GIB, type State } from '../../core/index.ts';
+import { type DmaDomain, FOUR_GIB } from '../../core/index.ts';
 import type { Chain } from './chain.ts';
 import type { RingFault } from './faults.ts';
 
@@ -108,6 +108,4 @@ export interface Virtqueue {
    */
   plausibleNext(next: number): boolean;
   reset(): void;
-  save(): State;
-  load(state: State): void;
 }

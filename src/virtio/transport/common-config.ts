@@ -2,8 +2,11 @@ import {
   type BusTarget,
   type Handlers,
   RegisterBlock,
+  record,
   type State,
   type Stateful,
+  u16,
+  u32,
   type Width,
 } from '../../core/index.ts';
 import type { ResetListener, VirtioDevice } from '../device.ts';
@@ -112,6 +115,12 @@ const handlers: Handlers<typeof commonConfig, CommonConfigWindow> = {
 };
 
 const block = new RegisterBlock(commonConfig, handlers, COMMON_BYTES, 'zeros');
+
+export const commonConfigState = record('common-configuration', 1, {
+  deviceFeatureSelect: u32,
+  driverFeatureSelect: u32,
+  queueSelect: u16,
+});
 
 /** The common configuration structure: the modern window on a device. */
 export class CommonConfigWindow implements BusTarget, ResetListener, Stateful {
@@ -257,15 +266,19 @@ export class CommonConfigWindow implements BusTarget, ResetListener, Stateful {
   }
 
   save() {
-    return {
+    return commonConfigState.save({
       deviceFeatureSelect: this.deviceFeatureSelect,
       driverFeatureSelect: this.driverFeatureSelect,
       queueSelect: this.queueSelect,
-    };
+    });
+  }
+
+  check(state: State, path = 'common configuration') {
+    return commonConfigState.parse(state, path);
   }
 
   load(state: State): void {
-    const saved = state as ReturnType<CommonConfigWindow['save']>;
+    const saved = this.check(state);
     this.deviceFeatureSelect = saved.deviceFeatureSelect;
     this.driverFeatureSelect = saved.driverFeatureSelect;
     this.queueSelect = saved.queueSelect;

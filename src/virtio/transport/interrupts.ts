@@ -1,7 +1,22 @@
-import { expectSame, type State, type Stateful } from '../../core/index.ts';
+import {
+  expectAt,
+  expectSame,
+  list,
+  record,
+  type State,
+  type Stateful,
+  u16,
+  upTo,
+} from '../../core/index.ts';
 import type { PciFunction } from '../../pci/index.ts';
 import type { InterruptPort } from '../behaviour.ts';
 import { isrStatus, NO_VECTOR } from '../layout/index.ts';
+
+export const interruptsState = record('virtio-interrupts', 1, {
+  isr: upTo(isrStatus.queue | isrStatus.configuration),
+  configVector: u16,
+  queueVectors: list(u16),
+});
 
 /** ISR status and vector registers of a virtio function: one state, whichever window shows it. */
 export class VirtioInterrupts implements InterruptPort, Stateful {
@@ -111,12 +126,36 @@ export class VirtioInterrupts implements InterruptPort, Stateful {
   }
 
   save() {
-    return { isr: this.#isr, configVector: this.#configVector, queueVectors: [...this.#queueVectors] };
+    return interruptsState.save({
+      isr: this.#isr,
+      configVector: this.#configVector,
+      queueVectors: [...this.#queueVectors],
+    });
+  }
+
+  check(state: State, path = 'interrupts') {
+    const saved = interruptsState.parse(state, path);
+    expectSame(`${path}.queueVectors.length`, saved.queueVectors.length, this.#queueVectors.length);
+    const vectors = this.function.msix?.vectors ?? 0;
+    const expected = vectors === 0 ? `${NO_VECTOR}` : `below ${vectors}, or ${NO_VECTOR}`;
+    const expect = expectAt(path);
+    const fits = (vector: number) => vector === NO_VECTOR || vector < vectors;
+    expect(fits(saved.configVector), 'configVector', saved.configVector, expected);
+    for (const [i, vector] of saved.queueVectors.entries()) {
+      const absent = this.#queueSizes[i] === 0;
+      expect(fits(vector), `queueVectors[${i}]`, vector, expected);
+      expect(
+        !absent || vector === NO_VECTOR,
+        `queueVectors[${i}]`,
+        vector,
+        `${NO_VECTOR}: there is no such queue`,
+      );
+    }
+    return saved;
   }
 
   load(state: State): void {
-    const saved = state as ReturnType<VirtioInterrupts['save']>;
-    expectSame('queue vectors', saved.queueVectors.length, this.#queueVectors.length);
+    const saved = this.check(state);
     this.#isr = saved.isr;
     this.#configVector = saved.configVector;
     this.#queueVectors.set(saved.queueVectors);

@@ -1,11 +1,14 @@
 import {
+  anyState,
   type BusTarget,
   expectShape,
   type Handlers,
   RegisterBlock,
   readPieces,
+  record,
   type State,
   type Stateful,
+  u16,
   type Width,
   writePieces,
 } from '../../core/index.ts';
@@ -20,6 +23,8 @@ import {
   QUEUE_ADDRESS_UNIT,
 } from '../layout/index.ts';
 import type { VirtioInterrupts } from './interrupts.ts';
+
+export const legacyWindowState = record('legacy-window', 1, { shape: anyState, queueSelect: u16 });
 
 /** When the two vector registers stand in the block: while MSI-X is enabled (LEG-LAY-07), or always. */
 export type MsixShift = 'as-legacy' | 'fixed';
@@ -147,15 +152,16 @@ export class LegacyWindow implements BusTarget, ResetListener, Stateful {
     return { vectorRegisters: this.#shift };
   }
 
-  check(state: State): void {
-    expectShape('legacy block', state, this.#shape());
+  check(state: State, path = 'legacy block') {
+    expectShape(path, state, this.#shape());
+    return legacyWindowState.parse(state, path);
   }
 
   save() {
-    return { shape: this.#shape(), queueSelect: this.queueSelect };
+    return legacyWindowState.save({ shape: this.#shape(), queueSelect: this.queueSelect });
   }
 
   load(state: State): void {
-    this.queueSelect = (state as ReturnType<LegacyWindow['save']>).queueSelect;
+    this.queueSelect = this.check(state).queueSelect;
   }
 }

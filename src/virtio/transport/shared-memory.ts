@@ -1,11 +1,16 @@
 import {
   type BusTarget,
+  bytes as bytesField,
   expectSame,
   FOUR_GIB,
+  group,
   lengthOf,
+  list,
   maskOf,
+  record,
   type State,
   type Stateful,
+  u8,
   VirtiolabError,
 } from '../../core/index.ts';
 import { type BarIndex, type BarRegion, capabilityId, type PciFunction } from '../../pci/index.ts';
@@ -51,6 +56,10 @@ function memoryTarget(bytes: Uint8Array): BusTarget {
   };
 }
 
+export const sharedMemoryState = record('shared-memory', 1, {
+  regions: list(group({ id: u8, bytes: bytesField() })),
+});
+
 class SharedMemory implements Stateful {
   readonly #regions: readonly SharedMemoryRegion[];
 
@@ -59,22 +68,24 @@ class SharedMemory implements Stateful {
   }
 
   save() {
-    return this.#regions.map(({ id, bytes }) => ({ id, bytes: bytes.slice() }));
+    const regions = this.#regions.map(({ id, bytes }) => ({ id, bytes: bytes.slice() }));
+    return sharedMemoryState.save({ regions });
   }
 
-  check(state: State): void {
-    const saved = state as ReturnType<SharedMemory['save']>;
-    expectSame('shared memory regions', saved.length, this.#regions.length);
+  check(state: State, path = 'shared memory') {
+    const saved = sharedMemoryState.parse(state, path);
+    expectSame(`${path}.regions.length`, saved.regions.length, this.#regions.length);
     for (const [index, { id, bytes }] of this.#regions.entries()) {
-      expectSame('shared memory region', saved[index]!.id, id);
-      expectSame(`bytes of shared memory region ${id}`, saved[index]!.bytes.length, bytes.length);
+      const at = `${path}.regions[${index}]`;
+      expectSame(`${at}.id`, saved.regions[index]!.id, id);
+      expectSame(`${at}.bytes.length`, saved.regions[index]!.bytes.length, bytes.length);
     }
+    return saved;
   }
 
   load(state: State): void {
-    this.check(state);
-    const saved = state as ReturnType<SharedMemory['save']>;
-    for (const [index, { bytes }] of this.#regions.entries()) bytes.set(saved[index]!.bytes);
+    const { regions } = this.check(state);
+    for (const [index, { bytes }] of this.#regions.entries()) bytes.set(regions[index]!.bytes);
   }
 }
 

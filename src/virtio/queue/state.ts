@@ -1,0 +1,162 @@
+import {
+  anyState,
+  type Expect,
+  FOUR_GIB,
+  flag,
+  group,
+  integer,
+  list,
+  optional,
+  record,
+  text,
+  u16,
+  u32,
+  upTo,
+  type ValueOf,
+  words,
+} from '../../core/index.ts';
+import { MAX_QUEUE_SIZE, packedDistance } from '../layout/index.ts';
+import { NOT_DONE } from './chain.ts';
+import type { RingFault } from './faults.ts';
+import { MAX_INDIRECT } from './virtqueue.ts';
+
+/** Addresses of 64 bits are inexact above 2^53, and said all the same. */
+const ANY_ADDRESS = 2 ** 64;
+
+const ringFaultState = group({
+  clause: text(),
+  message: text(),
+  about: group({ what: text(), value: integer(0, ANY_ADDRESS), descriptor: optional(u16) }),
+});
+type SavedFault = ValueOf<typeof ringFaultState>;
+
+export const saveFault = (fault: RingFault | null): SavedFault | null =>
+  fault === null ? null : { ...fault, about: { ...fault.about, descriptor: fault.about.descriptor ?? null } };
+
+export function loadFault(saved: SavedFault | null): RingFault | null {
+  if (saved === null) return null;
+  const { what, value, descriptor } = saved.about;
+  return { ...saved, about: { what, value, ...(descriptor === null ? {} : { descriptor }) } };
+}
+
+const ring = {
+  size: upTo(MAX_QUEUE_SIZE),
+  ready: flag,
+  addresses: words(6),
+  fault: optional(ringFaultState),
+};
+
+export const splitQueueState = record(
+  'split-queue',
+  1,
+  { ...ring, nextAvailable: u16, nextUsed: u16, published: u16, signalled: u16 },
+  {
+    relate({ size, ready }, expect) {
+      expect((size & (size - 1)) === 0, 'size', size, 'a power of two');
+      expect(!ready || size > 0, 'ready', ready, 'false: there is no such queue');
+    },
+  },
+);
+
+const place = upTo(2 * MAX_QUEUE_SIZE - 1);
+
+export const packedQueueState = record(
+  'packed-queue',
+  1,
+  {
+    ...ring,
+    nextAvailable: place,
+    nextUsed: place,
+    signalled: place,
+    hidden: integer(-1, MAX_QUEUE_SIZE - 1),
+    hiddenFlags: u16,
+  },
+  {
+    relate({ size, ready, nextAvailable, nextUsed, signalled, hidden }, expect) {
+      const places = Math.max(1, 2 * size);
+      for (const [name, at] of Object.entries({ nextAvailable, nextUsed, signalled }))
+        expect(at < places, name, at, `a place below ${places}`);
+      expect(hidden < Math.max(1, size), 'hidden', hidden, `a descriptor below ${size}`);
+      expect(!ready || size > 0, 'ready', ready, 'false: there is no such queue');
+      const taken = packedDistance(nextUsed, nextAvailable, size);
+      expect(taken <= size, 'nextAvailable', nextAvailable, `at most ${size} after nextUsed, ${nextUsed}`);
+    },
+  },
+);
+
+/** The longest chain: a ring's descriptors, and those of one indirect table. */
+const MAX_CHAIN = MAX_QUEUE_SIZE + MAX_INDIRECT;
+
+const sumOf = (lengths: readonly number[]) => lengths.reduce((sum, each) => sum + each, 0);
+
+export const chainState = group(
+  {
+    head: u16,
+    first: u16,
+    span: integer(1, MAX_QUEUE_SIZE),
+    /** Bytes written of a chain that waits for others to be handed back. */
+    written: integer(NOT_DONE, FOUR_GIB - 1),
+    touched: flag,
+    readableCount: upTo(MAX_CHAIN),
+    lows: list(u32, { least: 1, most: MAX_CHAIN }),
+    highs: list(u32, { least: 1, most: MAX_CHAIN }),
+    lengths: list(u32, { least: 1, most: MAX_CHAIN }),
+    /** What the device made of it: nothing yet, or what the device type's own record says. */
+    request: anyState,
+  },
+  ({ readableCount, lows, highs, lengths, written, request }, expect) => {
+    const count = lengths.length;
+    expect(lows.length === count, 'lows', lows, `as many as lengths, ${count}`);
+    expect(highs.length === count, 'highs', highs, `as many as lengths, ${count}`);
+    expect(readableCount <= count, 'readableCount', readableCount, `at most ${count}`);
+    expect(sumOf(lengths) <= FOUR_GIB, 'lengths', lengths, 'at most 2^32 bytes');
+    const room = sumOf(lengths.slice(readableCount));
+    expect(written <= room, 'written', written, `at most ${room}`);
+    expect(written === NOT_DONE || request === null, 'request', request, 'none of a chain that is done');
+  },
+);
+
+/** A chain in flight as plain data: used elements may have taken the place of its descriptors. */
+export type SavedChain = ValueOf<typeof chainState>;
+
+export const queueState = record(
+  'queue',
+  1,
+  {
+    split: optional(splitQueueState),
+    packed: optional(packedQueueState),
+    inFlight: list(chainState, { most: MAX_QUEUE_SIZE }),
+    /** A kick came while DMA was off. */
+    waiting: flag,
+    /** A kick is to be served. */
+    pending: flag,
+  },
+  {
+    relate({ split, packed, inFlight }, expect) {
+      expect((split === null) !== (packed === null), 'packed', packed, 'one ring, split or packed');
+      const { size, ready } = split ?? packed!;
+      expect(inFlight.length <= size, 'inFlight', inFlight.length, `at most ${size} chains`);
+      expect(
+        ready || inFlight.length === 0,
+        'inFlight',
+        inFlight.length,
+        'no chains of a queue that is not ready',
+      );
+      for (const [i, chain] of inFlight.entries()) {
+        expect(chain.first < size, `inFlight[${i}].first`, chain.first, `a descriptor below ${size}`);
+        if (split !== null) relateSplit(chain, i, size, expect);
+      }
+      if (packed !== null) {
+        const taken = packedDistance(packed.nextUsed, packed.nextAvailable, size);
+        const spans = sumOf(inFlight.map(({ span }) => span));
+        expect(spans <= taken, 'inFlight', spans, `chains of at most ${taken} descriptors`);
+      }
+    },
+  },
+);
+
+function relateSplit({ head, first, span }: SavedChain, i: number, size: number, expect: Expect): void {
+  expect(head < size, `inFlight[${i}].head`, head, `a descriptor below ${size}`);
+  expect(first === head, `inFlight[${i}].first`, first, `the chain's head, ${head}`);
+  expect(span === 1, `inFlight[${i}].span`, span, '1 in a split ring');
+}
