@@ -12,10 +12,13 @@ const classNames: Readonly<Record<number, string>> = {
   1920: 'Communication controller',
 };
 
+/** Name of a class, or nothing. */
+export const classText = (classId: number) => `${classNames[classId] ?? 'Class'} [${hexText(classId, 4)}]`;
+
 /** Class, ids and revision on one line, in the manner of `lspci -nn`. */
 export function titleOf(fn: FunctionDescription): string {
   const classId = fn.classCode >> 8;
-  const name = `${classNames[classId] ?? 'Class'} [${hexText(classId, 4)}]`;
+  const name = classText(classId);
   const ids = `[${hexText(fn.vendorId, 4)}:${hexText(fn.deviceId, 4)}]`;
   const revision = fn.revisionId === 0 ? '' : ` (rev ${hexText(fn.revisionId, 2)})`;
   return fn.device === null ? `${name}: ${ids}${revision}` : `${name}: ${fn.device} ${ids}${revision}`;
@@ -35,7 +38,7 @@ const placeText = (bar: number, offset: number) => `BAR${bar} +0x${hexText(offse
 const wide = (low: number | undefined, high = 0) => (low === undefined ? undefined : high * 2 ** 32 + low);
 
 /** What a capability points at, where it points at something. */
-function capabilityText({ fields }: CapabilityDescription): string {
+export function capabilityText({ fields }: Pick<CapabilityDescription, 'fields'>): string {
   const { bar, notifyOffMultiplier, offsetHigh = 0, lengthHigh, vendorId } = fields;
   const [offset, length] = [wide(fields['offset'], offsetHigh), wide(fields['length'], lengthHigh)];
   if (fields['messageControl'] !== undefined) {

@@ -5,15 +5,20 @@ import { type Command, exitStatus, readOptions, UsageError } from './command.ts'
 import { configDump, readConfig } from './config-dump.ts';
 import { everyFunction, type ShownFunction } from './every-function.ts';
 import { detailLines, functionJson, titleOf } from './function-view.ts';
+import { readForeign } from './lspci-read.ts';
 import { lineWidth, print, printJson } from './output.ts';
 import { outsideTypes } from './outside-types.ts';
 import { fold, hexText } from './text.ts';
 
 const help = `Usage: virtiolab lspci [-v] [-x | -xxx | -xxxx] [-s SLOT] [--types FILE]
                        [--json]
+       virtiolab lspci --read FILE [-s SLOT] [--json]
 
 Builds a machine with one function of every kind that this project builds, and
-lists it as lspci lists a real one.
+lists it as lspci lists a real one. With --read it lists the functions of another
+machine instead, of which FILE has what lspci -x, -xxx or -xxxx printed there,
+and says what of each breaks which clause of the specification. What a dump does
+not have is unknown, and held against nobody.
 
   -v, --verbose    BARs and capabilities of each function
   -x, --hex        the first 64 bytes of configuration space in hexadecimal
@@ -23,13 +28,17 @@ lists it as lspci lists a real one.
                    hexadecimal
   --types FILE     the functions of device types from outside instead: FILE is a
                    module that exports them (docs/your-own-device.md)
+  --read FILE      a dump to be read, lines of -v between its bytes or not
   --json           one JSON document on standard output
   -h, --help       print this text
 
-Exit status: 0; 2 when called wrongly.
+Exit status: 0; 1 when a function of FILE breaks a clause that says MUST;
+2 when called wrongly, or when FILE is no dump.
 
-Example: dump every function, and let the pciutils decode it
-  virtiolab lspci -xxxx > functions.txt && lspci -F functions.txt -vvv`;
+Examples: dump every function, and let the pciutils decode it
+  virtiolab lspci -xxxx > functions.txt && lspci -F functions.txt -vvv
+judge the functions of a virtual machine
+  ssh guest sudo lspci -xxxx > guest.txt && virtiolab lspci --read guest.txt`;
 
 const HEADER_BYTES = 64;
 const SLOT = /^(?:(?:0000:)?(?<bus>[0-9a-f]{1,2}):)?(?<device>[0-9a-f]{1,2})(?:\.(?<fn>[0-7]))?$/i;
@@ -65,10 +74,19 @@ async function run(args: readonly string[]): Promise<number> {
     hex: { type: 'boolean', short: 'x', multiple: true },
     slot: { type: 'string', short: 's' },
     types: { type: 'string' },
+    read: { type: 'string' },
   });
   if (options.help === true) {
     print(help);
     return exitStatus.good;
+  }
+  if (options.read !== undefined) {
+    if (options.hex !== undefined)
+      throw new UsageError('-x and --read do not go together: the bytes are in the file');
+    if (options.types !== undefined)
+      throw new UsageError('--types and --read do not go together: the functions are in the file');
+    const slot = options.slot === undefined ? {} : { slot: formatFunctionAddress(parseSlot(options.slot)) };
+    return readForeign(options.read, { ...slot, json: options.json === true });
   }
   const outside = options.types === undefined ? [] : await outsideTypes(options.types);
   const { machine, functions, types } = everyFunction(outside);

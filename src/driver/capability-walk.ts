@@ -2,11 +2,13 @@ import type { Width } from '../core/index.ts';
 import {
   CAPABILITIES_START,
   capabilityHeader,
+  capabilityId,
   EXTENDED_START,
   status,
   type0Header,
   unpackExtendedHeader,
 } from '../pci/layout/index.ts';
+import type { ConfigImage } from './config-image.ts';
 
 /** Reads one function's configuration space: `offset` in bytes, aligned to `width`. */
 export type ConfigReader = (offset: number, width: Width) => number;
@@ -18,6 +20,39 @@ export interface FoundCapability {
 
 /** Why a list ends: as it must, because it came back to where it was, or because its pointer leaves the space of the list. */
 export type ListEnd = 'end' | 'loop' | 'outside';
+
+/** A list that was walked as far as its bytes are known. */
+export interface WalkedList {
+  readonly found: readonly FoundCapability[];
+  readonly end: ListEnd | 'unknown';
+}
+
+/** Both lists of an image. A function that is known not to be PCI Express has no extended one. */
+export function walkLists(image: ConfigImage): Readonly<Record<'capabilities' | 'extended', WalkedList>> {
+  const capabilities = walkImage(image, walkCapabilities);
+  const conventional =
+    capabilities.end !== 'unknown' && !capabilities.found.some(({ id }) => id === capabilityId.express);
+  const extended: WalkedList =
+    conventional && !image.knows(EXTENDED_START) ? { found: [], end: 'end' } : walkImage(image, walkExtended);
+  return { capabilities, extended };
+}
+
+/** Walks a list of an image to its end. */
+function walkImage(
+  image: ConfigImage,
+  walk: (read: ConfigReader) => Generator<FoundCapability, ListEnd>,
+): WalkedList {
+  const found: FoundCapability[] = [];
+  const end = image.ask((read) => {
+    const list = walk(read);
+    for (;;) {
+      const next = list.next();
+      if (next.done === true) return next.value;
+      found.push(next.value);
+    }
+  });
+  return { found, end: end ?? 'unknown' };
+}
 
 /** The ordinary list, from the header on; one that loops or leaves its space ends (PCI Local Bus 3.0, section 6.7). */
 export function* walkCapabilities(read: ConfigReader): Generator<FoundCapability, ListEnd> {

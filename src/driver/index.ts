@@ -1,5 +1,6 @@
 export type { Window } from './address-pool.ts';
 export * from './capability-walk.ts';
+export * from './config-image.ts';
 export * from './devices/balloon.ts';
 export * from './devices/block.ts';
 export type { SectorRange } from './devices/block-segments.ts';

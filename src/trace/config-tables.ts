@@ -1,14 +1,18 @@
 import type { Bus, FunctionAddress, RegisterMap, Width } from '../core/index.ts';
 import { type Draft, draft2023, encodings } from '../mmr/layout/index.ts';
 import {
+  bridgeSubsystem,
   capabilityHeader,
   capabilityId,
   express,
   extendedCapabilityId,
   extendedHeader,
+  msiCapability,
   msixCapability,
   powerManagement,
+  sriovCapability,
   type0Header,
+  vendorSpecificExtended,
 } from '../pci/layout/index.ts';
 import {
   notifyCapability,
@@ -43,6 +47,13 @@ const ordinary: Readonly<Record<number, RegisterMap>> = {
   [capabilityId.powerManagement]: powerManagement,
   [capabilityId.express]: express,
   [capabilityId.msix]: msixCapability,
+  [capabilityId.msi]: msiCapability,
+  [capabilityId.bridgeSubsystem]: bridgeSubsystem,
+};
+
+const extended: Readonly<Record<number, RegisterMap>> = {
+  [extendedCapabilityId.vendorSpecific]: vendorSpecificExtended,
+  [extendedCapabilityId.singleRootIov]: sriovCapability,
 };
 
 const structures: Readonly<Record<number, RegisterMap>> = {
@@ -52,9 +63,12 @@ const structures: Readonly<Record<number, RegisterMap>> = {
   [structureType.vendor]: vendorDataCapability,
 };
 
+/** What is asked of a bus here. */
+export type ConfigBus = Pick<Bus, 'configRead'>;
+
 /** Reads a register of a capability. */
 export function readField(
-  bus: Pick<Bus, 'configRead'>,
+  bus: ConfigBus,
   address: FunctionAddress,
   table: PlacedTable,
   name: string,
@@ -70,15 +84,16 @@ export function readField(
 /**
  * The tables by which a function's configuration space is read: its header, then its capabilities in the order of its
  * lists. A capability that no table describes has its header's table and its id as its name.
+ * @param draft by which an MMR function was made; null for a function that is none of virtio's.
  */
 export function configTables(
-  bus: Pick<Bus, 'configRead'>,
+  bus: ConfigBus,
   fn: CapabilityPlaces,
-  draft: Draft = draft2023,
+  draft: Draft | null = draft2023,
 ): PlacedTable[] {
   const header: PlacedTable = { name: 'header', start: 0, map: type0Header };
   const lower = fn.capabilities.map(({ id, offset }): PlacedTable => {
-    if (id !== capabilityId.vendorSpecific)
+    if (id !== capabilityId.vendorSpecific || draft === null)
       return { name: keyOf(capabilityId, id), start: offset, map: ordinary[id] ?? capabilityHeader };
     const at = offset + structureCapability.structureType.offset;
     const type = bus.configRead(fn.address, at, structureCapability.structureType.width as Width);
@@ -86,8 +101,8 @@ export function configTables(
     return { name, start: offset, map: structures[type] ?? structureCapability };
   });
   const upper = fn.extended.map(({ id, offset }): PlacedTable => {
-    if (id !== draft.extendedCapabilityId)
-      return { name: keyOf(extendedCapabilityId, id), start: offset, map: extendedHeader };
+    if (id !== draft?.extendedCapabilityId)
+      return { name: keyOf(extendedCapabilityId, id), start: offset, map: extended[id] ?? extendedHeader };
     return { name: `virtio ${draft.name}`, start: offset, map: encodings[draft.encoding] };
   });
   return [header, ...lower, ...upper];

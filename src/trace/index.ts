@@ -5,6 +5,8 @@ export * from './describe.ts';
 export * from './foreign.ts';
 export * from './functions-dump.ts';
 export * from './places.ts';
+export * from './describe-image.ts';
+export * from './lspci-dump.ts';
 export * from './recorder.ts';
 export * from './tap.ts';
 export * from './values.ts';

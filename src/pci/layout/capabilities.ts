@@ -3,9 +3,19 @@ import { registers, ro, rw } from '../../core/index.ts';
 /** Capability ids (PCI Code and ID Assignment). */
 export const capabilityId = {
   powerManagement: 0x01,
+  agp: 0x02,
+  vitalProductData: 0x03,
+  slotIdentification: 0x04,
+  msi: 0x05,
+  pcix: 0x07,
   vendorSpecific: 0x09,
+  hotPlug: 0x0c,
+  bridgeSubsystem: 0x0d,
   express: 0x10,
   msix: 0x11,
+  sata: 0x12,
+  advancedFeatures: 0x13,
+  enhancedAllocation: 0x14,
 } as const;
 
 /** What every capability begins with. */
@@ -75,7 +85,37 @@ export const INITIATE_FUNCTION_RESET = 0x8000;
 /** Header of an extended capability (PCI Express 5.0, section 7.6.3): id, version and next pointer in one dword. */
 export const extendedHeader = registers({ header: ro(0, 4) });
 
-export const extendedCapabilityId = { vendorSpecific: 0x000b } as const;
+/** Ids of extended capabilities (PCI Code and ID Assignment). */
+export const extendedCapabilityId = {
+  advancedErrorReporting: 0x0001,
+  virtualChannel: 0x0002,
+  deviceSerialNumber: 0x0003,
+  powerBudgeting: 0x0004,
+  multiFunctionVirtualChannel: 0x0008,
+  virtualChannelOfFunction: 0x0009,
+  vendorSpecific: 0x000b,
+  accessControl: 0x000d,
+  alternativeRoutingId: 0x000e,
+  addressTranslation: 0x000f,
+  singleRootIov: 0x0010,
+  multicast: 0x0012,
+  pageRequest: 0x0013,
+  resizableBar: 0x0015,
+  dynamicPowerAllocation: 0x0016,
+  tphRequester: 0x0017,
+  latencyTolerance: 0x0018,
+  secondaryExpress: 0x0019,
+  processAddressSpace: 0x001b,
+  downstreamPortContainment: 0x001d,
+  l1Substates: 0x001e,
+  precisionTime: 0x001f,
+  designatedVendorSpecific: 0x0023,
+  dataLinkFeature: 0x0025,
+  physicalLayer16: 0x0026,
+  laneMargining: 0x0027,
+  physicalLayer32: 0x002a,
+  dataObjectExchange: 0x002e,
+} as const;
 
 /** Vendor-specific extended capability (section 7.9.5): the dword after the header says whose and how long. */
 export const vendorSpecificExtended = registers({

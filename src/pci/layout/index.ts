@@ -1,3 +1,4 @@
 export * from './capabilities.ts';
+export * from './foreign.ts';
 export * from './header.ts';
 export * from './msix.ts';

@@ -1,0 +1,184 @@
+import type { RegisterMap, Width } from '../core/index.ts';
+import {
+  barsOf,
+  type ConfigImage,
+  type FoundCapability,
+  type ImageBar,
+  identifyFunction,
+  type WalkedList,
+  WrongIdsError,
+  walkLists,
+} from '../driver/index.ts';
+import { type Draft, draft2023, draftOf, identify } from '../mmr/layout/index.ts';
+import {
+  bridgeHeader,
+  capabilityHeader,
+  capabilityId,
+  EXTENDED_START,
+  extendedHeader,
+  headerType,
+  type0Header,
+} from '../pci/layout/index.ts';
+import { deviceTypes, VIRTIO_VENDOR_ID } from '../virtio/layout/index.ts';
+import { type ConfigBus, configTables, type PlacedTable, readField } from './config-tables.ts';
+import type { VirtioKind } from './describe.ts';
+
+/** A capability with its fields by name, header fields left out. A field is null where its bytes are unknown. */
+export interface ImageCapability {
+  readonly offset: number;
+  readonly id: number;
+  readonly name: string;
+  readonly fields: Readonly<Record<string, number | null>>;
+}
+
+/** A function as its configuration space was written down: null is what is unknown. */
+export interface ImageDescription {
+  readonly vendorId: number | null;
+  readonly deviceId: number | null;
+  readonly revisionId: number | null;
+  readonly classCode: number | null;
+  readonly header: 'function' | 'bridge' | 'cardBus' | null;
+  readonly subsystemVendorId: number | null;
+  readonly subsystemId: number | null;
+  readonly interruptPin: number | null;
+  readonly interruptLine: number | null;
+  /** Numbers of a bridge's buses. */
+  readonly buses: Readonly<Record<'primary' | 'secondary' | 'subordinate', number | null>> | null;
+  /** Number of the virtio device type; null where the function is none of virtio's. */
+  readonly typeNumber: number | null;
+  /** Name of the device type, as `virtio-blk`; null where it is none that this project knows. */
+  readonly device: string | null;
+  /** `unknown` where a list that was cut may have had structures of virtio 1.x. */
+  readonly kind: VirtioKind | 'unknown' | null;
+  readonly bars: readonly ImageBar[];
+  readonly capabilities: readonly ImageCapability[];
+  readonly extended: readonly ImageCapability[];
+  /** Why each list ends: `unknown` where its bytes do. */
+  readonly ends: Readonly<Record<'capabilities' | 'extended', WalkedList['end']>>;
+  /** Bytes that are known from the start on. */
+  readonly knownBytes: number;
+}
+
+const HEADER_FIELDS = new Set<unknown>([
+  ...Object.values(capabilityHeader),
+  ...Object.values(extendedHeader),
+]);
+
+/** Bridges have two BARs, CardBus bridges none. */
+const barCounts = { function: type0Header.bar.count, bridge: bridgeHeader.bar.count, cardBus: 0 } as const;
+
+/** The reading of the draft that an extended capability of a virtio function follows, or null. */
+const draftAt = (image: ConfigImage, offset: number): Draft | null =>
+  image.ask((read) => draftOf((at) => read(offset + at, 4)));
+
+function capabilityOf(image: ConfigImage, { id, offset }: FoundCapability, virtio: boolean): ImageCapability {
+  const bus: ConfigBus = { configRead: (_fn, at, width) => image.read(at, width) };
+  const extended = offset >= EXTENDED_START;
+  const draft = !virtio ? null : extended ? draftAt(image, offset) : draft2023;
+  const places = {
+    address: 0,
+    capabilities: [],
+    extended: [],
+    [extended ? 'extended' : 'capabilities']: [{ id, offset }],
+  };
+  const bare: PlacedTable = { name: 'vendorSpecific', start: offset, map: capabilityHeader };
+  const table = image.ask(() => configTables(bus, places, draft)[1]!) ?? bare;
+  const names = Object.keys(table.map).filter((name) => !HEADER_FIELDS.has(table.map[name]));
+  const field = (name: string) => image.ask(() => readField(bus, 0, table, name));
+  return {
+    offset,
+    id,
+    name: table.name,
+    fields: Object.fromEntries(names.map((name) => [name, field(name)])),
+  };
+}
+
+type Identity = Pick<ImageDescription, 'typeNumber' | 'device' | 'kind'>;
+
+/** What ids say of a virtio function, its kind but for what its structures say of it. */
+function identityOf(
+  vendorId: number,
+  deviceId: number,
+  revisionId: number,
+  subsystemId: number,
+): Identity | null {
+  const known = identify(vendorId, deviceId);
+  if (known?.ids === 'mmr') {
+    const { type: typeNumber, name: device } = deviceTypes[known.type];
+    return { typeNumber, device, kind: 'mmr' };
+  }
+  try {
+    const { ids, type, typeNumber } = identifyFunction({ vendorId, deviceId, revisionId, subsystemId });
+    const device = type === null ? null : deviceTypes[type].name;
+    return { typeNumber, device, kind: ids === 'modern' ? 'modern' : 'legacy' };
+  } catch (error) {
+    if (error instanceof WrongIdsError) return null;
+    throw error;
+  }
+}
+
+/** Ids of the legacy interface: what else the function has, its capabilities tell. */
+function kindOfLegacy(
+  capabilities: readonly ImageCapability[],
+  end: WalkedList['end'],
+): VirtioKind | 'unknown' {
+  if (capabilities.some(({ id, fields }) => id === capabilityId.vendorSpecific && 'structureType' in fields))
+    return 'transitional';
+  return end === 'unknown' ? 'unknown' : 'legacy';
+}
+
+/** Reads everything that a configuration space says of itself, as far as it is known. Never throws. */
+export function describeImage(image: ConfigImage): ImageDescription {
+  const field = (map: RegisterMap, name: string) =>
+    image.ask((read) => read(map[name]!.offset, map[name]!.width as Width));
+  const get = (name: keyof typeof type0Header) => field(type0Header, name);
+  const type = get('headerType');
+  const kindOfHeader = (['function', 'bridge', 'cardBus'] as const).find(
+    (name) => type !== null && headerType[name] === (type & headerType.mask),
+  );
+  const header = kindOfHeader ?? null;
+  const lists = walkLists(image);
+  const virtio = get('vendorId') === VIRTIO_VENDOR_ID;
+  const capabilities = lists.capabilities.found.map((each) => capabilityOf(image, each, virtio));
+  const [vendorId, deviceId, revisionId] = [get('vendorId'), get('deviceId'), get('revisionId')];
+  const own = header === 'function';
+  const [subsystemVendorId, subsystemId] = own
+    ? [get('subsystemVendorId'), get('subsystemId')]
+    : [null, null];
+  const identity =
+    !own || vendorId === null || deviceId === null
+      ? null
+      : identityOf(vendorId, deviceId, revisionId ?? 0, subsystemId ?? 0);
+  const [base, sub, interface_] = [get('baseClass'), get('subClass'), get('programmingInterface')];
+  return {
+    vendorId,
+    deviceId,
+    revisionId,
+    classCode:
+      base === null || sub === null || interface_ === null ? null : (base << 16) | (sub << 8) | interface_,
+    header,
+    subsystemVendorId,
+    subsystemId,
+    interruptPin: get('interruptPin'),
+    interruptLine: get('interruptLine'),
+    buses:
+      header === 'bridge'
+        ? {
+            primary: field(bridgeHeader, 'primaryBus'),
+            secondary: field(bridgeHeader, 'secondaryBus'),
+            subordinate: field(bridgeHeader, 'subordinateBus'),
+          }
+        : null,
+    typeNumber: identity?.typeNumber ?? null,
+    device: identity?.device ?? null,
+    kind:
+      identity?.kind === 'legacy'
+        ? kindOfLegacy(capabilities, lists.capabilities.end)
+        : (identity?.kind ?? null),
+    bars: barsOf(image, header === null ? 0 : barCounts[header]),
+    capabilities,
+    extended: lists.extended.found.map((each) => capabilityOf(image, each, virtio)),
+    ends: { capabilities: lists.capabilities.end, extended: lists.extended.end },
+    knownBytes: image.length,
+  };
+}
