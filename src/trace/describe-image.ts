@@ -19,7 +19,7 @@ import {
   headerType,
   type0Header,
 } from '../pci/layout/index.ts';
-import { deviceTypes, VIRTIO_VENDOR_ID } from '../virtio/layout/index.ts';
+import { VIRTIO_VENDOR_ID } from '../virtio/layout/index.ts';
 import { type ConfigBus, configTables, type PlacedTable, readField } from './config-tables.ts';
 import type { VirtioKind } from './describe.ts';
 
@@ -104,13 +104,12 @@ function identityOf(
 ): Identity | null {
   const known = identify(vendorId, deviceId);
   if (known?.ids === 'mmr') {
-    const { type: typeNumber, name: device } = deviceTypes[known.type];
+    const { typeNumber, functionName: device } = known.type;
     return { typeNumber, device, kind: 'mmr' };
   }
   try {
     const { ids, type, typeNumber } = identifyFunction({ vendorId, deviceId, revisionId, subsystemId });
-    const device = type === null ? null : deviceTypes[type].name;
-    return { typeNumber, device, kind: ids === 'modern' ? 'modern' : 'legacy' };
+    return { typeNumber, device: type?.functionName ?? null, kind: ids === 'modern' ? 'modern' : 'legacy' };
   } catch (error) {
     if (error instanceof WrongIdsError) return null;
     throw error;

@@ -2,7 +2,6 @@ import { identifyFunction, WrongIdsError } from '../../driver/index.ts';
 import { type Draft, draft2023, identify } from '../../mmr/layout/index.ts';
 import { barBits, type0Header } from '../../pci/layout/index.ts';
 import {
-  deviceTypes,
   LEGACY_BAR,
   LEGACY_REVISION,
   MODERN_DEVICE_ID_BASE,
@@ -31,7 +30,7 @@ export function claimOf(it: ConfigCase, draft: Draft = draft2023): Claim | null 
     return null;
   }
   const known = identify(vendor, device, draft);
-  if (known?.ids === 'mmr') return { ids: 'mmr', typeNumber: deviceTypes[known.type].type };
+  if (known?.ids === 'mmr') return { ids: 'mmr', typeNumber: known.type.typeNumber };
   try {
     const ids = { vendorId: vendor, deviceId: device, revisionId: 0, subsystemId: 0 };
     return identifyFunction(ids);

@@ -38,9 +38,7 @@ const required: readonly (readonly [StructureName, ConfigClause])[] = [
 
 /** Types whose devices have configuration; of types that this project does not know nobody is accused. */
 const configured = new Set(
-  Object.values(deviceTypes)
-    .filter(({ name }) => name !== deviceTypes.entropy.name)
-    .map(({ type }) => type as number),
+  deviceTypes.filter(({ config }) => Object.keys(config).length > 0).map(({ typeNumber }) => typeNumber),
 );
 
 /** The capabilities of the structures of virtio 1.x, each for itself and all together. */
