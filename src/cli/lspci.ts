@@ -15,7 +15,7 @@ const help = `Usage: virtiolab lspci [-v] [-x | -xxx | -xxxx] [-s SLOT] [--types
        virtiolab lspci --read FILE [-s SLOT] [--json]
 
 Builds a machine with one function of every kind that this project builds, and
-lists it as lspci lists a real one. With --read it lists the functions of another
+lists it as lspci lists a real one. With --read it lists functions of another
 machine instead, of which FILE has what lspci -x, -xxx or -xxxx printed there,
 and says what of each breaks which clause of the specification. What a dump does
 not have is unknown, and held against nobody.
@@ -35,9 +35,9 @@ not have is unknown, and held against nobody.
 Exit status: 0; 1 when a function of FILE breaks a clause that says MUST;
 2 when called wrongly, or when FILE is no dump.
 
-Examples: dump every function, and let the pciutils decode it
+Example: dump every function, and let the pciutils decode it
   virtiolab lspci -xxxx > functions.txt && lspci -F functions.txt -vvv
-judge the functions of a virtual machine
+Example: judge the functions of a virtual machine
   ssh guest sudo lspci -xxxx > guest.txt && virtiolab lspci --read guest.txt`;
 
 const HEADER_BYTES = 64;

@@ -33,7 +33,10 @@ function literals(source: string): { text: string; at: number }[] {
   }));
 }
 
-/** Where the code names a clause in order to report it. The device's own faults are marked, and those are all of src/mmr. */
+/**
+ * Where the code names a clause in order to report it. The device's own faults are marked, and those are all of src/mmr and
+ * of what judges configuration spaces.
+ */
 export function clauseSites(): ClauseSite[] {
   const sites: ClauseSite[] = [];
   for (const [file, source] of sources) {
@@ -45,7 +48,7 @@ export function clauseSites(): ClauseSite[] {
       else if (clause === text) {
         const line = source.slice(0, at).split('\n').length;
         const marked = /'(driver|device)'(?:,| \?)\s*$/.test(source.slice(0, at)) ? party : null;
-        const own = file.startsWith('mmr/') ? 'device' : 'driver';
+        const own = /^(?:mmr|conformance\/config)\//.test(file) ? 'device' : 'driver';
         sites.push({ place: `src/${file}:${line}`, clause, party: marked ?? own });
       }
     }
