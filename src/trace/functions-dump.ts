@@ -1,9 +1,9 @@
 import { type FunctionAddress, functionAddress, type Width } from '../core/index.ts';
 import { walkCapabilities, walkExtended } from '../driver/index.ts';
 import { EXTENDED_BYTES, type0Header } from '../pci/layout/index.ts';
+import type { ConfigBus } from './config-tables.ts';
 import type { FunctionToDecode } from './decode.ts';
 import { TraceError } from './foreign.ts';
-import type { ConfigBus } from './places.ts';
 
 const SLOT = /^(?:0000:)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7])(?:\s|$)/i;
 const BYTES = /^([0-9a-f]{2,3}):((?: [0-9a-f]{2}){1,16})\s*$/i;

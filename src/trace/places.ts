@@ -23,6 +23,7 @@ import {
   TRANSITIONAL_ID_RANGE,
   VIRTIO_VENDOR_ID,
 } from '../virtio/layout/index.ts';
+import type { ConfigBus } from './config-tables.ts';
 import { keyOf } from './config-tables.ts';
 
 /** What configuration space says of a stretch of addresses. */
@@ -37,9 +38,6 @@ export interface AccessPlace {
 
 /** What accesses to a function's configuration space name as their target. */
 export const configTarget = (fn: FunctionAddress) => `${formatFunctionAddress(fn)} configuration`;
-
-/** All that is asked of a bus in order to know what its addresses mean. */
-export type ConfigBus = Pick<Bus, 'configRead'>;
 
 /** Bytes of a legacy block at the most: the header and the longest configuration that any type has. */
 const LEGACY_BYTES = 256;
