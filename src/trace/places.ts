@@ -1,10 +1,4 @@
-import {
-  type Bus,
-  type FunctionAddress,
-  formatFunctionAddress,
-  functionAddress,
-  type Width,
-} from '../core/index.ts';
+import { type FunctionAddress, formatFunctionAddress, functionAddress, type Width } from '../core/index.ts';
 import { type ConfigReader, walkCapabilities, walkExtended } from '../driver/index.ts';
 import { type Draft, decodeCapability, draft2023 } from '../mmr/layout/index.ts';
 import {
