@@ -16,9 +16,4 @@ export class Room {
   get view(): DataView {
     return (this.#view ??= new DataView(this.bytes.buffer));
   }
-
-  /** Bytes were made. */
-  get used(): boolean {
-    return this.#bytes !== null;
-  }
 }
