@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import {
   type DecodedAccess,
   Decoder,
+  DumpError,
   DumpedFunctions,
   eventOf,
   type ForeignAccess,
@@ -47,7 +48,8 @@ function taking<T>(path: string, take: (text: string) => T): T {
   try {
     return take(text);
   } catch (error) {
-    if (error instanceof TraceError) throw new UsageError(`${JSON.stringify(path)}: ${error.message}`);
+    if (error instanceof TraceError || error instanceof DumpError)
+      throw new UsageError(`${JSON.stringify(path)}: ${error.message}`);
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 export * from './access/backend.ts';
+export * from './access/claim.ts';
 export { AlreadyPresentedError } from './access/held-function.ts';
 export * from './access/io-bar.ts';
 export * from './access/mmr.ts';

@@ -4,12 +4,10 @@ import {
   type ConfigImage,
   type FoundCapability,
   type ImageBar,
-  identifyFunction,
   type WalkedList,
-  WrongIdsError,
   walkLists,
 } from '../driver/index.ts';
-import { type Draft, draft2023, draftOf, identify } from '../mmr/layout/index.ts';
+import { claimOf, type Draft, draft2023, draftOf } from '../mmr/index.ts';
 import {
   bridgeHeader,
   capabilityHeader,
@@ -93,29 +91,6 @@ function capabilityOf(image: ConfigImage, { id, offset }: FoundCapability, virti
   };
 }
 
-type Identity = Pick<ImageDescription, 'typeNumber' | 'device' | 'kind'>;
-
-/** What ids say of a virtio function, its kind but for what its structures say of it. */
-function identityOf(
-  vendorId: number,
-  deviceId: number,
-  revisionId: number,
-  subsystemId: number,
-): Identity | null {
-  const known = identify(vendorId, deviceId);
-  if (known?.ids === 'mmr') {
-    const { typeNumber, functionName: device } = known.type;
-    return { typeNumber, device, kind: 'mmr' };
-  }
-  try {
-    const { ids, type, typeNumber } = identifyFunction({ vendorId, deviceId, revisionId, subsystemId });
-    return { typeNumber, device: type?.functionName ?? null, kind: ids === 'modern' ? 'modern' : 'legacy' };
-  } catch (error) {
-    if (error instanceof WrongIdsError) return null;
-    throw error;
-  }
-}
-
 /** Ids of the legacy interface: what else the function has, its capabilities tell. */
 function kindOfLegacy(
   capabilities: readonly ImageCapability[],
@@ -144,10 +119,10 @@ export function describeImage(image: ConfigImage): ImageDescription {
   const [subsystemVendorId, subsystemId] = own
     ? [get('subsystemVendorId'), get('subsystemId')]
     : [null, null];
-  const identity =
+  const claim =
     !own || vendorId === null || deviceId === null
       ? null
-      : identityOf(vendorId, deviceId, revisionId ?? 0, subsystemId ?? 0);
+      : claimOf({ vendorId, deviceId, revisionId: revisionId ?? 0, subsystemId: subsystemId ?? 0 });
   const [base, sub, interface_] = [get('baseClass'), get('subClass'), get('programmingInterface')];
   return {
     vendorId,
@@ -168,12 +143,12 @@ export function describeImage(image: ConfigImage): ImageDescription {
             subordinate: field(bridgeHeader, 'subordinateBus'),
           }
         : null,
-    typeNumber: identity?.typeNumber ?? null,
-    device: identity?.device ?? null,
+    typeNumber: claim?.typeNumber ?? null,
+    device: claim?.type?.functionName ?? null,
     kind:
-      identity?.kind === 'legacy'
+      claim?.ids === 'transitional'
         ? kindOfLegacy(capabilities, lists.capabilities.end)
-        : (identity?.kind ?? null),
+        : (claim?.ids ?? null),
     bars: barsOf(image, header === null ? 0 : barCounts[header]),
     capabilities,
     extended: lists.extended.found.map((each) => capabilityOf(image, each, virtio)),

@@ -1,51 +1,33 @@
-import { type FunctionAddress, functionAddress, type Width } from '../core/index.ts';
-import { walkCapabilities, walkExtended } from '../driver/index.ts';
-import { EXTENDED_BYTES, type0Header } from '../pci/layout/index.ts';
+import type { FunctionAddress, Width } from '../core/index.ts';
+import { type ConfigImage, walkCapabilities, walkExtended } from '../driver/index.ts';
+import { type0Header } from '../pci/layout/index.ts';
 import type { ConfigBus } from './config-tables.ts';
 import type { FunctionToDecode } from './decode.ts';
-import { TraceError } from './foreign.ts';
-
-const SLOT = /^(?:0000:)?([0-9a-f]{2}):([01][0-9a-f])\.([0-7])(?:\s|$)/i;
-const BYTES = /^([0-9a-f]{2,3}):((?: [0-9a-f]{2}){1,16})\s*$/i;
-const LOOKS_LIKE_BYTES = /^[0-9a-f]{2,3}:(?: |$)/i;
+import { readDump } from './lspci-dump.ts';
 
 /** Configuration spaces as `lspci -xxxx` lists them, to be read as those of a bus. What was not listed reads 0. */
 export class DumpedFunctions implements ConfigBus {
-  readonly #spaces = new Map<FunctionAddress, Uint8Array>();
+  readonly #images: ReadonlyMap<FunctionAddress, ConfigImage>;
 
-  /** @throws TraceError for a text without functions, or with a line that is broken. */
+  /** Functions of other segments than 0 are passed over: an access does not name them. @throws DumpError */
   constructor(text: string) {
-    let space: Uint8Array | null = null;
-    for (const [i, line] of text.split(/\r?\n/).entries()) {
-      const [, bus, device, fn] = SLOT.exec(line) ?? [];
-      if (bus !== undefined) {
-        space = new Uint8Array(EXTENDED_BYTES);
-        const place = functionAddress(Number.parseInt(bus, 16), Number.parseInt(device!, 16), Number(fn));
-        this.#spaces.set(place, space);
-      } else if (LOOKS_LIKE_BYTES.test(line)) {
-        const [, at, bytes] = BYTES.exec(line) ?? [];
-        if (at === undefined)
-          throw new TraceError(i + 1, 'has broken bytes of configuration space: it is cut');
-        if (space === null) throw new TraceError(i + 1, 'has bytes, and there is no function before it');
-        const row = Uint8Array.from(bytes!.trim().split(' '), (byte) => Number.parseInt(byte, 16));
-        space.set(row, Math.min(Number.parseInt(at, 16), EXTENDED_BYTES - row.length));
-      }
-    }
-    if (this.#spaces.size === 0)
-      throw new TraceError(0, 'there is no function in it: wants what lspci -xxxx prints');
+    const images = new Map<FunctionAddress, ConfigImage>();
+    for (const { segment, address, image } of readDump(text)) if (segment === 0) images.set(address, image);
+    this.#images = images;
   }
 
   configRead(fn: FunctionAddress, offset: number, width: Width): number {
-    const space = this.#spaces.get(fn);
+    const image = this.#images.get(fn);
     let value = 0;
     for (let i = width - 1; i >= 0; i--)
-      value = value * 256 + (space === undefined ? 0xff : space[offset + i]!);
+      value =
+        value * 256 + (image === undefined ? 0xff : image.knows(offset + i) ? image.read(offset + i, 1) : 0);
     return value;
   }
 
   /** Functions of the dump, as the decoder wants them. */
   get functions(): FunctionToDecode[] {
-    return [...this.#spaces.keys()].map((address) => {
+    return [...this.#images.keys()].map((address) => {
       const read = (offset: number, width: Width) => this.configRead(address, offset, width);
       return {
         address,

@@ -1,4 +1,4 @@
-import { VirtiolabError } from '../core/index.ts';
+import { type FunctionAddress, functionAddress, VirtiolabError } from '../core/index.ts';
 import { ConfigImage } from '../driver/index.ts';
 import { EXTENDED_BYTES } from '../pci/layout/index.ts';
 
@@ -6,6 +6,9 @@ import { EXTENDED_BYTES } from '../pci/layout/index.ts';
 export interface DumpedFunction {
   /** As `0000:00:04.0`, the segment left out where it is 0. */
   readonly slot: string;
+  readonly segment: number;
+  /** Within its segment. */
+  readonly address: FunctionAddress;
   readonly title: string;
   readonly image: ConfigImage;
   /** Line of the text where it begins, from 1 on. */
@@ -103,7 +106,14 @@ function begin(slot: RegExpExecArray, line: number, functions: Map<string, Dumpe
   const first = functions.get(name);
   if (first !== undefined)
     throw new DumpError(line, `function ${name} once more, which was at line ${first.line}`);
-  const made = { slot: name, title, image: new ConfigImage(), line };
+  const made = {
+    slot: name,
+    segment: Number.parseInt(segment || '0', 16),
+    address: functionAddress(Number.parseInt(bus, 16), Number.parseInt(device, 16), Number(fn)),
+    title,
+    image: new ConfigImage(),
+    line,
+  };
   functions.set(name, made);
   return made;
 }

@@ -158,7 +158,7 @@ describe('a dump of functions', () => {
     [
       'a line that is cut',
       `${dump.slice(0, 70)}`,
-      'line 2: has broken bytes of configuration space: it is cut',
+      'line 2: "0" is no byte: the line is cut, or not of a dump',
     ],
   ])('is refused: %s', (_, bad, message) => {
     expect(() => new DumpedFunctions(bad)).toThrow(message);

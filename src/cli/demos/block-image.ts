@@ -23,8 +23,8 @@ export interface DemoImage {
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** An image made of this project's own files. */
-async function ownImage(): Promise<DemoImage> {
-  const { image, files } = await repositoryImage(ROOT);
+function ownImage(): DemoImage {
+  const { image, files } = repositoryImage(ROOT);
   return {
     origin: `a tar archive of this project's ${files} files`,
     base: new MemoryStorage(image, true),
@@ -60,6 +60,6 @@ async function fileImage(path: string): Promise<DemoImage> {
  * Opens an image, or makes one.
  * @throws FileStorageError when the file cannot be an image.
  */
-export function openImage(path: string | undefined): Promise<DemoImage> {
+export async function openImage(path: string | undefined): Promise<DemoImage> {
   return path === undefined ? ownImage() : fileImage(path);
 }

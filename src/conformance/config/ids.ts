@@ -1,5 +1,4 @@
-import { identifyFunction, WrongIdsError } from '../../driver/index.ts';
-import { type Draft, draft2023, identify } from '../../mmr/layout/index.ts';
+import { claimOf, type IdClaim } from '../../mmr/access/claim.ts';
 import { barBits, type0Header } from '../../pci/layout/index.ts';
 import {
   LEGACY_BAR,
@@ -16,37 +15,22 @@ const LEAST_MODERN_SUBSYSTEM = 0x40;
 
 const hex = (value: number, digits = 4) => value.toString(16).padStart(digits, '0');
 
-/** What the ids of a virtio function claim. `typeNumber` is the virtio device type. */
-export interface Claim {
-  readonly ids: 'transitional' | 'modern' | 'mmr';
-  readonly typeNumber: number;
-}
-
-/** @returns what the ids claim; null where they are none of virtio's, or unknown. */
-export function claimOf(it: ConfigCase, draft: Draft = draft2023): Claim | null {
+/** @returns what the ids claim; null where they are none of virtio's, or unknown. The subsystem is judged by it. */
+export function claimedBy(it: ConfigCase): IdClaim | null {
   const [vendor, device] = [it.get(vendorId), it.get(deviceId)];
-  if (vendor === null || device === null) {
-    it.leave('ids');
-    return null;
-  }
-  const known = identify(vendor, device, draft);
-  if (known?.ids === 'mmr') return { ids: 'mmr', typeNumber: known.type.typeNumber };
-  try {
-    const ids = { vendorId: vendor, deviceId: device, revisionId: 0, subsystemId: 0 };
-    return identifyFunction(ids);
-  } catch (error) {
-    if (error instanceof WrongIdsError) return null;
-    throw error;
-  }
+  if (vendor !== null && device !== null)
+    return claimOf({ vendorId: vendor, deviceId: device, revisionId: 0, subsystemId: 0 });
+  it.leave('ids');
+  return null;
 }
 
 /** Ids, revision, subsystem and BAR0, by what the ids claim. */
-export function judgeIds(it: ConfigCase, claim: Claim): void {
+export function judgeIds(it: ConfigCase, claim: IdClaim): void {
   if (claim.ids === 'modern') judgeModernIds(it, claim);
   if (claim.ids === 'transitional') judgeTransitionalIds(it, claim);
 }
 
-function judgeModernIds(it: ConfigCase, { typeNumber }: Claim): void {
+function judgeModernIds(it: ConfigCase, { typeNumber }: IdClaim): void {
   if (typeNumber === 0)
     it.report(
       'PCI-ID-03',
@@ -69,7 +53,7 @@ function judgeModernIds(it: ConfigCase, { typeNumber }: Claim): void {
     );
 }
 
-function judgeTransitionalIds(it: ConfigCase, { typeNumber }: Claim): void {
+function judgeTransitionalIds(it: ConfigCase, { typeNumber }: IdClaim): void {
   const device = it.get(deviceId)!;
   if (typeNumber === 0)
     it.report('PCI-ID-03', deviceId.offset, `device id ${hex(device)} is of no device type`);

@@ -3,7 +3,7 @@ import { type BlockPlace, type Draft, decodeCapability, draft2023, draftOf } fro
 import { headerType, type0Header } from '../../pci/layout/index.ts';
 import { LEGACY_CONFIG_OFFSET_MSIX } from '../../virtio/layout/index.ts';
 import { ConfigCase } from './case.ts';
-import { claimOf, judgeIds } from './ids.ts';
+import { claimedBy, judgeIds } from './ids.ts';
 import { judgeBar, judgeLists } from './lists.ts';
 import { judgeStructures } from './structures.ts';
 import type { ConfigVerdict } from './verdict.ts';
@@ -17,7 +17,7 @@ export function judgeConfig(image: ConfigImage): ConfigVerdict {
   const it = new ConfigCase(image);
   const type = it.get(type0Header.headerType);
   if (type !== null && (type & headerType.mask) === headerType.function) {
-    const claim = claimOf(it);
+    const claim = claimedBy(it);
     if (claim !== null) {
       judgeIds(it, claim);
       judgeStructures(it, claim);

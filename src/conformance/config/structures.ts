@@ -1,4 +1,5 @@
 import { lengthOf, type RegisterMap } from '../../core/index.ts';
+import type { IdClaim } from '../../mmr/access/claim.ts';
 import { capabilityId, type0Header } from '../../pci/layout/index.ts';
 import {
   deviceTypes,
@@ -11,7 +12,6 @@ import {
   vendorDataCapability,
 } from '../../virtio/layout/index.ts';
 import type { ConfigCase } from './case.ts';
-import type { Claim } from './ids.ts';
 import type { ConfigClause } from './levels.ts';
 import { judgeBar } from './lists.ts';
 
@@ -42,7 +42,7 @@ const configured = new Set(
 );
 
 /** The capabilities of the structures of virtio 1.x, each for itself and all together. */
-export function judgeStructures(it: ConfigCase, claim: Claim): void {
+export function judgeStructures(it: ConfigCase, claim: IdClaim): void {
   const found = it.capabilities.found.filter(({ id }) => id === capabilityId.vendorSpecific);
   const names = found.map(({ offset }) => judgeOne(it, offset));
   judgeRegionIds(

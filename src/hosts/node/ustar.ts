@@ -65,7 +65,8 @@ function header({ path, permissions, bytes }: UstarMember): Buffer {
       'latin1',
     );
   // The sum is taken over a header whose own checksum field is blank.
-  const sum = pack(' '.repeat(8)).reduce((total, byte) => total + byte, 0);
+  let sum = 0;
+  for (const byte of pack(' '.repeat(8))) sum += byte;
   return pack(`${octal(sum, 7)} `);
 }
 

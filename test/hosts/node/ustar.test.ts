@@ -44,7 +44,7 @@ describe('repository image', () => {
     const git = (...args: string[]) => execFileSync('git', args, { cwd: folder, stdio: 'ignore' });
     git('init');
     git('add', 'tracked');
-    const { image, files } = await repositoryImage(folder);
+    const { image, files } = repositoryImage(folder);
     writeFileSync(join(folder, 'a.tar'), image);
     expect(files).toBe(1);
     expect(list(join(folder, 'a.tar'))).toEqual(['tracked']);
@@ -56,8 +56,8 @@ describe('repository image', () => {
     writeFileSync(join(folder, 'src', 'b.ts'), 'b');
     writeFileSync(join(folder, 'a.md'), 'a');
     writeFileSync(join(folder, 'node_modules', 'x'), 'x');
-    const first = await repositoryImage(folder);
-    const second = await repositoryImage(folder);
+    const first = repositoryImage(folder);
+    const second = repositoryImage(folder);
     expect(Buffer.compare(first.image, second.image)).toBe(0);
     writeFileSync(join(folder, 'a.tar'), first.image);
     expect(list(join(folder, 'a.tar'))).toEqual(['a.md', 'src/b.ts']);
