@@ -1,4 +1,4 @@
-import { type WayName, wayNames, ways } from '../mmr/index.ts';
+import { type WayName, wayNames, ways, waysOf } from '../mmr/index.ts';
 import { choices } from './choices.ts';
 import { type Command, exitStatus, oneOf, readOptions, UsageError } from './command.ts';
 import { runDemo } from './demo-run.ts';
@@ -65,7 +65,6 @@ async function run(args: readonly string[]): Promise<number> {
     print(help);
     return exitStatus.good;
   }
-  const window = oneOf('window', options.window ?? DEFAULT_WINDOW, wayNames);
   const outside = options.types === undefined ? [] : await outsideTypes(options.types);
   const demos = [...outside, ...deviceDemos];
   const wanted = options.device ?? outside[0]?.type.name ?? DEFAULT_DEVICE;
@@ -76,6 +75,13 @@ async function run(args: readonly string[]): Promise<number> {
   );
   const { image } = options;
   const demo = demos.find((each) => each.type.name === name)!;
+  const possible = waysOf(demo.type);
+  const usual = possible.includes(DEFAULT_WINDOW) ? DEFAULT_WINDOW : possible[0]!;
+  const window = oneOf('window', options.window ?? usual, wayNames);
+  if (!possible.includes(window))
+    throw new UsageError(
+      `window '${window}' leads to no ${name}, which is modern only; wants ${possible.join(', ')}`,
+    );
   if (image !== undefined && demo.takesImage !== true)
     throw new UsageError(`option '--image' belongs to block devices, and the device is ${name}`);
   const visit = await demo.visit(image === undefined ? {} : { image });

@@ -13,6 +13,7 @@ export * from './devices/network-queues.ts';
 export * from './devices/network-receive.ts';
 export * from './devices/p9.ts';
 export * from './devices/p9-client.ts';
+export * from './devices/rtc.ts';
 export * from './devices/scsi.ts';
 export * from './devices/scsi-address.ts';
 export * from './devices/scsi-disk.ts';

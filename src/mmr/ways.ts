@@ -6,12 +6,17 @@ import {
   type Transport,
   type TransportOptions,
 } from '../driver/index.ts';
-import { type DeviceBehaviour, type VirtioFunction, virtioFunction } from '../virtio/index.ts';
+import {
+  type DeviceBehaviour,
+  type DeviceType,
+  type VirtioFunction,
+  virtioFunction,
+} from '../virtio/index.ts';
 import type { LegacyBackend } from './access/backend.ts';
 import { openIoBar } from './access/io-bar.ts';
 import { MmrBackend } from './access/mmr.ts';
 import { memoryAccess } from './access/native.ts';
-import { type Draft, draft2023, type VirtioIdentity } from './layout/index.ts';
+import { type Draft, draft2023, hasMmrId, type VirtioIdentity } from './layout/index.ts';
 import { type MmrFunctionOptions, mmrFunction } from './mmr-function.ts';
 
 interface WayTraits {
@@ -111,3 +116,10 @@ export const translatedWayNames: readonly TranslatedWayName[] = names.filter(isT
 export const ordinaryWayNames: readonly OrdinaryWayName[] = names.filter(
   (name): name is OrdinaryWayName => ways[name].ordinary,
 );
+
+/** Names of the ways that a function of a type can be built for: a modern-only one has no ids for the others. */
+export const waysOf = (type: DeviceType, draft = draft2023): readonly WayName[] =>
+  names.filter((name) => {
+    const { drafts, modern } = ways[name];
+    return drafts ? hasMmrId(type, draft) : modern || type.transitionalId !== null;
+  });

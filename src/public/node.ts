@@ -24,4 +24,5 @@ export {
   TapError,
   type TapOptions,
   TerminalConsole,
+  WallClock,
 } from '../hosts/node/index.ts';

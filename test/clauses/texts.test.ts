@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
 import { type Finding, formatFinding } from '../../src/core/index.ts';
 import { balloons } from './scenarios/balloons.ts';
+import { clocks } from './scenarios/clocks.ts';
 import { completions } from './scenarios/completions.ts';
 import { conducts } from './scenarios/conduct.ts';
 import { held } from './scenarios/held.ts';
@@ -21,6 +22,7 @@ const scenarios: readonly Scenario[] = [
   ...storages,
   ...streams,
   ...balloons,
+  ...clocks,
 ];
 
 /** What each scenario says: its name, and indented below it its findings in a line each. */

@@ -9,7 +9,7 @@ import { blockVisit } from '../../src/cli/demos/block.ts';
 import type { DemoImage } from '../../src/cli/demos/block-image.ts';
 import { firstDifference, pattern, pieces, writtenRanges } from '../../src/cli/demos/block-pattern.ts';
 import { deviceDemos } from '../../src/cli/demos/index.ts';
-import { isTranslated, wayNames } from '../../src/mmr/index.ts';
+import { isTranslated, wayNames, waysOf } from '../../src/mmr/index.ts';
 import {
   deviceTypes,
   MemoryStorage,
@@ -110,7 +110,7 @@ describe('every device type through every window', () => {
   });
 
   const combinations = deviceDemos.flatMap((demo) =>
-    wayNames.flatMap((window) => [false, true].map((intx) => ({ demo, window, intx }))),
+    waysOf(demo.type).flatMap((window) => [false, true].map((intx) => ({ demo, window, intx }))),
   );
   it.for(combinations)('$demo.type.name, $window, INTx $intx', async ({ demo, window, intx }) => {
     const visit = await demo.visit({});
@@ -127,6 +127,15 @@ describe('every device type through every window', () => {
     } finally {
       await visit.close();
     }
+  });
+
+  it('takes the window that a modern-only type has, and refuses the others', async () => {
+    const { status, stdout } = await virtiolab(['demo', '--device', 'rtc', '--json']);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ device: 'rtc', window: 'modern', good: true });
+    const wrong = await virtiolab(['demo', '--device', 'rtc', '--window', 'mmr']);
+    expect(wrong).toMatchObject({ status: 2, stdout: '' });
+    expect(wrong.stderr).toContain("window 'mmr' leads to no rtc, which is modern only; wants modern");
   });
 
   it('answers on the command line, and takes an image only where there is a disk', async () => {

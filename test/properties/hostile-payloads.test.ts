@@ -40,7 +40,11 @@ const RINGS = [
 const setups = (type: string): fc.Arbitrary<PayloadSetup> =>
   fc
     .record({
-      way: fc.constantFrom('legacy' as const, 'modern' as const),
+      way: fc.constantFrom(
+        ...(kitOf(type).type.transitionalId === null
+          ? (['modern'] as const)
+          : (['legacy', 'modern'] as const)),
+      ),
       bigEndian: fc.boolean(),
       features: fc.subarray([...kitOf(type).features]),
       ringFeatures: fc.subarray([...RINGS]),

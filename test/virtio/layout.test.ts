@@ -76,4 +76,10 @@ describe('identity', () => {
     expect(identity).toMatchObject({ deviceId: modern, revisionId: 1 });
     expect(identity.subsystemId).toBeGreaterThanOrEqual(0x40);
   });
+
+  test.each([['rtc', 17, 0x1051]] as const)('of a %s device, which is modern only', (name, type, modern) => {
+    const row = deviceTypes.find((each) => each.name === name);
+    expect([row?.typeNumber, row?.transitionalId, row?.mmrId]).toEqual([type, null, null]);
+    expect(identityOf(new Probe({ type: name }), 'modern').deviceId).toBe(modern);
+  });
 });

@@ -5,6 +5,7 @@ import type { DeviceDemo } from './device-demo.ts';
 import { entropyDemo } from './entropy.ts';
 import { networkDemo } from './network.ts';
 import { p9Demo } from './p9.ts';
+import { rtcDemo } from './rtc.ts';
 import { scsiDemo } from './scsi.ts';
 
 /** What can be demonstrated; a new device type is a new line. */
@@ -15,5 +16,6 @@ export const deviceDemos: readonly DeviceDemo[] = [
   entropyDemo,
   networkDemo,
   p9Demo,
+  rtcDemo,
   scsiDemo,
 ];

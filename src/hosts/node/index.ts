@@ -9,3 +9,4 @@ export * from './stream-console.ts';
 export * from './tap.ts';
 export * from './terminal-console.ts';
 export * from './ustar.ts';
+export * from './wall-clock.ts';

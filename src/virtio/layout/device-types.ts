@@ -5,6 +5,7 @@ import type { DeviceType } from './device-type.ts';
 import { entropyDeviceType } from './entropy.ts';
 import { networkDeviceType } from './network.ts';
 import { p9DeviceType } from './p9.ts';
+import { rtcDeviceType } from './rtc.ts';
 import { scsiDeviceType } from './scsi.ts';
 
 /**
@@ -19,6 +20,7 @@ export const deviceTypes: readonly DeviceType[] = [
   balloonDeviceType,
   scsiDeviceType,
   p9DeviceType,
+  rtcDeviceType,
 ];
 
 /** This project's types and one more, which comes first. */

@@ -17,6 +17,7 @@ export * from './p9-codec.ts';
 export * from './p9-messages.ts';
 export * from './packed-ring.ts';
 export * from './pci-capabilities.ts';
+export * from './rtc.ts';
 export * from './scsi.ts';
 export * from './scsi-commands.ts';
 export * from './scsi-data.ts';

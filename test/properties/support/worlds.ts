@@ -19,7 +19,7 @@ import {
 } from '../../../src/mmr/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
 import { legacyRingLayout, type VirtioFunction, virtioFunction } from '../../../src/virtio/index.ts';
-import { kitOf, typesWithKits } from '../kits/index.ts';
+import { kitOf, typesWithKits, withIds } from '../kits/index.ts';
 import type { KitDevice } from '../kits/kit.ts';
 
 /**
@@ -177,7 +177,7 @@ export class World {
     const common = vectors === undefined ? { guestEndian } : { guestEndian, vectors };
     for (const [index, type] of setup.types.entries()) {
       const device = kitOf(type).make(setup.queueSize);
-      const { behaviour } = device;
+      const behaviour = withIds(device.behaviour);
       this.devices.push(device);
       const fn =
         kind === 'transitional'
