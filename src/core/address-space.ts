@@ -254,6 +254,12 @@ export class AddressSpace implements BusTarget {
     return (this.#last = span);
   }
 
+  /** The span that answers in the end: where a space stands in this one, as behind a bridge, the one that answers in it. */
+  answering(address: number): Span | undefined {
+    const span = this.find(address);
+    return span?.target instanceof AddressSpace ? span.target.answering(address - span.base) : span;
+  }
+
   read(address: number, width: Width): number {
     const last = this.#last;
     if (address >= last.start && address + width <= last.end)

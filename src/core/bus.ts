@@ -2,15 +2,17 @@ import { VirtiolabError } from './errors.ts';
 import type { GuestMemory } from './guest-memory.ts';
 import type { Width } from './register-map.ts';
 
-/** A function's place: bus << 8 | device << 3 | function. */
+/** A function's place: segment << 16 | bus << 8 | device << 3 | function. Most machines have segment 0 only. */
 export type FunctionAddress = number;
 
-/** No such bus, device or function. */
+type AddressPart = 'segment' | 'bus' | 'device' | 'function';
+
+/** No such segment, bus, device or function. */
 export class FunctionAddressError extends VirtiolabError {
-  readonly part: 'bus' | 'device' | 'function';
+  readonly part: AddressPart;
   readonly value: number;
 
-  constructor(part: 'bus' | 'device' | 'function', value: number, most: number) {
+  constructor(part: AddressPart, value: number, most: number) {
     super(`${part} ${value}; wants a whole number of 0..${most}`);
     this.part = part;
     this.value = value;
@@ -49,23 +51,25 @@ export class TargetTimeoutError extends VirtiolabError {
   }
 }
 
-function checkPart(part: 'bus' | 'device' | 'function', value: number, most: number): void {
+function checkPart(part: AddressPart, value: number, most: number): void {
   if (!Number.isInteger(value) || value < 0 || value > most)
     throw new FunctionAddressError(part, value, most);
 }
 
-/** `bus` 0..255, `device` 0..31, `fn` 0..7. @throws FunctionAddressError */
-export function functionAddress(bus: number, device: number, fn = 0): FunctionAddress {
+/** `bus` 0..255, `device` 0..31, `fn` 0..7, `segment` 0..65535. @throws FunctionAddressError */
+export function functionAddress(bus: number, device: number, fn = 0, segment = 0): FunctionAddress {
   checkPart('bus', bus, 255);
   checkPart('device', device, 31);
   checkPart('function', fn, 7);
-  return (bus << 8) | (device << 3) | fn;
+  checkPart('segment', segment, 0xffff);
+  return ((segment << 16) | (bus << 8) | (device << 3) | fn) >>> 0;
 }
 
-/** The usual notation, as in `00:04.0`. */
+/** The usual notation, as in `00:04.0`; with the segment where it is not 0, as in `0001:00:04.0`. */
 export function formatFunctionAddress(address: FunctionAddress): string {
-  const hex = (value: number) => value.toString(16).padStart(2, '0');
-  return `${hex(address >> 8)}:${hex((address >> 3) & 31)}.${address & 7}`;
+  const hex = (value: number, digits = 2) => value.toString(16).padStart(digits, '0');
+  const segment = address >>> 16 === 0 ? '' : `${hex(address >>> 16, 4)}:`;
+  return `${segment}${hex((address >>> 8) & 0xff)}:${hex((address >> 3) & 31)}.${address & 7}`;
 }
 
 /** A message that a device writes in order to interrupt. */

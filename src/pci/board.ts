@@ -6,7 +6,6 @@ import {
   FOUR_GIB,
   type FunctionAddress,
   type FunctionWatcher,
-  formatFunctionAddress,
   maskOf,
   type Scheduler,
   type State,
@@ -14,16 +13,20 @@ import {
   wanting,
 } from '../core/index.ts';
 import { readConfigPieces } from './config-space.ts';
-import type { PciFunction, Slot } from './function.ts';
+import type { PciFunction } from './function.ts';
 import type { ConfigAccess } from './host-bridge.ts';
 import { MESSAGE_WINDOW } from './interrupts.ts';
 import { bounded, tellConfig } from './observed.ts';
-import { PlaceError, Places } from './places.ts';
+import { PlaceError } from './places.ts';
+import type { Slot } from './slot.ts';
+import { type Place, Topology } from './topology.ts';
 
 /** What a host gives to all functions of its board. */
 export interface BoardWiring {
   readonly io: AddressSpace;
   readonly memory: AddressSpace;
+  /** Segments, each with a root bus of its own; by default one. */
+  readonly segments?: number;
   readonly scheduler: Scheduler;
   /** A message to the interrupt controllers' addresses. */
   message(source: FunctionAddress, addressLow: number, addressHigh: number, data: number): void;
@@ -38,7 +41,10 @@ export interface PinWiring {
   set(asserted: boolean): void;
 }
 
-/** The state of a board's functions, each in its slot. */
+/**
+ * The state of a board's functions, each in its slot. On a root bus it bears its address; the buses behind bridges are
+ * numbered in the order of the tree, whatever numbers software gave them.
+ */
 export type SavedFunctions = readonly { readonly address: FunctionAddress; readonly state: State }[];
 
 /**
@@ -50,21 +56,28 @@ export class Board implements ConfigAccess {
   accesses: EventSink | null = null;
   interrupts: EventSink | null = null;
   findings: EventSink | null = null;
-  readonly #places = new Places();
-  readonly #watchers = new Map<FunctionAddress, FunctionWatcher>();
+  readonly #topology: Topology;
+  readonly #watchers = new Map<PciFunction, FunctionWatcher>();
   readonly #wiring: BoardWiring;
 
   constructor(wiring: BoardWiring) {
     this.#wiring = wiring;
+    this.#topology = new Topology(wiring.segments ?? 1, wiring.io, wiring.memory);
   }
 
+  /** The functions that software reaches, by their addresses of the moment. */
   get functions(): ReadonlyMap<FunctionAddress, PciFunction> {
-    return this.#places.functions;
+    return this.#topology.functions;
   }
 
-  /** The slots that are taken, ascending and in words: what a state is compared by. */
+  /** The function that configuration accesses to an address reach. */
+  at(address: FunctionAddress): PciFunction | undefined {
+    return this.#topology.at(address);
+  }
+
+  /** The slots that are taken, in the order of the tree and in words: what a state is compared by. */
   get slots(): string[] {
-    return [...this.functions.keys()].sort((a, b) => a - b).map(formatFunctionAddress);
+    return Array.from(this.#topology.all(), ([, fn]) => fn.slot.path);
   }
 
   /** Who is told of events from now on, as far as the sink wants them; null ends it. */
@@ -75,8 +88,14 @@ export class Board implements ConfigAccess {
   }
 
   /** @throws SlotError where the function sits somewhere already; PlaceError where none can be put. */
-  checkFree(fn: PciFunction, address: FunctionAddress): void {
-    this.#places.checkFree(fn, address);
+  checkFree(fn: PciFunction, place: Place): void {
+    const site = this.#topology.resolve(place);
+    site.bus.checkFree(fn, site.place);
+  }
+
+  /** Device and pin (1..4) of a root bus at which an interrupt pin (1..4) of a place arrives. @throws PlaceError */
+  rootPin(place: Place, pin: number): { readonly device: number; readonly pin: number } {
+    return this.#topology.rootPin(this.#topology.resolve(place), pin);
   }
 
   /**
@@ -84,56 +103,63 @@ export class Board implements ConfigAccess {
    * before its others; while there are several, each says so in its header.
    * @throws SlotError; PlaceError where software could not find it, or the place is taken.
    */
-  plug(fn: PciFunction, address: FunctionAddress, dma: DmaDomain, pin: PinWiring): void {
-    this.checkFree(fn, address);
-    const { io, memory, scheduler } = this.#wiring;
+  plug(fn: PciFunction, place: Place, dma: DmaDomain, pin: PinWiring): void {
+    const site = this.#topology.resolve(place);
+    site.bus.checkFree(fn, site.place);
+    const { bus } = site;
     const slot: Slot = {
-      address,
-      io,
-      memory,
+      get address() {
+        return bus.addressOf(site.place);
+      },
+      get path() {
+        return bus.pathOf(site.place);
+      },
+      upstream: bus.bridge,
+      io: bus.io,
+      memory: bus.memory,
       dma,
-      scheduler,
+      scheduler: this.#wiring.scheduler,
       interruptLine: pin.line,
       report: (finding) => this.findings?.(finding),
       setLine: (asserted) => pin.set(asserted),
-      sendMessage: (low, high, data) => this.#message(address, dma, low, high, data),
+      sendMessage: (low, high, data) => this.#message(slot.address, dma, low, high, data),
     };
     fn.plug(slot);
-    this.#places.add(address, fn);
+    this.#topology.add(fn, site);
   }
 
   /**
    * Takes a function away, and its view of memory. @returns it, or undefined where there is none.
-   * @throws PlaceError for function 0 while the device has others.
+   * @throws PlaceError for function 0 while the device has others, and for a bridge with functions behind it.
    */
-  unplug(address: FunctionAddress): PciFunction | undefined {
-    const fn = this.functions.get(address);
-    if (fn === undefined) return undefined;
-    this.#places.checkRemovable(address);
+  unplug(which: FunctionAddress | PciFunction): PciFunction | undefined {
+    const fn = typeof which === 'number' ? this.at(which) : which;
+    const site = fn === undefined ? undefined : this.#topology.siteOf(fn);
+    if (fn === undefined || site === undefined) return undefined;
+    site.bus.checkRemovable(site.place);
     this.#wiring.arrive?.(fn);
     const { dma } = fn.slot;
     fn.unplug();
     dma.release();
-    this.#places.remove(address);
-    const watcher = this.#watchers.get(address);
-    this.#watchers.delete(address);
+    this.#topology.remove(fn);
+    const watcher = this.#watchers.get(fn);
+    this.#watchers.delete(fn);
     watcher?.removed();
     return fn;
   }
 
   /** @throws PlaceError when nothing is there, or somebody watches it already. */
   watchFunction(address: FunctionAddress, watcher: FunctionWatcher): () => void {
-    const fn = this.functions.get(address);
+    const fn = this.at(address);
     if (fn === undefined) throw new PlaceError(address, 'it is empty: nothing to watch');
-    if (this.#watchers.has(address))
-      throw new PlaceError(address, `other software watches ${fn.name} already`);
+    if (this.#watchers.has(fn)) throw new PlaceError(address, `other software watches ${fn.name} already`);
     const moved = () => watcher.moved();
     fn.onDecode.push(moved);
-    this.#watchers.set(address, watcher);
+    this.#watchers.set(fn, watcher);
     return () => {
       const index = fn.onDecode.indexOf(moved);
       if (index >= 0) fn.onDecode.splice(index, 1);
-      if (this.#watchers.get(address) === watcher) this.#watchers.delete(address);
+      if (this.#watchers.get(fn) === watcher) this.#watchers.delete(fn);
     };
   }
 
@@ -154,12 +180,12 @@ export class Board implements ConfigAccess {
 
   /** All ones where there is no function. */
   configRead(address: FunctionAddress, offset: number, width: Width): number {
-    const fn = this.functions.get(address);
+    const fn = this.at(address);
     return fn === undefined ? maskOf(width) : this.readConfigOf(fn, address, offset, width);
   }
 
   configWrite(address: FunctionAddress, offset: number, width: Width, value: number): void {
-    const fn = this.functions.get(address);
+    const fn = this.at(address);
     if (fn !== undefined) this.writeConfigOf(fn, address, offset, width, value);
   }
 
@@ -208,31 +234,44 @@ export class Board implements ConfigAccess {
 
   /** The machine is reset: every function is as after power-on. */
   reset(): void {
-    for (const fn of this.functions.values()) fn.reset();
+    this.#topology.reset();
   }
 
   save(): SavedFunctions {
-    return [...this.functions].map(([address, fn]) => ({ address, state: fn.save() }));
+    return Array.from(this.#topology.all(), ([address, fn]) => ({ address, state: fn.save() }));
+  }
+
+  /** The number that stands for a function in a state; -1 for what is none of the board's. */
+  savedAddressOf(owner: object): number {
+    for (const [number, fn] of this.#topology.all()) if (fn === owner) return number;
+    return -1;
+  }
+
+  /** Functions by the numbers that stand for them in a state. */
+  get saved(): ReadonlyMap<number, PciFunction> {
+    return new Map(this.#topology.all());
   }
 
   /** To be called where the slots are known to be the same. @throws StateMismatchError */
   check(saved: SavedFunctions): void {
-    for (const { address, state } of saved) this.functions.get(address)!.check(state);
+    const functions = this.saved;
+    for (const { address, state } of saved) functions.get(address)!.check(state);
   }
 
   /** `loaded` is called for each function as soon as its state is there. */
   load(saved: SavedFunctions, loaded: (address: FunctionAddress, fn: PciFunction) => void = () => {}): void {
+    const functions = this.saved;
     for (const { address, state } of saved) {
-      const fn = this.functions.get(address)!;
+      const fn = functions.get(address)!;
       fn.load(state);
-      loaded(address, fn);
+      loaded(fn.slot.address, fn);
     }
   }
 
   /** Lets functions go on with what was in flight; those that are watched, when their software says so. */
   resume(): void {
-    for (const [address, fn] of this.functions) {
-      const watcher = this.#watchers.get(address);
+    for (const [, fn] of this.#topology.all()) {
+      const watcher = this.#watchers.get(fn);
       if (watcher === undefined) fn.resume();
       else watcher.resume(() => fn.resume());
     }

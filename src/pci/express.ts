@@ -4,51 +4,82 @@ import {
   capabilityId,
   express,
   expressCapabilities,
+  expressLink,
   INITIATE_FUNCTION_RESET,
-  legacyEndpoint,
+  portType,
   type0Header,
 } from './layout/index.ts';
+
+/** What every kind of Express capability is made of: a device/port type, and a link where the function has one. */
+export class ExpressRegisters {
+  readonly at: number;
+  protected readonly config: ConfigSpace;
+
+  constructor(config: ConfigSpace, capabilities: CapabilityList) {
+    this.config = config;
+    this.at = capabilities.add(capabilityId.express, express, {});
+    // Hardwired to 0 on PCI Express (section 7.5.1.1.4).
+    config.setMasks(type0Header.latencyTimer.offset, 1, 0);
+  }
+
+  protected setType(type: number): void {
+    const at = this.at + express.capabilities.offset;
+    this.config.wire(at, 2, (this.config.get(at, 2) & ~expressCapabilities.typeMask) | type);
+  }
+
+  /** @param capabilities what the link can do besides. */
+  protected setLink(on: boolean, capabilities = 0): void {
+    const { config, at } = this;
+    config.wire(at + express.linkCapabilities.offset, 4, on ? expressLink.capabilities | capabilities : 0);
+    config.setMasks(at + express.linkControl.offset, 2, on ? expressLink.controlWritable : 0);
+    config.wire(at + express.linkStatus.offset, 2, on ? expressLink.status : 0);
+  }
+}
 
 /**
  * The Express capability of a function, and what Express changes in its header.
  *
- * A function on the root bus is a root complex integrated endpoint, and such a one claims no I/O space (PCI Express 5.0,
- * section 1.3.2.3). The one endpoint that may is the Legacy Endpoint (1.3.2.1): with an I/O BAR the function says that it
- * is one. It would stand below a root port; here the root bus stands for that, so it has a link, of the least speed and
+ * A function on a root bus is a root complex integrated endpoint, and such a one claims no I/O space (PCI Express 5.0,
+ * section 1.3.2.3). Behind a port it is an endpoint with a link. The one endpoint that may claim I/O is the Legacy Endpoint
+ * (1.3.2.1): with an I/O BAR the function says that it is one, on a root bus too, and has a link, of the least speed and
  * width.
  */
-export class ExpressCapability implements ConfigListener {
-  readonly #config: ConfigSpace;
-  readonly #at: number;
+export class ExpressCapability extends ExpressRegisters implements ConfigListener {
   readonly #function: { reset(): void };
+  #io = false;
+  #behindPort = false;
 
   /** `fn` is reset when software asks for a function-level reset. */
   constructor(config: ConfigSpace, capabilities: CapabilityList, fn: { reset(): void }) {
-    this.#config = config;
+    super(config, capabilities);
     this.#function = fn;
-    this.#at = capabilities.add(capabilityId.express, express, {});
-    // Hardwired to 0 on PCI Express (section 7.5.1.1.4).
-    config.setMasks(type0Header.latencyTimer.offset, 1, 0);
-    const control = this.#at + express.deviceControl.offset;
+    const control = this.at + express.deviceControl.offset;
     config.setMasks(control, 2, express.deviceControl.writable | INITIATE_FUNCTION_RESET);
     config.listen(this);
   }
 
   afterWrite(start: number, end: number): void {
-    const control = this.#at + express.deviceControl.offset;
+    const control = this.at + express.deviceControl.offset;
     if (!reaches(start, end, control, 2)) return;
-    if ((this.#config.get(control, 2) & INITIATE_FUNCTION_RESET) !== 0) this.#function.reset();
+    if ((this.config.get(control, 2) & INITIATE_FUNCTION_RESET) !== 0) this.#function.reset();
   }
 
   /** The function has an I/O BAR. */
   claimsIo(): void {
-    const { linkCapabilities, linkControlWritable, linkStatus } = legacyEndpoint;
-    const config = this.#config;
-    const at = this.#at + express.capabilities.offset;
-    const others = config.get(at, 2) & ~expressCapabilities.typeMask;
-    config.wire(at, 2, others | expressCapabilities.legacyEndpoint);
-    config.wire(this.#at + express.linkCapabilities.offset, 4, linkCapabilities);
-    config.setMasks(this.#at + express.linkControl.offset, 2, linkControlWritable);
-    config.wire(this.#at + express.linkStatus.offset, 2, linkStatus);
+    this.#io = true;
+    this.#follow();
+  }
+
+  /** It stands behind a port from now on, or no longer. */
+  set behindPort(behind: boolean) {
+    if (this.#behindPort === behind) return;
+    this.#behindPort = behind;
+    this.#follow();
+  }
+
+  #follow(): void {
+    const { legacyEndpoint, endpoint, integratedEndpoint } = portType;
+    this.setType(this.#io ? legacyEndpoint : this.#behindPort ? endpoint : integratedEndpoint);
+    this.setLink(this.#io || this.#behindPort);
   }
 }

@@ -37,3 +37,16 @@ export function checkFunctionOptions(options: PciFunctionOptions): void {
       throw new FunctionOptionsError(option, value, `a whole number of 0..0x${most.toString(16)}`);
   }
 }
+
+/** The fields of a header that a function is made with; ids of a subsystem where it has any. */
+export const headerValues = (options: PciFunctionOptions): Readonly<Record<string, number>> => ({
+  vendorId: options.vendorId,
+  deviceId: options.deviceId,
+  revisionId: options.revisionId ?? 0,
+  programmingInterface: options.classCode & 0xff,
+  subClass: (options.classCode >> 8) & 0xff,
+  baseClass: options.classCode >> 16,
+  subsystemVendorId: options.subsystemVendorId ?? 0,
+  subsystemId: options.subsystemId ?? 0,
+  interruptPin: options.interruptPin ?? 0,
+});

@@ -1,18 +1,13 @@
 import {
-  type AddressSpace,
-  type DmaDomain,
   expectSame,
   expectShape,
   type FindingAbout,
-  type FunctionAddress,
   findingOf,
   formatFunctionAddress,
   type Party,
-  type Report,
-  type Scheduler,
+  type RegisterMap,
   type State,
   type Stateful,
-  VirtiolabError,
   type Width,
 } from '../core/index.ts';
 import { Bar, BarError, type BarOptions } from './bar.ts';
@@ -21,7 +16,12 @@ import { type ConfigListener, ConfigSpace, reaches } from './config-space.ts';
 import { ExpressCapability } from './express.ts';
 import { FunctionEvents } from './function-events.ts';
 import { FunctionMessages } from './function-messages.ts';
-import { checkFunctionOptions, FunctionOptionsError, type PciFunctionOptions } from './function-options.ts';
+import {
+  checkFunctionOptions,
+  FunctionOptionsError,
+  headerValues,
+  type PciFunctionOptions,
+} from './function-options.ts';
 import {
   CONVENTIONAL_BYTES,
   capabilityId,
@@ -36,30 +36,14 @@ import {
   type0Header,
 } from './layout/index.ts';
 import { Msix } from './msix.ts';
+import type { BusBridge } from './pci-bus.ts';
 import { functionShape } from './shape.ts';
-
-/** What a machine gives to the function in one of its slots. */
-export interface Slot {
-  readonly address: FunctionAddress;
-  readonly io: AddressSpace;
-  readonly memory: AddressSpace;
-  readonly dma: DmaDomain;
-  readonly scheduler: Scheduler;
-  readonly report: Report;
-  /** The line that the pin reaches, which board firmware fills in: it alone knows the wiring. Null where it does not. */
-  readonly interruptLine: number | null;
-  /** Level of the interrupt pin. */
-  setLine(asserted: boolean): void;
-  sendMessage(addressLow: number, addressHigh: number, data: number): void;
-}
-
-/** A function that is used before it sits in a slot, or put into a second one. */
-export class SlotError extends VirtiolabError {}
+import { type Slot, SlotError } from './slot.ts';
 
 const NO_BARS: readonly Bar[] = [];
 
 /**
- * A type 0 PCI function: configuration space, capability lists, BARs, MSI-X, an interrupt pin. It knows nothing of what
+ * A PCI function: configuration space, capability lists, BARs, MSI-X, an interrupt pin. It knows nothing of what
  * stands behind its BARs. It is assembled before it is plugged; the device behind it hears of what the
  * configuration software does.
  */
@@ -85,27 +69,18 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
   #multiFunction = false;
   #msixMasked = false;
 
-  /** @throws FunctionOptionsError */
-  constructor(options: PciFunctionOptions) {
+  /** `header` is that of a function; a bridge has another. @throws FunctionOptionsError */
+  constructor(options: PciFunctionOptions, header: RegisterMap = type0Header) {
     checkFunctionOptions(options);
     super();
     this.name = options.name;
     this.config = new ConfigSpace(options.express === true ? EXTENDED_BYTES : CONVENTIONAL_BYTES);
-    this.config.place(type0Header, 0, {
-      vendorId: options.vendorId,
-      deviceId: options.deviceId,
-      revisionId: options.revisionId ?? 0,
-      programmingInterface: options.classCode & 0xff,
-      subClass: (options.classCode >> 8) & 0xff,
-      baseClass: options.classCode >> 16,
-      subsystemVendorId: options.subsystemVendorId ?? 0,
-      subsystemId: options.subsystemId ?? 0,
-      interruptPin: options.interruptPin ?? 0,
-    });
+    this.config.place(header, 0, headerValues(options));
     this.capabilities = new CapabilityList(this.config);
     this.extendedCapabilities = new ExtendedCapabilityList(this.config);
     this.config.listen(this);
-    if (options.express === true) this.#express = new ExpressCapability(this.config, this.capabilities, this);
+    if (options.express === true && header === type0Header)
+      this.#express = new ExpressCapability(this.config, this.capabilities, this);
   }
 
   /** Software wrote bytes of configuration space. */
@@ -213,7 +188,12 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
     return this.#slot !== null;
   }
 
-  /** Bus mastering is on: DMA and messages may leave the function. */
+  /** What is a bridge, as one. */
+  get bridge(): BusBridge | null {
+    return null;
+  }
+
+  /** Bus mastering is on, of each bridge above too: DMA and messages leave the function. */
   get busMaster(): boolean {
     return this.#busMaster;
   }
@@ -255,6 +235,7 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
       throw new SlotError(`${this.name} sits in slot ${formatFunctionAddress(this.#slot.address)} already`);
     const lineBefore = this.config.get(type0Header.interruptLine.offset, 1);
     this.#slot = slot;
+    if (this.#express !== null) this.#express.behindPort = slot.upstream?.leadsTo === 'link';
     if (slot.interruptLine !== null) this.config.set(type0Header.interruptLine.offset, 1, slot.interruptLine);
     this.config.seal();
     try {
@@ -271,8 +252,21 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
   unplug(): void {
     this.tell('unplug');
     this.reset();
-    this.#lower();
+    this.setInterrupt(false);
     this.#slot = null;
+    if (this.#express !== null) this.#express.behindPort = false;
+  }
+
+  /** A bridge above passes on what it did not, or no longer. */
+  upstreamChanged(): void {
+    this.#onCommand();
+    this.tell('decode');
+  }
+
+  /** The bus that it stands on has another number: what it decodes bears its new name. */
+  renumbered(): void {
+    for (const bar of this.bars) bar.release();
+    this.decode();
   }
 
   configRead(offset: number, width: Width): number {
@@ -305,11 +299,20 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
     return this.#power === powerState.d0;
   }
 
+  /** The command register, or 0 in a power state in which it has no effect. */
+  protected get commandInForce(): number {
+    return this.powered ? this.config.get(type0Header.command.offset, 2) : 0;
+  }
+
+  #mastersBus(): boolean {
+    const on = (this.commandInForce & command.busMaster) !== 0;
+    return on && this.#slot?.upstream?.busMaster !== false;
+  }
+
   #onCommand(): void {
-    this.#decode();
+    this.decode();
     const was = this.#busMaster;
-    this.#busMaster =
-      this.powered && (this.config.get(type0Header.command.offset, 2) & command.busMaster) !== 0;
+    this.#busMaster = this.#mastersBus();
     this.#updateLine();
     if (was !== this.#busMaster) this.tell('busMaster');
     if (this.#busMaster && !was) this.#msix?.flush();
@@ -322,13 +325,14 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
           what: 'address',
           value,
         });
-    this.#decode();
+    this.decode();
   }
 
-  #decode(): void {
+  /** Follows the registers that say where it answers. */
+  protected decode(): void {
     const slot = this.#slot;
     if (slot === null) return;
-    const bits = this.powered ? this.config.get(type0Header.command.offset, 2) : 0;
+    const bits = this.commandInForce;
     let changed = false;
     for (const bar of this.bars) {
       const io = bar.kind === 'io';
@@ -349,11 +353,6 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
     if (asserted === this.#lineAsserted) return;
     this.#lineAsserted = asserted;
     this.#slot?.setLine(asserted);
-  }
-
-  #lower(): void {
-    this.#pinLevel = false;
-    this.#updateLine();
   }
 
   save() {
@@ -385,10 +384,9 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
     this.#msix?.load(saved.msix!);
     this.#pinLevel = saved.pinLevel;
     this.#power = this.#readPower();
-    this.#busMaster =
-      (this.config.get(type0Header.command.offset, 2) & command.busMaster) !== 0 && this.powered;
+    this.#busMaster = this.#mastersBus();
     this.#readMsixControl();
-    this.#decode();
+    this.decode();
     this.#updateLine();
     for (const [name, part] of this.parts) part.load(saved.parts[name]!);
   }

@@ -1,5 +1,7 @@
 export * from './bar.ts';
 export * from './board.ts';
+export * from './bridge.ts';
+export { type BridgeKind, type BridgeOptions, bridgeKinds } from './bridge-options.ts';
 export * from './capability-list.ts';
 export * from './config-space.ts';
 export * from './function.ts';
@@ -12,6 +14,9 @@ export * from './machine.ts';
 export * from './machine-options.ts';
 export * from './msix.ts';
 export * from './observed.ts';
+export * from './pci-bus.ts';
 export * from './places.ts';
 export * from './posted-writes.ts';
+export * from './slot.ts';
 export * from './target.ts';
+export type { Place } from './topology.ts';

@@ -23,7 +23,7 @@ const MAX_ROUNDS = 64;
 
 /** A level-triggered line: asserted while any source holds it up. */
 class Line {
-  readonly sources = new Set<FunctionAddress>();
+  readonly sources = new Set<unknown>();
   readonly handlers: (() => boolean)[] = [];
   readonly work: Work;
 
@@ -126,11 +126,11 @@ export class InterruptSink implements Interrupts {
     };
   }
 
-  /** A source raises or drops a line. */
-  setLine(line: number, source: FunctionAddress, asserted: boolean): void {
+  /** A source raises or drops a line. `holder` stands for it where its address may be another by the time of dropping. */
+  setLine(line: number, source: FunctionAddress, asserted: boolean, holder: unknown = source): void {
     const { sources, work } = this.#line(line);
-    if (asserted) sources.add(source);
-    else sources.delete(source);
+    if (asserted) sources.add(holder);
+    else sources.delete(holder);
     if (this.sink !== null) this.sink({ kind: 'interrupt', signal: 'line', vector: line, asserted, source });
     if (asserted) work.schedule();
   }

@@ -24,6 +24,7 @@ import { type EcamPlace, ecamPlace, type MachineOptions } from './machine-option
 import { bounded, tellAccess } from './observed.ts';
 import { PostedWrites } from './posted-writes.ts';
 import { mapRam, RAM_PRIORITY } from './ram-mapping.ts';
+import type { Place } from './topology.ts';
 
 /** Bytes of I/O space. */
 export const IO_BYTES = 0x10000;
@@ -95,6 +96,7 @@ export class Machine implements Bus, Stateful {
     return this.#ecam?.start ?? null;
   }
 
+  /** The functions that software reaches, by their addresses of the moment. */
   get functions(): ReadonlyMap<FunctionAddress, PciFunction> {
     return this.#board.functions;
   }
@@ -108,30 +110,31 @@ export class Machine implements Bus, Stateful {
   }
 
   /**
-   * Puts a function on the root bus, or throws and changes nothing. `dma` is what it may reach: by default all RAM. Function
-   * 0 of a device comes before its others; while there are several, each says so in its header.
+   * Puts a function on the root bus or behind a bridge, or throws and changes nothing. `dma` is what it may reach: by default
+   * all RAM. Function 0 of a device comes before its others; while there are several, each says so in its header.
    * @throws SlotError when the function sits somewhere already; PlaceError where software could not find it, or the place
    * is taken.
    */
-  plug(fn: PciFunction, address: FunctionAddress, dma: DmaDomain = new DmaDomain(this.ram)): void {
+  plug(fn: PciFunction, place: Place, dma: DmaDomain = new DmaDomain(this.ram)): void {
     const pin = fn.config.get(type0Header.interruptPin.offset, 1);
-    const line = routePin((address >> 3) & 31, pin);
-    this.#board.plug(fn, address, dma, {
+    const root = this.#board.rootPin(place, pin);
+    const line = routePin(root.device, root.pin);
+    this.#board.plug(fn, place, dma, {
       line: pin === 0 ? null : line,
-      set: (asserted) => this.interrupts.setLine(line, address, asserted),
+      set: (asserted) => this.interrupts.setLine(line, fn.slot.address, asserted, fn),
     });
   }
 
   dmaMemory(address: FunctionAddress): GuestMemory | undefined {
-    return this.functions.get(address)?.slot.dma.memory;
+    return this.#board.at(address)?.slot.dma.memory;
   }
 
   /**
    * Takes a function away. @returns it, or undefined where there is none.
-   * @throws PlaceError for function 0 while the device has others.
+   * @throws PlaceError for function 0 while the device has others, and for a bridge with functions behind it.
    */
-  unplug(address: FunctionAddress): PciFunction | undefined {
-    return this.#board.unplug(address);
+  unplug(which: FunctionAddress | PciFunction): PciFunction | undefined {
+    return this.#board.unplug(which);
   }
 
   /** @throws PlaceError when nothing is there, or somebody watches it already. */
@@ -196,7 +199,7 @@ export class Machine implements Bus, Stateful {
   }
 
   #observedRead(space: 'io' | 'memory', from: AddressSpace, address: number, width: Width): number {
-    const span = from.find(address);
+    const span = from.answering(address);
     const owner = span?.mapping.owner ?? null;
     if (owner !== null) this.posted?.flush(owner);
     const value = from.read(address, width);
@@ -211,7 +214,7 @@ export class Machine implements Bus, Stateful {
     width: Width,
     value: number,
   ): void {
-    const span = to.find(address);
+    const span = to.answering(address);
     const owner = span?.mapping.owner ?? null;
     const held = this.posted !== null && owner !== null && space === 'memory';
     if (this.#sink !== null) tellAccess(this.#sink, space, 'write', address, width, value, span, held);
@@ -226,13 +229,12 @@ export class Machine implements Bus, Stateful {
   }
 
   save() {
-    const nameOf = (owner: object) => [...this.functions].find(([, fn]) => fn === owner)?.[0] ?? -1;
     return {
       shape: this.#shape(),
       ram: this.ram.ranges.map(({ start, bytes }) => ({ start, bytes: bytes.slice() })),
       configAddress: this.#configPorts.address,
       functions: this.#board.save(),
-      posted: this.posted?.save(nameOf) ?? ([] as readonly State[]),
+      posted: this.posted?.save((owner) => this.#board.savedAddressOf(owner)) ?? ([] as readonly State[]),
       messages: this.interrupts.save(),
     };
   }
@@ -267,7 +269,8 @@ export class Machine implements Bus, Stateful {
       if (msix !== null) this.interrupts.aimAgain(address, msix, saved.messages);
     });
     for (const watcher of this.#board.watchers) watcher.loaded();
-    this.posted?.load(saved.posted, (name) => this.functions.get(name));
+    const functions = this.#board.saved;
+    this.posted?.load(saved.posted, (name) => functions.get(name));
     this.#board.resume();
     this.interrupts.load(saved.messages);
   }

@@ -12,6 +12,8 @@ export {
 export {
   BAR_INDICATOR_MASK,
   barBits,
+  bridgeControl,
+  bridgeWindows,
   CAPABILITIES_START,
   CONVENTIONAL_BYTES,
   capabilityHeader,
@@ -33,6 +35,7 @@ export {
   powerState,
   status as pciStatus,
   type0Header,
+  type1Header,
   unpackExtendedHeader,
   unpackVendorHeader,
   VECTOR_MASKED as MSIX_VECTOR_MASKED,

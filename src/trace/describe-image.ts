@@ -9,13 +9,13 @@ import {
 } from '../driver/index.ts';
 import { claimOf, type Draft, draft2023, draftOf } from '../mmr/index.ts';
 import {
-  bridgeHeader,
   capabilityHeader,
   capabilityId,
   EXTENDED_START,
   extendedHeader,
   headerType,
   type0Header,
+  type1Header,
 } from '../pci/layout/index.ts';
 import { VIRTIO_VENDOR_ID } from '../virtio/layout/index.ts';
 import { type ConfigBus, configTables, type PlacedTable, readField } from './config-tables.ts';
@@ -63,7 +63,7 @@ const HEADER_FIELDS = new Set<unknown>([
 ]);
 
 /** Bridges have two BARs, CardBus bridges none. */
-const barCounts = { function: type0Header.bar.count, bridge: bridgeHeader.bar.count, cardBus: 0 } as const;
+const barCounts = { function: type0Header.bar.count, bridge: type1Header.bar.count, cardBus: 0 } as const;
 
 /** The reading of the draft that an extended capability of a virtio function follows, or null. */
 const draftAt = (image: ConfigImage, offset: number): Draft | null =>
@@ -138,9 +138,9 @@ export function describeImage(image: ConfigImage): ImageDescription {
     buses:
       header === 'bridge'
         ? {
-            primary: field(bridgeHeader, 'primaryBus'),
-            secondary: field(bridgeHeader, 'secondaryBus'),
-            subordinate: field(bridgeHeader, 'subordinateBus'),
+            primary: field(type1Header, 'primaryBusNumber'),
+            secondary: field(type1Header, 'secondaryBusNumber'),
+            subordinate: field(type1Header, 'subordinateBusNumber'),
           }
         : null,
     typeNumber: claim?.typeNumber ?? null,

@@ -19,6 +19,23 @@ describe('function addresses', () => {
     expect(functionAddress(bus, device, fn)).toBe(address);
     expect(formatFunctionAddress(address)).toBe(text);
   });
+
+  test.each([
+    [1, 0x10020, '0001:00:04.0'],
+    [0xffff, 0xffff0020, 'ffff:00:04.0'],
+  ])('of segment %d', (segment, address, text) => {
+    expect(functionAddress(0, 4, 0, segment)).toBe(address);
+    expect(formatFunctionAddress(address)).toBe(text);
+  });
+
+  test.each([
+    ['segment', [0, 0, 0, 0x10000]],
+    ['bus', [256, 0]],
+    ['device', [0, 32]],
+    ['function', [0, 0, -1]],
+  ] as const)('of no such %s', (part, [bus, device, fn, segment]) => {
+    expect(() => functionAddress(bus, device, fn, segment)).toThrow(expect.objectContaining({ part }));
+  });
 });
 
 describe('errors', () => {

@@ -1,5 +1,6 @@
 import {
   type BusTarget,
+  type FunctionAddress,
   functionAddress,
   GuestMemory,
   type LabEvent,
@@ -131,3 +132,54 @@ export const clausesIn = (events: readonly LabEvent[]): string[] =>
 export const drain = (...schedulers: (Scheduler & { releaseAll(): boolean })[]): void => {
   for (const scheduler of schedulers) scheduler.releaseAll();
 };
+
+/** Registers of a bridge (PCI-to-PCI Bridge 1.2, section 3.2). */
+export const bridgeAt = {
+  primary: 0x18,
+  secondary: 0x19,
+  subordinate: 0x1a,
+  ioBase: 0x1c,
+  ioLimit: 0x1d,
+  secondaryStatus: 0x1e,
+  memoryBase: 0x20,
+  memoryLimit: 0x22,
+  prefetchableBase: 0x24,
+  prefetchableLimit: 0x26,
+  prefetchableBaseUpper: 0x28,
+  prefetchableLimitUpper: 0x2c,
+  ioBaseUpper: 0x30,
+  ioLimitUpper: 0x32,
+  control: 0x3e,
+} as const;
+
+/** Configuration accesses to a bridge, and what software does to it first of all. */
+export function bridgeOf(machine: Machine, address: FunctionAddress) {
+  const config = configOf(machine, address);
+  const { write } = config;
+  return {
+    ...config,
+    buses: (secondary: number, subordinate = secondary) => {
+      write(bridgeAt.primary, 1, (address >> 8) & 0xff);
+      write(bridgeAt.secondary, 1, secondary);
+      write(bridgeAt.subordinate, 1, subordinate);
+    },
+    /** Ports from `start` up to `end`, multiples of 4 KiB below 64 KiB. */
+    io: (start: number, end: number) => {
+      write(bridgeAt.ioBase, 1, (start >> 8) & 0xf0);
+      write(bridgeAt.ioLimit, 1, ((end - 1) >> 8) & 0xf0);
+    },
+    /** Addresses from `start` up to `end`, multiples of 1 MiB below 4 GiB. */
+    memory: (start: number, end: number) => {
+      write(bridgeAt.memoryBase, 2, (start >>> 16) & 0xfff0);
+      write(bridgeAt.memoryLimit, 2, ((end - 1) >>> 16) & 0xfff0);
+    },
+    /** Addresses from `start` up to `end`, multiples of 1 MiB. */
+    prefetchable: (start: number, end: number) => {
+      const last = end - 1;
+      write(bridgeAt.prefetchableBase, 2, ((start % 2 ** 32) >>> 16) & 0xfff0);
+      write(bridgeAt.prefetchableLimit, 2, ((last % 2 ** 32) >>> 16) & 0xfff0);
+      write(bridgeAt.prefetchableBaseUpper, 4, Math.floor(start / 2 ** 32));
+      write(bridgeAt.prefetchableLimitUpper, 4, Math.floor(last / 2 ** 32));
+    },
+  };
+}

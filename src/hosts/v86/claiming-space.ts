@@ -44,7 +44,7 @@ export class ClaimingSpace extends AddressSpace {
           });
       },
       widthAt: (offset) => {
-        const span = this.find(start + offset);
+        const span = this.answering(start + offset);
         return span?.target.widthAt?.(start + offset - span.base) ?? 1;
       },
     });
@@ -61,6 +61,6 @@ export class ClaimingSpace extends AddressSpace {
   }
 
   #emit(sink: EventSink, operation: 'read' | 'write', address: number, width: Width, value: number): void {
-    tellAccess(sink, this.#space, operation, address, width, value, this.find(address));
+    tellAccess(sink, this.#space, operation, address, width, value, this.answering(address));
   }
 }

@@ -36,8 +36,8 @@ export const powerManagement = registers({
 export const powerState = { mask: 0x3, d0: 0, d3hot: 3 } as const;
 
 /**
- * PCI Express capability, version 2 (PCI Express 5.0, section 7.5.3): no slot, no root registers, and a link for one kind
- * of endpoint only. Device control begins with relaxed ordering and no snoop allowed and reads of 512 bytes, and payloads
+ * PCI Express capability, version 2 (PCI Express 5.0, section 7.5.3): no slot, no root registers and no link: those of
+ * a function that has them are wired in. Device control begins with relaxed ordering and no snoop allowed and reads of 512 bytes, and payloads
  * have 128 bytes for ever; a function that masters the bus can switch its completion timeout off.
  */
 export const express = registers({
@@ -67,16 +67,47 @@ export const express = registers({
 });
 
 /** Device/port type in the Express capabilities register; the table has that of a root complex integrated endpoint, 9. */
-export const expressCapabilities = { typeMask: 0x00f0, legacyEndpoint: 0x0010 } as const;
+export const expressCapabilities = { typeMask: 0x00f0, slotImplemented: 0x0100 } as const;
+
+/** The types of functions, and of the ports of root complexes and switches (section 7.5.3.2). */
+export const portType = {
+  endpoint: 0x0000,
+  legacyEndpoint: 0x0010,
+  rootPort: 0x0040,
+  upstreamPort: 0x0050,
+  downstreamPort: 0x0060,
+  expressToPci: 0x0070,
+  integratedEndpoint: 0x0090,
+} as const;
 
 /**
- * The link of a Legacy Endpoint: 2.5 GT/s, one lane, no power states. Software may still write link control's ASPM, common
- * clock and extended synch bits.
+ * A link of 2.5 GT/s, one lane, no power states. Software may still write link control's ASPM, common clock and extended
+ * synch bits; a port that leads to a link may also switch it off, which here it does not do, and says whether it is up.
  */
-export const legacyEndpoint = {
-  linkCapabilities: 0x00400011,
-  linkControlWritable: 0x00c3,
-  linkStatus: 0x0011,
+export const expressLink = {
+  capabilities: 0x00400011,
+  controlWritable: 0x00c3,
+  status: 0x0011,
+  reportsActive: 0x00100000,
+  active: 0x2000,
+} as const;
+
+/** Device capabilities of what stands behind no reset of its own: a port has none at function level. */
+export const PORT_DEVICE_CAPABILITIES = 0x00008000;
+
+/** Slot capabilities, slot control and slot status (sections 7.5.3.9 to 7.5.3.11). No command takes time to be carried out. */
+export const expressSlot = {
+  hotPlugSurprise: 0x00000020,
+  hotPlugCapable: 0x00000040,
+  noCommandCompleted: 0x00040000,
+  numberShift: 19,
+  mostNumber: 0x1fff,
+  presenceChangedEnable: 0x0008,
+  hotPlugInterruptEnable: 0x0020,
+  linkChangedEnable: 0x1000,
+  presenceChanged: 0x0008,
+  presence: 0x0040,
+  linkChanged: 0x0100,
 } as const;
 
 /** Device control bit that starts a function-level reset; it always reads 0. */

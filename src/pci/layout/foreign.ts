@@ -5,17 +5,6 @@ import { capabilityHeader, extendedHeader } from './capabilities.ts';
  * What other makers' functions have and none of ours: for reading their configuration space.
  */
 
-/** Low bits of the header type register: a function's own header, a PCI-to-PCI bridge's, a CardBus bridge's. */
-export const headerType = { mask: 0x7f, function: 0, bridge: 1, cardBus: 2 } as const;
-
-/** What a bridge's header has where a function's has BARs 2 to 5 and subsystem ids (PCI-to-PCI Bridge 1.2, section 3.2). */
-export const bridgeHeader = registers({
-  bar: ro(0x10, 4, '', { count: 2 }),
-  primaryBus: ro(0x18, 1),
-  secondaryBus: ro(0x19, 1),
-  subordinateBus: ro(0x1a, 1),
-});
-
 /** Message signalled interrupts (PCI Local Bus 3.0, section 6.8.1), as far as every kind of it goes. */
 export const msiCapability = registers({ ...capabilityHeader, messageControl: ro(2, 2) });
 

@@ -1,7 +1,7 @@
 import { registers, ro, rw } from '../../core/index.ts';
 
-/** Type 0 configuration header (PCI Local Bus 3.0, section 6.1). */
-export const type0Header = registers({
+/** What every kind of header begins with. */
+const headerStart = {
   vendorId: ro(0x00, 2, 'PCI-ID-02'),
   deviceId: ro(0x02, 2, 'PCI-ID-03'),
   command: rw(0x04, 2, 'PCI-BUS-01', { writable: 0x0547 }),
@@ -14,17 +14,54 @@ export const type0Header = registers({
   latencyTimer: rw(0x0d, 1),
   headerType: ro(0x0e, 1),
   builtInSelfTest: ro(0x0f, 1),
+};
+
+/** What the headers of functions and of bridges have at the same places further on. */
+const headerEnd = {
+  capabilitiesPointer: ro(0x34, 1),
+  interruptLine: rw(0x3c, 1),
+  interruptPin: ro(0x3d, 1),
+};
+
+/** Type 0 configuration header (PCI Local Bus 3.0, section 6.1). */
+export const type0Header = registers({
+  ...headerStart,
   bar: ro(0x10, 4, '', { count: 6 }),
   cardbusCisPointer: ro(0x28, 4),
   subsystemVendorId: ro(0x2c, 2, 'PCI-ID-04'),
   subsystemId: ro(0x2e, 2, 'LEG-ID-02 PCI-ID-07'),
   expansionRom: ro(0x30, 4),
-  capabilitiesPointer: ro(0x34, 1),
-  interruptLine: rw(0x3c, 1),
-  interruptPin: ro(0x3d, 1),
+  ...headerEnd,
   minimumGrant: ro(0x3e, 1),
   maximumLatency: ro(0x3f, 1),
 });
+
+/** Type 1 configuration header, that of a bridge (PCI-to-PCI Bridge 1.2, section 3.2). */
+export const type1Header = registers({
+  ...headerStart,
+  bar: ro(0x10, 4, '', { count: 2 }),
+  primaryBusNumber: rw(0x18, 1),
+  secondaryBusNumber: rw(0x19, 1),
+  subordinateBusNumber: rw(0x1a, 1),
+  secondaryLatencyTimer: rw(0x1b, 1),
+  ioBase: rw(0x1c, 1, '', { writable: 0xf0 }),
+  ioLimit: rw(0x1d, 1, '', { writable: 0xf0 }),
+  secondaryStatus: ro(0x1e, 2, '', { writeOneToClear: 0xf900 }),
+  memoryBase: rw(0x20, 2, '', { writable: 0xfff0 }),
+  memoryLimit: rw(0x22, 2, '', { writable: 0xfff0 }),
+  prefetchableMemoryBase: rw(0x24, 2, '', { writable: 0xfff0 }),
+  prefetchableMemoryLimit: rw(0x26, 2, '', { writable: 0xfff0 }),
+  prefetchableBaseUpper32: rw(0x28, 4),
+  prefetchableLimitUpper32: rw(0x2c, 4),
+  ioBaseUpper16: rw(0x30, 2),
+  ioLimitUpper16: rw(0x32, 2),
+  ...headerEnd,
+  expansionRom: ro(0x38, 4),
+  bridgeControl: rw(0x3e, 2, '', { writable: 0x0047 }),
+});
+
+/** Low bits of the header type register: a function's own header, a PCI-to-PCI bridge's, a CardBus bridge's. */
+export const headerType = { mask: 0x7f, function: 0, bridge: 1, cardBus: 2 } as const;
 
 /** Bits of the command register. */
 export const command = { io: 0x0001, memory: 0x0002, busMaster: 0x0004, interruptDisable: 0x0400 } as const;

@@ -1,3 +1,4 @@
+export * from './bridge.ts';
 export * from './capabilities.ts';
 export * from './foreign.ts';
 export * from './header.ts';
