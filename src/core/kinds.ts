@@ -1,5 +1,5 @@
 import { StateMismatchError } from './errors.ts';
-import type { State } from './state.ts';
+import type { Shape, State } from './state.ts';
 
 /** What a field of a saved state may be: a table of them is a record. */
 export interface Kind<out T extends State> {
@@ -209,3 +209,6 @@ const isPlain = (value: unknown, depth: number): boolean =>
 export const anyState: Kind<State> = kind('state of a part', 'plain data', (value): value is State =>
   isPlain(value, 0),
 );
+
+/** What a part was made with: a field of that name is compared with what the instance was made with. */
+export const shape: Kind<Shape> = map(anyState);

@@ -11,7 +11,7 @@ import {
   type ValuesOf,
   within,
 } from './kinds.ts';
-import type { State } from './state.ts';
+import { expectEqual, type Shape, type State } from './state.ts';
 
 /** How a state of an older version becomes one of the next, by the older one's version. */
 export type Upgrades = { readonly [version: number]: (state: StateMap) => StateMap };
@@ -41,15 +41,16 @@ export interface RecordType<F extends Fields> extends Kind<Versioned<F>> {
   save(values: ValuesOf<F>): Versioned<F>;
   /**
    * Looks at a state, an older one once it was upgraded; nothing is copied that is bytes.
+   * @param made what the instance was made with: the state's field `shape` has to say the same.
    * @throws StateVersionError for a newer version, and for an older one that nothing upgrades.
    * @throws StateMismatchError naming the place, the value and what would be right.
    */
-  parse(state: State | undefined, path?: string): Versioned<F>;
+  parse(state: State | undefined, path?: string, made?: Shape): Versioned<F>;
   manifest(): Manifest;
 }
 
 /** `fields` name no `version`: that is the record's. */
-export function record<const F extends Fields>(
+export function record<const F extends Fields & { readonly version?: never }>(
   name: string,
   version: number,
   fields: F,
@@ -64,8 +65,10 @@ export function record<const F extends Fields>(
       return manifest();
     },
     save: (values) => ({ version, ...values }),
-    parse(state, path = name) {
-      const values = parseFields(fields, upgraded(state, path, version, rules.upgrades), path, ['version']);
+    parse(state, path = name, made) {
+      const current = upgraded(state, path, version, rules.upgrades);
+      if (made !== undefined) expectEqual(within(path, 'shape'), current.shape, made);
+      const values = parseFields(fields, current, path, ['version']);
       rules.relate?.(values, expectAt(path));
       return { version, ...values };
     },

@@ -34,8 +34,8 @@ export function expectSame(part: string, found: State | undefined, expected: Sta
 /** What a part was made with, by name: saved with its state, which fits no part that was made otherwise. */
 export type Shape = { readonly [name: string]: State };
 
-const listOf = (value: State | undefined): readonly State[] | null =>
-  value instanceof Uint8Array ? [...value] : Array.isArray(value) ? value : null;
+const isBytes = (value: State | undefined): value is Uint8Array => value instanceof Uint8Array;
+const isList = (value: State | undefined): value is readonly State[] => Array.isArray(value);
 
 /**
  * `state` is that of the part at `path`, with its shape.
@@ -45,13 +45,16 @@ export function expectShape(path: string, state: State, made: Shape): void {
   expectEqual(within(path, 'shape'), isStateMap(state) ? state.shape : undefined, made);
 }
 
-function expectEqual(path: string, found: State | undefined, expected: State | undefined): void {
-  const [these, those] = [listOf(found), listOf(expected)];
+/** @throws StateMismatchError that names the first place where two states differ. */
+export function expectEqual(path: string, found: State | undefined, expected: State | undefined): void {
   if (isStateMap(found) && isStateMap(expected))
     for (const name of new Set([...Object.keys(expected), ...Object.keys(found)]))
       expectEqual(`${path}.${name}`, found[name], expected[name]);
-  else if (these !== null && those !== null && these.length === those.length)
-    for (const [i, value] of those.entries()) expectEqual(`${path}[${i}]`, these[i], value);
+  else if (
+    ((isBytes(found) && isBytes(expected)) || (isList(found) && isList(expected))) &&
+    found.length === expected.length
+  )
+    for (const [i, value] of expected.entries()) expectEqual(`${path}[${i}]`, found[i], value);
   else if (found !== expected)
     throw new StateMismatchError(path, found, expected === undefined ? 'nothing' : JSON.stringify(expected));
 }

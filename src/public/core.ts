@@ -72,6 +72,7 @@ export {
   type Stateful,
   StateMismatchError,
   StateVersionError,
+  shape as shapeField,
   sinkFor,
   stateFromBytes,
   stateFromText,

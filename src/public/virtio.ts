@@ -91,6 +91,8 @@ export {
   type RtcOptions,
   recordingLink,
   responderPort,
+  type SavedConfig,
+  type SavedDevice,
   ScsiAddressError,
   ScsiDevice,
   ScsiOptionError,

@@ -7,16 +7,22 @@ import type {
   State,
   Stateful,
 } from '../core/index.ts';
-import type { ByteOrder, DeviceConfig } from './config.ts';
+import type { ByteOrder, DeviceConfig, SavedConfig } from './config.ts';
 import type { DevicePort } from './device-port.ts';
 import type { DeviceType } from './layout/index.ts';
 import type { Chain } from './queue/chain.ts';
+import type { SavedChain } from './queue/state.ts';
 
 /** Device configuration of whatever structure. */
 export type AnyConfig = Pick<
   DeviceConfig,
   'length' | 'map' | 'little' | 'big' | 'readGeneration' | 'hold' | 'release' | 'save' | 'check' | 'load'
 >;
+
+/** The rest of a device's state, with which that of its behaviour has to agree. */
+export interface SavedDevice extends SavedConfig {
+  readonly queues: readonly { readonly inFlight: readonly SavedChain[] }[];
+}
 
 /** What a device type adds to the core: features, queues, configuration, and what it does with a chain. */
 export interface DeviceBehaviour extends Stateful {
@@ -47,7 +53,14 @@ export interface DeviceBehaviour extends Stateful {
    */
   resumeChain?(chain: Chain, request: State): void;
   /**
-   * Looks at what {@link resumeChain} is to be given for a chain of that queue, before anything is loaded.
+   * Looks at a state before anything is loaded.
+   * @param device the rest of the state of which it is a part.
+   * @throws StateMismatchError for a state that this device cannot have.
+   */
+  check?(state: State, path?: string, device?: SavedDevice): void;
+  /**
+   * Looks at what {@link resumeChain} is to be given for a chain of that queue, before anything is loaded; null is a chain
+   * that had nothing.
    * @throws StateMismatchError for what this device cannot have made of a chain.
    */
   checkRequest?(request: State, path: string, queue: number): void;

@@ -26,6 +26,13 @@ export const deviceConfigState = record('device-configuration', 1, {
   held: optional(bytes()),
 });
 
+/** A structure in the state of a whole device, which lies at `path`. */
+export interface SavedConfig {
+  readonly path: string;
+  /** Little-endian. */
+  readonly config: Uint8Array;
+}
+
 /** Byte order of a guest's own integers. */
 export type ByteOrder = 'little' | 'big';
 
@@ -72,6 +79,12 @@ function bigEndianOrder(map: RegisterMap, length: number): Order {
   return order;
 }
 
+function numberAt(bytes: Uint8Array, at: number, width: Width): number {
+  let value = 0;
+  for (let i = width - 1; i >= 0; i--) value = value * 256 + bytes[at + i]!;
+  return value;
+}
+
 type Structure = Pick<DeviceConfig, 'readAs' | 'writeAs'>;
 
 /** A configuration in one byte order. */
@@ -115,6 +128,8 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
   #shown: Uint8Array;
   #generation = 0;
   #changed = false;
+  /** Fields that are not settled when the device is made; null where that is said of none. */
+  #varying: readonly (keyof M)[] | null = null;
 
   /**
    * @param length in bytes, where the device offers fewer fields than the table has.
@@ -173,18 +188,12 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
     this.#writeHooks.set(name, hook);
   }
 
-  /** A field of at most eight bytes, as a Number. */
-  get(name: keyof M): number {
+  /** A field of at most eight bytes, as a Number: of the structure as it is, or of a saved one. */
+  get(name: keyof M, bytes: Uint8Array = this.#bytes): number {
     const { offset, width } = this.#field(name);
     return width === 8
-      ? this.#number(offset + 4, 4) * 2 ** 32 + this.#number(offset, 4)
-      : this.#number(offset, width);
-  }
-
-  #number(at: number, width: Width): number {
-    let value = 0;
-    for (let i = width - 1; i >= 0; i--) value = value * 256 + this.#bytes[at + i]!;
-    return value;
+      ? numberAt(bytes, offset + 4, 4) * 2 ** 32 + numberAt(bytes, offset, 4)
+      : numberAt(bytes, offset, width);
   }
 
   /** @throws RegisterMapError where the structure ends before the field does. */
@@ -195,12 +204,26 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
     return field;
   }
 
-  /** Fields by name, but for `except`: what was settled when the device was made, where those are what changes. */
-  fixed(except: readonly (keyof M)[]): Record<string, number> {
-    const names = Object.keys(this.map) as (keyof M & string)[];
+  /** @throws StateMismatchError unless a field of a saved structure has that value. */
+  expectSaved(name: keyof M, { path, config }: SavedConfig, expected: number): void {
+    expectSame(`${path}.config.bytes (${String(name)})`, this.get(name, config), expected);
+  }
+
+  /** Says which fields may change. All others are settled by now, and a state in which they differ is another device's. */
+  vary(...names: readonly (keyof M)[]): void {
+    this.#varying = names;
+  }
+
+  get #fixedNames(): (keyof M & string)[] {
     const { map, length } = this;
-    const shown = names.filter((name) => map[name]!.offset < length && !except.includes(name));
-    return Object.fromEntries(shown.map((name) => [name, this.get(name)]));
+    const names = Object.keys(map) as (keyof M & string)[];
+    const varying = this.#varying ?? names;
+    return names.filter((name) => map[name]!.offset < length && !varying.includes(name));
+  }
+
+  /** Fields that do not change, by name. */
+  get fixed(): Record<string, number> {
+    return Object.fromEntries(this.#fixedNames.map((name) => [name, this.get(name)]));
   }
 
   /** The device changes a field. Readers see another generation afterwards (PCI-COM-06). */
@@ -250,9 +273,18 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
   check(state: State, path = 'device configuration') {
     const saved = deviceConfigState.parse(state, path);
     const { bytes, held } = saved;
-    expectSame(`${path}.bytes.length`, bytes.length, this.length);
-    if (held !== null) expectSame(`${path}.held.length`, held.length, this.length);
+    this.#checkBytes(bytes, `${path}.bytes`);
+    if (held !== null) this.#checkBytes(held, `${path}.held`);
     return saved;
+  }
+
+  #checkBytes(bytes: Uint8Array, path: string): void {
+    expectSame(`${path}.length`, bytes.length, this.length);
+    for (const name of this.#fixedNames) {
+      const { offset, width, count } = this.map[name]!;
+      for (let at = offset; at < Math.min(offset + width * count, this.length); at++)
+        expectSame(`${path}[${at}] (${name})`, bytes[at]!, this.#bytes[at]!);
+    }
   }
 
   load(state: State): void {

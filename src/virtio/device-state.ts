@@ -1,4 +1,4 @@
-import { anyState, flag, list, record } from '../core/index.ts';
+import { anyState, flag, list, record, shape } from '../core/index.ts';
 import { deviceConfigState } from './config.ts';
 import { featuresState } from './negotiation.ts';
 import { queueResetsState } from './queue/queue-resets.ts';
@@ -7,7 +7,7 @@ import { statusState } from './status.ts';
 
 /** A virtio device without its windows. `behaviour` is the device type's own record; `shape` is what it was made with. */
 export const virtioDeviceState = record('virtio-device', 1, {
-  shape: anyState,
+  shape,
   status: statusState,
   dmaEnabled: flag,
   features: featuresState,

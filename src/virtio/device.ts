@@ -1,7 +1,6 @@
 import {
   type DmaDomain,
   expectSame,
-  expectShape,
   type FindingAbout,
   findingOf,
   immediate,
@@ -343,8 +342,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   }
 
   check(state: State, path: string = `device ${this.name}`) {
-    expectShape(path, state, shapeOf(this));
-    const saved = virtioDeviceState.parse(state, path);
+    const saved = virtioDeviceState.parse(state, path, shapeOf(this));
     this.features.check(saved.features, `${path}.features`);
     this.config.check(saved.config, `${path}.config`);
     const { suspended } = saved.status.suspension;
@@ -354,7 +352,8 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     for (const [i, queue] of this.#queues.entries())
       queue.check(saved.queues[i]!, `${path}.queues[${i}]`, packed);
     this.#resets.check(saved.queueResets, `${path}.queueResets`);
-    this.behaviour.check?.(saved.behaviour, `${path}.behaviour`);
+    const { queues, config } = saved;
+    this.behaviour.check?.(saved.behaviour, `${path}.behaviour`, { path, queues, config: config.bytes });
     return saved;
   }
 

@@ -1,7 +1,8 @@
-import { expectSame, type Stateful } from '../../core/index.ts';
+import type { State, Stateful } from '../../core/index.ts';
 import { MAC_BYTES } from '../layout/network.ts';
 import { get16, get32, put16, put32 } from './ethernet.ts';
 import { IPV4_BROADCAST, netmaskOf } from './ip-address.ts';
+import { dhcpState } from './responder-state.ts';
 
 /** A DHCP message (RFC 2131), byte offsets. */
 export const dhcp = {
@@ -78,7 +79,7 @@ export interface DhcpAnswer {
  * A small DHCP server: the same client always gets the same address, the first that is free when it first asks; there are
  * no clocks, so a lease ends only when it is given back. Pure: what it gives out depends on nothing but what it was asked.
  */
-export class DhcpServer implements Stateful<readonly number[]> {
+export class DhcpServer implements Stateful {
   readonly options: DhcpOptions;
   /** Who has an address, by its place in the pool: a hardware address as a Number; -1 where somebody else sits on it. */
   readonly #leases = new Map<number, number>();
@@ -243,13 +244,22 @@ export class DhcpServer implements Stateful<readonly number[]> {
     return { length: SHORTEST_REPLY, destination };
   }
 
-  save(): readonly number[] {
-    return [this.options.first, ...[...this.#leases].flat()];
+  #shape() {
+    return { first: this.options.first, count: this.options.count };
   }
 
-  load(state: readonly number[]): void {
-    expectSame('DHCP server', state[0], this.options.first);
+  save() {
+    const leases = [...this.#leases].map(([address, client]) => ({ address, client }));
+    return dhcpState.save({ shape: this.#shape(), leases });
+  }
+
+  check(state: State, path = 'DHCP server') {
+    return dhcpState.parse(state, path, this.#shape());
+  }
+
+  load(state: State): void {
+    const { leases } = this.check(state);
     this.#leases.clear();
-    for (let i = 1; i + 1 < state.length; i += 2) this.#leases.set(state[i]!, state[i + 1]!);
+    for (const { address, client } of leases) this.#leases.set(address, client);
   }
 }

@@ -1,4 +1,17 @@
-import { expectSame, type State, type Stateful, ViewCache, VirtiolabError } from '../../core/index.ts';
+import {
+  bytes,
+  expectAt,
+  group,
+  list,
+  optional,
+  record,
+  type State,
+  type Stateful,
+  shape,
+  u53,
+  ViewCache,
+  VirtiolabError,
+} from '../../core/index.ts';
 import { SECTOR_BYTES } from '../layout/index.ts';
 import type { Storage, Transfer } from '../storage.ts';
 import { TransferPart } from './transfer-part.ts';
@@ -11,6 +24,32 @@ interface Cluster {
   readonly places: Uint8Array;
   bytes: Uint8Array | null;
 }
+
+export const overlayState = record(
+  'overlay-storage',
+  1,
+  {
+    shape,
+    /** In bytes; so much of the base shows. */
+    length: u53,
+    baseBytes: u53,
+    /** Those that were touched. `places` says of each sector: 0 in the base, 1 in `bytes`, 2 zeros. */
+    clusters: list(group({ index: u53, places: bytes(), bytes: optional(bytes()) })),
+  },
+  {
+    relate({ clusters }, expect) {
+      const indices = new Set<number>();
+      for (const [i, { index, places, bytes: data }] of clusters.entries()) {
+        expect(!indices.has(index), `clusters[${i}].index`, index, 'a cluster that is listed once');
+        indices.add(index);
+        for (const [sector, where] of places.entries()) {
+          const known = where <= place.zero && (where !== place.here || data !== null);
+          expect(known, `clusters[${i}].places[${sector}]`, where, `0..${data === null ? '2, not 1' : 2}`);
+        }
+      }
+    },
+  },
+);
 
 export interface OverlayOptions {
   /** Bytes that are allocated at a time; whole sectors. */
@@ -199,27 +238,42 @@ export class OverlayStorage implements Storage, Stateful {
     }
   }
 
+  #shape() {
+    return { clusterBytes: this.#clusterBytes };
+  }
+
   /** What differs from the base; the base itself is no part of it. */
   save() {
-    return {
-      clusterBytes: this.#clusterBytes,
-      length: this.#length,
-      baseBytes: this.#baseBytes,
-      clusters: [...this.#clusters].map(([index, { places, bytes }]) => ({
-        index,
-        places: places.slice(),
-        bytes: bytes?.slice() ?? null,
-      })),
-    };
+    const clusters = [...this.#clusters].map(([index, { places, bytes }]) => ({
+      index,
+      places: places.slice(),
+      bytes: bytes?.slice() ?? null,
+    }));
+    const shape = this.#shape();
+    return overlayState.save({ shape, length: this.#length, baseBytes: this.#baseBytes, clusters });
+  }
+
+  check(state: State, path = 'overlay') {
+    const saved = overlayState.parse(state, path, this.#shape());
+    const [expect, most] = [expectAt(path), Math.min(this.base.length, saved.length)];
+    expect(saved.baseBytes <= most, 'baseBytes', saved.baseBytes, `at most ${most}`);
+    const sectors = this.#clusterBytes / SECTOR_BYTES;
+    for (const [i, { index, places, bytes: data }] of saved.clusters.entries()) {
+      const at = `clusters[${i}]`;
+      expect(index * this.#clusterBytes < saved.length, `${at}.index`, index, 'a cluster of the storage');
+      expect(places.length === sectors, `${at}.places`, places, `${sectors} bytes`);
+      const whole = data === null || data.length === this.#clusterBytes;
+      expect(whole, `${at}.bytes`, data, `${this.#clusterBytes} bytes`);
+    }
+    return saved;
   }
 
   load(state: State): void {
-    const saved = state as ReturnType<OverlayStorage['save']>;
-    expectSame('clusters of the overlay', saved.clusterBytes, this.#clusterBytes);
-    this.#length = saved.length;
-    this.#baseBytes = saved.baseBytes;
+    const { length, baseBytes, clusters } = this.check(state);
+    this.#length = length;
+    this.#baseBytes = baseBytes;
     this.#clusters.clear();
-    for (const { index, places, bytes } of saved.clusters)
+    for (const { index, places, bytes } of clusters)
       this.#clusters.set(index, { places: places.slice(), bytes: bytes?.slice() ?? null });
   }
 }

@@ -39,8 +39,8 @@ export interface P9Server {
    * connection: the driver then has to mount again.
    */
   resume?(receiver: P9Receiver, state: State): P9Connection | null;
-  /** @throws StateMismatchError when a connection's state is of a server with other files. */
-  check?(state: State): void;
+  /** @throws StateMismatchError for a state that no connection can have, or one to a server with other files. */
+  check?(state: State, path?: string): void;
 }
 
 /** Why a device lost its server. */

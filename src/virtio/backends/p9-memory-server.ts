@@ -15,6 +15,7 @@ import {
   qidType,
   READ_OVERHEAD_BYTES,
 } from '../layout/index.ts';
+import { MAX_MSIZE, p9ConnectionState, type SavedConnection } from './p9-connection-state.ts';
 import type { P9Connection, P9Receiver, P9Server } from './p9-link.ts';
 
 /** A folder: files as bytes, and further folders, by name. */
@@ -31,8 +32,6 @@ interface Node {
   readonly children: ReadonlyMap<string, Node>;
 }
 
-/** Longest reply that a client is allowed. */
-const MAX_MSIZE = 1 << 20;
 const BLOCK_BYTES = 4096;
 const MODE = { folder: 0o040555, file: 0o100444 } as const;
 /** Everything but the birth time that Linux asks for. */
@@ -86,19 +85,17 @@ export class P9MemoryServer implements P9Server {
   /** @throws StateMismatchError when a file that is open is not in the tree. */
   resume(receiver: P9Receiver, state: State): P9Connection | null {
     if (state === null) return null;
-    const saved = state as SavedConnection;
+    const saved = p9ConnectionState.parse(state);
     const session = new MemorySession(this.#root);
-    session.load(saved.session);
+    session.load(saved);
     return new MemoryConnection(session, this.#scheduler, receiver, saved.replies);
   }
 
   /** @throws StateMismatchError */
-  check(state: State): void {
-    if (state !== null) new MemorySession(this.#root).load((state as SavedConnection).session);
+  check(state: State, path = '9P connection'): void {
+    if (state !== null) new MemorySession(this.#root).load(p9ConnectionState.parse(state, path), path);
   }
 }
-
-type SavedConnection = ReturnType<MemoryConnection['save']>;
 
 class MemoryConnection implements P9Connection {
   readonly lingers = true;
@@ -157,7 +154,8 @@ class MemoryConnection implements P9Connection {
   }
 
   save() {
-    return { session: this.#session.save(), replies: [...this.#replies].map((reply) => reply.slice()) };
+    const replies = [...this.#replies].map((reply) => reply.slice());
+    return p9ConnectionState.save({ ...this.#session.save(), replies });
   }
 }
 
@@ -174,17 +172,17 @@ class MemorySession {
 
   /** Each fid with the names that lead to its file. */
   save() {
-    const fids = [...this.#fids].map(([fid, node]) => [fid, pathOf(node)] as const);
+    const fids = [...this.#fids].map(([fid, node]) => ({ fid, names: pathOf(node) }));
     return { msize: this.#msize, fids };
   }
 
-  load({ msize, fids }: ReturnType<MemorySession['save']>): void {
+  load({ msize, fids }: Pick<SavedConnection, 'msize' | 'fids'>, path = '9P connection'): void {
     this.#msize = msize;
-    for (const [fid, names] of fids) {
+    for (const [i, { fid, names }] of fids.entries()) {
       let node: Node | undefined = this.#root;
       for (const name of names) node = node?.children.get(name);
       if (node === undefined)
-        throw new StateMismatchError('9P server', `/${names.join('/')}`, 'files that are there');
+        throw new StateMismatchError(`${path}.fids[${i}]`, `/${names.join('/')}`, 'a file that is there');
       this.#fids.set(fid, node);
     }
   }

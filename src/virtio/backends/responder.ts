@@ -1,4 +1,4 @@
-import { Room, type State, type Stateful } from '../../core/index.ts';
+import { expectSame, Room, type State, type Stateful } from '../../core/index.ts';
 import { ETHERNET_HEADER_BYTES, MAC_BYTES } from '../layout/network.ts';
 import { addWords, checksumOf, fold, transportChecksumOf } from './checksum.ts';
 import { DhcpServer, dhcpPort } from './dhcp.ts';
@@ -27,6 +27,7 @@ import { IPV4_BROADCAST, isStation } from './ip-address.ts';
 import type { NetworkLink, NetworkPort, Offload } from './network-link.ts';
 import { MAX_FRAME_BYTES, Segmenter } from './offload.ts';
 import { type ResponderOptions, responderSettings } from './responder-options.ts';
+import { responderState } from './responder-state.ts';
 
 /** Ports of the services beside DHCP: RFC 862 and RFC 863. */
 export const responderPort = { echo: 7, discard: 9 } as const;
@@ -299,13 +300,20 @@ export class Responder implements NetworkLink, Stateful {
   }
 
   save() {
-    return { dhcp: this.dhcp?.save() ?? null, counts: { ...this.counts } };
+    return responderState.save({ dhcp: this.dhcp?.save() ?? null, counts: { ...this.counts } });
+  }
+
+  check(state: State, path = 'responder') {
+    const saved = responderState.parse(state, path);
+    expectSame(`${path}.dhcp`, saved.dhcp !== null, this.dhcp !== null);
+    this.dhcp?.check(saved.dhcp, `${path}.dhcp`);
+    return saved;
   }
 
   load(state: State): void {
-    const saved = state as ReturnType<Responder['save']>;
-    if (saved.dhcp !== null) this.dhcp?.load(saved.dhcp);
-    Object.assign(this.counts, saved.counts);
+    const { dhcp, counts } = this.check(state);
+    this.dhcp?.load(dhcp);
+    Object.assign(this.counts, counts);
   }
 }
 

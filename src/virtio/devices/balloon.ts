@@ -1,5 +1,5 @@
-import { expectShape, type State, VirtiolabError } from '../../core/index.ts';
-import type { DeviceBehaviour, FeatureObjection } from '../behaviour.ts';
+import { expectSame, type State, VirtiolabError } from '../../core/index.ts';
+import type { DeviceBehaviour, FeatureObjection, SavedDevice } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';
 import type { DevicePort } from '../device-port.ts';
 import {
@@ -12,13 +12,14 @@ import {
   deviceStatus,
   optionalBalloonQueues,
 } from '../layout/index.ts';
-import { aboutChain, type Chain } from '../queue/chain.ts';
+import { aboutChain, type Chain, NOT_DONE } from '../queue/chain.ts';
 import { checkQueueSizes } from '../queue/limits.ts';
 import { FreePageHints } from './balloon/hints.ts';
 import { BalloonMemory } from './balloon/memory.ts';
 import { PageNumbers } from './balloon/page-numbers.ts';
 import { PageSet } from './balloon/pages.ts';
-import { type BalloonStatistics, StatisticsQueue } from './balloon/statistics.ts';
+import { balloonState, checkPages } from './balloon/state.ts';
+import { type BalloonStatistics, HELD, StatisticsQueue } from './balloon/statistics.ts';
 
 /** What a driver did, for the host. Pages are of 4096 bytes. */
 export type BalloonEvent =
@@ -232,6 +233,10 @@ export class BalloonDevice implements DeviceBehaviour {
     this.#statistics.takeBack(chain);
   }
 
+  checkRequest(request: State, path: string, queue: number): void {
+    expectSame(path, request, this.#queues.get(queue) === 'statistics' ? HELD : null);
+  }
+
   /** @returns bytes written. */
   #serve(name: Exclude<BalloonQueueName, 'statistics'>, chain: Chain): number {
     switch (name) {
@@ -310,12 +315,22 @@ export class BalloonDevice implements DeviceBehaviour {
     return { type: this.type.name, queues, discard, mustTellHost };
   }
 
-  check(state: State): void {
-    expectShape('balloon device', state, this.#shape());
+  check(state: State, path = 'balloon device', device?: SavedDevice) {
+    const saved = balloonState.parse(state, path, this.#shape());
+    checkPages(saved, path, this.#memory.endPage);
+    if (device === undefined) return saved;
+    const { held } = saved.statistics;
+    const queue = [...this.#queues].find(([, name]) => name === 'statistics')?.[0] ?? -1;
+    const inHand = device.queues[queue]?.inFlight.filter(({ written }) => written === NOT_DONE) ?? [];
+    expectSame(`${path}.statistics.held`, held, inHand.length);
+    if (saved.actualBits === 0) this.config.expectSaved('actual', device, saved.actual);
+    if (this.config.length > balloonConfig.freePageHintCommandId.offset)
+      this.config.expectSaved('freePageHintCommandId', device, saved.hints.shown);
+    return saved;
   }
 
   save() {
-    return {
+    return balloonState.save({
       shape: this.#shape(),
       inflated: this.inflated.save(),
       reported: this.reported.save(),
@@ -323,12 +338,11 @@ export class BalloonDevice implements DeviceBehaviour {
       actualBits: this.#actualBits,
       statistics: this.#statistics.save(),
       hints: this.#hints.save(),
-    };
+    });
   }
 
   load(state: State): void {
-    this.check(state);
-    const saved = state as ReturnType<BalloonDevice['save']>;
+    const saved = this.check(state);
     this.inflated.load(saved.inflated);
     this.reported.load(saved.reported);
     this.#actual = saved.actual;

@@ -1,5 +1,5 @@
-import { expectSame, expectShape, type State } from '../../core/index.ts';
-import type { DeviceBehaviour } from '../behaviour.ts';
+import { expectAt, expectSame, type State } from '../../core/index.ts';
+import type { DeviceBehaviour, SavedDevice } from '../behaviour.ts';
 import { framingClause, reachClause } from '../clauses.ts';
 import type { DeviceConfig } from '../config.ts';
 import type { DevicePort } from '../device-port.ts';
@@ -21,10 +21,13 @@ import {
   type BlockOptions,
   blockConfigOf,
   blockFeatures,
+  geometry,
   setCapacity,
 } from './block/config.ts';
 import { checkFraming, parseRequest } from './block/parse.ts';
 import { BlockRequest } from './block/request.ts';
+import { segmentCommands } from './block/segments.ts';
+import { blockRequestState, blockState } from './block/state.ts';
 
 /**
  * The block device (chapter Block Device): IN, OUT, FLUSH and its legacy twin, GET_ID, DISCARD, WRITE_ZEROES and
@@ -72,6 +75,7 @@ export class BlockDevice implements DeviceBehaviour {
     this.#labels = this.queueSizes.map((_, i) => `block request${i === 0 ? '' : ` of queue ${i}`}`);
     const drop = (request: BlockRequest) => this.#giveBack(request);
     this.#orders = this.queueSizes.map(() => new BarrierOrder(start, drop));
+    this.config.vary('capacity', 'cylinders', 'heads', 'sectors', 'writeback');
     this.measure();
     this.reset();
   }
@@ -155,9 +159,22 @@ export class BlockDevice implements DeviceBehaviour {
     this.#submit(request);
   }
 
+  checkRequest(state: State, path: string): void {
+    const { type, refused } = blockRequestState.parse(state, path);
+    if (refused !== null) return;
+    const feature = segmentCommands[type]?.feature;
+    const can = type === blockRequestType.out ? !this.storage.readOnly : true;
+    expectAt(path)(
+      can && (feature === undefined || this.features.includes(feature)),
+      'type',
+      type,
+      'a request that the device offers',
+    );
+  }
+
   resumeChain(chain: Chain, saved: State): void {
     const request = this.#requestOf(chain);
-    request.load(saved as ReturnType<BlockRequest['save']>);
+    request.load(blockRequestState.parse(saved));
     this.#submit(request);
   }
 
@@ -224,19 +241,22 @@ export class BlockDevice implements DeviceBehaviour {
   }
 
   #shape() {
-    const fixed = this.config.fixed(['capacity', 'cylinders', 'heads', 'sectors', 'writeback']);
+    const { fixed } = this.config;
     return { type: this.type.name, readOnly: this.storage.readOnly, id: this.#id.slice(), ...fixed };
   }
 
   save() {
-    return { shape: this.#shape(), capacity: this.capacity };
+    return blockState.save({ shape: this.#shape(), capacity: this.capacity });
   }
 
   /** @throws StateMismatchError, also for a storage of another length: what it holds is no part of the state. */
-  check(state: State): void {
-    const saved = state as ReturnType<BlockDevice['save']>;
-    expectShape('block device', state, this.#shape());
-    expectSame('capacity of the storage', this.storage.length / SECTOR_BYTES, saved.capacity);
+  check(state: State, path = 'block device', device?: SavedDevice): void {
+    const { capacity } = blockState.parse(state, path, this.#shape());
+    expectSame(`${path}.capacity`, capacity, this.storage.length / SECTOR_BYTES);
+    if (device === undefined) return;
+    const shown = { capacity, ...geometry(capacity) };
+    for (const name of ['capacity', 'cylinders', 'heads', 'sectors'] as const)
+      this.config.expectSaved(name, device, shown[name]);
   }
 
   load(state: State): void {

@@ -1,6 +1,13 @@
-import { expectShape, OptionError, type State, type Task, VirtiolabError } from '../../core/index.ts';
+import {
+  expectAt,
+  expectSame,
+  OptionError,
+  type State,
+  type Task,
+  VirtiolabError,
+} from '../../core/index.ts';
 import type { ConsoleBackend, ConsolePort, ConsoleSize } from '../backends/console-backend.ts';
-import type { DeviceBehaviour } from '../behaviour.ts';
+import type { DeviceBehaviour, SavedDevice } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';
 import type { DevicePort } from '../device-port.ts';
 import {
@@ -11,11 +18,13 @@ import {
   consolePortOf,
   consoleQueue,
   consoleQueueCount,
+  consoleTransmitQueue,
 } from '../layout/index.ts';
-import { aboutChain, type Chain } from '../queue/chain.ts';
+import { aboutChain, type Chain, NOT_DONE } from '../queue/chain.ts';
 import { checkQueueSizes } from '../queue/limits.ts';
 import { ConsoleControl, MAX_PORT_NAME_BYTES } from './console/control.ts';
 import { ConsoleLine, type LineOwner, PluggedPort } from './console/line.ts';
+import { consoleState } from './console/state.ts';
 
 /** A port that a console cannot have. */
 export class ConsolePortError extends VirtiolabError {
@@ -118,6 +127,7 @@ export class ConsoleDevice implements DeviceBehaviour, LineOwner {
     this.#lines = Array.from({ length: Math.max(1, maxPorts) }, (_, i) => new ConsoleLine(i, this));
     this.#control = new ConsoleControl(this.#lines, options.resizeOrder ?? 'columns-first');
     this.config.set('maxPorts', this.#offersMultiport ? maxPorts : 0);
+    this.config.vary('columns', 'rows', 'emergencyWrite');
     this.#onEmergency = options.onEmergency ?? ((character) => this.#toConsole(character));
     if (emergencyWrite) this.config.onWrite('emergencyWrite', (written) => this.#emergency(written));
     for (const port of options.ports ?? []) this.addPort(port);
@@ -260,21 +270,31 @@ export class ConsoleDevice implements DeviceBehaviour, LineOwner {
     };
   }
 
-  check(state: State): void {
-    expectShape('console device', state, this.#shape());
+  check(state: State, path = 'console device', device?: SavedDevice) {
+    const saved = consoleState.parse(state, path, this.#shape());
+    expectSame(`${path}.lines.length`, saved.lines.length, this.#lines.length);
+    if (device === undefined) return saved;
+    for (const [number, { sent }] of saved.lines.entries()) {
+      const { inFlight } = device.queues[consoleTransmitQueue(number)]!;
+      const chain = inFlight.find(({ written }) => written === NOT_DONE);
+      const bytes = chain?.lengths.slice(0, chain.readableCount).reduce((sum, each) => sum + each, 0) ?? 0;
+      expectAt(path)(sent <= bytes, `lines[${number}].sent`, sent, `at most ${bytes}, of the buffer in hand`);
+    }
+    if (this.features.includes(consoleFeature.emergencyWrite))
+      this.config.expectSaved('emergencyWrite', device, 0);
+    return saved;
   }
 
   save() {
-    return {
+    return consoleState.save({
       shape: this.#shape(),
       control: this.#control.save(),
       lines: this.#lines.map((line) => line.save()),
-    };
+    });
   }
 
   load(state: State): void {
-    this.check(state);
-    const saved = state as ReturnType<ConsoleDevice['save']>;
+    const saved = this.check(state);
     for (const [i, line] of this.#lines.entries()) line.load(saved.lines[i]!);
     this.#control.load(saved.control);
     const { size } = this.#lines[0]!;

@@ -1,4 +1,4 @@
-import { expectShape, type State, ViewCache } from '../../core/index.ts';
+import { anyState, expectSame, integer, record, type State, shape, ViewCache } from '../../core/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import { reachClause } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
@@ -13,6 +13,8 @@ export interface EntropySource {
   fill(target: Uint8Array): void;
   /** State to go on from; null for a source that has none. */
   save(): State;
+  /** @throws StateMismatchError for what {@link load} could not go on from. */
+  check?(state: State, path: string): void;
   load(state: State): void;
 }
 
@@ -22,8 +24,11 @@ export const systemEntropy: EntropySource = {
     globalThis.crypto.getRandomValues(target as Uint8Array<ArrayBuffer>);
   },
   save: () => null,
+  check: (state, path) => expectSame(path, state, null),
   load: () => {},
 };
+
+export const seededEntropyState = record('seeded-entropy', 1, { next: integer(1, 0xffffffff) });
 
 /** A repeatable source for tests: a 32-bit xorshift (Marsaglia, 2003), not fit for secrets. `seed` is not 0. */
 export class SeededEntropy implements EntropySource {
@@ -44,12 +49,16 @@ export class SeededEntropy implements EntropySource {
     this.#state = x >>> 0;
   }
 
-  save(): State {
-    return this.#state;
+  save() {
+    return seededEntropyState.save({ next: this.#state });
+  }
+
+  check(state: State, path = 'seeded entropy') {
+    return seededEntropyState.parse(state, path);
   }
 
   load(state: State): void {
-    this.#state = state as number;
+    this.#state = this.check(state).next;
   }
 }
 
@@ -61,6 +70,8 @@ export interface EntropyOptions {
 
 /** A device may return less than was asked for (RNG-04): a guest must not choose how long one request takes. */
 const MAX_BYTES = 0x10000;
+
+export const entropyState = record('entropy', 1, { shape, source: anyState });
 
 /** The entropy device (chapter Entropy Device): one queue, no configuration, no features. */
 export class EntropyDevice implements DeviceBehaviour {
@@ -109,17 +120,17 @@ export class EntropyDevice implements DeviceBehaviour {
     return { type: this.type.name, repeatable: this.#source.save() !== null };
   }
 
-  check(state: State): void {
-    expectShape('entropy device', state, this.#shape());
+  check(state: State, path = 'entropy device') {
+    const saved = entropyState.parse(state, path, this.#shape());
+    this.#source.check?.(saved.source, `${path}.source`);
+    return saved;
   }
 
   save() {
-    return { shape: this.#shape(), source: this.#source.save() };
+    return entropyState.save({ shape: this.#shape(), source: this.#source.save() });
   }
 
   load(state: State): void {
-    this.check(state);
-    const saved = state as ReturnType<EntropyDevice['save']>;
-    this.#source.load(saved.source);
+    this.#source.load(this.check(state).source);
   }
 }

@@ -1,8 +1,8 @@
-import { expectShape, type State } from '../../core/index.ts';
+import { expectSame, type State } from '../../core/index.ts';
 import { etherType, get16, payloadOffset } from '../backends/ethernet.ts';
 import type { NetworkLink, NetworkPort, Offload } from '../backends/network-link.ts';
 import { Segmenter } from '../backends/offload.ts';
-import type { DeviceBehaviour } from '../behaviour.ts';
+import type { DeviceBehaviour, SavedDevice } from '../behaviour.ts';
 import type { DeviceConfig } from '../config.ts';
 import type { DevicePort } from '../device-port.ts';
 import {
@@ -24,6 +24,7 @@ import { NetworkControl, type NetworkControlTarget } from './network/control.ts'
 import { ReceiveFilter } from './network/filter.ts';
 import { type NetworkOptions, networkShape, newStatistics, setField } from './network/options.ts';
 import { NetworkReceiver, type Received, received } from './network/receive.ts';
+import { checkPairs, checkShown, networkState } from './network/state.ts';
 import { FlowSteering } from './network/steering.ts';
 import { exceeds, FrameReader } from './network/transmit.ts';
 
@@ -83,6 +84,7 @@ export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkContr
     this.queueSizes = queueSizes;
     this.config = config;
     this.filter.reset(macAddress);
+    config.vary('mac', 'status');
     config.onWrite('mac', () => this.#macWritten());
     link.attach(this);
   }
@@ -340,16 +342,25 @@ export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkContr
   }
 
   #shape() {
-    const fixed = this.config.fixed(['mac', 'status']);
+    const { fixed } = this.config;
     return { type: this.type.name, mac: this.#permanentMac.slice(), mtu: this.#mtu, ...fixed };
   }
 
-  check(state: State): void {
-    expectShape('network device', state, this.#shape());
+  check(state: State, path = 'network device', device?: SavedDevice) {
+    const saved = networkState.parse(state, path, this.#shape());
+    checkPairs(saved, path, this.maxQueuePairs);
+    if (device !== undefined) checkShown(saved, path, this.config, device);
+    return saved;
+  }
+
+  /** A buffer is kept by its pair, a frame waits to be sent; with or without MQ, the number of the queue says which. */
+  checkRequest(request: State, path: string, queue: number): void {
+    const expected = queue % 2 === 0 ? queue >> 1 : FRAME;
+    expectSame(path, request, expected);
   }
 
   save() {
-    return {
+    return networkState.save({
       shape: this.#shape(),
       filter: this.filter.save(),
       steering: this.#steering.save(),
@@ -357,19 +368,18 @@ export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkContr
       mostPairs: this.#mostPairs,
       switchedOff: [...this.#switchedOff],
       statistics: { ...this.statistics },
-    };
+    });
   }
 
   load(state: State): void {
-    this.check(state);
-    const saved = state as ReturnType<NetworkDevice['save']>;
+    const saved = this.check(state);
     this.#receiver.clearAll();
     this.#backlog.length = 0;
     this.filter.load(saved.filter);
     this.#steering.load(saved.steering);
     this.#pairs = saved.pairs;
     this.#mostPairs = saved.mostPairs;
-    this.#switchedOff = [...saved.switchedOff];
+    this.#switchedOff = saved.switchedOff;
     Object.assign(this.statistics, saved.statistics);
   }
 }

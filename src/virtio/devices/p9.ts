@@ -1,7 +1,7 @@
-import { expectShape, type FindingAbout, Room, type State, type Task } from '../../core/index.ts';
+import { expectAt, type FindingAbout, Room, type State, type Task } from '../../core/index.ts';
 import { type P9Server, P9ServerError } from '../backends/p9-link.ts';
 import { P9Session } from '../backends/p9-session.ts';
-import type { DeviceBehaviour } from '../behaviour.ts';
+import type { DeviceBehaviour, SavedDevice } from '../behaviour.ts';
 import { reachClause, shapeClause } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
 import type { DevicePort } from '../device-port.ts';
@@ -19,10 +19,11 @@ import {
   p9Type,
   p9Version,
 } from '../layout/index.ts';
-import { aboutChain, type Chain, type TakenRequest } from '../queue/chain.ts';
+import { aboutChain, type Chain, NOT_DONE, type TakenRequest } from '../queue/chain.ts';
 import { checkQueueSizes } from '../queue/limits.ts';
 import { errorReply } from './p9/errors.ts';
 import { MAX_MESSAGE, MIN_MESSAGE, MountTagError, P9MessageBoundError } from './p9/option-errors.ts';
+import { p9RequestState, p9State } from './p9/state.ts';
 
 export interface P9Options {
   readonly server: P9Server;
@@ -68,7 +69,7 @@ class P9Request implements Task, TakenRequest {
 
   save() {
     const { tag, type, oldTag, answered, reply } = this;
-    return { tag, type, oldTag, reply: answered ? reply.slice() : null };
+    return p9RequestState.save({ tag, type, oldTag, reply: answered ? reply.slice() : null });
   }
 }
 
@@ -110,6 +111,7 @@ export class P9Device implements DeviceBehaviour {
     this.config = new DeviceConfig(p9Config, p9Config.tag.offset + tag.length);
     this.config.set('tagLength', tag.length);
     this.config.setBytes('tag', tag);
+    this.config.vary();
   }
 
   attach(device: DevicePort): void {
@@ -151,7 +153,7 @@ export class P9Device implements DeviceBehaviour {
 
   /** A reply that was there is given; a message that the server has waits again; others are sent anew. */
   resumeChain(chain: Chain, state: State): void {
-    const saved = state as ReturnType<P9Request['save']>;
+    const saved = p9RequestState.parse(state);
     if (saved.reply === null && !(this.#resumed && this.connected)) {
       this.handle(chain);
       return;
@@ -349,26 +351,40 @@ export class P9Device implements DeviceBehaviour {
   save() {
     const { connected } = this;
     const session = this.#session?.save() ?? null;
-    return { shape: this.#shape(), version: this.#version, connected, session };
+    return p9State.save({ shape: this.#shape(), protocol: this.#version, connected, session });
   }
 
   #shape() {
     const { length } = this.config;
-    const tag = Array.from({ length }, (_, i) => this.config.little.read(i, 1));
+    const tag = Uint8Array.from({ length }, (_, i) => this.config.little.read(i, 1));
     return { type: this.type.name, maxMessageBytes: this.#maxBytes, tag };
   }
 
-  check(state: State): void {
-    const saved = state as ReturnType<P9Device['save']>;
-    expectShape('9P device', state, this.#shape());
-    this.#server.check?.(saved.session);
+  check(state: State, path = '9P device', device?: SavedDevice) {
+    const saved = p9State.parse(state, path, this.#shape());
+    if (saved.session !== null) this.#server.check?.(saved.session, `${path}.session`);
+    if (device === undefined) return saved;
+    const tags = new Set<number>();
+    for (const [i, { written, request }] of device.queues[0]!.inFlight.entries()) {
+      if (written !== NOT_DONE) continue;
+      const { tag, reply } = p9RequestState.parse(request);
+      const at = `${device.path}.queues[0].inFlight[${i}].request`;
+      expectAt(at)(reply !== null || !tags.has(tag), 'tag', tag, 'one that no other request has');
+      if (reply === null) tags.add(tag);
+    }
+    return saved;
+  }
+
+  checkRequest(request: State, path: string): void {
+    const { reply } = p9RequestState.parse(request, path);
+    const most = this.#maxBytes;
+    expectAt(path)((reply?.length ?? 0) <= most, 'reply', reply, `at most ${most} bytes`);
   }
 
   load(state: State): void {
-    this.check(state);
-    const saved = state as ReturnType<P9Device['save']>;
+    const saved = this.check(state);
     this.reset();
-    this.#version = saved.version;
+    this.#version = saved.protocol;
     this.#resumed = saved.session !== null;
     if (saved.connected) this.#session = this.#connect(saved.session);
   }

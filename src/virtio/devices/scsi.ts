@@ -1,5 +1,5 @@
-import { expectSame, expectShape, OptionError, type State } from '../../core/index.ts';
-import type { DeviceBehaviour } from '../behaviour.ts';
+import { expectSame, OptionError, type State } from '../../core/index.ts';
+import type { DeviceBehaviour, SavedDevice } from '../behaviour.ts';
 import { framingClause, reachClause, shapeClause, strictFraming } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
 import type { DevicePort } from '../device-port.ts';
@@ -19,14 +19,15 @@ import {
   scsiSense,
   transportReset,
 } from '../layout/index.ts';
-import { aboutChain, type Chain } from '../queue/chain.ts';
+import { aboutChain, type Chain, NOT_DONE } from '../queue/chain.ts';
 import { checkQueueSizes, MAX_QUEUES } from '../queue/limits.ts';
 import { EVERY_TARGET, lunOf, NOWHERE, targetOf, unitKey } from './scsi/address.ts';
 import { AttachedUnit } from './scsi/addressee.ts';
-import { type CommandHost, type SavedCommand, ScsiCommand } from './scsi/command.ts';
+import { type CommandHost, ScsiCommand } from './scsi/command.ts';
 import { type ControlHost, control } from './scsi/control.ts';
-import { EventQueue } from './scsi/events.ts';
+import { EventQueue, IN_HAND } from './scsi/events.ts';
 import { wantedBytes } from './scsi/lookup.ts';
+import { scsiCommandState, scsiState } from './scsi/state.ts';
 import { TaskSet } from './scsi/task-set.ts';
 import type { ScsiUnit } from './scsi/unit.ts';
 import { UnitTable } from './scsi/unit-table.ts';
@@ -95,6 +96,7 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
     for (const [name, { access }] of Object.entries(scsiConfig))
       if (access === 'ro')
         this.config.onWrite(name as keyof typeof scsiConfig, () => this.#onStrayWrite(name));
+    this.config.vary('senseSize', 'cdbSize');
     for (const place of units) this.#attach(place.target, place.lun, place.unit);
     for (const [name, value] of DEFAULTS) this.config.set(name, value);
   }
@@ -232,12 +234,17 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
     command.submit();
   }
 
+  checkRequest(request: State, path: string, queue: number): void {
+    if (queue >= scsiQueue.request) scsiCommandState.parse(request, path);
+    else expectSame(path, request, queue === scsiQueue.event ? IN_HAND : null);
+  }
+
   resumeChain(chain: Chain, request: State): void {
     if (chain.queue === scsiQueue.event) {
       this.#events.takeBack(chain);
       return;
     }
-    const saved = request as SavedCommand;
+    const saved = scsiCommandState.parse(request);
     const command = this.#commandOf(chain);
     command.load(chain, saved);
     const { address } = saved;
@@ -337,27 +344,32 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
       const { unit, attentions } = this.#units.get(key)!;
       return { target: targetOf(key), lun: lunOf(key), unit: unit.save(), attentions: attentions.save() };
     });
-    return { shape: this.#shape(), events: this.#events.save(), units };
+    return scsiState.save({ shape: this.#shape(), events: this.#events.save(), units });
   }
 
   #shape() {
-    return { type: this.type.name, ...this.config.fixed(['senseSize', 'cdbSize']) };
+    return { type: this.type.name, ...this.config.fixed };
   }
 
-  check(state: State): void {
-    const saved = state as ReturnType<ScsiDevice['save']>;
-    const places = (list: readonly { target: number; lun: number }[]) =>
-      list.map(({ target, lun }) => `${target}:${lun}`).join(' ');
-    const own = this.#units.unitsOf(EVERY_TARGET).map((key) => ({ target: targetOf(key), lun: lunOf(key) }));
-    expectShape('SCSI host', state, this.#shape());
-    expectSame('logical units', places(saved.units), places(own));
-    for (const { target, lun, unit } of saved.units)
-      this.#units.get(unitKey(target, lun))!.unit.check?.(unit);
+  check(state: State, path = 'SCSI host', device?: SavedDevice) {
+    const saved = scsiState.parse(state, path, this.#shape());
+    const keys = this.#units.unitsOf(EVERY_TARGET);
+    expectSame(`${path}.units.length`, saved.units.length, keys.length);
+    for (const [i, key] of keys.entries()) {
+      const { target, lun, unit } = saved.units[i]!;
+      expectSame(`${path}.units[${i}].target`, target, targetOf(key));
+      expectSame(`${path}.units[${i}].lun`, lun, lunOf(key));
+      this.#units.get(key)!.unit.check?.(unit, `${path}.units[${i}].unit`);
+    }
+    if (device === undefined) return saved;
+    const { inFlight } = device.queues[scsiQueue.event]!;
+    const inHand = inFlight.filter(({ written }) => written === NOT_DONE);
+    expectSame(`${path}.events.buffers`, saved.events.buffers, inHand.length);
+    return saved;
   }
 
   load(state: State): void {
-    this.check(state);
-    const saved = state as ReturnType<ScsiDevice['save']>;
+    const saved = this.check(state);
     this.#forget(() => true);
     this.#events.load(saved.events);
     for (const { target, lun, unit, attentions } of saved.units) {

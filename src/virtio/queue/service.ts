@@ -33,7 +33,7 @@ export interface QueueOwner {
   handle(chain: Chain): void;
   /** Takes a chain of a state that was loaded, of which the device had made `request`; others are handled anew. */
   resumeChain?(chain: Chain, request: State): void;
-  /** @throws StateMismatchError for what the device cannot have made of a chain of that queue. */
+  /** @throws StateMismatchError for what the device cannot have made of a chain of that queue; null stands for nothing. */
   checkRequest?(queue: number, request: State, path: string): void;
   interrupt(index: number): void;
   fail(clause: string, message: string, about?: FindingAbout): void;
@@ -351,8 +351,9 @@ export class QueueService implements Publisher, Stateful {
     const most = this.#split.maxSize;
     const fits = size <= most && (size > 0 || most === 0);
     expect(fits, packed ? 'packed.size' : 'split.size', size, most === 0 ? '0: no such queue' : `1..${most}`);
-    for (const [i, { request }] of saved.inFlight.entries())
-      if (request !== null) this.#owner.checkRequest?.(this.index, request, `${path}.inFlight[${i}].request`);
+    for (const [i, { request, written }] of saved.inFlight.entries())
+      if (written === NOT_DONE)
+        this.#owner.checkRequest?.(this.index, request, `${path}.inFlight[${i}].request`);
     return saved;
   }
 

@@ -1,13 +1,12 @@
 import {
-  anyState,
   type BusTarget,
-  expectShape,
   type Handlers,
   RegisterBlock,
   readPieces,
   record,
   type State,
   type Stateful,
+  shape,
   u16,
   type Width,
   writePieces,
@@ -24,7 +23,7 @@ import {
 } from '../layout/index.ts';
 import type { VirtioInterrupts } from './interrupts.ts';
 
-export const legacyWindowState = record('legacy-window', 1, { shape: anyState, queueSelect: u16 });
+export const legacyWindowState = record('legacy-window', 1, { shape, queueSelect: u16 });
 
 /** When the two vector registers stand in the block: while MSI-X is enabled (LEG-LAY-07), or always. */
 export type MsixShift = 'as-legacy' | 'fixed';
@@ -153,8 +152,7 @@ export class LegacyWindow implements BusTarget, ResetListener, Stateful {
   }
 
   check(state: State, path = 'legacy block') {
-    expectShape(path, state, this.#shape());
-    return legacyWindowState.parse(state, path);
+    return legacyWindowState.parse(state, path, this.#shape());
   }
 
   save() {

@@ -1,9 +1,9 @@
-import type { State } from '../../../core/index.ts';
 import { reachClause } from '../../clauses.ts';
 import type { DevicePort } from '../../device-port.ts';
 import { balloonCommand, COMMAND_ID_BYTES } from '../../layout/index.ts';
 import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { PageSet } from './pages.ts';
+import { hintsState, type SavedBalloon } from './state.ts';
 
 const LAST_ROUND = 0xffffffff;
 
@@ -121,17 +121,16 @@ export class FreePageHints {
   }
 
   save() {
-    return {
+    return hintsState.save({
       pages: this.pages.save(),
       shown: this.#shown,
       last: this.#last,
       announced: this.#announced,
       within: this.#within,
-    };
+    });
   }
 
-  load(state: State): void {
-    const saved = state as ReturnType<FreePageHints['save']>;
+  load(saved: SavedBalloon['hints']): void {
     this.pages.load(saved.pages);
     this.#shown = saved.shown;
     this.#last = saved.last;

@@ -25,6 +25,14 @@ export class BalloonMemory {
     return Math.ceil(bytes / BALLOON_PAGE_BYTES);
   }
 
+  /** The first page beyond all memory, at whatever addresses the device has it. */
+  get endPage(): number {
+    const { memory, windows } = this.#dma ?? { memory: { ranges: [] }, windows: [] };
+    const top = memory.ranges.at(-1)?.end ?? 0;
+    const ends = windows.map(({ start, length }) => start + Math.min(length, top));
+    return Math.ceil(Math.max(top, ...ends) / BALLOON_PAGE_BYTES);
+  }
+
   /** True when all of the page is memory that the device reaches. */
   holds(page: number): boolean {
     return this.#dma?.reaches(page * BALLOON_PAGE_BYTES, BALLOON_PAGE_BYTES, false) === true;

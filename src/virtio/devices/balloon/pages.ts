@@ -1,5 +1,3 @@
-import type { State } from '../../../core/index.ts';
-
 /** Neighbouring pages: the number of the first, and how many. */
 export interface PageRange {
   readonly first: number;
@@ -76,9 +74,8 @@ export class PageSet {
     return this.ranges().flatMap(({ first, count }) => [first, count]);
   }
 
-  load(state: State): void {
+  load(numbers: readonly number[]): void {
     this.clear();
-    const numbers = state as readonly number[];
     for (let i = 0; i < numbers.length; i += 2)
       for (let page = numbers[i]!; page < numbers[i]! + numbers[i + 1]!; page++) this.add(page);
   }

@@ -1,9 +1,10 @@
-import { Room, type State, type Task } from '../../../core/index.ts';
+import { Room, type Task } from '../../../core/index.ts';
 import { reachClause, shapeClause } from '../../clauses.ts';
 import type { DevicePort } from '../../device-port.ts';
 import { type BalloonStatistic, balloonStatistic, balloonStatisticEntry } from '../../layout/index.ts';
 import { aboutChain, type Chain, type TakenRequest } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
+import { MAX_STATISTICS, type SavedBalloon, statisticsState } from './state.ts';
 
 /**
  * What a driver last said about its memory: bytes or counts, 64 bits. By name where the specification has one, by tag where
@@ -12,15 +13,13 @@ import { WaitingChains } from '../../queue/waiting.ts';
 export type BalloonStatistics = Readonly<Partial<Record<BalloonStatistic | number, bigint>>>;
 type Values = Partial<Record<BalloonStatistic | number, bigint>>;
 
-/** Entries of one buffer that are looked at: far more than there are tags. */
-const MAX_ENTRIES = 256;
-
 const names: ReadonlyMap<number, BalloonStatistic> = new Map(
   Object.entries(balloonStatistic).map(([name, tag]) => [tag, name as BalloonStatistic]),
 );
 
 /** What is kept with a buffer that is held: that it is. */
-const HELD: TakenRequest = { save: () => 'statistics' };
+export const HELD = 'statistics';
+const HELD_BUFFER: TakenRequest = { save: () => HELD };
 
 /**
  * The statistics queue: the device keeps the driver's buffer, and hands it back to ask for another one with fresh values.
@@ -30,7 +29,7 @@ export class StatisticsQueue implements Task {
   readonly #device: DevicePort;
   readonly #told: (values: BalloonStatistics) => void;
   readonly #held = new WaitingChains();
-  readonly #entries = new Room(MAX_ENTRIES * balloonStatisticEntry.bytes);
+  readonly #entries = new Room(MAX_STATISTICS * balloonStatisticEntry.bytes);
   #values: Values = {};
   /** Buffers since the last reset. */
   #buffers = 0;
@@ -52,7 +51,7 @@ export class StatisticsQueue implements Task {
   }
 
   #hold(chain: Chain): void {
-    chain.request = HELD;
+    chain.request = HELD_BUFFER;
     this.#held.add(chain);
   }
 
@@ -172,17 +171,16 @@ export class StatisticsQueue implements Task {
 
   save() {
     const values = Object.entries(this.#values).map(([name, value]) => [name, `${value}`]);
-    return {
+    return statisticsState.save({
       values: Object.fromEntries(values) as Record<string, string>,
       buffers: this.#buffers,
       subset: this.#subset,
       asked: this.#asked,
       held: this.#held.length + this.#coming,
-    };
+    });
   }
 
-  load(state: State): void {
-    const saved = state as ReturnType<StatisticsQueue['save']>;
+  load(saved: SavedBalloon['statistics']): void {
     this.reset();
     const values = Object.entries(saved.values).map(([name, value]) => [name, BigInt(value)]);
     this.#values = Object.fromEntries(values);

@@ -80,7 +80,7 @@ const SEGMENTS = 1;
 const segmentMaxOf = (queueSize: number) => Math.max(1, queueSize - 2);
 
 /** CHS values as drives give them that do not have any (at most 16383 cylinders of 16 heads of 63 sectors). */
-function geometry(sectors: number): { cylinders: number; heads: number; sectors: number } {
+export function geometry(sectors: number): { cylinders: number; heads: number; sectors: number } {
   return { cylinders: Math.min(16383, Math.max(2, Math.floor(sectors / (16 * 63)))), heads: 16, sectors: 63 };
 }
 

@@ -5,6 +5,7 @@ import type { Transfer } from '../../storage.ts';
 import type { BlockDevice } from '../block.ts';
 import type { Ordered } from './barriers.ts';
 import { type SegmentCommand, SegmentList, segmentCommands } from './segments.ts';
+import { blockRequestState, type SavedBlockRequest } from './state.ts';
 
 /** One request: parsed from its chain, run by the scheduler, ended by the storage. Pooled. */
 export class BlockRequest implements Task, Transfer, Ordered, TakenRequest {
@@ -48,11 +49,20 @@ export class BlockRequest implements Task, Transfer, Ordered, TakenRequest {
   save() {
     const { offset, length, type, barrier, ordered, writesThrough, refused, command } = this;
     const segments = command === null ? null : this.segments.save();
-    return { offset, length, type, barrier, ordered, writesThrough, refused, segments };
+    return blockRequestState.save({
+      offset,
+      length,
+      type,
+      barrier,
+      ordered,
+      writesThrough,
+      refused,
+      segments,
+    });
   }
 
   /** The request once more, as it was taken: nothing of what was done of it counts. */
-  load(saved: ReturnType<BlockRequest['save']>): void {
+  load(saved: SavedBlockRequest): void {
     this.offset = saved.offset;
     this.length = saved.length;
     this.type = saved.type;

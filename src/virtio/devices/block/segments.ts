@@ -14,6 +14,7 @@ import {
 import type { Chain } from '../../queue/chain.ts';
 import type { Storage, Transfer } from '../../storage.ts';
 import { MAX_SEGMENTS } from './config.ts';
+import type { SavedBlockRequest } from './state.ts';
 
 /** What is wrong with a request of segments, and the status that it gets. */
 export interface SegmentFault {
@@ -155,7 +156,7 @@ export class SegmentList {
     };
   }
 
-  load({ sectors, lengths, flags }: ReturnType<SegmentList['save']>): void {
+  load({ sectors, lengths, flags }: NonNullable<SavedBlockRequest['segments']>): void {
     this.count = sectors.length;
     this.sectors.set(sectors);
     this.lengths.set(lengths);

@@ -11,6 +11,7 @@ import {
 import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
 import type { ConsoleLine } from './line.ts';
+import type { SavedConsole } from './state.ts';
 
 /** What the driver knows of a port. */
 interface Known {
@@ -24,10 +25,7 @@ interface Known {
   open: boolean;
 }
 
-interface Message {
-  readonly event: number;
-  readonly port: number;
-}
+type Message = SavedConsole['control']['pending'][number];
 
 const eventNames = Object.entries(consoleEvent);
 const nameOf = (event: number) => eventNames.find(([, value]) => value === event)?.[0] ?? 'unknown event';
@@ -113,12 +111,12 @@ export class ConsoleControl {
     if (this.#known[number]!.ready && port?.isConsole === true) this.#queue(consoleEvent.resize, number);
   }
 
-  #queue(event: number, port: number): void {
+  #queue(event: Message['event'], port: number): void {
     this.#enqueue(event, port);
     this.device.batch(() => this.#send());
   }
 
-  #enqueue(event: number, port: number): void {
+  #enqueue(event: Message['event'], port: number): void {
     if (!this.#pending.some((each) => each.event === event && each.port === port))
       this.#pending.push({ event, port });
   }
@@ -283,7 +281,7 @@ export class ConsoleControl {
     for (const known of this.#known) known.added = known.everAdded = known.ready = known.open = false;
   }
 
-  save() {
+  save(): SavedConsole['control'] {
     return {
       ready: this.#ready,
       known: this.#known.map((known) => ({ ...known })),
@@ -292,7 +290,7 @@ export class ConsoleControl {
   }
 
   /** Ports may have come, gone or changed since the state was saved: the driver will be told. */
-  load(saved: ReturnType<ConsoleControl['save']>): void {
+  load(saved: SavedConsole['control']): void {
     this.reset();
     this.#ready = saved.ready;
     this.#pending = saved.pending.map((message) => ({ ...message }));

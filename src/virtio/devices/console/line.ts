@@ -4,6 +4,7 @@ import { reachClause } from '../../clauses.ts';
 import type { DevicePort } from '../../device-port.ts';
 import { aboutChain, type Chain } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
+import type { SavedConsole } from './state.ts';
 
 /** What a line needs of its console. */
 export interface LineOwner {
@@ -16,6 +17,8 @@ export interface LineOwner {
   checkSize(line: ConsoleLine, size: ConsoleSize): void;
   sizeChanged(line: ConsoleLine): void;
 }
+
+type SavedLine = SavedConsole['lines'][number];
 
 /** Output is handed to a back end in pieces of at most so many bytes: a guest does not choose how much memory it takes. */
 const PIECE_BYTES = 4096;
@@ -265,7 +268,7 @@ export class ConsoleLine {
     this.setDriverOpen(false);
   }
 
-  save() {
+  save(): SavedLine {
     const { size } = this;
     return {
       sent: this.#sent,
@@ -274,7 +277,7 @@ export class ConsoleLine {
     };
   }
 
-  load(saved: ReturnType<ConsoleLine['save']>): void {
+  load(saved: SavedLine): void {
     this.#receive.clear();
     this.#transmit.clear();
     this.#sent = saved.sent;

@@ -20,7 +20,8 @@ import {
   VLAN_IDS,
 } from '../../layout/index.ts';
 import { aboutChain, type Chain } from '../../queue/chain.ts';
-import { isGroupAddress, MAC_TABLE_ENTRIES, type ReceiveFilter } from './filter.ts';
+import { isGroupAddress, MAC_TABLE_ENTRIES } from './addresses.ts';
+import type { ReceiveFilter } from './filter.ts';
 
 /** What control commands change. */
 export interface NetworkControlTarget {

@@ -8,9 +8,8 @@ import {
   VLAN_IDS,
   VLAN_TAG_BYTES,
 } from '../../layout/index.ts';
-
-/** Addresses that one table holds; with more than that the device takes every address of the kind. */
-export const MAC_TABLE_ENTRIES = 64;
+import { isBroadcast, isGroupAddress, MAC_TABLE_ENTRIES, sameAddress } from './addresses.ts';
+import { receiveFilterState } from './state.ts';
 
 const modeMask = (mode: NetworkReceiveMode) => 1 << networkReceiveMode[mode];
 const PROMISCUOUS = modeMask('promiscuous');
@@ -20,21 +19,8 @@ const NO_MULTICAST = modeMask('noMulticast');
 const NO_UNICAST = modeMask('noUnicast');
 const NO_BROADCAST = modeMask('noBroadcast');
 
-/** True for an address of many stations. */
-export const isGroupAddress = (bytes: Uint8Array, at: number): boolean => (bytes[at]! & 1) !== 0;
-
-function sameAddress(a: Uint8Array, at: number, b: Uint8Array, other: number): boolean {
-  for (let i = 0; i < MAC_BYTES; i++) if (a[at + i] !== b[other + i]) return false;
-  return true;
-}
-
-function isBroadcast(bytes: Uint8Array, at: number): boolean {
-  for (let i = 0; i < MAC_BYTES; i++) if (bytes[at + i] !== 0xff) return false;
-  return true;
-}
-
 /** One table of MAC addresses. */
-export class MacTable implements Stateful<number[] | null> {
+export class MacTable {
   readonly #bytes = new Uint8Array(MAC_TABLE_ENTRIES * MAC_BYTES);
   #count = 0;
   #overflow = false;
@@ -52,13 +38,13 @@ export class MacTable implements Stateful<number[] | null> {
   }
 
   /** All addresses in a row; null for too many. */
-  save(): number[] | null {
-    return this.#overflow ? null : [...this.#bytes.subarray(0, this.#count * MAC_BYTES)];
+  save(): Uint8Array | null {
+    return this.#overflow ? null : this.#bytes.slice(0, this.#count * MAC_BYTES);
   }
 
-  load(state: number[] | null): void {
-    if (state === null) this.set(this.#bytes, MAC_TABLE_ENTRIES + 1);
-    else this.set(Uint8Array.from(state), state.length / MAC_BYTES);
+  load(saved: Uint8Array | null): void {
+    if (saved === null) this.set(this.#bytes, MAC_TABLE_ENTRIES + 1);
+    else this.set(saved, saved.length / MAC_BYTES);
   }
 }
 
@@ -122,7 +108,10 @@ export class ReceiveFilter implements Stateful {
     const type = at + ethernet.type;
     if (get16(bytes, type) !== etherType.vlan) return true;
     if (length < ETHERNET_HEADER_BYTES + VLAN_TAG_BYTES) return false;
-    const id = get16(bytes, type + 2) & (VLAN_IDS - 1);
+    return this.#takesVlan(get16(bytes, type + 2) & (VLAN_IDS - 1));
+  }
+
+  #takesVlan(id: number): boolean {
     return ((this.#vlans[id >> 5]! >>> (id & 31)) & 1) !== 0;
   }
 
@@ -137,23 +126,25 @@ export class ReceiveFilter implements Stateful {
   }
 
   save() {
-    return {
-      macAddress: [...this.macAddress],
+    const ids = Array.from({ length: VLAN_IDS }, (_, id) => id);
+    return receiveFilterState.save({
+      macAddress: this.macAddress.slice(),
       unicast: this.unicast.save(),
       multicast: this.multicast.save(),
       modes: this.#modes,
       open: this.#open,
-      vlans: [...this.#vlans],
-    };
+      vlans: ids.filter((id) => this.#takesVlan(id)),
+    });
   }
 
   load(state: State): void {
-    const saved = state as ReturnType<ReceiveFilter['save']>;
+    const saved = receiveFilterState.parse(state);
     this.macAddress.set(saved.macAddress);
     this.unicast.load(saved.unicast);
     this.multicast.load(saved.multicast);
     this.#modes = saved.modes;
     this.#open = saved.open;
-    this.#vlans.set(saved.vlans);
+    this.#vlans.fill(0);
+    for (const id of saved.vlans) this.#vlans[id >> 5]! |= 1 << (id & 31);
   }
 }

@@ -11,7 +11,7 @@ import {
   networkStatus,
 } from '../../layout/index.ts';
 import { checkQueueSizes } from '../../queue/limits.ts';
-import { isGroupAddress } from './filter.ts';
+import { isGroupAddress } from './addresses.ts';
 
 /** An option of a network device that no device can have. */
 export class NetworkOptionError extends OptionError {}

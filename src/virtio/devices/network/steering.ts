@@ -1,8 +1,7 @@
 import type { State, Stateful } from '../../../core/index.ts';
 import { FrameHeaders, get16, get32, ipv4, ipv6, udp } from '../../backends/ethernet.ts';
+import { FLOW_BITS, flowSteeringState } from './state.ts';
 
-/** Flows are told apart by so many bits of a hash. */
-const FLOW_BITS = 8;
 /** Multiplicative hashing, as elsewhere. */
 const HASH_MULTIPLIER = 0x9e3779b1;
 
@@ -56,10 +55,10 @@ export class FlowSteering implements Stateful {
   }
 
   save() {
-    return [...this.#pairs];
+    return flowSteeringState.save({ pairs: [...this.#pairs] });
   }
 
   load(state: State): void {
-    this.#pairs.set(state as ReturnType<FlowSteering['save']>);
+    this.#pairs.set(flowSteeringState.parse(state).pairs);
   }
 }

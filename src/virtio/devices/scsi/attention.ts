@@ -1,7 +1,7 @@
-import type { Stateful } from '../../../core/index.ts';
 import { type Sense, scsiSense } from '../../layout/index.ts';
+import type { SavedScsi } from './state.ts';
 
-type Code = { readonly key: number; readonly asc: number; readonly ascq: number };
+type SavedAttentions = SavedScsi['units'][number]['attentions'];
 
 const same = (a: Sense, b: Sense) => a.asc === b.asc && a.ascq === b.ascq;
 
@@ -9,7 +9,7 @@ const same = (a: Sense, b: Sense) => a.asc === b.asc && a.ascq === b.ascq;
  * Unit attention conditions of one logical unit that its initiator has not heard of, oldest first. Each waits once,
  * however often it came up: a guest that never asks cannot make the list grow.
  */
-export class UnitAttentions implements Stateful {
+export class UnitAttentions {
   #waiting: Sense[] = [];
 
   raise(sense: Sense): void {
@@ -31,11 +31,11 @@ export class UnitAttentions implements Stateful {
     this.#waiting = this.#waiting.filter((each) => !same(each, scsiSense.reportedLunsChanged));
   }
 
-  save(): Code[] {
+  save(): SavedAttentions {
     return this.#waiting.map(({ key, asc, ascq }) => ({ key, asc, ascq }));
   }
 
-  load(state: Code[]): void {
-    this.#waiting = state.map(({ key, asc, ascq }) => ({ key, asc, ascq }));
+  load(saved: SavedAttentions): void {
+    this.#waiting = saved.map(({ key, asc, ascq }) => ({ key, asc, ascq }));
   }
 }

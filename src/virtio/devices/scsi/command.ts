@@ -18,6 +18,7 @@ import { behindHeader, readHeader } from './framing.ts';
 import { commandIn, type KnownCommand } from './lookup.ts';
 import { prepareResponse, prepareSense, writeResponse } from './response.ts';
 import { NO_FIELD } from './sense.ts';
+import { type SavedCommand, scsiCommandState } from './state.ts';
 
 /** What a command needs of its host. */
 export interface CommandHost {
@@ -28,9 +29,6 @@ export interface CommandHost {
   /** Nobody holds the command any more. */
   free(command: ScsiCommand): void;
 }
-
-/** A command as its host saves it. */
-export type SavedCommand = ReturnType<ScsiCommand['save']>;
 
 /** What a back end's end leads to. */
 export type Continuation = (command: ScsiCommand, ok: boolean) => void;
@@ -123,7 +121,7 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
 
   save() {
     const { address, id0, id1, dataOutBytes, dataInBytes, refused, begun, underWay, addressee } = this;
-    return {
+    return scsiCommandState.save({
       ...{ address, id0, id1, dataOutBytes, dataInBytes, refused, begun, underWay },
       attached: addressee instanceof AttachedUnit,
       senseSize: this.#senseSize,
@@ -133,7 +131,7 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
       dataOutAt: this.#dataOutAt,
       dataInAt: this.#dataInAt,
       parameters: this.#parameters?.slice() ?? null,
-    };
+    });
   }
 
   /** The command once more, as it was taken; its header and the driver's sizes may have changed since. */
@@ -256,9 +254,9 @@ export class ScsiCommand implements Task, Transfer, TakenRequest {
    * command is saved and goes on elsewhere. @returns null when they are out of reach.
    */
   takeParameters(length: number): Uint8Array | null {
-    if (this.#parameters !== null) return this.#parameters;
+    if (this.#parameters?.length === length) return this.#parameters;
     const bytes = new Uint8Array(length);
-    if (this.take(0, bytes, 0, length)) this.#parameters = bytes;
+    this.#parameters = this.take(0, bytes, 0, length) ? bytes : null;
     return this.#parameters;
   }
 

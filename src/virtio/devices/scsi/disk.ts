@@ -1,4 +1,4 @@
-import { expectShape, type State, VirtiolabError } from '../../../core/index.ts';
+import { type State, VirtiolabError } from '../../../core/index.ts';
 import {
   CONTROL_NACA,
   type ScsiCommandName,
@@ -16,6 +16,7 @@ import { checkIdentity, type UnitIdentity } from './inquiry.ts';
 import { blocksOf, commandsOf, lbaOf } from './lookup.ts';
 import { modeSelect, modeSense } from './mode.ts';
 import { startStopUnit } from './start-stop.ts';
+import { diskState } from './state.ts';
 import { reportSupportedCommands } from './supported-commands.ts';
 import { read, synchronizeCache, verify, write } from './transfers.ts';
 import type { ScsiUnit, UnitPort } from './unit.ts';
@@ -166,17 +167,17 @@ export class DiskUnit implements ScsiUnit {
     return { unit: 'disk', blockBytes, thin, readOnly: this.storage.readOnly };
   }
 
-  check(state: State): void {
-    expectShape('logical unit', state, this.#shape());
+  check(state: State, path = 'logical unit') {
+    return diskState.parse(state, path, this.#shape());
   }
 
   save() {
-    return { shape: this.#shape(), writeCache: this.writeCache, started: this.started };
+    const { writeCache, started } = this;
+    return diskState.save({ shape: this.#shape(), writeCache, started });
   }
 
   load(state: State): void {
-    this.check(state);
-    const saved = state as ReturnType<DiskUnit['save']>;
+    const saved = this.check(state);
     this.writeCache = saved.writeCache;
     this.started = saved.started;
   }

@@ -11,15 +11,13 @@ import {
 import { aboutChain, type Chain, type TakenRequest } from '../../queue/chain.ts';
 import { WaitingChains } from '../../queue/waiting.ts';
 import { NOWHERE, putAddress } from './address.ts';
+import type { SavedScsi } from './state.ts';
 
-type PendingEvent = {
-  readonly event: number;
-  readonly key: number;
-  readonly reason: number;
-};
+type PendingEvent = SavedScsi['events']['pending'][number];
 
 /** What is kept with a buffer in hand: that it is one. */
-const IN_HAND: TakenRequest = { save: () => 'event buffer' };
+export const IN_HAND = 'event buffer';
+const BUFFER_IN_HAND: TakenRequest = { save: () => IN_HAND };
 
 /** The event queue: buffers that wait for something to happen, and whether something happened without one. */
 export class EventQueue {
@@ -53,7 +51,7 @@ export class EventQueue {
   }
 
   #keep(chain: Chain): void {
-    chain.request = IN_HAND;
+    chain.request = BUFFER_IN_HAND;
     this.#buffers.add(chain);
   }
 
@@ -64,7 +62,7 @@ export class EventQueue {
   }
 
   /** Reports an event of a logical unit, once guest memory may be touched. */
-  send(event: number, key: number, reason: number): void {
+  send(event: PendingEvent['event'], key: number, reason: number): void {
     this.#pending.push({ event, key, reason });
     this.#flushLater();
   }
@@ -128,11 +126,11 @@ export class EventQueue {
     this.#flushLater();
   }
 
-  save() {
+  save(): SavedScsi['events'] {
     return { missed: this.missed, pending: [...this.#pending], buffers: this.#owed + this.#buffers.length };
   }
 
-  load({ missed, pending, buffers }: ReturnType<EventQueue['save']>): void {
+  load({ missed, pending, buffers }: SavedScsi['events']): void {
     this.reset();
     this.missed = missed;
     this.#pending = [...pending];
