@@ -18,6 +18,8 @@ import {
   type DeviceType,
   deviceTypes,
   type FunctionKind,
+  functionKindNames,
+  functionKinds,
   type VirtioFunction,
   virtioFunction,
   withType,
@@ -67,11 +69,14 @@ const conventional = (device: () => DeviceBehaviour, kind: FunctionKind): Built 
   pci: virtioFunction(device(), { kind }).pci,
 });
 
-/** Every kind of function around one type of device. */
+const lawful = functionKindNames.filter((kind) => functionKinds[kind].breaks === null);
+const unlawful = functionKindNames.filter((kind) => functionKinds[kind].breaks !== null);
+
+/** Every kind of function around one type of device, last those that the specification forbids. */
 function allKindsOf(device: () => DeviceBehaviour): Built[] {
   const express = virtioFunction(device(), { kind: 'transitional', express: true, powerManagement: true });
   return [
-    ...(['legacy', 'transitional', 'modern'] as const).map((kind) => conventional(device, kind)),
+    ...lawful.map((kind) => conventional(device, kind)),
     { label: 'transitional, PCI Express, power management', pci: express.pci },
     ...[draft2023, fixedVectorsDraft, bareCapabilityDraft].map((draft) => mmr(device, draft)),
     { label: 'mmr-2023, in the modern BAR', pci: mmrFunction(device(), { placement: 'shared' }).pci },
@@ -79,6 +84,7 @@ function allKindsOf(device: () => DeviceBehaviour): Built[] {
       label: `a guest's view, by way of ${way}`,
       pci: presented(ways[way].build(device()), way),
     })),
+    ...unlawful.map((kind) => conventional(device, kind)),
   ];
 }
 
@@ -93,6 +99,9 @@ function mainKindsOf({ type, sample }: DeviceDemo): Built[] {
     ...(hasMmrId(type, draft2023) ? [mmr(sample, draft2023)] : []),
   ];
 }
+
+/** Devices of a bus beside the host bridge. What does not fit becomes further functions of the first ones. */
+const PLACES = 31;
 
 /** Every kind of function around a block device, then the main ones of the other types by their numbers. */
 function ownFunctions(): Built[] {
@@ -115,7 +124,7 @@ export function everyFunction(outside: readonly DeviceDemo[] = []): {
   const built = new Map<FunctionAddress, Built>();
   const all = outside.length > 0 ? outside.flatMap(mainKindsOf) : ownFunctions();
   for (const [index, each] of all.entries()) {
-    const address = functionAddress(0, index + 1);
+    const address = functionAddress(0, 1 + (index % PLACES), Math.floor(index / PLACES));
     machine.plug(each.pci, address);
     built.set(address, each);
   }

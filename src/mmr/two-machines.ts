@@ -10,7 +10,7 @@ import {
   type FoundFunction,
   findFunction,
   LegacyTransport,
-  portAccess,
+  legacyAccess,
   runFirmware,
   type TransportOptions,
 } from '../driver/index.ts';
@@ -79,7 +79,7 @@ export class TwoMachines {
   /** A guest's driver takes the `nth` function, through the ports that the translator answers. */
   transport(nth = 0, options: TransportOptions = {}): LegacyTransport {
     const found = this.inGuest(nth);
-    return new LegacyTransport(this.guest, found, portAccess(this.guest, found), options);
+    return new LegacyTransport(this.guest, found, legacyAccess(this.guest, found), options);
   }
 
   /** Memory for a driver in the guest: [start, end) of its RAM. */

@@ -2,6 +2,7 @@ import type { Bus, FunctionAddress } from '../core/index.ts';
 import {
   type FoundFunction,
   LegacyTransport,
+  legacyAccess,
   ModernTransport,
   type Transport,
   type TransportOptions,
@@ -9,6 +10,8 @@ import {
 import {
   type DeviceBehaviour,
   type DeviceType,
+  type FunctionKind,
+  functionKinds,
   type VirtioFunction,
   virtioFunction,
 } from '../virtio/index.ts';
@@ -30,6 +33,10 @@ interface WayTraits {
   readonly ordinary: boolean;
   /** The driver speaks virtio 1.x: packed rings and all that legacy drivers have not. */
   readonly modern: boolean;
+  /** The function has ids of the legacy interface, which not every type has. */
+  readonly transitional: boolean;
+  /** The clause that its function breaks by the way it is built, and says so; null for what the specification allows. */
+  readonly breaks: string | null;
 }
 
 /** A guest's accesses to a legacy I/O BAR are translated, and reach a function of the host. */
@@ -54,7 +61,23 @@ export interface DirectOptions extends TransportOptions {
 
 export type Way = TranslatedWay | DirectWay;
 
-const mmr = { build: mmrFunction, drafts: true } as const;
+const mmr = { build: mmrFunction, drafts: true, transitional: false, breaks: null } as const;
+
+const plain = (kind: FunctionKind) =>
+  ({
+    build: (behaviour: DeviceBehaviour, options: MmrFunctionOptions = {}) =>
+      virtioFunction(behaviour, { ...options, kind }),
+    drafts: false,
+    transitional: functionKinds[kind].legacy !== null,
+    breaks: functionKinds[kind].breaks,
+  }) as const;
+
+const modernDriver = {
+  transport: (bus: Bus, fn: FoundFunction, options: DirectOptions = {}) =>
+    new ModernTransport(bus, fn, options),
+  ordinary: true,
+  modern: true,
+} as const;
 
 /**
  * Every way from a driver to a device behind PCI: what demonstrations, guests, tests and comparisons choose from. A new way
@@ -64,8 +87,7 @@ export const ways = {
   'io-bar': {
     translated: true,
     summary: 'passed on to the I/O BAR of a transitional function',
-    build: (behaviour, options = {}) => virtioFunction(behaviour, { ...options, kind: 'transitional' }),
-    drafts: false,
+    ...plain('transitional'),
     ids: 'legacy',
     open: openIoBar,
     ordinary: true,
@@ -89,14 +111,25 @@ export const ways = {
     ordinary: false,
     modern: false,
   },
+  'legacy-memory': {
+    translated: false,
+    summary: 'the legacy block in a memory BAR of an ordinary legacy function, as clouds have it',
+    ...plain('legacy-memory'),
+    transport: (bus, fn, options = {}) => new LegacyTransport(bus, fn, legacyAccess(bus, fn), options),
+    ordinary: true,
+    modern: false,
+  },
+  'transitional-memory': {
+    translated: false,
+    summary: 'the virtio 1.x structures of a function that has such a block too',
+    ...plain('transitional-memory'),
+    ...modernDriver,
+  },
   modern: {
     translated: false,
     summary: 'the virtio 1.x structures of a modern function',
-    build: (behaviour, options = {}) => virtioFunction(behaviour, { ...options, kind: 'modern' }),
-    drafts: false,
-    transport: (bus, fn, options = {}) => new ModernTransport(bus, fn, options),
-    ordinary: true,
-    modern: true,
+    ...plain('modern'),
+    ...modernDriver,
   },
 } as const satisfies Readonly<Record<string, Way>>;
 
@@ -120,6 +153,6 @@ export const ordinaryWayNames: readonly OrdinaryWayName[] = names.filter(
 /** Names of the ways that a function of a type can be built for: a modern-only one has no ids for the others. */
 export const waysOf = (type: DeviceType, draft = draft2023): readonly WayName[] =>
   names.filter((name) => {
-    const { drafts, modern } = ways[name];
-    return drafts ? hasMmrId(type, draft) : modern || type.transitionalId !== null;
+    const { drafts, transitional } = ways[name];
+    return drafts ? hasMmrId(type, draft) : !transitional || type.transitionalId !== null;
   });

@@ -42,6 +42,8 @@ export {
   type FeatureDependency,
   type FeatureObjection,
   type FunctionKind,
+  functionKindNames,
+  functionKinds,
   Hub,
   type HubSocket,
   type Identity,

@@ -17,7 +17,7 @@ import {
   type0Header,
   type1Header,
 } from '../pci/layout/index.ts';
-import { VIRTIO_VENDOR_ID } from '../virtio/layout/index.ts';
+import { kindOfTransitionalIds, VIRTIO_VENDOR_ID } from '../virtio/layout/index.ts';
 import { type ConfigBus, configTables, type PlacedTable, readField } from './config-tables.ts';
 import type { VirtioKind } from './describe.ts';
 
@@ -93,12 +93,14 @@ function capabilityOf(image: ConfigImage, { id, offset }: FoundCapability, virti
 
 /** Ids of the legacy interface: what else the function has, its capabilities tell. */
 function kindOfLegacy(
+  bars: readonly ImageBar[],
   capabilities: readonly ImageCapability[],
   end: WalkedList['end'],
 ): VirtioKind | 'unknown' {
-  if (capabilities.some(({ id, fields }) => id === capabilityId.vendorSpecific && 'structureType' in fields))
-    return 'transitional';
-  return end === 'unknown' ? 'unknown' : 'legacy';
+  const modern = capabilities.some(
+    ({ id, fields }) => id === capabilityId.vendorSpecific && 'structureType' in fields,
+  );
+  return !modern && end === 'unknown' ? 'unknown' : kindOfTransitionalIds(bars, modern);
 }
 
 /** Reads everything that a configuration space says of itself, as far as it is known. Never throws. */
@@ -123,6 +125,7 @@ export function describeImage(image: ConfigImage): ImageDescription {
     !own || vendorId === null || deviceId === null
       ? null
       : claimOf({ vendorId, deviceId, revisionId: revisionId ?? 0, subsystemId: subsystemId ?? 0 });
+  const bars = barsOf(image, header === null ? 0 : barCounts[header]);
   const [base, sub, interface_] = [get('baseClass'), get('subClass'), get('programmingInterface')];
   return {
     vendorId,
@@ -147,9 +150,9 @@ export function describeImage(image: ConfigImage): ImageDescription {
     device: claim?.type?.functionName ?? null,
     kind:
       claim?.ids === 'transitional'
-        ? kindOfLegacy(capabilities, lists.capabilities.end)
+        ? kindOfLegacy(bars, capabilities, lists.capabilities.end)
         : (claim?.ids ?? null),
-    bars: barsOf(image, header === null ? 0 : barCounts[header]),
+    bars,
     capabilities,
     extended: lists.extended.found.map((each) => capabilityOf(image, each, virtio)),
     ends: { capabilities: lists.capabilities.end, extended: lists.extended.end },

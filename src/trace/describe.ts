@@ -1,12 +1,17 @@
 import { type Bus, formatFunctionAddress, type Width } from '../core/index.ts';
 import { type Draft, draft2023, identify } from '../mmr/layout/index.ts';
 import { capabilityHeader, extendedHeader, type0Header } from '../pci/layout/index.ts';
-import { deviceTypes, structureType } from '../virtio/layout/index.ts';
+import {
+  deviceTypes,
+  type FunctionKind,
+  kindOfTransitionalIds,
+  structureType,
+} from '../virtio/layout/index.ts';
 import { configTables, keyOf, type PlacedTable, readField } from './config-tables.ts';
 import type { FunctionToDecode } from './decode.ts';
 
 /** What kind of virtio function it is: which windows for drivers stand on it. */
-export type VirtioKind = 'legacy' | 'transitional' | 'modern' | 'mmr';
+export type VirtioKind = FunctionKind | 'mmr';
 
 /** A base address register that is in use. `sizeBytes` was measured; `address` is 0 while unassigned. */
 export interface BarDescription {
@@ -97,7 +102,8 @@ export function describeFunction(
     interruptPin: fn.interruptPin,
     interruptLine: fn.interruptLine,
     type: identity?.type.name ?? null,
-    kind: identity?.ids === 'legacy' && hasStructures ? 'transitional' : (identity?.ids ?? null),
+    kind:
+      identity?.ids === 'legacy' ? kindOfTransitionalIds(fn.bars, hasStructures) : (identity?.ids ?? null),
     device: identity?.type.functionName ?? null,
     bars: fn.bars.map(({ size, index, kind, prefetchable, address }) => ({
       index,

@@ -52,7 +52,7 @@ describe.concurrent('lspci --read', () => {
     expect(functions[0]).toMatchObject({
       address: '31:00.7',
       deviceId: '0x1001',
-      kind: 'transitional',
+      kind: 'transitional-memory',
       knownBytes: 256,
       findings: [
         { clause: 'LEG-DET-01', level: 'MUST' },
@@ -66,7 +66,10 @@ describe.concurrent('lspci --read', () => {
     const path = file('own.txt', (await virtiolab(['lspci', '-v', '-xxxx'])).stdout);
     const { status, stdout } = await read(path);
     expect(status).toBe(1);
-    expect(stdout.match(/breaks .*/g)).toEqual([expect.stringMatching(/PCI-BUS-01.*mmr-bare-capability/)]);
+    expect(stdout.match(/breaks .*/g)).toEqual([
+      expect.stringMatching(/PCI-BUS-01.*mmr-bare-capability/),
+      ...[1, 2].map(() => expect.stringMatching(/LEG-DET-01.*BAR0.* is a memory BAR/)),
+    ]);
     const one = await read(path, '-s', '5');
     expect(one.status).toBe(0);
     expect(one.stdout).toMatch(/\n\t100 +virtio mmr-2023 +BAR0 \+0x1000, 84 bytes\n/);

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { everyFunction } from '../../src/cli/every-function.ts';
 import { formatFunctionAddress } from '../../src/core/index.ts';
 import { describeFunction, type FunctionDescription } from '../../src/trace/index.ts';
-import { deviceTypes } from '../../src/virtio/index.ts';
+import { deviceTypes, functionKindNames } from '../../src/virtio/index.ts';
 import { run, virtiolab } from './run.ts';
 
 const { machine, functions } = everyFunction();
@@ -77,7 +77,7 @@ describe('every kind of function', () => {
     for (const { name: type, transitionalId } of deviceTypes) {
       const kinds = described.filter(({ description }) => description.type === type);
       const older = transitionalId === null ? [] : ['transitional', 'mmr'];
-      for (const kind of ['modern', ...older, ...(type === 'block' ? ['legacy'] : [])])
+      for (const kind of ['modern', ...older, ...(type === 'block' ? functionKindNames : [])])
         expect(kinds.map(({ description }) => description.kind)).toContain(kind);
     }
     expect(new Set(described.map(({ draft }) => draft.name)).size).toBe(3);

@@ -14,6 +14,8 @@ const block = () => new Probe({ type: 'block', queueSizes: [8, 8] });
 const bytesOf = {
   legacy: () => imageOf(virtioFunction(block(), { kind: 'legacy' }).pci, 256),
   transitional: () => imageOf(virtioFunction(block(), { kind: 'transitional' }).pci, 256),
+  'legacy-memory': () => imageOf(virtioFunction(block(), { kind: 'legacy-memory' }).pci, 256),
+  'transitional-memory': () => imageOf(virtioFunction(block(), { kind: 'transitional-memory' }).pci, 256),
   modern: () => imageOf(virtioFunction(block(), { kind: 'modern' }).pci, 256),
   shared: () =>
     imageOf(
@@ -60,6 +62,8 @@ const broken: readonly (readonly [
   ['LEG-ID-01', 'revision 1 under transitional ids', 'transitional', (b) => put(b, 8, 1)],
   ['LEG-ID-02', 'the subsystem id of another type', 'legacy', (b) => put(b, 0x2e, 1, 0)],
   ['LEG-DET-01', 'a memory BAR0', 'legacy', (b) => put(b, 0x10, 8, 0, 0, 0xc0)],
+  ['LEG-DET-01', 'the legacy block of ours in memory', 'legacy-memory', () => {}],
+  ['LEG-DET-01', 'that beside structures', 'transitional-memory', () => {}],
   ['LEG-DET-01', 'no BAR0', 'transitional', (b) => put(b, 0x10, 0, 0, 0, 0)],
   ['PCI-CAP-02', 'a reserved structure type', 'shared', (b) => put(b, at(b, { type: SHM! }) + 3, 6)],
   ['PCI-CAP-04', 'a reserved BAR', 'modern', (b) => put(b, at(b, { type: ISR! }) + 4, 6)],

@@ -9,7 +9,7 @@ const verdicts: Readonly<Record<string, readonly [kind: string | null, ...clause
   'cloud-console-1003-legacy-64': ['unknown'],
   'cloud-net-1000-legacy-memory-bar0-64': ['unknown', 'LEG-DET-01'],
   'cloudhv-fs-105a-modern-shm': ['modern', 'PCI-CFGW-01'],
-  'hw-blk-1001-memory-bars-sriov-pf': ['transitional', 'LEG-DET-01', 'PCI-CFGW-01'],
+  'hw-blk-1001-memory-bars-sriov-pf': ['transitional-memory', 'LEG-DET-01', 'PCI-CFGW-01'],
   'hyperv-wsl2-console-1043-modern-64': ['modern'],
   'qemu-balloon-1002-transitional-no-msix': ['transitional'],
   'qemu-balloon-1045-modern-express': ['modern'],

@@ -11,11 +11,11 @@ import {
   findFunction,
   HandlerError,
   LegacyTransport,
+  legacyAccess,
   ModernTransport,
   NetworkDriver,
   networkDriverFeatures,
   P9Driver,
-  portAccess,
   RingBrokenError,
   runFirmware,
   ScsiDriver,
@@ -135,7 +135,7 @@ function open(name: string, way: Way, intx = false) {
   const found = findFunction(machine, SLOT)!;
   const transport =
     way === 'legacy'
-      ? new LegacyTransport(machine, found, portAccess(machine, found), { intx })
+      ? new LegacyTransport(machine, found, legacyAccess(machine, found), { intx })
       : new ModernTransport(machine, found, { intx });
   const started = kinds[name]!.start(transport, new DmaMemory(machine.ram, 0x10000), ringFeatures);
   const ring = started.driver.driver.rings.get(started.queue)!;

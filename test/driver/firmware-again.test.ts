@@ -6,9 +6,9 @@ import {
   DmaMemory,
   findFunction,
   LegacyTransport,
+  legacyAccess,
   NoDeviceError,
   placeFunction,
-  portAccess,
   ResourceError,
   runFirmware,
 } from '../../src/driver/index.ts';
@@ -295,7 +295,7 @@ describe('two guests whose disks are functions of one host', () => {
     machine.plug(presentLegacy(host, address).pci, SLOT);
     runFirmware(machine);
     const found = findFunction(machine, SLOT)!;
-    const transport = new LegacyTransport(machine, found, portAccess(machine, found), { intx: true });
+    const transport = new LegacyTransport(machine, found, legacyAccess(machine, found), { intx: true });
     return new BlockDriver(transport, new DmaMemory(machine.ram, 0x10000), { requestBytes: 4096 });
   }
 

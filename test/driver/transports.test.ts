@@ -3,9 +3,9 @@ import { DmaDomain, registers, rw, type Width } from '../../src/core/index.ts';
 import {
   DeviceFailedError,
   findFunction,
+  legacyAccess,
   ModernTransport,
   NoDeviceError,
-  portAccess,
   ResourceError,
   runFirmware,
   swapBytes,
@@ -207,13 +207,13 @@ describe('the legacy transport', () => {
     expect(() => open('legacy').transport.resetQueue(0)).toThrow(DeviceFailedError);
   });
 
-  it('LEG-DET-01: wants an I/O BAR0 with an address', () => {
+  it('LEG-DET-01: wants a BAR0 with an address', () => {
     const machine = smallMachine();
     machine.plug(virtioFunction(new Probe(), { kind: 'modern' }).pci, SLOT);
-    expect(() => portAccess(machine, findFunction(machine, SLOT)!)).toThrow(NoDeviceError);
+    expect(() => legacyAccess(machine, findFunction(machine, SLOT)!)).toThrow(NoDeviceError);
     const other = smallMachine();
     other.plug(virtioFunction(new Probe(), { kind: 'legacy' }).pci, SLOT);
-    expect(() => portAccess(other, findFunction(other, SLOT)!)).toThrow(NoDeviceError);
+    expect(() => legacyAccess(other, findFunction(other, SLOT)!)).toThrow(NoDeviceError);
   });
 
   test.each([

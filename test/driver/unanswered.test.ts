@@ -7,10 +7,10 @@ import {
   EntropyDriver,
   findFunction,
   LegacyTransport,
+  legacyAccess,
   ModernTransport,
   NetworkDriver,
   P9Driver,
-  portAccess,
   runFirmware,
   ScsiDisk,
   ScsiDriver,
@@ -49,7 +49,7 @@ function open<T>(
   const found = findFunction(machine, SLOT)!;
   const transport =
     way === 'legacy'
-      ? new LegacyTransport(machine, found, portAccess(machine, found))
+      ? new LegacyTransport(machine, found, legacyAccess(machine, found))
       : new ModernTransport(machine, found);
   const driver = start(transport, new DmaMemory(machine.ram, 0x10000));
   behaviour.handle = (chain) => answer(chain, (length) => completeWith(fn.device, chain, length));

@@ -31,7 +31,7 @@ function recordedDevice(record: Tree): Tree {
   };
 }
 
-const kinds: readonly FunctionKind[] = ['transitional', 'legacy', 'modern'];
+const kinds = ['transitional', 'legacy', 'modern'] as const satisfies readonly FunctionKind[];
 
 /** One recorded section, and the replay of the same operations on our own function. */
 export interface Section {

@@ -14,7 +14,7 @@ import {
   DmaMemory,
   findFunction,
   LegacyTransport,
-  portAccess,
+  legacyAccess,
   runFirmware,
 } from '../../src/driver/index.ts';
 import {
@@ -349,7 +349,7 @@ describe('messages of a machine', () => {
       runFirmware(made);
       const found = findFunction(made, SLOT)!;
       const driver = new BlockDriver(
-        new LegacyTransport(made, found, portAccess(made, found)),
+        new LegacyTransport(made, found, legacyAccess(made, found)),
         new DmaMemory(made.ram, 0x1000),
       );
       return { made, driver, events: watch(made) };

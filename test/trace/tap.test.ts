@@ -2,13 +2,19 @@ import { describe, expect, it } from 'vitest';
 import type { AccessEvent, LabEvent } from '../../src/core/index.ts';
 import { BlockDriver, DmaMemory, findFunction, openTransport, runFirmware } from '../../src/driver/index.ts';
 import { Decoder, placesOf, Recorder, tap, walk } from '../../src/trace/index.ts';
-import { BlockDevice, MemoryStorage, virtioFunction } from '../../src/virtio/index.ts';
+import {
+  BlockDevice,
+  type FunctionKind,
+  functionKindNames,
+  MemoryStorage,
+  virtioFunction,
+} from '../../src/virtio/index.ts';
 import { SLOT, smallMachine } from '../pci/support.ts';
 
 const storage = () => new MemoryStorage(new Uint8Array(4096).fill(3));
 const SMALL = { requestBytes: 4096, depth: 2 };
 
-function machineWith(kind: 'legacy' | 'modern' | 'transitional') {
+function machineWith(kind: FunctionKind) {
   const machine = smallMachine();
   machine.plug(virtioFunction(new BlockDevice({ storage: storage() }), { kind }).pci, SLOT);
   return machine;
@@ -18,7 +24,7 @@ const accessesOf = (events: readonly LabEvent[]) =>
   events.filter((event): event is AccessEvent => event.kind === 'access');
 
 describe('a tapped bus', () => {
-  it.each(['legacy', 'modern', 'transitional'] as const)(
+  it.each(functionKindNames)(
     'tells accesses by the places that configuration space names, as the machine does by its own: %s',
     async (kind) => {
       const machine = machineWith(kind);

@@ -144,6 +144,8 @@ describe('a legacy block', () => {
     ['legacy', 231, false],
     ['transitional', 230, true],
     ['transitional', 240, false],
+    ['legacy-memory', 254, true],
+    ['transitional-memory', 254, true],
     ['modern', 254, true],
   ] as const)('of a %s function holds a mount tag of %d bytes: %s', (kind, bytes, fits) => {
     const behaviour = tagged(bytes);

@@ -4,9 +4,9 @@ import {
   DmaMemory,
   findFunction,
   LegacyTransport,
+  legacyAccess,
   ModernTransport,
   NetworkDriver,
-  portAccess,
   runFirmware,
 } from '../../src/driver/index.ts';
 import { translatedWayNames } from '../../src/mmr/index.ts';
@@ -121,7 +121,7 @@ function echoes(machines: readonly Machine[], count: number, rounds: number) {
     const found = findFunction(machine, slot)!;
     const transport =
       i % 2 === 0
-        ? new LegacyTransport(machine, found, portAccess(machine, found))
+        ? new LegacyTransport(machine, found, legacyAccess(machine, found))
         : new ModernTransport(machine, found);
     const driver: NetworkDriver = new NetworkDriver(
       transport,

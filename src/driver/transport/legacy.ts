@@ -29,10 +29,11 @@ export interface BlockAccess {
 }
 
 /**
- * Ports of BAR0, of a function that a legacy driver may take: its ids are transitional, its revision 0.
- * @throws WrongIdsError (LEG-ID-01, LEG-ID-03); NoDeviceError without an I/O BAR0 that holds the header (LEG-DET-01)
+ * BAR0 of a function that a legacy driver may take: its ids are transitional, its revision 0. A block in a memory BAR, where it
+ * has no business (LEG-DET-01), is taken as it is, as most legacy drivers do.
+ * @throws WrongIdsError (LEG-ID-01, LEG-ID-03); NoDeviceError without a BAR0 that has an address and holds the header
  */
-export function portAccess(bus: Bus, fn: FoundFunction): BlockAccess {
+export function legacyAccess(bus: Bus, fn: FoundFunction): BlockAccess {
   const { first, last } = TRANSITIONAL_ID_RANGE;
   const own = fn.vendorId === VIRTIO_VENDOR_ID && fn.deviceId >= first && fn.deviceId <= last;
   if (!own || fn.revisionId !== LEGACY_REVISION)
@@ -40,19 +41,26 @@ export function portAccess(bus: Bus, fn: FoundFunction): BlockAccess {
       fn,
       `${VIRTIO_VENDOR_ID.toString(16)}:${first.toString(16)} to ${last.toString(16)}, revision ${LEGACY_REVISION}`,
     );
-  const bar = fn.bars.find(({ index, kind }) => index === LEGACY_BAR && kind === 'io');
+  const bar = fn.bars.find(({ index }) => index === LEGACY_BAR);
   if (bar === undefined || bar.address === 0 || bar.size < LEGACY_CONFIG_OFFSET) {
     assertPresent(bus, fn.address);
     throw new NoDeviceError(
-      `a legacy driver wants an I/O BAR0 with an address and ${LEGACY_CONFIG_OFFSET} bytes at least (LEG-DET-01)`,
+      `a legacy driver wants a BAR0 with an address and ${LEGACY_CONFIG_OFFSET} bytes at least (LEG-DET-01)`,
     );
   }
-  return {
-    name: 'legacy',
-    fixedVectors: false,
-    read: (offset, width) => bus.ioRead(bar.address + offset, width),
-    write: (offset, width, value) => bus.ioWrite(bar.address + offset, width, value),
-  };
+  const { address } = bar;
+  const block = { name: 'legacy', fixedVectors: false } as const;
+  return bar.kind === 'io'
+    ? {
+        ...block,
+        read: (offset, width) => bus.ioRead(address + offset, width),
+        write: (offset, width, value) => bus.ioWrite(address + offset, width, value),
+      }
+    : {
+        ...block,
+        read: (offset, width) => bus.memoryRead(address + offset, width),
+        write: (offset, width, value) => bus.memoryWrite(address + offset, width, value),
+      };
 }
 
 /** A byte-swapped field, for guests whose configuration is not little-endian. */

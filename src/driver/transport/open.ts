@@ -9,7 +9,7 @@ import {
 } from '../../virtio/layout/index.ts';
 import { FunctionGoneError, NoDeviceError, NoStructureError, WrongIdsError } from '../errors.ts';
 import { assertPresent, type FoundFunction, findFunction } from '../pci.ts';
-import { LegacyTransport, portAccess } from './legacy.ts';
+import { LegacyTransport, legacyAccess } from './legacy.ts';
 import { ModernTransport } from './modern.ts';
 import { hasStructures } from './structures.ts';
 import type { Transport, TransportOptions } from './transport.ts';
@@ -83,7 +83,7 @@ export function openTransport(
     throw new WrongIdsError(found, `type ${type.typeNumber} (${type.name}), not ${typeNumber}`);
   if (ids === 'modern') return new ModernTransport(bus, found, options);
   // LEG-DET-02: a function without virtio capabilities is a legacy device.
-  if (!hasStructures(bus, found)) return new LegacyTransport(bus, found, portAccess(bus, found), options);
+  if (!hasStructures(bus, found)) return new LegacyTransport(bus, found, legacyAccess(bus, found), options);
   try {
     return new ModernTransport(bus, found, options);
   } catch (error) {
@@ -95,7 +95,7 @@ export function openTransport(
 /** The legacy interface of a function whose modern one cannot be used. @throws what was wrong with that, if this cannot either. */
 function legacyInstead(bus: Bus, fn: FoundFunction, options: OpenOptions, why: NoStructureError): Transport {
   try {
-    return new LegacyTransport(bus, fn, portAccess(bus, fn), options);
+    return new LegacyTransport(bus, fn, legacyAccess(bus, fn), options);
   } catch (error) {
     throw error instanceof NoDeviceError && !(error instanceof FunctionGoneError) ? why : error;
   }

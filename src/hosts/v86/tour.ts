@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Finding, functionAddress, type State } from '../../core/index.ts';
+import { ways } from '../../mmr/index.ts';
 import { walk } from '../../trace/index.ts';
 import {
   BlockDevice,
@@ -88,7 +89,7 @@ export interface TourResult {
   readonly interrupts: { readonly guest: Readonly<Record<string, number>>; readonly host: number };
   readonly registers: readonly RegisterCount[];
   readonly findings: readonly Finding[];
-  /** Everything that was compared is the same, and nothing broke a clause. */
+  /** Everything that was compared is the same, and no clause was broken but by the way that the window's functions are built. */
   readonly good: boolean;
 }
 
@@ -236,7 +237,7 @@ export async function runTour(options: TourOptions): Promise<Tour> {
       interrupts,
       registers: countRegisters(trace!),
       findings,
-      good: same && mountError === null && findings.length === 0,
+      good: same && mountError === null && findings.every(isBuiltIn(window)),
     };
     return { guest, result };
   } catch (error) {
@@ -254,6 +255,12 @@ function knownPieces(hex: string, given: string): string {
   }
   return known;
 }
+
+/** What every function of the window breaks, whatever a driver does. */
+const isBuiltIn =
+  (window: GuestWindow) =>
+  ({ party, clause }: Finding): boolean =>
+    party === 'device' && clause === ways[window].breaks;
 
 function findingsOf({ recorder }: GuestTrace): Finding[] {
   const found: Finding[] = [];

@@ -12,6 +12,8 @@ import type { DeviceBehaviour } from '../behaviour.ts';
 import type { ByteOrder } from '../config.ts';
 import { VirtioDevice } from '../device.ts';
 import {
+  type FunctionKind,
+  functionKinds,
   LEGACY_BAR,
   LEGACY_CONFIG_OFFSET_MSIX,
   LEGACY_REVISION,
@@ -27,8 +29,6 @@ import { addModernStructures, type StructurePlaces } from './modern-structures.t
 import { addPciConfigWindow } from './pci-config-window.ts';
 import { addSharedMemory, type SharedMemoryRegion } from './shared-memory.ts';
 import { addVendorData, type VendorData } from './vendor-data.ts';
-
-export type FunctionKind = 'legacy' | 'transitional' | 'modern';
 
 export interface VirtioFunctionOptions {
   readonly kind: FunctionKind;
@@ -59,7 +59,7 @@ export interface Identity {
 /** Ids of a function of each kind (PCI-ID-03, PCI-ID-06, PCI-ID-07, LEG-ID-01..03). @throws ModernOnlyTypeError */
 export function identityOf(behaviour: DeviceBehaviour, kind: FunctionKind): Identity {
   const { type } = behaviour;
-  return kind === 'modern'
+  return functionKinds[kind].legacy === null
     ? {
         deviceId: MODERN_DEVICE_ID_BASE + type.typeNumber,
         revisionId: MODERN_REVISION,
@@ -93,6 +93,10 @@ export class LegacyBlockSizeError extends VirtiolabError {
   }
 }
 
+/** Ports of a legacy BAR at the least, as other implementations have them; and a page of memory, to be mapped alone. */
+const LEAST_LEGACY_PORTS = 32;
+const LEAST_LEGACY_MEMORY = 4096;
+
 /** Bytes of a legacy block: header with vectors and device configuration. */
 const legacyBytesOf = (behaviour: DeviceBehaviour) => LEGACY_CONFIG_OFFSET_MSIX + behaviour.config.length;
 
@@ -105,6 +109,7 @@ export class VirtioFunction implements FunctionDevice {
   readonly pci: PciFunction;
   readonly device: VirtioDevice;
   readonly interrupts: VirtioInterrupts;
+  #legacyInMemory = false;
 
   /** An empty function: no window yet. `legacy` tells whether one for legacy drivers will stand on it. */
   constructor(
@@ -154,7 +159,24 @@ export class VirtioFunction implements FunctionDevice {
     } else if (event === 'unplug') device.disconnect();
     else if (event === 'reset') device.reset();
     else if (event === 'msixEnable') interrupts.msixChanged();
-    else if (event === 'busMaster') device.setDmaEnabled(pci.busMaster);
+    else if (event === 'busMaster') {
+      device.setDmaEnabled(pci.busMaster);
+      if (pci.busMaster) this.#admit();
+    }
+  }
+
+  /** A driver takes the function: what is wrong with the way it is built is said now. */
+  #admit(): void {
+    if (this.#legacyInMemory)
+      this.pci.report(
+        'device',
+        'LEG-DET-01',
+        'the legacy block stands in a memory BAR, where an I/O BAR is due',
+        {
+          what: 'BAR',
+          value: conventionalBars.legacy,
+        },
+      );
   }
 
   /** Bytes of the legacy block: header with vectors and device configuration. */
@@ -162,14 +184,16 @@ export class VirtioFunction implements FunctionDevice {
     return legacyBytesOf(this.device.behaviour);
   }
 
-  /** The legacy block in an I/O BAR (LEG-LAY-01). */
-  addLegacyIoBar(): void {
+  /** The legacy block in a BAR0 of its own: in I/O space, where it belongs (LEG-LAY-01), or in memory. */
+  addLegacyBar(kind: 'io' | 'memory32'): void {
     const window = new LegacyWindow(this.device, this.interrupts);
     this.pci.parts.set('legacy', window);
-    const lengthBytes = Math.max(32, 2 ** Math.ceil(Math.log2(this.legacyBytes)));
+    this.#legacyInMemory = kind !== 'io';
+    const least = kind === 'io' ? LEAST_LEGACY_PORTS : LEAST_LEGACY_MEMORY;
+    const lengthBytes = Math.max(least, 2 ** Math.ceil(Math.log2(this.legacyBytes)));
     this.pci.addBar({
       index: conventionalBars.legacy,
-      kind: 'io',
+      kind,
       lengthBytes,
       regions: [{ name: 'legacy', offset: 0, length: lengthBytes, target: window }],
     });
@@ -200,16 +224,17 @@ export class VirtioFunction implements FunctionDevice {
 }
 
 /**
- * A legacy, transitional or modern-only function around a device type.
+ * A function of any kind around a device type.
  * @throws ModernOnlyTypeError, LegacyBlockSizeError, and what `VirtioDevice` throws; the behaviour is then free for another try.
  */
 export function virtioFunction(behaviour: DeviceBehaviour, options: VirtioFunctionOptions): VirtioFunction {
   const { kind } = options;
+  const { legacy, modern } = functionKinds[kind];
   const legacyBytes = legacyBytesOf(behaviour);
-  if (kind !== 'modern' && legacyBytes > MAX_IO_BYTES) throw new LegacyBlockSizeError(legacyBytes);
-  const fn = new VirtioFunction(behaviour, identityOf(behaviour, kind), kind !== 'modern', options);
-  if (kind !== 'modern') fn.addLegacyIoBar();
-  if (kind === 'legacy') return fn;
+  if (legacy === 'io' && legacyBytes > MAX_IO_BYTES) throw new LegacyBlockSizeError(legacyBytes);
+  const fn = new VirtioFunction(behaviour, identityOf(behaviour, kind), legacy !== null, options);
+  if (legacy !== null) fn.addLegacyBar(legacy);
+  if (!modern) return fn;
   fn.addModernBar(conventionalBars.modern, options.structures);
   addSharedMemory(fn.pci, conventionalBars.sharedMemory, options.sharedMemory ?? []);
   for (const data of options.vendorData ?? []) addVendorData(fn.pci, data);

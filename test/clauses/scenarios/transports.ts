@@ -56,6 +56,13 @@ function aim(guest: ModernGuest, bar: number, offset: number, length: number): v
   guest.config.read(at + 16, 4);
 }
 
+const memoryBlock = scenario('legacy: a driver takes a function whose block stands in memory', () => {
+  const guest = new LegacyGuest(new Probe(), { kind: 'legacy-memory' });
+  return during(guest, () => {
+    for (const command of [2, 6, 6]) guest.config.command(command);
+  });
+});
+
 const negotiation = [
   scenario('modern: bits that were not offered', () => {
     const guest = new ModernGuest(new Probe());
@@ -287,6 +294,7 @@ const stuck = scenario("a host's function that does not finish its reset", () =>
 });
 
 export const transports: readonly Scenario[] = [
+  memoryBlock,
   ...negotiation,
   ...queues,
   ...kicks,

@@ -7,9 +7,9 @@ import {
   DmaMemory,
   findFunction,
   LegacyTransport,
+  legacyAccess,
   ModernTransport,
   NoDeviceError,
-  portAccess,
   runFirmware,
 } from '../../../src/driver/index.ts';
 import {
@@ -43,7 +43,7 @@ function open(
   const transport =
     kind === 'modern'
       ? new ModernTransport(machine, found)
-      : new LegacyTransport(machine, found, portAccess(machine, found), { bigEndian });
+      : new LegacyTransport(machine, found, legacyAccess(machine, found), { bigEndian });
   const events = watch(machine);
   const memory = new DmaMemory(machine.ram, 0x40000);
   const driver = new BalloonDriver(transport, memory, driverOptions);

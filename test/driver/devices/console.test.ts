@@ -9,8 +9,8 @@ import {
   emergencyWrite,
   findFunction,
   LegacyTransport,
+  legacyAccess,
   ModernTransport,
-  portAccess,
   runFirmware,
 } from '../../../src/driver/index.ts';
 import {
@@ -43,7 +43,7 @@ function plug(behaviour: DeviceBehaviour, kind: Kind = 'modern', scheduler?: Hel
   const transport =
     kind === 'modern'
       ? new ModernTransport(machine, found)
-      : new LegacyTransport(machine, found, portAccess(machine, found));
+      : new LegacyTransport(machine, found, legacyAccess(machine, found));
   const start = (options: ConsoleDriverOptions = {}) =>
     new ConsoleDriver(transport, new DmaMemory(machine.ram, 0x10000), {
       bufferBytes: 64,

@@ -6,8 +6,8 @@ import {
   EntropyDriver,
   findFunction,
   LegacyTransport,
+  legacyAccess,
   ModernTransport,
-  portAccess,
   runFirmware,
 } from '../../../src/driver/index.ts';
 import { EntropyDevice, SeededEntropy, virtioFunction } from '../../../src/virtio/index.ts';
@@ -23,7 +23,7 @@ function open(kind: 'legacy' | 'modern', behaviour: EntropyDevice | Probe, sched
   const transport =
     kind === 'modern'
       ? new ModernTransport(machine, found)
-      : new LegacyTransport(machine, found, portAccess(machine, found));
+      : new LegacyTransport(machine, found, legacyAccess(machine, found));
   return { fn, driver: new EntropyDriver(transport, new DmaMemory(machine.ram, 0x10000)) };
 }
 

@@ -5,10 +5,10 @@ import {
   findFunction,
   HandlerError,
   LegacyTransport,
+  legacyAccess,
   ModernTransport,
   NetworkDriver,
   type NetworkDriverOptions,
-  portAccess,
   ReceiveError,
   runFirmware,
 } from '../../../src/driver/index.ts';
@@ -38,7 +38,7 @@ function open(way: Way, options: NetworkDriverOptions = {}, queueSize = 8) {
   const found = findFunction(machine, SLOT)!;
   const transport =
     way === 'legacy'
-      ? new LegacyTransport(machine, found, portAccess(machine, found))
+      ? new LegacyTransport(machine, found, legacyAccess(machine, found))
       : new ModernTransport(machine, found);
   const log: string[] = [];
   const errors: ReceiveError[] = [];

@@ -5,10 +5,10 @@ import {
   DmaMemory,
   findFunction,
   LegacyTransport,
+  legacyAccess,
   ModernTransport,
   P9Client,
   P9Driver,
-  portAccess,
   RequestFailedError,
   ResourceError,
   runFirmware,
@@ -31,7 +31,7 @@ function open(kind: 'legacy' | 'modern', server: P9Server | Probe, options = {},
   const transport =
     kind === 'modern'
       ? new ModernTransport(machine, found)
-      : new LegacyTransport(machine, found, portAccess(machine, found));
+      : new LegacyTransport(machine, found, legacyAccess(machine, found));
   return { fn, driver: new P9Driver(transport, new DmaMemory(machine.ram, 0x10000), options) };
 }
 

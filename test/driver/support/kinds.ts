@@ -2,7 +2,7 @@ import type { Bus } from '../../../src/core/index.ts';
 import {
   type FoundFunction,
   LegacyTransport,
-  portAccess,
+  legacyAccess,
   type Transport,
 } from '../../../src/driver/index.ts';
 import { type DirectOptions, type MmrFunctionOptions, ways } from '../../../src/mmr/index.ts';
@@ -30,5 +30,5 @@ export const transportOf = (
   options: DirectOptions = {},
 ): Transport =>
   kind === 'legacy'
-    ? new LegacyTransport(bus, found, portAccess(bus, found), options)
+    ? new LegacyTransport(bus, found, legacyAccess(bus, found), options)
     : ways[kind].transport(bus, found, options);

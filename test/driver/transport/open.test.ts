@@ -4,16 +4,17 @@ import {
   FunctionGoneError,
   findFunction,
   identifyFunction,
+  legacyAccess,
   NoDeviceError,
   NoStructureError,
   openTransport,
-  portAccess,
   runFirmware,
   WrongIdsError,
 } from '../../../src/driver/index.ts';
 import {
   blockDeviceType,
   type FunctionKind,
+  functionKindNames,
   networkDeviceType,
   virtioFunction,
 } from '../../../src/virtio/index.ts';
@@ -105,8 +106,8 @@ describe('the way to a function', () => {
     [{ vendorId: 0x1b36 }, false],
   ])('LEG-ID-01, LEG-ID-03: a legacy driver takes %j: %s', (change, taken) => {
     const { machine, found } = plug('legacy', change);
-    if (taken) expect(portAccess(machine, found).read(0x12, 1)).toBe(0);
-    else expect(() => portAccess(machine, found)).toThrow(WrongIdsError);
+    if (taken) expect(legacyAccess(machine, found).read(0x12, 1)).toBe(0);
+    else expect(() => legacyAccess(machine, found)).toThrow(WrongIdsError);
   });
 
   it('is refused to a function of another type than is wanted', () => {
@@ -118,7 +119,7 @@ describe('the way to a function', () => {
   });
 
   it('has an error of its own where the function is gone, and another where there was none', () => {
-    for (const kind of ['legacy', 'transitional', 'modern'] as const) {
+    for (const kind of functionKindNames) {
       const { machine, found } = plug(kind);
       machine.unplug(SLOT);
       expect(() => openTransport(machine, found)).toThrow(FunctionGoneError);
@@ -132,11 +133,11 @@ describe('the way to a function', () => {
     expect(openTransport(machine, found, { bigEndian: true }).littleEndian).toBe(false);
   });
 
-  it('has an I/O BAR0 with room for the header (LEG-DET-01)', () => {
-    const { machine, found } = plug('legacy');
+  it.each(['legacy', 'legacy-memory'] as const)('has a BAR0 with room for the header: %s', (kind) => {
+    const { machine, found } = plug(kind);
     const bars = (size: number) => found.bars.map((bar) => (bar.index === 0 ? { ...bar, size } : bar));
-    expect(() => portAccess(machine, { ...found, bars: bars(16) })).toThrow(NoDeviceError);
-    portAccess(machine, { ...found, bars: bars(32) });
+    expect(() => legacyAccess(machine, { ...found, bars: bars(16) })).toThrow(NoDeviceError);
+    legacyAccess(machine, { ...found, bars: bars(32) });
   });
 });
 

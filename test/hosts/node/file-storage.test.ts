@@ -9,7 +9,7 @@ import {
   BlockDriver,
   DmaMemory,
   LegacyTransport,
-  portAccess,
+  legacyAccess,
   runFirmware,
 } from '../../../src/driver/index.ts';
 import {
@@ -276,7 +276,7 @@ describe('a block device over a file', () => {
     const machine = new Machine();
     machine.plug(virtioFunction(new BlockDevice({ storage }), { kind: 'legacy' }).pci, at);
     const found = runFirmware(machine).find(({ address }) => address === at)!;
-    const transport = new LegacyTransport(machine, found, portAccess(machine, found));
+    const transport = new LegacyTransport(machine, found, legacyAccess(machine, found));
     const driver = new BlockDriver(transport, new DmaMemory(machine.ram, 0x100000), { requestBytes });
     return { machine, driver };
   };

@@ -11,12 +11,12 @@ import {
   EntropyDriver,
   findFunction,
   LegacyTransport,
+  legacyAccess,
   ModernTransport,
   NetworkDriver,
   openTransport,
   P9Client,
   P9Driver,
-  portAccess,
   runFirmware,
   ScsiDisk,
   ScsiDriver,
@@ -60,7 +60,7 @@ const ringFeatures = ({ kind }: Way) => (kind === 'packed' ? [...ring, feature.r
 function open({ bus }: Qemu, { kind, transport, intx }: Way): Transport {
   const found = findFunction(bus, placeOf(kind))!;
   if (transport === 'modern') return new ModernTransport(bus, found, { intx, tolerate });
-  return new LegacyTransport(bus, found, portAccess(bus, found), { intx, tolerate });
+  return new LegacyTransport(bus, found, legacyAccess(bus, found), { intx, tolerate });
 }
 
 const scratch = new Scratch();

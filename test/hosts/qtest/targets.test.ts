@@ -5,8 +5,8 @@ import {
   DmaMemory,
   findFunction,
   LegacyTransport,
+  legacyAccess,
   openTransport,
-  portAccess,
   runFirmware,
 } from '../../../src/driver/index.ts';
 import { qemuTarget } from '../../../src/hosts/qtest/index.ts';
@@ -95,7 +95,7 @@ it.skipIf(reason !== null)(
     runFirmware(guest);
     const found = findFunction(guest, SLOT)!;
     for (const intx of [false, true]) {
-      const transport = new LegacyTransport(guest, found, portAccess(guest, found), { intx });
+      const transport = new LegacyTransport(guest, found, legacyAccess(guest, found), { intx });
       const driver = new BlockDriver(transport, new DmaMemory(guest.ram, 0x100000), { depth: 2 });
       expect(driver.capacity).toBe(SECTORS);
       const data: Uint8Array[] = [];

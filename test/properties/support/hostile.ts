@@ -21,8 +21,8 @@ import {
   EntropyDriver,
   findFunction,
   LegacyTransport,
+  legacyAccess,
   ModernTransport,
-  portAccess,
   type RingPlace,
   runFirmware,
 } from '../../../src/driver/index.ts';
@@ -341,7 +341,7 @@ export class Target {
     const found = findFunction(machine, address)!;
     const options = { bigEndian: setup.bigEndian, intx: true };
     const transport = this.#legacy
-      ? new LegacyTransport(machine, found, portAccess(machine, found), options)
+      ? new LegacyTransport(machine, found, legacyAccess(machine, found), options)
       : new ModernTransport(machine, found, options);
     const memory = new DmaMemory(machine.ram, HIGH, HIGH + 0x8000);
     let answer: Uint8Array | null = null;

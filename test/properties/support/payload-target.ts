@@ -12,8 +12,8 @@ import {
   DmaMemory,
   findFunction,
   LegacyTransport,
+  legacyAccess,
   ModernTransport,
-  portAccess,
   runFirmware,
   VirtioDriver,
 } from '../../../src/driver/index.ts';
@@ -139,7 +139,7 @@ export class PayloadTarget {
     const options = { bigEndian, intx: true };
     const transport =
       way === 'legacy'
-        ? new LegacyTransport(machine, found, portAccess(machine, found), options)
+        ? new LegacyTransport(machine, found, legacyAccess(machine, found), options)
         : new ModernTransport(machine, found, options);
     const driver = new VirtioDriver(transport, this.#memory);
     const usable = consistent(features, this.device.behaviour.type.dependencies);

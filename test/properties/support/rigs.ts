@@ -10,13 +10,12 @@ import {
   type FoundFunction,
   findFunction,
   LegacyTransport,
-  portAccess,
+  legacyAccess,
   runFirmware,
   type Transport,
 } from '../../../src/driver/index.ts';
 import {
   type DirectOptions,
-  type DirectWay,
   drafts,
   type MmrFunctionOptions,
   mmrFunction,
@@ -27,7 +26,14 @@ import {
   wayNames,
 } from '../../../src/mmr/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
-import { type DeviceBehaviour, type VirtioFunction, virtioFunction } from '../../../src/virtio/index.ts';
+import {
+  type DeviceBehaviour,
+  type FunctionKind,
+  functionKindNames,
+  functionKinds,
+  type VirtioFunction,
+  virtioFunction,
+} from '../../../src/virtio/index.ts';
 
 /** A reading of the draft, by name, and where it puts its block. */
 interface Choice {
@@ -37,7 +43,7 @@ interface Choice {
 
 /** How a driver reaches its device: by a row of the table of ways, or at a function that the table has no such row for. */
 export type Way =
-  | { readonly by: 'legacy'; readonly kind: 'legacy' | 'transitional' }
+  | { readonly by: 'legacy'; readonly kind: FunctionKind }
   | { readonly by: 'modern-of-transitional' }
   | ({ readonly by: 'modern-of-mmr' } & Choice)
   | ({ readonly by: WayName } & Partial<Choice>);
@@ -48,8 +54,9 @@ const choices: readonly Choice[] = Object.keys(drafts).flatMap((draft) =>
 
 /** Every way there is. */
 export const ways: readonly Way[] = [
-  { by: 'legacy', kind: 'legacy' },
-  { by: 'legacy', kind: 'transitional' },
+  ...functionKindNames
+    .filter((kind) => functionKinds[kind].legacy !== null)
+    .map((kind) => ({ by: 'legacy', kind }) as const),
   { by: 'modern-of-transitional' },
   ...choices.map((choice) => ({ by: 'modern-of-mmr', ...choice }) as const),
   ...wayNames.flatMap((by): Way[] =>
@@ -73,10 +80,19 @@ function functionOf(way: Way, behaviour: DeviceBehaviour, options: MmrFunctionOp
 
 /** The transport of a driver that has the function itself. */
 function direct(way: Way, bus: Bus, fn: FoundFunction, options: DirectOptions): Transport {
-  if (way.by === 'legacy') return new LegacyTransport(bus, fn, portAccess(bus, fn), options);
-  const row: DirectWay = way.by === 'native-mmr' ? table[way.by] : table.modern;
+  if (way.by === 'legacy') return new LegacyTransport(bus, fn, legacyAccess(bus, fn), options);
+  const row = way.by in table ? table[way.by as WayName] : table.modern;
+  if (row.translated) throw new Error(`way ${way.by} is no direct one`);
   return row.transport(bus, fn, options);
 }
+
+/** The clause that the function of a way breaks by the way it is built, and says so; null where that is none. */
+export const builtIn = (way: Way): string | null =>
+  way.by === 'legacy'
+    ? functionKinds[way.kind].breaks
+    : way.by in table
+      ? table[way.by as WayName].breaks
+      : null;
 
 export interface RigOptions {
   readonly way: Way;

@@ -181,16 +181,18 @@ describe('the legacy register block', () => {
 });
 
 describe('where the block stands (LEG-LAY-01, LEG-DET-01)', () => {
-  const kinds: readonly [FunctionKind, number[], boolean][] = [
-    ['legacy', [0, 1], true],
-    ['transitional', [0, 1, 4], true],
-    ['modern', [1, 4], false],
+  const kinds: readonly [FunctionKind, number[], string][] = [
+    ['legacy', [0, 1], 'io'],
+    ['transitional', [0, 1, 4], 'io'],
+    ['modern', [1, 4], 'memory32'],
+    ['legacy-memory', [0, 1], 'memory32'],
+    ['transitional-memory', [0, 1, 4], 'memory32'],
   ];
-  test.each(kinds)('a %s function has BARs %j', (kind, bars, io) => {
+  test.each(kinds)('a %s function has BARs %j, the first %s', (kind, bars, first) => {
     const guest = new LegacyGuest(new Probe(), { kind });
     expect(guest.found.bars.map(({ index }) => index)).toEqual(bars);
-    expect(guest.found.bars[0]!.kind).toBe(io ? 'io' : 'memory32');
-    expect(guest.found.capabilities.some(({ id }) => id === 0x09)).toBe(kind !== 'legacy');
+    expect(guest.found.bars[0]!.kind).toBe(first);
+    expect(guest.found.capabilities.some(({ id }) => id === 0x09)).toBe(!/^legacy/.test(kind));
   });
 
   test.each([
