@@ -88,6 +88,8 @@ export class DmaRegion {
 
 /** Length of a window on everything. */
 const WHOLE = Number.MAX_SAFE_INTEGER;
+const EVERYTHING: readonly DmaWindow[] = [{ start: 0, length: WHOLE, write: true }];
+const NO_REGIONS: readonly DmaRegion[] = [];
 
 /** Holds no address. */
 const bytes = new Uint8Array(0);
@@ -109,7 +111,7 @@ export class DmaDomain {
   observer: WriteObserver | null = null;
   #windows: readonly DmaWindow[];
   /** In the order of their addresses. */
-  #regions: DmaRegion[] = [];
+  #regions = NO_REGIONS;
   #last = NO_REGION;
   /** Ends the following of the memory's ranges; null while nothing has been looked up. */
   #unwatch: (() => void) | null = null;
@@ -117,10 +119,7 @@ export class DmaDomain {
   readonly memory: GuestMemory;
 
   /** Without `windows` the whole memory is reachable, for reading and writing. */
-  constructor(
-    memory: GuestMemory,
-    windows: readonly DmaWindow[] = [{ start: 0, length: WHOLE, write: true }],
-  ) {
+  constructor(memory: GuestMemory, windows: readonly DmaWindow[] = EVERYTHING) {
     this.memory = memory;
     this.#windows = windows;
     this.setWindows(windows);
@@ -160,7 +159,8 @@ export class DmaDomain {
       if (next !== undefined && window.start + window.length > next.start)
         throw new AddressRangeError(window.start, window.length, 'overlaps the next DMA window');
     }
-    this.#windows = sorted;
+    // Most have one window, the same.
+    this.#windows = windows === EVERYTHING ? windows : sorted;
     if (this.#unwatch === null) this.generation++;
     else this.#rebuild();
   }
@@ -172,7 +172,7 @@ export class DmaDomain {
   release(): void {
     this.#unwatch?.();
     this.#unwatch = null;
-    this.#exchange([]);
+    this.#exchange(NO_REGIONS);
   }
 
   #rebuild(): void {
@@ -196,7 +196,7 @@ export class DmaDomain {
   }
 
   /** Whoever remembers a region of before learns that it is none any more. */
-  #exchange(regions: DmaRegion[]): void {
+  #exchange(regions: readonly DmaRegion[]): void {
     for (const region of this.#regions) region.current = false;
     this.#regions = regions;
     this.#last = NO_REGION;

@@ -124,6 +124,3 @@ export function wanting(sink: EventSink | null, ...kinds: readonly LabEvent['kin
   const wanted = sink?.kinds;
   return wanted === undefined || kinds.some((kind) => wanted.has(kind)) ? sink : null;
 }
-
-/** Receives findings. */
-export type Report = (finding: Finding) => void;

@@ -58,6 +58,8 @@ const sizes = {
   memory64: { least: 16, most: 2 ** 51 },
 } as const;
 
+const ascending = (regions: readonly BarRegion[]) => [...regions].sort((a, b) => a.offset - b.offset);
+
 /** @throws BarError */
 function checkBar({ index, kind, lengthBytes, prefetchable, regions }: BarOptions): void {
   if (!Number.isInteger(index) || index < 0 || index >= type0Header.bar.count)
@@ -74,7 +76,7 @@ function checkBar({ index, kind, lengthBytes, prefetchable, regions }: BarOption
     );
   if (kind === 'io' && prefetchable === true) throw new BarError(index, 'I/O cannot be prefetchable');
   let before: BarRegion | null = null;
-  for (const region of [...regions].sort((a, b) => a.offset - b.offset)) {
+  for (const region of ascending(regions)) {
     const { name, offset, length } = region;
     if (!Number.isInteger(offset) || offset < 0 || !Number.isInteger(length) || length <= 0)
       throw new BarError(index, `${name} at ${offset}, ${length} bytes: wants whole bytes, at least one`);
@@ -92,14 +94,14 @@ const addressBits = (kind: BarKind, lengthBytes: number) => ({
   high: (FOUR_GIB - Math.max(1, lengthBytes / FOUR_GIB)) >>> 0,
 });
 
-/** The regions of a BAR and the reserved stretches between them, whose offsets count from the BAR's start. */
+/** The regions of a BAR, ascending, and the reserved stretches between them, whose offsets count from the BAR's start. */
 function partsOf(regions: readonly BarRegion[], lengthBytes: number): TargetPart[] {
   const parts: TargetPart[] = [];
   let at = 0;
   const rest = (end: number) => {
     if (end > at) parts.push({ name: 'reserved', offset: at, length: end - at, base: 0, target: reserved });
   };
-  for (const region of [...regions].sort((a, b) => a.offset - b.offset)) {
+  for (const region of regions) {
     rest(region.offset);
     const { name, offset, length, target } = region;
     parts.push({ name, offset, length, base: offset, target });
@@ -115,9 +117,9 @@ export class Bar implements BusTarget {
   readonly kind: BarKind;
   readonly lengthBytes: number;
   readonly prefetchable: boolean;
+  /** In the order of their offsets. */
   readonly regions: readonly BarRegion[];
   readonly offset: number;
-  readonly #parts: readonly TargetPart[];
   #unmap: (() => void) | null = null;
   #mappedAt: number | null = null;
 
@@ -132,8 +134,7 @@ export class Bar implements BusTarget {
     this.kind = kind;
     this.lengthBytes = lengthBytes;
     this.prefetchable = options.prefetchable ?? false;
-    this.regions = options.regions;
-    this.#parts = partsOf(options.regions, lengthBytes);
+    this.regions = ascending(options.regions);
     this.offset = type0Header.bar.offset + 4 * index;
     const flags = kind === 'io' ? barBits.io : kind === 'memory64' ? barBits.memory64 : 0;
     space.set(this.offset, 4, flags | (this.prefetchable ? barBits.prefetchable : 0));
@@ -193,7 +194,8 @@ export class Bar implements BusTarget {
       start: wanted,
       length: this.lengthBytes,
       target: this,
-      parts: this.#parts,
+      // Made where software puts the BAR: one that nobody has placed needs none.
+      parts: partsOf(this.regions, this.lengthBytes),
       owner,
       // Where BARs overlap, the lower function and the lower BAR answer.
       priority: -(address * type0Header.bar.count + this.index),
@@ -201,43 +203,43 @@ export class Bar implements BusTarget {
     return true;
   }
 
-  /** What stands at an offset: a region, or a reserved stretch. Undefined outside the BAR. */
-  standsAt(offset: number): TargetPart | undefined {
-    const parts = this.#parts;
+  /** The region at an offset; undefined where nothing stands, and outside the BAR. */
+  regionAt(offset: number): BarRegion | undefined {
+    const { regions } = this;
     let low = 0;
-    let high = parts.length - 1;
+    let high = regions.length - 1;
     while (low <= high) {
       const middle = (low + high) >> 1;
-      const part = parts[middle]!;
-      if (offset < part.offset) high = middle - 1;
-      else if (offset >= part.offset + part.length) low = middle + 1;
-      else return part;
+      const region = regions[middle]!;
+      if (offset < region.offset) high = middle - 1;
+      else if (offset >= region.offset + region.length) low = middle + 1;
+      else return region;
     }
     return undefined;
   }
 
-  /** The target behind an access that lies in one part. */
-  #whole(offset: number, width: Width): TargetPart | undefined {
-    const part = this.standsAt(offset);
-    return part !== undefined && offset + width <= part.offset + part.length ? part : undefined;
+  /** The region that all of an access reaches. */
+  #whole(offset: number, width: Width): BarRegion | undefined {
+    const region = this.regionAt(offset);
+    return region !== undefined && offset + width <= region.offset + region.length ? region : undefined;
   }
 
   /** Offset from the BAR's start; an access over the edge of a region is carried out as aligned pieces. */
   read(offset: number, width: Width): number {
-    const part = this.#whole(offset, width);
-    if (part !== undefined) return part.target.read(offset - part.base, width);
+    const region = this.#whole(offset, width);
+    if (region !== undefined) return region.target.read(offset - region.offset, width);
     return width === 1 ? 0 : readHalves(this, offset, width);
   }
 
   write(offset: number, width: Width, value: number): void {
-    const part = this.#whole(offset, width);
-    if (part !== undefined) part.target.write(offset - part.base, width, value);
+    const region = this.#whole(offset, width);
+    if (region !== undefined) region.target.write(offset - region.offset, width, value);
     else if (width !== 1) writeHalves(this, offset, width, value);
   }
 
   widthAt(offset: number): Width {
-    const part = this.standsAt(offset);
-    return part?.target.widthAt?.(offset - part.base) ?? 1;
+    const region = this.regionAt(offset);
+    return region?.target.widthAt?.(offset - region.offset) ?? 1;
   }
 
   /** Takes the BAR out of its space. */

@@ -12,13 +12,13 @@ import {
   type Width,
   wanting,
 } from '../core/index.ts';
+import { BoardSlot } from './board-slot.ts';
 import { readConfigPieces } from './config-space.ts';
 import type { PciFunction } from './function.ts';
 import type { ConfigAccess } from './host-bridge.ts';
 import { MESSAGE_WINDOW } from './interrupts.ts';
 import { bounded, tellConfig } from './observed.ts';
 import { PlaceError } from './places.ts';
-import type { Slot } from './slot.ts';
 import { type Place, Topology } from './topology.ts';
 
 /** What a host gives to all functions of its board. */
@@ -58,10 +58,10 @@ export class Board implements ConfigAccess {
   findings: EventSink | null = null;
   readonly #topology: Topology;
   readonly #watchers = new Map<PciFunction, FunctionWatcher>();
-  readonly #wiring: BoardWiring;
+  readonly wiring: BoardWiring;
 
   constructor(wiring: BoardWiring) {
-    this.#wiring = wiring;
+    this.wiring = wiring;
     this.#topology = new Topology(wiring.segments ?? 1, wiring.io, wiring.memory);
   }
 
@@ -106,25 +106,7 @@ export class Board implements ConfigAccess {
   plug(fn: PciFunction, place: Place, dma: DmaDomain, pin: PinWiring): void {
     const site = this.#topology.resolve(place);
     site.bus.checkFree(fn, site.place);
-    const { bus } = site;
-    const slot: Slot = {
-      get address() {
-        return bus.addressOf(site.place);
-      },
-      get path() {
-        return bus.pathOf(site.place);
-      },
-      upstream: bus.bridge,
-      io: bus.io,
-      memory: bus.memory,
-      dma,
-      scheduler: this.#wiring.scheduler,
-      interruptLine: pin.line,
-      report: (finding) => this.findings?.(finding),
-      setLine: (asserted) => pin.set(asserted),
-      sendMessage: (low, high, data) => this.#message(slot.address, dma, low, high, data),
-    };
-    fn.plug(slot);
+    fn.plug(new BoardSlot(this, site, dma, pin));
     this.#topology.add(fn, site);
   }
 
@@ -137,7 +119,7 @@ export class Board implements ConfigAccess {
     const site = fn === undefined ? undefined : this.#topology.siteOf(fn);
     if (fn === undefined || site === undefined) return undefined;
     site.bus.checkRemovable(site.place);
-    this.#wiring.arrive?.(fn);
+    this.wiring.arrive?.(fn);
     const { dma } = fn.slot;
     fn.unplug();
     dma.release();
@@ -169,9 +151,9 @@ export class Board implements ConfigAccess {
   }
 
   /** A message is a memory write of the function: to the interrupt controller, or to whatever RAM it was aimed at. */
-  #message(source: FunctionAddress, dma: DmaDomain, low: number, high: number, data: number): void {
+  message(source: FunctionAddress, dma: DmaDomain, low: number, high: number, data: number): void {
     if (high === 0 && low >= MESSAGE_WINDOW.start && low < MESSAGE_WINDOW.end) {
-      this.#wiring.message(source, low, high, data);
+      this.wiring.message(source, low, high, data);
       return;
     }
     const bytes = Uint8Array.of(data, data >>> 8, data >>> 16, data >>> 24);
@@ -217,14 +199,14 @@ export class Board implements ConfigAccess {
   }
 
   #read(fn: PciFunction, offset: number, width: Width): number {
-    this.#wiring.arrive?.(fn);
+    this.wiring.arrive?.(fn);
     return offset % width === 0
       ? fn.configRead(offset, width)
       : readConfigPieces((at, piece) => fn.configRead(at, piece), offset, width);
   }
 
   #write(fn: PciFunction, offset: number, width: Width, value: number): void {
-    this.#wiring.arrive?.(fn);
+    this.wiring.arrive?.(fn);
     for (let done = 0; done < width; ) {
       const piece = alignedPiece(offset + done, width - done);
       fn.configWrite(offset + done, piece, ((value >>> (8 * done)) & maskOf(piece)) >>> 0);

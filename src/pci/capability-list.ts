@@ -77,7 +77,7 @@ export class CapabilityList {
     );
     this.#tail = at + capabilityHeader.nextPointer.offset;
     this.#free = align4(at + lengthBytes);
-    this.#offsets = [...this.#offsets, at];
+    this.#offsets = this.#offsets.concat(at);
     return at;
   }
 
@@ -137,7 +137,7 @@ export class ExtendedCapabilityList {
     const tail = this.offsets.at(-1);
     if (tail !== undefined) this.link(tail, at);
     this.#free = align4(at + lengthBytes);
-    this.#offsets = [...this.#offsets, at];
+    this.#offsets = this.#offsets.concat(at);
     return at;
   }
 

@@ -124,7 +124,7 @@ export class ConfigSpace implements Stateful<Uint8Array> {
   }
 
   listen(listener: ConfigListener): void {
-    this.#listeners = [...this.#listeners, listener];
+    this.#listeners = this.#listeners.concat(listener);
   }
 
   onRead(at: number, length: number, run: () => void): void {

@@ -1,6 +1,7 @@
 import {
   expectSame,
   expectShape,
+  type Finding,
   type FindingAbout,
   findingOf,
   formatFunctionAddress,
@@ -100,7 +101,8 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
     if (taken(options.index) || (options.kind === 'memory64' && taken(options.index + 1)))
       throw new BarError(options.index, 'the register is taken already');
     const bar = new Bar(this.config, options);
-    this.bars = [...this.bars, bar];
+    // Unlike a spread, which leaves room for more.
+    this.bars = this.bars.concat(bar);
     if (bar.kind === 'io') this.#express?.claimsIo();
     return bar;
   }

@@ -10,6 +10,8 @@ import {
   VirtiolabError,
   Work,
 } from '../core/index.ts';
+import type { PinWiring } from './board.ts';
+import type { PciFunction } from './function.ts';
 import type { Msix } from './msix.ts';
 
 /** Where messages go on a PC: the local interrupt controllers' page of addresses. */
@@ -38,6 +40,25 @@ class Line {
       for (const handler of [...this.handlers]) handled = handler() || handled;
       if (!handled) return;
     }
+  }
+}
+
+/** A pin that leads to a line of the machine. */
+export class RoutedPin implements PinWiring {
+  readonly line: number | null;
+  readonly #interrupts: InterruptSink;
+  readonly #function: PciFunction;
+
+  /** `line` is null where the function has no pin. */
+  constructor(interrupts: InterruptSink, fn: PciFunction, line: number | null) {
+    this.#interrupts = interrupts;
+    this.#function = fn;
+    this.line = line;
+  }
+
+  set(asserted: boolean): void {
+    const fn = this.#function;
+    if (this.line !== null) this.#interrupts.setLine(this.line, fn.slot.address, asserted, fn);
   }
 }
 

@@ -18,7 +18,7 @@ import {
 import { Board } from './board.ts';
 import type { PciFunction } from './function.ts';
 import { ConfigPorts, Ecam, hostBridgeFunction } from './host-bridge.ts';
-import { InterruptSink } from './interrupts.ts';
+import { InterruptSink, RoutedPin } from './interrupts.ts';
 import { type0Header } from './layout/index.ts';
 import { type EcamPlace, ecamPlace, type MachineOptions } from './machine-options.ts';
 import { bounded, tellAccess } from './observed.ts';
@@ -118,11 +118,8 @@ export class Machine implements Bus, Stateful {
   plug(fn: PciFunction, place: Place, dma: DmaDomain = new DmaDomain(this.ram)): void {
     const pin = fn.config.get(type0Header.interruptPin.offset, 1);
     const root = this.#board.rootPin(place, pin);
-    const line = routePin(root.device, root.pin);
-    this.#board.plug(fn, place, dma, {
-      line: pin === 0 ? null : line,
-      set: (asserted) => this.interrupts.setLine(line, fn.slot.address, asserted, fn),
-    });
+    const line = pin === 0 ? null : routePin(root.device, root.pin);
+    this.#board.plug(fn, place, dma, new RoutedPin(this.interrupts, fn, line));
   }
 
   dmaMemory(address: FunctionAddress): GuestMemory | undefined {

@@ -1,8 +1,8 @@
 import {
   type AddressSpace,
   type DmaDomain,
+  type Finding,
   type FunctionAddress,
-  type Report,
   type Scheduler,
   VirtiolabError,
 } from '../core/index.ts';
@@ -29,7 +29,7 @@ export interface Slot {
   readonly memory: AddressSpace;
   readonly dma: DmaDomain;
   readonly scheduler: Scheduler;
-  readonly report: Report;
+  report(finding: Finding): void;
   /** The line that the pin reaches, which board firmware fills in: it alone knows the wiring. Null where it does not. */
   readonly interruptLine: number | null;
   /** Level of the interrupt pin. */

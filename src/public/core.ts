@@ -59,7 +59,6 @@ export {
   type RegisterExtras,
   type RegisterMap,
   RegisterMapError,
-  type Report,
   rc,
   record,
   registerAt,

@@ -1,8 +1,8 @@
 import type {
   DmaDomain,
+  Finding,
   FindingAbout,
   FindingPlace,
-  Report,
   Scheduler,
   State,
   Stateful,
@@ -113,7 +113,7 @@ export const noInterrupts: InterruptPort = {
 export interface DevicePlace extends FindingPlace {
   readonly dma: DmaDomain;
   readonly scheduler: Scheduler;
-  readonly report: Report;
+  report(finding: Finding): void;
 }
 
 export interface VirtioDeviceOptions {
@@ -123,4 +123,9 @@ export interface VirtioDeviceOptions {
   readonly guestEndian?: ByteOrder;
   /** Ring and transport features that are offered; VERSION_1 always is, where there is a modern window. */
   readonly transportFeatures?: readonly number[];
+}
+
+/** A window with a state of its own, as a queue selector, hears of a reset of the device. */
+export interface ResetListener {
+  deviceReset(): void;
 }

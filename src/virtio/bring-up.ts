@@ -5,6 +5,7 @@ import type { DriverConduct } from './conduct.ts';
 import { feature } from './layout/index.ts';
 import { type FeatureNegotiation, STRAY_ADDRESSES } from './negotiation.ts';
 import type { QueueService } from './queue/service.ts';
+import type { RingMode } from './queue/virtqueue.ts';
 
 /** The device that is brought up. */
 interface BringUpOwner extends Speaker {
@@ -15,6 +16,16 @@ interface BringUpOwner extends Speaker {
   readonly statusRegister: { fail(): void };
   report(party: Party, clause: string, message: string, about?: FindingAbout): void;
   fail(clause: string, message: string): void;
+}
+
+/** Modes that devices have had: few, and alike for most. */
+const modes = new Map<string, RingMode>();
+
+function shareMode(mode: RingMode): RingMode {
+  const key = JSON.stringify(mode);
+  const known = modes.get(key);
+  if (known === undefined) modes.set(key, mode);
+  return known ?? mode;
 }
 
 /** How a driver brings a device up: the features that it accepts, what queues make of them, and DRIVER_OK. */
@@ -87,7 +98,7 @@ export class BringUp {
   updateMode(): void {
     const device = this.#device;
     const addressClause = reachClause(device);
-    const mode = {
+    const mode: RingMode = {
       littleEndian: device.littleEndian,
       indirect: device.has(feature.ringIndirectDescriptors),
       eventIndex: device.has(feature.ringEventIndex),
@@ -97,6 +108,7 @@ export class BringUp {
       ringClause: device.legacyDriver ? 'LEG-VQ-02' : addressClause,
       addressClause,
     };
-    for (const queue of this.#queues) if (queue.setMode(mode)) device.behaviour.queueReset?.(queue.index);
+    const shared = shareMode(mode);
+    for (const queue of this.#queues) if (queue.setMode(shared)) device.behaviour.queueReset?.(queue.index);
   }
 }

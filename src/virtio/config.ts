@@ -118,8 +118,7 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
   readonly length: number;
   /** The structure in the byte order of a modern driver. */
   readonly little: BusTarget;
-  /** The same for a big-endian legacy guest. */
-  readonly big: BusTarget;
+  readonly #guestOrder: boolean;
   readonly #bytes: Uint8Array;
   readonly #layout: Layout;
   /** Null while nobody wants to hear of writes. */
@@ -142,7 +141,12 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
     this.#shown = this.#bytes;
     this.#layout = layoutOf(map, length);
     this.little = new ConfigTarget(this, this.#layout.little);
-    this.big = guestOrder ? new ConfigTarget(this, this.#layout.big) : this.little;
+    this.#guestOrder = guestOrder;
+  }
+
+  /** The same for a big-endian legacy guest. */
+  get big(): BusTarget {
+    return this.#guestOrder ? new ConfigTarget(this, this.#layout.big) : this.little;
   }
 
   /** Reads aligned bytes in the order of a window. */

@@ -16,6 +16,7 @@ import {
   type DevicePlace,
   type InterruptPort,
   noInterrupts,
+  type ResetListener,
   type VirtioDeviceOptions,
 } from './behaviour.ts';
 import { BringUp } from './bring-up.ts';
@@ -37,10 +38,7 @@ import { type QueueOwner, QueueService } from './queue/service.ts';
 import type { Virtqueue } from './queue/virtqueue.ts';
 import { type StatusOwner, StatusRegister } from './status.ts';
 
-/** A window with a state of its own, as a queue selector, hears of a reset of the device. */
-export interface ResetListener {
-  deviceReset(): void;
-}
+const NO_LISTENERS: readonly ResetListener[] = [];
 
 /**
  * A virtio device: status, features, configuration, queues, reset. It knows nothing of PCI; windows and the interrupt
@@ -52,9 +50,9 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   readonly features: FeatureNegotiation;
   readonly statusRegister = new StatusRegister(this);
   readonly conduct = new DriverConduct(this);
-  readonly onReset: ResetListener[] = [];
   interrupts: InterruptPort = noInterrupts;
-  readonly #queues: QueueService[];
+  #resetListeners = NO_LISTENERS;
+  readonly #queues: readonly QueueService[];
   readonly #bringUp: BringUp;
   readonly #batch = new Batch();
   readonly #resets = new QueueResets();
@@ -70,9 +68,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     this.behaviour = behaviour;
     this.options = { guestEndian: 'little', transportFeatures: defaultTransportFeatures, ...options };
     const { transportFeatures, legacy } = this.options;
-    this.features = new FeatureNegotiation(behaviour, transportFeatures, legacy, (clause, message, about) =>
-      this.report('driver', clause, message, about),
-    );
+    this.features = new FeatureNegotiation(behaviour, transportFeatures, legacy, this);
     claimBehaviour(behaviour);
     this.#queues = behaviour.queueSizes.map(
       (size, index) => new QueueService(size, index, this, this.#batch),
@@ -80,6 +76,11 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     this.#bringUp = new BringUp(this, this.#queues);
     this.#bringUp.updateMode();
     behaviour.attach(this);
+  }
+
+  /** Tells a window of resets from now on. */
+  onReset(listener: ResetListener): void {
+    this.#resetListeners = this.#resetListeners.concat(listener);
   }
 
   get name(): string {
@@ -338,7 +339,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     this.#bringUp.updateMode();
     this.behaviour.reset();
     this.interrupts.reset();
-    for (const listener of this.onReset) listener.deviceReset();
+    for (const listener of this.#resetListeners) listener.deviceReset();
   }
 
   check(state: State, path: string = `device ${this.name}`) {

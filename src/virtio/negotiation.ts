@@ -15,6 +15,7 @@ import type { DeviceBehaviour, FeatureObjection } from './behaviour.ts';
 import {
   FEATURE_WORDS,
   FeatureBitError,
+  type FeatureWords,
   feature,
   featureWords,
   hasFeature,
@@ -77,7 +78,12 @@ function checkTypeFeature(bit: number): void {
 const bits = (value: number): FindingAbout => ({ what: 'feature bits', value: value >>> 0 });
 const featureBit = (value: number): FindingAbout => ({ what: 'feature bit', value });
 
-type Report = (clause: string, message: string, about?: FindingAbout) => void;
+const NO_WORDS: readonly number[] = new Array(FEATURE_WORDS).fill(0);
+
+/** Who hears of what a driver gets wrong. */
+interface Reporter {
+  report(party: 'driver', clause: string, message: string, about?: FindingAbout): void;
+}
 
 export const featuresState = record(
   'features',
@@ -114,17 +120,18 @@ export type DriverInterface = 'legacy' | 'modern';
  */
 export class FeatureNegotiation implements Stateful {
   /** Features shown through the common configuration, and the word that a legacy driver sees. */
-  readonly offered: Uint32Array;
+  readonly offered: number[];
   readonly offeredLegacy: number;
-  readonly accepted = new Uint32Array(FEATURE_WORDS);
+  /** By word; what the driver wants, whether or not it was offered. */
+  readonly accepted: number[] = [...NO_WORDS];
   /** Of a driver that speaks by the common configuration: it set FEATURES_OK, which stands until the next reset. */
   #settled = false;
   /** It went on although FEATURES_OK did not stand, or found it refused. */
   #refused = false;
   #spoken: DriverInterface | null = null;
-  readonly #inForce = new Uint32Array(FEATURE_WORDS);
+  readonly #inForce: number[] = [...NO_WORDS];
   readonly #behaviour: DeviceBehaviour;
-  readonly #report: Report;
+  readonly #reporter: Reporter;
   /** ACCESS_PLATFORM was among the options. */
   readonly #alwaysPlatform: boolean;
   #translated = false;
@@ -137,10 +144,10 @@ export class FeatureNegotiation implements Stateful {
     behaviour: DeviceBehaviour,
     transportFeatures: readonly number[],
     legacy: boolean,
-    report: Report,
+    reporter: Reporter,
   ) {
     this.#behaviour = behaviour;
-    this.#report = report;
+    this.#reporter = reporter;
     const unknown = transportFeatures.find((bit) => !supported.has(bit));
     if (unknown !== undefined) throw new UnsupportedFeatureError(unknown);
     this.#alwaysPlatform = transportFeatures.includes(feature.accessPlatform);
@@ -150,7 +157,7 @@ export class FeatureNegotiation implements Stateful {
       if (bit >= LEGACY_FEATURE_BITS)
         throw new FeatureBitError(bit, `one below ${LEGACY_FEATURE_BITS}, to be offered to legacy drivers`);
     const shared = [...features, ...transportFeatures];
-    this.offered = featureWords([...shared, ...modernFeatures, feature.version1]);
+    this.offered = [...featureWords([...shared, ...modernFeatures, feature.version1])];
     const seen = [...shared, ...legacyFeatures, ...LEGACY_FEATURES];
     const legacyWords = featureWords(seen.filter((bit) => bit < LEGACY_FEATURE_BITS));
     this.offeredLegacy = legacyWords[0]!;
@@ -160,7 +167,7 @@ export class FeatureNegotiation implements Stateful {
     }
   }
 
-  #unmet(words: Uint32Array) {
+  #unmet(words: FeatureWords) {
     return unmetDependency(words, this.#behaviour.type.dependencies);
   }
 
@@ -272,7 +279,7 @@ export class FeatureNegotiation implements Stateful {
 
   load(state: State): void {
     const saved = this.check(state);
-    this.accepted.set(saved.accepted);
+    for (const [word, accepted] of saved.accepted.entries()) this.accepted[word] = accepted;
     this.#spoken = saved.spoken;
     this.#settled = saved.settled;
     this.#refused = saved.refused;
@@ -286,8 +293,8 @@ export class FeatureNegotiation implements Stateful {
   placed({ limited, translated }: DmaDomain): void {
     const word = feature.accessPlatform >> 5;
     const bit = 1 << (feature.accessPlatform & 31);
-    if (limited || this.#alwaysPlatform) this.offered[word]! |= bit;
-    else this.offered[word]! &= ~bit;
+    const offered = this.offered[word]!;
+    this.offered[word] = (limited || this.#alwaysPlatform ? offered | bit : offered & ~bit) >>> 0;
     this.#translated = translated;
   }
 
@@ -301,15 +308,22 @@ export class FeatureNegotiation implements Stateful {
     const broken = (value >>> feature.unused) % 2 === 1;
     const wanted = broken ? featureWords(this.#behaviour.brokenDriverFeatures ?? [])[0]! : value;
     this.accepted.fill(0);
-    this.accepted[0] = wanted & this.offeredLegacy;
+    this.accepted[0] = (wanted & this.offeredLegacy) >>> 0;
     // What is said of them is said of a legacy driver, whatever it spoke before.
     this.speak('legacy');
     const extra = value & ~this.offeredLegacy;
     if (broken)
-      this.#report('LEG-RF-06', 'feature bit 30 was acknowledged: taken for a broken driver', bits(value));
-    else if (extra !== 0) this.#report('BF-FEAT-01', 'accepted bits that were not offered', bits(extra));
+      this.#reporter.report(
+        'driver',
+        'LEG-RF-06',
+        'feature bit 30 was acknowledged: taken for a broken driver',
+        bits(value),
+      );
+    else if (extra !== 0)
+      this.#reporter.report('driver', 'BF-FEAT-01', 'accepted bits that were not offered', bits(extra));
     const unmet = this.#unmet(this.accepted);
-    if (unmet !== null) this.#report('BF-FEAT-02', unmetMessage(...unmet), featureBit(unmet[0]));
+    if (unmet !== null)
+      this.#reporter.report('driver', 'BF-FEAT-02', unmetMessage(...unmet), featureBit(unmet[0]));
   }
 
   #objection(): FeatureObjection | null {

@@ -44,7 +44,7 @@ export class StatusRegister implements Stateful {
 
   constructor(owner: StatusOwner) {
     this.#owner = owner;
-    this.suspension = new Suspension(owner, () => this.#value);
+    this.suspension = new Suspension(owner, this);
   }
 
   get value(): number {

@@ -41,12 +41,12 @@ export class Suspension implements Stateful {
   #changed = false;
   readonly #owner: SuspensionOwner;
 
-  readonly #status: () => number;
+  readonly #register: { readonly value: number };
 
-  /** `status` reads the status register. */
-  constructor(owner: SuspensionOwner, status: () => number) {
+  /** `register` is the status register. */
+  constructor(owner: SuspensionOwner, register: { readonly value: number }) {
     this.#owner = owner;
-    this.#status = status;
+    this.#register = register;
   }
 
   get suspended(): boolean {
@@ -60,7 +60,7 @@ export class Suspension implements Stateful {
 
   /** The driver looks at status. @returns status as it is now. */
   settle(): number {
-    const status = this.#status();
+    const status = this.#register.value;
     if (!this.#draining || !this.#owner.idle) return status;
     this.#draining = false;
     this.#suspended = true;
@@ -74,7 +74,7 @@ export class Suspension implements Stateful {
    * device is up and sound (SUSP-01, SUSP-07); what is asked for already stays asked for.
    */
   asked(value: number): number {
-    const status = this.#status();
+    const status = this.#register.value;
     if (this.#suspended) return value | suspend;
     if (this.#draining) return value | (status & (suspend | driverOk));
     if ((value & suspend) === 0) return value;

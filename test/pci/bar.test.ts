@@ -158,16 +158,15 @@ describe('a BAR as a target', () => {
   };
 
   it('says what stands where', () => {
-    const names = Array.from({ length: 33 }, (_, at) => bar().bar.standsAt(at)?.name ?? '-');
+    const names = Array.from({ length: 33 }, (_, at) => bar().bar.regionAt(at)?.name ?? '-');
     expect(names).toEqual([
       ...Array(6).fill('first'),
-      'reserved',
-      'reserved',
-      ...Array(8).fill('second'),
-      ...Array(16).fill('reserved'),
       '-',
+      '-',
+      ...Array(8).fill('second'),
+      ...Array(17).fill('-'),
     ]);
-    expect(bar().bar.standsAt(-1)).toBeUndefined();
+    expect(bar().bar.regionAt(-1)).toBeUndefined();
   });
 
   it('answers at offsets of its own, plugged or not, and splits what no region has whole', () => {

@@ -154,9 +154,9 @@ describe('a base address register', () => {
     expect(() => add(0, 'memory32', 64, regions)).toThrow(BarError);
   });
 
-  it('has regions side by side, in any order, to its end', () => {
-    const regions = [region(60, 4, 'last'), region(0, 32, 'first'), region(32, 28, 'second')];
-    expect(add(0, 'memory32', 64, regions).regions).toEqual(regions);
+  it('has regions side by side, told in any order, to its end', () => {
+    const [first, second, last] = [region(0, 32, 'first'), region(32, 28, 'second'), region(60, 4, 'last')];
+    expect(add(0, 'memory32', 64, [last, first, second]).regions).toEqual([first, second, last]);
   });
 });
 

@@ -29,6 +29,18 @@ import { BlockRequest } from './block/request.ts';
 import { segmentCommands } from './block/segments.ts';
 import { blockRequestState, blockState } from './block/state.ts';
 
+/** Names of tasks by queue, made once for all devices. */
+const labels: string[] = [];
+const labelOf = (queue: number) =>
+  (labels[queue] ??= `block request${queue === 0 ? '' : ` of queue ${queue}`}`);
+
+/** A serial as GET_ID gives it, filled up with zeros. */
+function idOf(serial: string): Uint8Array {
+  const id = new Uint8Array(BLOCK_ID_BYTES);
+  for (let i = 0; i < serial.length; i++) id[i] = serial.charCodeAt(i);
+  return id;
+}
+
 /**
  * The block device (chapter Block Device): IN, OUT, FLUSH and its legacy twin, GET_ID, DISCARD, WRITE_ZEROES and
  * SECURE_ERASE where the storage can, a cache mode that the driver may switch, a capacity that may change. Requests are
@@ -42,16 +54,16 @@ export class BlockDevice implements DeviceBehaviour {
   readonly config: DeviceConfig<typeof blockConfig>;
   readonly queueSizes: readonly number[];
   readonly storage: Storage;
+  /** What GET_ID answers, without the zeros that fill it up. */
+  readonly serial: string;
   /** SEG_MAX, which each chain is held against. */
   readonly segmentMax: number;
   device!: DevicePort;
-  readonly #id = new Uint8Array(BLOCK_ID_BYTES);
   readonly #free: BlockRequest[] = [];
   /** What the driver has been shown of the storage. */
   #shownBytes = 0;
-  readonly #labels: readonly string[];
-  /** By queue: what barriers order is the requests of one queue. */
-  readonly #orders: readonly BarrierOrder<BlockRequest>[];
+  /** By queue: what barriers order is the requests of one queue. None while no queue has had one. */
+  #orders: Map<number, BarrierOrder<BlockRequest>> | null = null;
 
   /** @throws StorageSizeError, BlockOptionError, QueueSizeError */
   constructor(options: BlockOptions) {
@@ -63,7 +75,7 @@ export class BlockDevice implements DeviceBehaviour {
         JSON.stringify(serial),
         `at most ${BLOCK_ID_BYTES} characters of ASCII`,
       );
-    for (let i = 0; i < serial.length; i++) this.#id[i] = serial.charCodeAt(i);
+    this.serial = serial;
     this.storage = storage;
     this.features = blockFeatures(options);
     this.legacyFeatures = options.barriers === true ? [blockFeature.barrier] : [];
@@ -71,10 +83,6 @@ export class BlockDevice implements DeviceBehaviour {
     this.segmentMax = this.config.get('segmentMax');
     this.queueSizes = new Array(queues).fill(queueSize);
     checkQueueSizes(this.queueSizes);
-    const start = (request: BlockRequest) => this.device.scheduler.submit(request);
-    this.#labels = this.queueSizes.map((_, i) => `block request${i === 0 ? '' : ` of queue ${i}`}`);
-    const drop = (request: BlockRequest) => this.#giveBack(request);
-    this.#orders = this.queueSizes.map(() => new BarrierOrder(start, drop));
     this.config.vary('capacity', 'cylinders', 'heads', 'sectors', 'writeback');
     this.measure();
     this.reset();
@@ -123,11 +131,11 @@ export class BlockDevice implements DeviceBehaviour {
   /** Power-on and reset state: writeback, to be switched by the driver. */
   reset(): void {
     this.#setWriteback(1);
-    for (const order of this.#orders) order.forgetDead();
+    if (this.#orders !== null) for (const order of this.#orders.values()) order.forgetDead();
   }
 
   queueReset(index: number): void {
-    this.#orders[index]!.forgetDead();
+    this.#orders?.get(index)?.forgetDead();
   }
 
   /** BLK-INIT-10: CONFIG_WCE without FLUSH starts as writethrough; the driver may switch it from here on. */
@@ -182,32 +190,45 @@ export class BlockDevice implements DeviceBehaviour {
     const request = this.#free.pop() ?? new BlockRequest(this);
     request.chain = chain;
     chain.held = true;
-    request.label = this.#labels[chain.queue]!;
+    request.label = labelOf(chain.queue);
     chain.request = request;
     return request;
   }
 
   #submit(request: BlockRequest): void {
-    if (request.ordered) this.#orders[request.chain!.queue]!.submit(request);
+    if (request.ordered) this.#orderOf(request.chain!.queue).submit(request);
     else this.device.scheduler.submit(request);
+  }
+
+  #orderOf(queue: number): BarrierOrder<BlockRequest> {
+    this.#orders ??= new Map();
+    let order = this.#orders.get(queue);
+    if (order === undefined) {
+      order = new BarrierOrder(
+        (request) => this.device.scheduler.submit(request),
+        (request) => this.#giveBack(request),
+      );
+      this.#orders.set(queue, order);
+    }
+    return order;
   }
 
   /** Answers GET_ID. */
   giveId(request: BlockRequest): boolean {
-    return request.give(0, this.#id, 0, BLOCK_ID_BYTES);
+    return request.give(0, idOf(this.serial), 0, BLOCK_ID_BYTES);
   }
 
   /** Writes the status, the last writable byte, and hands the chain back. */
   finish(request: BlockRequest, status: number): void {
     const chain = request.chain!;
     if (!chain.live) {
-      this.#orders[chain.queue]!.ended(request);
+      this.#orders?.get(chain.queue)?.ended(request);
       this.#giveBack(request);
       return;
     }
     this.#handBack(chain, request, status);
     request.chain = null;
-    this.#orders[chain.queue]!.ended(request);
+    this.#orders?.get(chain.queue)?.ended(request);
     this.#free.push(request);
   }
 
@@ -242,7 +263,7 @@ export class BlockDevice implements DeviceBehaviour {
 
   #shape() {
     const { fixed } = this.config;
-    return { type: this.type.name, readOnly: this.storage.readOnly, id: this.#id.slice(), ...fixed };
+    return { type: this.type.name, readOnly: this.storage.readOnly, id: idOf(this.serial), ...fixed };
   }
 
   save() {

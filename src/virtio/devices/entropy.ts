@@ -73,11 +73,14 @@ const MAX_BYTES = 0x10000;
 
 export const entropyState = record('entropy', 1, { shape, source: anyState });
 
+const NO_FIELDS = {};
+const NO_FEATURES: readonly number[] = [];
+
 /** The entropy device (chapter Entropy Device): one queue, no configuration, no features. */
 export class EntropyDevice implements DeviceBehaviour {
   readonly type = entropyDeviceType;
-  readonly features: readonly number[] = [];
-  readonly config = new DeviceConfig({});
+  readonly features = NO_FEATURES;
+  readonly config = new DeviceConfig(NO_FIELDS);
   readonly queueSizes: readonly number[];
   readonly #source: EntropySource;
   /** Made at first use. */

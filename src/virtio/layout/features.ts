@@ -45,6 +45,9 @@ export class FeatureBitError extends VirtiolabError {
   }
 }
 
+/** A set of feature bits as words of 32 bits, the lowest first. */
+export type FeatureWords = ArrayLike<number>;
+
 /** A set of bit numbers as words of 32 bits. @throws FeatureBitError */
 export function featureWords(bits: Iterable<number>): Uint32Array {
   const words = new Uint32Array(FEATURE_WORDS);
@@ -64,12 +67,12 @@ export const isTypeFeature = (bit: number): boolean =>
   (bit >= 0 && bit < 24) || bit === 31 || (bit >= 50 && bit < 32 * FEATURE_WORDS);
 
 /** True when `bit` is in the set. */
-export function hasFeature(words: Uint32Array, bit: number): boolean {
+export function hasFeature(words: FeatureWords, bit: number): boolean {
   return ((words[bit >> 5]! >>> (bit & 31)) & 1) !== 0;
 }
 
 /** Bit numbers of a set, ascending. */
-export function featureBits(words: Uint32Array): number[] {
+export function featureBits(words: FeatureWords): number[] {
   const bits: number[] = [];
   for (let bit = 0; bit < words.length * 32; bit++) if (hasFeature(words, bit)) bits.push(bit);
   return bits;
@@ -77,7 +80,7 @@ export function featureBits(words: Uint32Array): number[] {
 
 /** The first dependency that a set does not meet, or null. */
 export function unmetDependency(
-  words: Uint32Array,
+  words: FeatureWords,
   dependencies: readonly FeatureDependency[],
 ): FeatureDependency | null {
   const unmet = ([bit, anyOf]: FeatureDependency) =>

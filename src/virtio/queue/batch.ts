@@ -15,12 +15,21 @@ export class Batch {
   #depth = 0;
 
   run(body: () => void): void {
-    this.#depth++;
+    this.enter();
     try {
       body();
     } finally {
-      if (--this.#depth === 0) this.publish();
+      this.leave();
     }
+  }
+
+  /** {@link run} for whoever must not make a function each time: {@link leave} follows whatever is thrown. */
+  enter(): void {
+    this.#depth++;
+  }
+
+  leave(): void {
+    if (--this.#depth === 0) this.publish();
   }
 
   /**

@@ -377,7 +377,7 @@ export class PackedQueue implements Virtqueue {
     const saved = packedQueueState.parse(state);
     this.size = saved.size;
     this.ready = saved.ready;
-    this.addresses.words.set(saved.addresses);
+    this.addresses.copy(saved.addresses);
     this.#nextAvailable = saved.nextAvailable;
     this.#nextUsed = saved.nextUsed;
     this.#signalled = saved.signalled;

@@ -1,7 +1,18 @@
-import { expectAt, list, type Scheduler, type State, type Stateful, u16, Work } from '../../core/index.ts';
+import {
+  expectAt,
+  immediate,
+  list,
+  type Scheduler,
+  type State,
+  type Stateful,
+  u16,
+  Work,
+} from '../../core/index.ts';
 
 /** Numbers of the queues whose resets are not finished. */
 export const queueResetsState = list(u16);
+
+const NONE: readonly number[] = [];
 
 /**
  * Resets of single queues that are not finished yet. A queue is dead from the first moment of its reset; the end, which
@@ -9,40 +20,52 @@ export const queueResetsState = list(u16);
  * copy nothing any more (BF-VQR-01).
  */
 export class QueueResets implements Stateful {
-  #works: readonly Work[] = [];
+  /** Of queues that were reset once; null while there are none. */
+  #works: Map<number, Work> | null = null;
+  #subject = '';
+  #scheduler: Scheduler = immediate;
+  #queues = 0;
   /** Those that were not finished in a state that was loaded. */
-  #resumed: readonly number[] = [];
+  #resumed = NONE;
 
   connect(subject: string, scheduler: Scheduler, queues: number): void {
-    const label = (queue: number) => `${subject} reset of queue ${queue}`;
-    // Where it was before: a scheduler may hold these still.
-    if (this.#works[0]?.label === label(0) && this.#works[0].scheduler === scheduler) return;
-    this.#works = Array.from({ length: queues }, (_, queue) => new Work(label(queue), scheduler, () => {}));
+    // Where it was before, a scheduler may hold these still.
+    if (this.#subject !== subject || this.#scheduler !== scheduler) this.#works = null;
+    this.#subject = subject;
+    this.#scheduler = scheduler;
+    this.#queues = queues;
   }
 
   /** The queue's reset is not finished. */
   running(queue: number): boolean {
-    return this.#works[queue]?.pending === true || this.#resumed.includes(queue);
+    return this.#works?.get(queue)?.pending === true || this.#resumed.includes(queue);
   }
 
   start(queue: number): void {
-    this.#works[queue]?.schedule();
+    if (queue >= this.#queues) return;
+    this.#works ??= new Map();
+    let work = this.#works.get(queue);
+    if (work === undefined) {
+      work = new Work(`${this.#subject} reset of queue ${queue}`, this.#scheduler, () => {});
+      this.#works.set(queue, work);
+    }
+    work.schedule();
   }
 
   /** The whole device is reset. */
   cancel(): void {
-    for (const work of this.#works) work.cancel();
-    this.#resumed = [];
+    if (this.#works !== null) for (const work of this.#works.values()) work.cancel();
+    this.#resumed = NONE;
   }
 
   save(): number[] {
-    return this.#works.flatMap((_, queue) => (this.running(queue) ? [queue] : []));
+    return Array.from({ length: this.#queues }, (_, queue) => queue).filter((queue) => this.running(queue));
   }
 
   check(state: State, path = 'queue resets') {
     const saved = queueResetsState.parse(state, path);
     for (const [i, queue] of saved.entries())
-      expectAt(path)(queue < this.#works.length, `[${i}]`, queue, `a queue below ${this.#works.length}`);
+      expectAt(path)(queue < this.#queues, `[${i}]`, queue, `a queue below ${this.#queues}`);
     return saved;
   }
 
@@ -54,7 +77,7 @@ export class QueueResets implements Stateful {
 
   resume(): void {
     const resumed = this.#resumed;
-    this.#resumed = [];
+    this.#resumed = NONE;
     for (const queue of resumed) this.start(queue);
   }
 }

@@ -40,6 +40,9 @@ export interface QueueOwner {
   report(party: Party, clause: string, message: string, about: FindingAbout): void;
 }
 
+/** Of a queue that is connected to nothing. */
+const NO_WORK = new Work('', immediate, () => {});
+
 /** Why a kick leads to nothing, as bits. */
 export const idleCause = { notSetUp: 1, broken: 2, noDma: 4 } as const;
 
@@ -60,15 +63,14 @@ export class QueueService implements Publisher, Stateful {
   readonly #inFlight: InFlight;
   /** Chains wait in the ring for lingering requests to end. */
   #blocked = false;
-  readonly #run = new UsedRun();
+  /** Made with the first chain that is used in order. */
+  #run: UsedRun | null = null;
   /** Chains that were in flight, and a kick that was pending, in a state that was loaded. */
   #resumed: readonly SavedChain[] = [];
   #resumedKick = false;
   /** A kick that came while DMA was off. */
   #waiting = false;
-  #work = new Work('', immediate, () => {});
-  /** Bound once, so that serving allocates nothing. */
-  readonly #take = () => this.#takeAll();
+  #work = NO_WORK;
 
   /** `maxSize` in descriptors, a power of two; 0 for an absent queue. */
   constructor(maxSize: number, index: number, owner: QueueOwner, batch: Batch) {
@@ -120,7 +122,7 @@ export class QueueService implements Publisher, Stateful {
     const after = packed ? this.#packed! : this.#split;
     after.reset();
     if (after.takesSize(before.size)) after.size = before.size;
-    after.addresses.words.set(before.addresses.words);
+    after.addresses.copy(before.addresses.words);
     after.ready = before.ready;
     this.#ring = after;
     this.#inFlight.rename(packed ? PACKED_IDS : this.#split.maxSize);
@@ -141,8 +143,16 @@ export class QueueService implements Publisher, Stateful {
 
   #serve(): void {
     if (!this.ring.ready || !this.#owner.mayRun) return;
-    if (this.#owner.dmaEnabled) this.#batch.run(this.#take);
-    else this.#waiting = true;
+    if (!this.#owner.dmaEnabled) {
+      this.#waiting = true;
+      return;
+    }
+    this.#batch.enter();
+    try {
+      this.#takeAll();
+    } finally {
+      this.#batch.leave();
+    }
   }
 
   #takeAll(): void {
@@ -279,7 +289,7 @@ export class QueueService implements Publisher, Stateful {
 
   /** RF-18: what ended early waits for those that were taken before it. */
   #useOldest(): void {
-    const run = this.#run;
+    const run = (this.#run ??= new UsedRun());
     const inFlight = this.#inFlight;
     let chain = inFlight.oldest;
     while (chain !== null && chain.written !== NOT_DONE) {
@@ -293,8 +303,10 @@ export class QueueService implements Publisher, Stateful {
 
   /** @returns false when the ring is out of reach, and the device has failed. */
   #useRun(): boolean {
-    const { head, length, chains, span, touched } = this.#run;
-    this.#run.clear();
+    const run = this.#run;
+    if (run === null) return true;
+    const { head, length, chains, span, touched } = run;
+    run.clear();
     if (chains === 0 || this.#ring.push(head, length, chains, span, touched)) return true;
     this.#failRing();
     return false;
@@ -323,7 +335,7 @@ export class QueueService implements Publisher, Stateful {
   #drop(): void {
     this.#inFlight.drop();
     this.#resumed = [];
-    this.#run.clear();
+    this.#run?.clear();
   }
 
   save() {

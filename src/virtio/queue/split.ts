@@ -352,7 +352,7 @@ export class SplitQueue implements Virtqueue {
     const saved = splitQueueState.parse(state);
     this.size = saved.size;
     this.ready = saved.ready;
-    this.addresses.words.set(saved.addresses);
+    this.addresses.copy(saved.addresses);
     this.#nextAvailable = saved.nextAvailable;
     this.#nextUsed = saved.nextUsed;
     this.#published = saved.published;

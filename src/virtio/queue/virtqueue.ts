@@ -41,11 +41,16 @@ export const PLAIN_MODE: RingMode = {
  * exactly, also above 2^53. Packed rings use the same three.
  */
 export class QueueAddresses {
-  readonly words = new Uint32Array(6);
+  readonly words: number[] = [0, 0, 0, 0, 0, 0];
 
   set(area: QueueArea, address: number): void {
     this.words[2 * queueArea[area]] = address % FOUR_GIB;
-    this.words[2 * queueArea[area] + 1] = address / FOUR_GIB;
+    this.words[2 * queueArea[area] + 1] = Math.floor(address / FOUR_GIB);
+  }
+
+  /** All six, from another queue or a state. */
+  copy(words: readonly number[]): void {
+    for (let i = 0; i < words.length; i++) this.words[i] = words[i]!;
   }
 
   half(area: QueueArea, half: 0 | 1): number {

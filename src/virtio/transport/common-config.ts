@@ -9,7 +9,8 @@ import {
   u32,
   type Width,
 } from '../../core/index.ts';
-import type { ResetListener, VirtioDevice } from '../device.ts';
+import type { ResetListener } from '../behaviour.ts';
+import type { VirtioDevice } from '../device.ts';
 import {
   commonConfig,
   feature,
@@ -135,7 +136,7 @@ export class CommonConfigWindow implements BusTarget, ResetListener, Stateful {
     this.device = device;
     this.interrupts = interrupts;
     this.#widths = new WidthCheck(device, commonConfig, 'the common configuration');
-    device.onReset.push(this);
+    device.onReset(this);
   }
 
   /** The selected queue, or null. */

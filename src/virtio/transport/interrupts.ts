@@ -23,14 +23,14 @@ export class VirtioInterrupts implements InterruptPort, Stateful {
   readonly function: PciFunction;
   #isr = 0;
   #configVector = NO_VECTOR;
-  readonly #queueVectors: Uint16Array;
+  readonly #queueVectors: number[];
   readonly #queueSizes: readonly number[];
 
   /** `queueSizes` by queue number; 0 for an absent queue. */
   constructor(fn: PciFunction, queueSizes: readonly number[]) {
     this.function = fn;
     this.#queueSizes = queueSizes;
-    this.#queueVectors = new Uint16Array(queueSizes.length).fill(NO_VECTOR);
+    this.#queueVectors = new Array<number>(queueSizes.length).fill(NO_VECTOR);
   }
 
   /** Messages are told apart by what they tell of: a queue by its number, the configuration by the next one. */
@@ -158,6 +158,6 @@ export class VirtioInterrupts implements InterruptPort, Stateful {
     const saved = this.check(state);
     this.#isr = saved.isr;
     this.#configVector = saved.configVector;
-    this.#queueVectors.set(saved.queueVectors);
+    for (const [queue, vector] of saved.queueVectors.entries()) this.#queueVectors[queue] = vector;
   }
 }

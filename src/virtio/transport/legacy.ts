@@ -11,7 +11,8 @@ import {
   type Width,
   writePieces,
 } from '../../core/index.ts';
-import type { ResetListener, VirtioDevice } from '../device.ts';
+import type { ResetListener } from '../behaviour.ts';
+import type { VirtioDevice } from '../device.ts';
 import {
   LEGACY_CONFIG_OFFSET,
   LEGACY_CONFIG_OFFSET_MSIX,
@@ -111,7 +112,7 @@ export class LegacyWindow implements BusTarget, ResetListener, Stateful {
     this.interrupts = interrupts;
     this.#shift = shift;
     this.#config = device.config[device.options.guestEndian];
-    device.onReset.push(this);
+    device.onReset(this);
   }
 
   deviceReset(): void {

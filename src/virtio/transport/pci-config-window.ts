@@ -90,10 +90,10 @@ class PciConfigWindow implements ConfigListener {
         offset,
       );
     const bar = fn.bars.find((each) => each.index === index && (named || each.kind !== 'io'));
-    const region = bar?.regions.find(
-      (each) => offset >= each.offset && offset + width <= each.offset + each.length,
-    );
-    return { target: region?.target ?? null, offset: offset - (region?.offset ?? 0), width };
+    const region = bar?.regionAt(offset);
+    if (region === undefined || offset + width > region.offset + region.length)
+      return { target: null, offset, width };
+    return { target: region.target, offset: offset - region.offset, width };
   }
 
   beforeRead(start: number, end: number): void {

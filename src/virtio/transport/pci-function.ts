@@ -23,6 +23,7 @@ import {
   transitionalIdOf,
   VIRTIO_VENDOR_ID,
 } from '../layout/index.ts';
+import { FunctionPlace } from './function-place.ts';
 import { VirtioInterrupts } from './interrupts.ts';
 import { LegacyWindow } from './legacy.ts';
 import { addModernStructures, type StructurePlaces } from './modern-structures.ts';
@@ -153,10 +154,8 @@ export class VirtioFunction implements FunctionDevice {
   /** What happens to the function is the device's business. */
   hear(event: FunctionEvent): void {
     const { pci, device, interrupts } = this;
-    if (event === 'plug') {
-      const { address, dma, scheduler, report } = pci.slot;
-      device.connect({ address, dma, scheduler, report, subject: pci.name });
-    } else if (event === 'unplug') device.disconnect();
+    if (event === 'plug') device.connect(new FunctionPlace(pci));
+    else if (event === 'unplug') device.disconnect();
     else if (event === 'reset') device.reset();
     else if (event === 'msixEnable') interrupts.msixChanged();
     else if (event === 'busMaster') {

@@ -1,5 +1,6 @@
 import { inOrder, lengthOf, type RegisterMap, type Width } from '../../core/index.ts';
-import type { ResetListener, VirtioDevice } from '../device.ts';
+import type { ResetListener } from '../behaviour.ts';
+import type { VirtioDevice } from '../device.ts';
 
 /** An access that begins inside a field. */
 const INSIDE = 0xff;
@@ -53,7 +54,7 @@ export class WidthCheck implements ResetListener {
     this.#device = device;
     this.#widths = widthsOf(map, length);
     this.#structure = structure;
-    device.onReset.push(this);
+    device.onReset(this);
   }
 
   deviceReset(): void {

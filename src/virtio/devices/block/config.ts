@@ -104,7 +104,7 @@ export function blockFeatures(options: BlockOptions): number[] {
     [!readOnly && storage.writeZeroes !== undefined, blockFeature.writeZeroes],
     [!readOnly && secureErase !== undefined, blockFeature.secureErase],
   ];
-  return offers.flatMap(([offered, bit]) => (offered ? [bit] : []));
+  return offers.filter(([offered]) => offered).map(([, bit]) => bit);
 }
 
 /** The structure goes on as far as a feature calls for it. */
