@@ -70,7 +70,7 @@ export class DriverMsix {
   }
 
   /** Address of the table while messages of ours are in it, or 0. */
-  get #table(): number {
+  #table(): number {
     return this.#messages.length === 0 ? 0 : this.#place(msixCapability.table);
   }
 
@@ -97,7 +97,7 @@ export class DriverMsix {
 
   /** Takes the masks as they are in the table: after a load brought another machine's. */
   takeMasks(): void {
-    const table = this.#table;
+    const table = this.#table();
     if (table === 0) return;
     for (let vector = 0; vector < this.#messages.length; vector++) {
       const at = table + MSIX_ENTRY_BYTES * vector + msixEntry.vectorControl.offset;
@@ -109,7 +109,7 @@ export class DriverMsix {
   get intact(): boolean {
     const [first] = this.#messages;
     if (first === undefined) return true;
-    const table = this.#table;
+    const table = this.#table();
     const { bus } = this.#config;
     return (
       table !== 0 &&
@@ -128,7 +128,7 @@ export class DriverMsix {
   mask(vector: number, masked: boolean): void {
     const bit = masked ? VECTOR_MASKED : 0;
     if (this.#masks[vector] === bit) return;
-    const table = this.#table;
+    const table = this.#table();
     if (table === 0) return;
     const { bus } = this.#config;
     const at = table + MSIX_ENTRY_BYTES * vector + msixEntry.vectorControl.offset;

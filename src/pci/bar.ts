@@ -152,7 +152,7 @@ export class Bar implements BusTarget {
   }
 
   /** Every address bit is set, of one register at least: software measures the BAR. */
-  get #measured(): boolean {
+  #measured(): boolean {
     const { offset, kind, lengthBytes } = this;
     const { low, high } = addressBits(kind, lengthBytes);
     const all = (at: number, bits: number) => bits !== 0 && (this.space.get(at, 4) & bits) >>> 0 === bits;
@@ -165,7 +165,7 @@ export class Bar implements BusTarget {
    */
   get whileDecoded(): 'measured' | 'moved by halves' | null {
     if (this.#mappedAt === null || this.#mappedAt === this.address) return null;
-    if (this.#measured) return 'measured';
+    if (this.#measured()) return 'measured';
     return this.kind === 'memory64' ? 'moved by halves' : null;
   }
 

@@ -159,7 +159,7 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
 
   /** Writes aligned bytes in the order of a window. */
   writeAs(order: Order, offset: number, width: Width, value: number): void {
-    if (offset + width > this.length || this.#held) return;
+    if (offset + width > this.length || this.#held()) return;
     const { writable } = this.#layout;
     for (let i = 0; i < width; i++) {
       const at = order[offset + i]!;
@@ -244,7 +244,7 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
     this.#changed = true;
   }
 
-  get #held(): boolean {
+  #held(): boolean {
     return this.#shown !== this.#bytes;
   }
 
@@ -259,7 +259,7 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
 
   /** Generation for a driver that reads it now: another one than before if anything changed since it was last read. */
   readGeneration(): number {
-    if (this.#held) return this.#generation;
+    if (this.#held()) return this.#generation;
     if (this.#changed) this.#generation = (this.#generation + 1) & 0xff;
     this.#changed = false;
     return this.#generation;
@@ -270,7 +270,7 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
       generation: this.#generation,
       changed: this.#changed,
       bytes: this.#bytes.slice(),
-      held: this.#held ? this.#shown.slice() : null,
+      held: this.#held() ? this.#shown.slice() : null,
     });
   }
 

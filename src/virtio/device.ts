@@ -188,7 +188,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
 
   started(): void {
     this.conduct.starts();
-    if (!this.#live) this.#bringUp.refuse();
+    if (!this.#live()) this.#bringUp.refuse();
     else {
       this.#bringUp.started();
       this.#kickAll();
@@ -246,13 +246,13 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   }
 
   /** The driver is there, and both agree on what they speak. */
-  get #live(): boolean {
+  #live(): boolean {
     return this.features.agreed && (this.status & deviceStatus.driverOk) !== 0;
   }
 
   /** LEG-INIT-03: a legacy driver's queues work before DRIVER_OK; BF-STAT-05: nobody else's do. */
   get served(): boolean {
-    return this.legacyDriver || this.#live;
+    return this.legacyDriver || this.#live();
   }
 
   get stopping(): boolean {
@@ -320,7 +320,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
    * made up for later.
    */
   configChanged(): void {
-    if (this.statusRegister.suspension.mayTell() && this.#live) this.interrupts.config();
+    if (this.statusRegister.suspension.mayTell() && this.#live()) this.interrupts.config();
   }
 
   /** An error that only a reset mends (BF-STAT-06, BF-STAT-07). */

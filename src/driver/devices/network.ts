@@ -202,7 +202,7 @@ export class NetworkDriver {
   async setMacAddress(address: Uint8Array): Promise<void> {
     const { driver } = this;
     if (address.length !== MAC_BYTES) throw new ArgumentError('address', address, `${MAC_BYTES} bytes`);
-    if (driver.has(bit.controlMacAddress)) await this.#control.setMacAddress(address);
+    if (driver.has(bit.controlMacAddress)) await this.#control().setMacAddress(address);
     else if (driver.transport.modern) throw new NoDeviceError('the device takes no MAC address');
     // LEG-NET-08: from the first byte to the last.
     else for (const [i, byte] of address.entries()) driver.transport.writeConfig(i, 1, byte);
@@ -210,10 +210,10 @@ export class NetworkDriver {
 
   /** Uses that many pairs from now on. @throws RequestFailedError; NoDeviceError without CTRL_VQ. */
   setQueuePairs(pairs: number): Promise<void> {
-    return this.#control.setQueuePairs(pairs);
+    return this.#control().setQueuePairs(pairs);
   }
 
-  get #control(): NetworkCommands {
+  #control(): NetworkCommands {
     if (this.commands === null) throw new NoDeviceError('the device has no control queue');
     return this.commands;
   }
@@ -250,16 +250,18 @@ export class NetworkDriver {
     if (this.#announcing) return;
     this.#announcing = true;
     this.#options.onAnnounce?.();
-    this.#control.acknowledgeAnnounce().then(
-      () => {
-        this.#announcing = false;
-        // It may have asked again since it took the acknowledgement.
-        this.#onConfig();
-      },
-      () => {
-        this.#announcing = false;
-      },
-    );
+    this.#control()
+      .acknowledgeAnnounce()
+      .then(
+        () => {
+          this.#announcing = false;
+          // It may have asked again since it took the acknowledgement.
+          this.#onConfig();
+        },
+        () => {
+          this.#announcing = false;
+        },
+      );
   }
 
   /** Resets the device; frames and commands in flight fail. */

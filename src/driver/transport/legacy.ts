@@ -160,20 +160,20 @@ export class LegacyTransport implements Transport {
     this.#set(legacyHeader.queueNotify, index);
   }
 
-  get #configAt(): number {
+  #configAt(): number {
     return this.#interrupts.messages || this.#access.fixedVectors
       ? LEGACY_CONFIG_OFFSET_MSIX
       : LEGACY_CONFIG_OFFSET;
   }
 
   readConfig(offset: number, width: Width): number {
-    const value = this.#access.read(this.#configAt + offset, width);
+    const value = this.#access.read(this.#configAt() + offset, width);
     return this.littleEndian ? value : swapBytes(value, width);
   }
 
   writeConfig(offset: number, width: Width, value: number): void {
     const cut = (value & maskOf(width)) >>> 0;
-    this.#access.write(this.#configAt + offset, width, this.littleEndian ? cut : swapBytes(cut, width));
+    this.#access.write(this.#configAt() + offset, width, this.littleEndian ? cut : swapBytes(cut, width));
   }
 
   configGeneration(): null {

@@ -97,12 +97,12 @@ export class ModernTransport implements Transport {
     };
     for (const { bit, register } of featureRegisters)
       if (!this.#common.holds(register.offset, register.width)) without(bit);
-    if (!this.#takesNotificationData) without(feature.notificationData);
+    if (!this.#takesNotificationData()) without(feature.notificationData);
     return words;
   }
 
   /** PCI-NOT-06..08. */
-  get #takesNotificationData(): boolean {
+  #takesNotificationData(): boolean {
     return (
       this.#multiplier % NOTIFICATION_DATA_BYTES === 0 &&
       this.#notify.aligned(0, NOTIFICATION_DATA_BYTES) &&
@@ -145,7 +145,7 @@ export class ModernTransport implements Transport {
   /** Of the selected queue. @throws DeviceFailedError when it lies outside its structure (PCI-NOT-05, PCI-NOT-09). */
   #doorbell(index: number): Doorbell {
     const offset = this.#get(commonConfig.queueNotifyOffset) * this.#multiplier;
-    const bytes = this.#notificationBytes;
+    const bytes = this.#notificationBytes();
     if (!this.#notify.holds(offset, bytes)) {
       void this.status;
       throw new DeviceFailedError(`queue ${index} is kicked at ${offset}, outside its structure`);
@@ -158,7 +158,7 @@ export class ModernTransport implements Transport {
     return { offset, name };
   }
 
-  get #notificationBytes() {
+  #notificationBytes() {
     return this.#notificationData ? NOTIFICATION_DATA_BYTES : NOTIFICATION_BYTES;
   }
 
@@ -186,7 +186,7 @@ export class ModernTransport implements Transport {
   notify(index: number, position: number): void {
     const { offset, name } = this.#doorbells.get(index)!;
     const next = this.#notificationData ? position * 2 ** (8 * notification.next.offset) : 0;
-    this.#notify.write(offset, this.#notificationBytes, next + name);
+    this.#notify.write(offset, this.#notificationBytes(), next + name);
   }
 
   /** @throws NoDeviceError where the device has no such field. */

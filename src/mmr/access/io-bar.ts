@@ -65,13 +65,13 @@ export class IoBarBackend implements LegacyBackend, Holder {
     this.#guest?.report(clause, message, about);
   }
 
-  get #pending(): boolean {
+  #pending(): boolean {
     return (this.#host.read(type0Header.status) & status.interrupt) !== 0;
   }
 
   /** The host's line rose: it is held off at the function until the guest has read ISR. */
   #onLine(): boolean {
-    if (this.#line || this.#held.waitsForGuest || !this.#pending) return false;
+    if (this.#line || this.#held.waitsForGuest || !this.#pending()) return false;
     this.#host.setCommand(command.interruptDisable, 0);
     this.#line = true;
     this.#guest?.setLine(true);
@@ -80,7 +80,7 @@ export class IoBarBackend implements LegacyBackend, Holder {
 
   /** After whatever may have dropped the function's interrupt. */
   #followLine(): void {
-    if (!this.#line || this.#pending) return;
+    if (!this.#line || this.#pending()) return;
     this.#line = false;
     this.#guest?.setLine(false);
     this.#host.setCommand(0, command.interruptDisable);
@@ -151,7 +151,7 @@ export class IoBarBackend implements LegacyBackend, Holder {
   /** The line that the guest has follows the function's, in whichever order the two states came. */
   onLoaded(): void {
     this.#followLine();
-    if (this.#pending) this.#onLine();
+    if (this.#pending()) this.#onLine();
   }
 
   release(): void {

@@ -204,7 +204,7 @@ export class MmrBackend implements LegacyBackend, Holder {
     if (this.#get(queueSize) === 0) return;
     const { queues } = this.#vectors;
     if (!queues.has(this.#queueSelect)) queues.set(this.#queueSelect, NO_VECTOR);
-    if (!this.#msix) this.#set(queueMsixVector, this.#ownQueueVector);
+    if (!this.#msix) this.#set(queueMsixVector, this.#ownQueueVector());
   }
 
   /** The queue starts anew, or not at all: what waited to be told of it is not told any more (BF-VQR-01). */
@@ -213,7 +213,7 @@ export class MmrBackend implements LegacyBackend, Holder {
     if (vector !== NO_VECTOR && this.#vectors.users(vector) === 1) this.#guest?.forget?.(vector);
   }
 
-  get #ownQueueVector(): number {
+  #ownQueueVector(): number {
     return Math.min(QUEUE_VECTOR, this.vectors - 1);
   }
 
@@ -265,7 +265,7 @@ export class MmrBackend implements LegacyBackend, Holder {
     if (enabled) this.#messages.maskAll((vector) => this.#guest?.masked?.(vector) ?? false);
     else this.#guest?.forget?.();
     if (enabled) this.#moveVectors((vector) => vector, this.#vectors.config);
-    else this.#moveVectors(() => this.#ownQueueVector, CONFIG_VECTOR);
+    else this.#moveVectors(() => this.#ownQueueVector(), CONFIG_VECTOR);
     if (!enabled) this.#messages.maskAll(() => false);
     this.#switching = false;
     if (this.#unclear) this.#signalAll();

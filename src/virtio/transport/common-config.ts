@@ -190,7 +190,7 @@ export class CommonConfigWindow implements BusTarget, ResetListener, Stateful {
   }
 
   /** Where the selected queue is in its life. */
-  get #queueState(): QueueState {
+  #queueState(): QueueState {
     if (this.queue === null) return 'absent';
     if (this.device.queueResetRuns(this.queueSelect)) return 'resetting';
     return this.queue.ready ? 'ready' : 'unset';
@@ -203,7 +203,7 @@ export class CommonConfigWindow implements BusTarget, ResetListener, Stateful {
       device.report('driver', 'PCI-COM-23', 'queue_enable was written with other than 1', about);
       return;
     }
-    const transition = queueTransitions.enable[this.#queueState];
+    const transition = queueTransitions.enable[this.#queueState()];
     if ('clause' in transition) device.report('driver', transition.clause, transition.message, about);
     if ('clause' in transition || queue === null) return;
     device.conduct.goesOn('a queue was enabled', 'queue_enable', value, this.queueSelect);
@@ -246,7 +246,7 @@ export class CommonConfigWindow implements BusTarget, ResetListener, Stateful {
         this.#about('queue_reset', value),
       );
     else {
-      const transition = queueTransitions.reset[this.#queueState];
+      const transition = queueTransitions.reset[this.#queueState()];
       if ('to' in transition && transition.to === 'resetting') device.startQueueReset(this.queueSelect);
     }
   }

@@ -34,7 +34,7 @@ export class VirtioInterrupts implements InterruptPort, Stateful {
   }
 
   /** Messages are told apart by what they tell of: a queue by its number, the configuration by the next one. */
-  get #configCause(): number {
+  #configCause(): number {
     return this.#queueVectors.length;
   }
 
@@ -43,7 +43,7 @@ export class VirtioInterrupts implements InterruptPort, Stateful {
   }
 
   config(): void {
-    this.#raise(isrStatus.configuration, this.#configVector, this.#configCause);
+    this.#raise(isrStatus.configuration, this.#configVector, this.#configCause());
   }
 
   /** ISR is kept with MSI-X too (PCI-ISR-02, observed); without a vector nothing interrupts (PCI-USED-01, PCI-CHG-02). */
@@ -68,7 +68,7 @@ export class VirtioInterrupts implements InterruptPort, Stateful {
   /** An event is told by the vector that it had when it occurred, or, once that is another's, not at all. */
   set configVector(value: number) {
     const vector = this.#mapped(value);
-    if (vector !== this.#configVector) this.function.msix?.withdraw(this.#configCause);
+    if (vector !== this.#configVector) this.function.msix?.withdraw(this.#configCause());
     this.#configVector = vector;
   }
 

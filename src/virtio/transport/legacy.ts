@@ -119,13 +119,13 @@ export class LegacyWindow implements BusTarget, ResetListener, Stateful {
     this.queueSelect = 0;
   }
 
-  get #vectorsShown(): boolean {
+  #vectorsShown(): boolean {
     return this.#shift === 'fixed' || this.interrupts.function.msixEnabled;
   }
 
   read(offset: number, width: Width): number {
     if ((offset & (width - 1)) !== 0) return readPieces(this, offset, width);
-    if (this.#vectorsShown)
+    if (this.#vectorsShown())
       return offset < LEGACY_CONFIG_OFFSET_MSIX
         ? withVectors.read(this, offset, width)
         : this.#config.read(offset - LEGACY_CONFIG_OFFSET_MSIX, width);
@@ -137,7 +137,7 @@ export class LegacyWindow implements BusTarget, ResetListener, Stateful {
   write(offset: number, width: Width, value: number): void {
     this.device.speak('legacy');
     if ((offset & (width - 1)) !== 0) writePieces(this, offset, width, value);
-    else if (this.#vectorsShown) {
+    else if (this.#vectorsShown()) {
       if (offset < LEGACY_CONFIG_OFFSET_MSIX) withVectors.write(this, offset, width, value);
       else this.#config.write(offset - LEGACY_CONFIG_OFFSET_MSIX, width, value);
     } else if (offset < LEGACY_CONFIG_OFFSET) plain.write(this, offset, width, value);
@@ -145,7 +145,7 @@ export class LegacyWindow implements BusTarget, ResetListener, Stateful {
   }
 
   widthAt(offset: number): Width {
-    return (this.#vectorsShown ? withVectors : plain).widthAt(offset);
+    return (this.#vectorsShown() ? withVectors : plain).widthAt(offset);
   }
 
   #shape() {

@@ -47,7 +47,7 @@ class PciConfigWindow implements ConfigListener {
     this.#at = at;
   }
 
-  get #data(): number {
+  #data(): number {
     return this.#at + pciConfigCapability.data.offset;
   }
 
@@ -97,20 +97,20 @@ class PciConfigWindow implements ConfigListener {
   }
 
   beforeRead(start: number, end: number): void {
-    if (!reaches(start, end, this.#data, 4)) return;
+    if (!reaches(start, end, this.#data(), 4)) return;
     const { config, powered } = this.#function;
     const found = this.#aim();
     if (found === null) return;
     // Below D0 the function decodes nothing: what would reach a BAR gets what an access to that BAR gets.
     const value = powered ? (found.target?.read(found.offset, found.width) ?? 0) : maskOf(found.width);
-    config.set(this.#data, 4, value);
+    config.set(this.#data(), 4, value);
   }
 
   afterWrite(start: number, end: number): void {
-    if (!reaches(start, end, this.#data, 4)) return;
+    if (!reaches(start, end, this.#data(), 4)) return;
     const { config, powered } = this.#function;
     const found = this.#aim();
     if (powered)
-      found?.target?.write(found.offset, found.width, config.get(this.#data, 4) % 2 ** (8 * found.width));
+      found?.target?.write(found.offset, found.width, config.get(this.#data(), 4) % 2 ** (8 * found.width));
   }
 }

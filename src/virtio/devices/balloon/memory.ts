@@ -14,14 +14,14 @@ export class BalloonMemory {
     this.#device = device;
   }
 
-  get #dma(): DmaDomain | null {
+  #dma(): DmaDomain | null {
     return this.#device.dma;
   }
 
   /** Pages of all memory: no honest request names more of them. */
   get pages(): number {
     let bytes = 0;
-    for (const { start, end } of this.#dma?.memory.ranges ?? []) bytes += end - start;
+    for (const { start, end } of this.#dma()?.memory.ranges ?? []) bytes += end - start;
     return Math.ceil(bytes / BALLOON_PAGE_BYTES);
   }
 
@@ -35,7 +35,7 @@ export class BalloonMemory {
 
   /** True when all of the page is memory that the device reaches. */
   holds(page: number): boolean {
-    return this.#dma?.reaches(page * BALLOON_PAGE_BYTES, BALLOON_PAGE_BYTES, false) === true;
+    return this.#dma()?.reaches(page * BALLOON_PAGE_BYTES, BALLOON_PAGE_BYTES, false) === true;
   }
 
   /**
@@ -48,7 +48,7 @@ export class BalloonMemory {
       for (let at = 0; at < BALLOON_PAGE_BYTES; at += 4) view.setUint32(at, value, true);
       this.#value = value;
     }
-    return this.#dma?.write(page * BALLOON_PAGE_BYTES, this.#fill.bytes, 0, BALLOON_PAGE_BYTES) === true;
+    return this.#dma()?.write(page * BALLOON_PAGE_BYTES, this.#fill.bytes, 0, BALLOON_PAGE_BYTES) === true;
   }
 
   #report(clause: string, message: string, chain: Chain, page: number): void {

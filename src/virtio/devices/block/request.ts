@@ -87,7 +87,7 @@ export class BlockRequest implements Task, Transfer, Ordered, TakenRequest {
     this.#stabilise = this.writesThrough;
     if (!this.live || this.refused !== null) this.#owner.finish(this, this.refused ?? blockStatus.ioError);
     else if (command !== null) this.#startSegments();
-    else if (!this.#fits) this.done(false);
+    else if (!this.#fits()) this.done(false);
     else if (type === blockRequestType.in) storage.read(this);
     else if (type === blockRequestType.out) storage.write(this);
     else if (type === blockRequestType.getId) this.done(this.#owner.giveId(this));
@@ -99,7 +99,7 @@ export class BlockRequest implements Task, Transfer, Ordered, TakenRequest {
   }
 
   /** The storage may have become shorter since the request was taken. */
-  get #fits(): boolean {
+  #fits(): boolean {
     return this.offset + this.length <= this.#owner.reachBytes;
   }
 
@@ -113,7 +113,7 @@ export class BlockRequest implements Task, Transfer, Ordered, TakenRequest {
     const index = this.#next++;
     this.offset = sectors[index]! * SECTOR_BYTES;
     this.length = lengths[index]! * SECTOR_BYTES;
-    if (this.#fits) this.command!.start(this.#owner.storage, this, flags[index]!);
+    if (this.#fits()) this.command!.start(this.#owner.storage, this, flags[index]!);
     else this.done(false);
   }
 

@@ -94,7 +94,7 @@ export class ConsoleLine {
   }
 
   /** Whether input may be put into the driver's buffers. */
-  get #takesInput(): boolean {
+  #takesInput(): boolean {
     return this.port !== null && this.driverOpen;
   }
 
@@ -118,7 +118,7 @@ export class ConsoleLine {
 
   #fill(bytes: Uint8Array, offset: number, length: number): number {
     const { device } = this.#owner;
-    if (!this.#takesInput || length === 0) return 0;
+    if (!this.#takesInput() || length === 0) return 0;
     if (!device.dmaEnabled) {
       this.#waitForDma();
       return 0;
@@ -151,7 +151,7 @@ export class ConsoleLine {
 
   /** Asks the back end for the input that it was left with. */
   wakeInput(): void {
-    if (!this.#starved || !this.#takesInput) return;
+    if (!this.#starved || !this.#takesInput()) return;
     this.#starved = false;
     this.port!.backend.inputWanted();
   }

@@ -185,7 +185,7 @@ export class NetworkControl {
     const name = `control class ${commandClass} command ${number}`;
     if (command === undefined)
       return { clause: 'BF-FEAT-03', message: `${name} is not known`, about: this.#about('command', number) };
-    const { clause = 'BF-FEAT-03', dataClause = this.#shapeClause, bytes } = command;
+    const { clause = 'BF-FEAT-03', dataClause = this.#shapeClause(), bytes } = command;
     if (!device.has(command.feature))
       return {
         clause,
@@ -210,7 +210,7 @@ export class NetworkControl {
     return { clause: reachClause(this.#target.device), message, about: aboutChain(this.#chain) };
   }
 
-  get #shapeClause(): string {
+  #shapeClause(): string {
     return shapeClause(this.#target.device);
   }
 
@@ -239,7 +239,7 @@ export class NetworkControl {
     const value = this.#data[0]!;
     if (value > 1)
       return {
-        clause: this.#shapeClause,
+        clause: this.#shapeClause(),
         message: 'a receive mode is switched by 0 or 1',
         about: this.#about('value', value),
       };
@@ -251,7 +251,7 @@ export class NetworkControl {
     const id = this.#view.getUint16(0, this.#target.device.littleEndian);
     if (id >= VLAN_IDS)
       return {
-        clause: this.#shapeClause,
+        clause: this.#shapeClause(),
         message: 'no VLAN has such an id',
         about: this.#about('VLAN id', id),
       };
