@@ -218,7 +218,7 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
     this.#varying = names;
   }
 
-  get #fixedNames(): (keyof M & string)[] {
+  #fixedNames(): (keyof M & string)[] {
     const { map, length } = this;
     const names = Object.keys(map) as (keyof M & string)[];
     const varying = this.#varying ?? names;
@@ -227,7 +227,7 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
 
   /** Fields that do not change, by name. */
   get fixed(): Record<string, number> {
-    return Object.fromEntries(this.#fixedNames.map((name) => [name, this.get(name)]));
+    return Object.fromEntries(this.#fixedNames().map((name) => [name, this.get(name)]));
   }
 
   /** The device changes a field. Readers see another generation afterwards (PCI-COM-06). */
@@ -284,7 +284,7 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
 
   #checkBytes(bytes: Uint8Array, path: string): void {
     expectSame(`${path}.length`, bytes.length, this.length);
-    for (const name of this.#fixedNames) {
+    for (const name of this.#fixedNames()) {
       const { offset, width, count } = this.map[name]!;
       for (let at = offset; at < Math.min(offset + width * count, this.length); at++)
         expectSame(`${path}[${at}] (${name})`, bytes[at]!, this.#bytes[at]!);

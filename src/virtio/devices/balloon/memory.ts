@@ -27,7 +27,7 @@ export class BalloonMemory {
 
   /** The first page beyond all memory, at whatever addresses the device has it. */
   get endPage(): number {
-    const { memory, windows } = this.#dma ?? { memory: { ranges: [] }, windows: [] };
+    const { memory, windows } = this.#dma() ?? { memory: { ranges: [] }, windows: [] };
     const top = memory.ranges.at(-1)?.end ?? 0;
     const ends = windows.map(({ start, length }) => start + Math.min(length, top));
     return Math.ceil(Math.max(top, ...ends) / BALLOON_PAGE_BYTES);
