@@ -9,7 +9,7 @@ import { atLeast, atMost, type Case } from './frame.ts';
 import { type DiskName, prepareDisks, prepareRestore } from './guest.ts';
 import { idleBytes } from './memory.ts';
 import { prepareNetwork } from './network.ts';
-import { prepareFirmware, prepareMove } from './places.ts';
+import { bringUpBehindBridges, prepareFirmware, prepareMove } from './places.ts';
 import { prepareQueue, type QueueContender } from './queue.ts';
 import { prepareLegacyRegisters, prepareTranslatedRegisters } from './registers.ts';
 import { prepareStart, prepareVersion } from './start.ts';
@@ -165,6 +165,19 @@ export const CASES: readonly Case[] = [
     name: 'firmware for 248 functions on one bus, against its budget',
     unit: 'ms',
     prepare: () => prepareFirmware(25),
+  }),
+  atMost(1, {
+    name: 'firmware for 256 functions behind four bridges, against its budget',
+    unit: 'ms',
+    prepare: () => ({ ours: () => bringUpBehindBridges(256), baseline: () => 100 }),
+  }),
+  atMost(1.25, {
+    name: 'firmware for 4,096 functions behind bridges, each, against 256',
+    unit: 'us/function',
+    prepare: () => {
+      const each = (functions: number) => (1000 * bringUpBehindBridges(functions)) / functions;
+      return { ours: () => each(4096), baseline: () => each(256) };
+    },
   }),
   atMost(1, {
     name: 'one BAR moved among those of 248 functions, against its budget',

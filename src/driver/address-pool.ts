@@ -56,13 +56,13 @@ export class AddressPool {
   }
 
   /**
-   * Finds `size` bytes, a power of two, in a window: after those taken last, or else in the first hole from its start.
+   * Finds `size` bytes in a window, at a multiple of `align`: after those taken last, or else in the first hole from its start.
    * @throws ResourceError naming `what` when there is none.
    */
-  take(window: Window, size: number, what: string): number {
+  take(window: Window, size: number, what: string, align = size): number {
     const at =
-      this.#search(this.#next.get(window) ?? window.start, window.end, size) ??
-      this.#search(window.start, window.end, size);
+      this.#search(this.#next.get(window) ?? window.start, window.end, size, align) ??
+      this.#search(window.start, window.end, size, align);
     if (at === undefined) {
       const range = `0x${window.start.toString(16)}..0x${window.end.toString(16)}`;
       throw new ResourceError(`${what} of ${size} bytes: no room is left in ${range}`);
@@ -73,12 +73,12 @@ export class AddressPool {
   }
 
   /** First free place from `from` on. Address 0 is none: a BAR that holds it counts as one without address. */
-  #search(from: number, end: number, size: number): number | undefined {
-    let at = Math.max(size, Math.ceil(from / size) * size);
+  #search(from: number, end: number, size: number, align: number): number | undefined {
+    let at = Math.max(align, Math.ceil(from / align) * align);
     for (let next = firstAfter(this.#taken, at); at + size <= end; next++) {
       const claim = this.#taken[next];
       if (claim === undefined || claim.start >= at + size) return at;
-      at = Math.max(at, Math.ceil(claim.end / size) * size);
+      at = Math.max(at, Math.ceil(claim.end / align) * align);
     }
     return undefined;
   }

@@ -6,7 +6,7 @@ import {
   type Register,
   type Width,
 } from '../core/index.ts';
-import { barBits, command, type0Header } from '../pci/layout/index.ts';
+import { barBits, command, headerType, type0Header, type1Header } from '../pci/layout/index.ts';
 import { type FoundCapability, type ListEnd, walkCapabilities, walkExtended } from './capability-walk.ts';
 import { FunctionGoneError } from './errors.ts';
 
@@ -60,6 +60,11 @@ export class FunctionConfig {
     if (!this.present) throw new FunctionGoneError(`configuration of ${formatFunctionAddress(this.address)}`);
   }
 
+  /** It has the header of a bridge. */
+  get isBridge(): boolean {
+    return (this.read(type0Header.headerType) & headerType.mask) === headerType.bridge;
+  }
+
   /** Sets and clears bits of the command register. */
   setCommand(set: number, clear = 0): void {
     this.write(type0Header.command, (this.read(type0Header.command) | set) & ~clear);
@@ -93,12 +98,22 @@ export class FunctionConfig {
     return { space: 'memory', address: high * FOUR_GIB + ((low & barBits.memoryAddressMask) >>> 0) };
   }
 
+  /** Writes an address into a BAR, while it is not decoded. */
+  placeBar(bar: FoundBar, address: number): void {
+    const at = type0Header.bar.offset + 4 * bar.index;
+    this.bus.configWrite(this.address, at, 4, address % FOUR_GIB);
+    if (bar.kind === 'memory64')
+      this.bus.configWrite(this.address, at + 4, 4, Math.floor(address / FOUR_GIB));
+    bar.address = address;
+  }
+
   /** Measures BAR0 up to `last`, while nothing is decoded: what is being measured holds no address. */
   measureBars(last: number = type0Header.bar.count - 1): FoundBar[] {
     const before = this.read(type0Header.command);
     this.write(type0Header.command, before & ~(command.io | command.memory));
     const bars: FoundBar[] = [];
-    for (let index = 0; index <= Math.min(last, type0Header.bar.count - 1); index++) {
+    const { count } = (this.isBridge ? type1Header : type0Header).bar;
+    for (let index = 0; index <= Math.min(last, count - 1); index++) {
       const bar = this.#measure(index);
       if (bar === null) continue;
       bars.push(bar);

@@ -1,7 +1,13 @@
 import { type Bus, type FunctionAddress, functionAddress } from '../core/index.ts';
-import { MULTI_FUNCTION, type0Header } from '../pci/layout/index.ts';
+import { MULTI_FUNCTION, type0Header, type1Header } from '../pci/layout/index.ts';
 import type { FoundCapability } from './capability-walk.ts';
 import { type FoundBar, FunctionConfig } from './function-config.ts';
+
+/** Buses that a bridge leads to, from its secondary one up to the subordinate one; 0 before it was given numbers. */
+export interface FoundBridge {
+  readonly secondaryBus: number;
+  readonly subordinateBus: number;
+}
 
 /** A function as software finds it. */
 export interface FoundFunction {
@@ -16,6 +22,8 @@ export interface FoundFunction {
   readonly bars: readonly FoundBar[];
   readonly capabilities: readonly FoundCapability[];
   readonly extended: readonly FoundCapability[];
+  /** Null for what is no bridge. */
+  readonly bridge: FoundBridge | null;
 }
 
 /** Looks at one function. @returns null where there is none. */
@@ -23,35 +31,42 @@ export function findFunction(bus: Bus, fn: FunctionAddress): FoundFunction | nul
   const config = new FunctionConfig(bus, fn);
   if (!config.present) return null;
   const get = (name: keyof typeof type0Header) => config.read(type0Header[name]);
+  const { isBridge } = config;
   return {
     address: fn,
     vendorId: get('vendorId'),
     deviceId: get('deviceId'),
     revisionId: get('revisionId'),
     classCode: (get('baseClass') << 16) | (get('subClass') << 8) | get('programmingInterface'),
-    subsystemId: get('subsystemId'),
+    subsystemId: isBridge ? 0 : get('subsystemId'),
     interruptLine: get('interruptLine'),
     interruptPin: get('interruptPin'),
     bars: config.measureBars(),
     capabilities: [...config.capabilities()],
     extended: [...config.extendedCapabilities()],
+    bridge: isBridge
+      ? {
+          secondaryBus: config.read(type1Header.secondaryBusNumber),
+          subordinateBus: config.read(type1Header.subordinateBusNumber),
+        }
+      : null,
   };
 }
 
 /**
- * Every function of a bus. A device without function 0 has none, and one whose function 0 does not say that there are
+ * Every function of a bus, segment << 8 | bus. A device without function 0 has none, and one whose function 0 does not say that there are
  * others is asked for no others (PCI Local Bus 3.0, section 6.2.1).
  */
 export function enumerate(bus: Bus, busNumber = 0): FoundFunction[] {
   const found: FoundFunction[] = [];
   for (let device = 0; device < 32; device++) {
-    const zero = functionAddress(busNumber, device);
+    const zero = functionAddress(busNumber & 0xff, device, 0, busNumber >>> 8);
     const first = findFunction(bus, zero);
     if (first === null) continue;
     found.push(first);
     if ((new FunctionConfig(bus, zero).read(type0Header.headerType) & MULTI_FUNCTION) === 0) continue;
     for (let fn = 1; fn < 8; fn++) {
-      const each = findFunction(bus, functionAddress(busNumber, device, fn));
+      const each = findFunction(bus, zero + fn);
       if (each !== null) found.push(each);
     }
   }

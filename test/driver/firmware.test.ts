@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { functionAddress } from '../../src/core/index.ts';
-import { type FirmwareOptions, ResourceError, runFirmware } from '../../src/driver/index.ts';
+import { ResourceError, runFirmware, type Window } from '../../src/driver/index.ts';
 import type { BarIndex, BarKind } from '../../src/pci/index.ts';
 import { addScratch, at, bareFunction, configOf, SLOT, smallMachine } from '../pci/support.ts';
 
@@ -69,7 +69,7 @@ describe('the firmware', () => {
       .chain((kind) =>
         fc.record({ kind: fc.constant(kind), lengthBytes: size(kind), prefetchable: fc.boolean() }),
       );
-    const windows: Required<Omit<FirmwareOptions, 'reassign'>> = {
+    const windows: Record<'io' | 'memory' | 'prefetchable64', Window> = {
       io: { start: 0x1234, end: 0xffff },
       memory: { start: 0x9000_0001, end: 0xb000_0000 },
       prefetchable64: { start: 0x12_3456_7890, end: 0x13_0000_0000 },
