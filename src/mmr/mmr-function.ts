@@ -1,9 +1,10 @@
 import { VirtiolabError } from '../core/index.ts';
-import type { BarIndex, BarRegion } from '../pci/index.ts';
+import type { BarIndex } from '../pci/index.ts';
 import {
   conventionalBars,
   type DeviceBehaviour,
-  LegacyWindow,
+  layoutOf,
+  legacyBytesOf,
   VirtioFunction,
   type VirtioFunctionOptions,
 } from '../virtio/index.ts';
@@ -12,14 +13,11 @@ import { type Draft, draft2023, encodeCapability, encodings, mmrIdOf } from './l
 /** A legacy block at a place that its draft does not allow. */
 export class BlockPlacementError extends VirtiolabError {}
 
-/** No structure stands in I/O space: the function is there for machines without any. */
-export interface MmrFunctionOptions extends Omit<VirtioFunctionOptions, 'kind' | 'express' | 'structures'> {
+export interface MmrFunctionOptions extends Omit<VirtioFunctionOptions, 'kind' | 'express'> {
   readonly draft?: Draft;
   /** `own`: a BAR of its own, as the draft's table says; `shared`: behind the modern structures in their BAR. */
   readonly placement?: 'own' | 'shared';
 }
-
-const roundUp = (value: number, unit: number) => Math.ceil(value / unit) * unit;
 
 /** Adds the capability that leads software to the legacy block. */
 export function addLegacyBlockCapability(
@@ -52,31 +50,21 @@ export function mmrFunction(behaviour: DeviceBehaviour, options: MmrFunctionOpti
     revisionId: draft.revisionId,
     subsystemId: behaviour.type.typeNumber,
   };
-  const fn = new VirtioFunction(behaviour, identity, true, { ...options, express: true });
-  const window = new LegacyWindow(fn.device, fn.interrupts, draft.msixShift);
-  fn.pci.parts.set('legacy', window);
-  const block = (offset: number): BarRegion => ({
-    name: 'legacy',
-    offset,
-    length: fn.legacyBytes,
-    target: window,
-  });
-  const shared = conventionalBars.modern;
-  const modern = fn.modernRegions(shared);
-  const end = Math.max(...modern.map((region) => region.offset + region.length));
-  const place =
+  const { prefetchable, offsetAlignment, msixShift } = draft;
+  const block = { prefetchable, leastBytes: offsetAlignment, bytes: legacyBytesOf(behaviour), whole: false };
+  const legacy =
     placement === 'own'
-      ? { bar: draft.bar as BarIndex, offset: draft.offset }
-      : { bar: shared as BarIndex, offset: roundUp(end, draft.offsetAlignment) };
-  const addBar = (index: BarIndex, kind: 'memory32' | 'memory64', regions: readonly BarRegion[]) => {
-    const bytes = Math.max(...regions.map((region) => region.offset + region.length));
-    const lengthBytes = 2 ** Math.ceil(Math.log2(Math.max(bytes, draft.offsetAlignment)));
-    fn.pci.addBar({ index, kind, prefetchable: draft.prefetchable, lengthBytes, regions });
-  };
-  if (placement === 'own') {
-    addBar(place.bar, 'memory32', [block(place.offset)]);
-    addBar(shared, 'memory64', modern);
-  } else addBar(shared, 'memory64', [...modern, block(place.offset)]);
-  addLegacyBlockCapability(fn, draft, place.bar, place.offset);
+      ? ({ ...block, bar: draft.bar as BarIndex, kind: 'memory32', offset: draft.offset } as const)
+      : ({
+          ...block,
+          bar: conventionalBars.modern,
+          kind: 'memory64',
+          offset: 'behind',
+          alignment: offsetAlignment,
+        } as const);
+  const layout = layoutOf(behaviour, { legacy, modern: true, prefetchable }, options);
+  const fn = new VirtioFunction(behaviour, identity, layout, { ...options, express: true }, { msixShift });
+  const { bar, offset } = layout.legacy!;
+  addLegacyBlockCapability(fn, draft, bar, offset);
   return fn;
 }

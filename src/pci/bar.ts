@@ -11,10 +11,7 @@ import {
   writeHalves,
 } from '../core/index.ts';
 import type { ConfigSpace } from './config-space.ts';
-import { barBits, MAX_IO_BYTES, type0Header } from './layout/index.ts';
-
-export type BarKind = 'io' | 'memory32' | 'memory64';
-export type BarIndex = 0 | 1 | 2 | 3 | 4 | 5;
+import { type BarIndex, type BarKind, barBits, MAX_IO_BYTES, type0Header } from './layout/index.ts';
 
 /** What stands in a BAR: `offset` and `length` in bytes from its start. */
 export interface BarRegion {
@@ -58,10 +55,16 @@ const sizes = {
   memory64: { least: 16, most: 2 ** 51 },
 } as const;
 
-const ascending = (regions: readonly BarRegion[]) => [...regions].sort((a, b) => a.offset - b.offset);
+const ascending = <R extends { readonly offset: number }>(regions: readonly R[]) =>
+  [...regions].sort((a, b) => a.offset - b.offset);
+
+/** A BAR as it is planned: what answers in its regions does not matter yet. */
+interface PlannedBar extends Omit<BarOptions, 'regions'> {
+  readonly regions: readonly Omit<BarRegion, 'target'>[];
+}
 
 /** @throws BarError */
-function checkBar({ index, kind, lengthBytes, prefetchable, regions }: BarOptions): void {
+export function checkBar({ index, kind, lengthBytes, prefetchable, regions }: PlannedBar): void {
   if (!Number.isInteger(index) || index < 0 || index >= type0Header.bar.count)
     throw new BarError(index, `wants an index of 0..${type0Header.bar.count - 1}`);
   const limits = sizes[kind] as (typeof sizes)[BarKind] | undefined;
@@ -75,7 +78,7 @@ function checkBar({ index, kind, lengthBytes, prefetchable, regions }: BarOption
       `${lengthBytes} bytes; wants a power of two, at least ${limits.least} and at most ${limits.most} (${kind})`,
     );
   if (kind === 'io' && prefetchable === true) throw new BarError(index, 'I/O cannot be prefetchable');
-  let before: BarRegion | null = null;
+  let before: Omit<BarRegion, 'target'> | null = null;
   for (const region of ascending(regions)) {
     const { name, offset, length } = region;
     if (!Number.isInteger(offset) || offset < 0 || !Number.isInteger(length) || length <= 0)

@@ -81,6 +81,11 @@ export class CapabilityList {
     return at;
   }
 
+  /** Leaves bytes behind the last capability, in which nothing stands; the next begins at a multiple of 4. */
+  leave(bytes: number): void {
+    this.#free = align4(this.#free + bytes);
+  }
+
   /** Writes any pointer anywhere: `pointer` is the byte that holds it. For malformed lists in tests. */
   link(pointer: number, next: number): void {
     this.space.set(pointer, 1, next);

@@ -30,13 +30,12 @@ import {
   MULTI_FUNCTION,
   messageControl,
   msixCapability,
-  powerManagement,
-  powerState,
   status,
   type0Header,
 } from './layout/index.ts';
-import { Msix } from './msix.ts';
+import { checkVectors, Msix, type MsixPlace, msixTableBytes } from './msix.ts';
 import type { BusBridge } from './pci-bus.ts';
+import { PowerCapability, type PowerManagementOptions } from './power.ts';
 import { functionShape } from './shape.ts';
 import { type Slot, SlotError } from './slot.ts';
 
@@ -58,10 +57,8 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
   #slot: Slot | null = null;
   #msix: Msix | null = null;
   #msixAt = 0;
-  #powerAt = 0;
   #express: ExpressCapability | null = null;
-  /** Power state in force; D1 and D2 never are. */
-  #power: number = powerState.d0;
+  #power: PowerCapability | null = null;
   #pinLevel = false;
   #lineAsserted = false;
   #busMaster = false;
@@ -89,8 +86,10 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
     if (reaches(start, end, type0Header.bar.offset, 24)) this.#onBarWrite();
     if (this.#msixAt !== 0 && reaches(start, end, this.#msixAt + msixCapability.messageControl.offset, 2))
       this.#onMsixControl();
-    if (this.#powerAt !== 0 && reaches(start, end, this.#powerAt + powerManagement.controlStatus.offset, 2))
-      this.#onPowerControl();
+    if (this.#power?.reached(start, end) === true) {
+      if (this.#power.follow()) this.reset();
+      else this.#onCommand();
+    }
   }
 
   /** @throws BarError when the register is taken or the BAR is impossible. */
@@ -111,14 +110,9 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
    * @throws VectorCountError; BarError; FunctionOptionsError when the function has MSI-X already
    */
   addMsix(index: BarOptions['index'], vectors: number): Msix {
-    if (this.#msix !== null)
-      throw new FunctionOptionsError(
-        'MSI-X',
-        vectors,
-        `one table: the function has ${this.#msix.vectors} vectors`,
-      );
-    const msix = new Msix(vectors, new FunctionMessages(this));
-    const half = Math.max(2048, 2 ** Math.ceil(Math.log2(msix.tableBytes)));
+    checkVectors(vectors);
+    const half = Math.max(2048, 2 ** Math.ceil(Math.log2(msixTableBytes(vectors))));
+    const msix = this.placeMsix(vectors, { bar: index, offset: 0 }, { bar: index, offset: half });
     this.addBar({
       index,
       kind: 'memory32',
@@ -128,36 +122,35 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
         { name: 'msix-pba', offset: half, length: msix.pendingBytes, target: msix.pendingBits },
       ],
     });
+    return msix;
+  }
+
+  /**
+   * MSI-X whose table and pending bits the caller puts into BARs, where the capability says that they are: offsets are
+   * multiples of 8.
+   * @throws VectorCountError; FunctionOptionsError when the function has MSI-X already
+   */
+  placeMsix(vectors: number, table: MsixPlace, pendingBits: MsixPlace): Msix {
+    if (this.#msix !== null)
+      throw new FunctionOptionsError(
+        'MSI-X',
+        vectors,
+        `one table: the function has ${this.#msix.vectors} vectors`,
+      );
+    const msix = new Msix(vectors, new FunctionMessages(this));
     this.#msixAt = this.capabilities.add(capabilityId.msix, msixCapability, {
       messageControl: vectors - 1,
-      table: index,
-      pendingBits: half | index,
+      table: table.offset | table.bar,
+      pendingBits: pendingBits.offset | pendingBits.bar,
     });
     this.#msix = msix;
     return msix;
   }
 
-  /**
-   * Power management with D0 and D3hot. Below D0 the function decodes nothing and masters nothing.
-   * @throws FunctionOptionsError when the function has it already
-   */
-  addPowerManagement(): void {
-    if (this.#powerAt !== 0) throw new FunctionOptionsError('power management', true, 'it once');
-    this.#powerAt = this.capabilities.add(capabilityId.powerManagement, powerManagement, {});
-  }
-
-  #onPowerControl(): void {
-    const control = this.#powerAt + powerManagement.controlStatus.offset;
-    const wanted = this.#readPower();
-    // D1 and D2 are not supported: the write is taken as if it had not been made (PCI PM 1.2, section 5.6.1).
-    if (wanted === powerState.d0 || wanted === powerState.d3hot) this.#power = wanted;
-    else this.config.set(control, 2, (this.config.get(control, 2) & ~powerState.mask) | this.#power);
-    this.#onCommand();
-  }
-
-  #readPower(): number {
-    if (this.#powerAt === 0) return powerState.d0;
-    return this.config.get(this.#powerAt + powerManagement.controlStatus.offset, 2) & powerState.mask;
+  /** Power management with D0 and D3hot. @throws FunctionOptionsError when the function has it already */
+  addPowerManagement(options: PowerManagementOptions = {}): void {
+    if (this.#power !== null) throw new FunctionOptionsError('power management', true, 'it once');
+    this.#power = new PowerCapability(this.config, this.capabilities, options);
   }
 
   /** The device has other functions: header type bit 7. Said by whoever plugs them. */
@@ -290,14 +283,14 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
     this.tell('reset');
     this.#msix?.reset();
     this.config.reset();
-    this.#power = this.#readPower();
+    this.#power?.restore();
     this.#onCommand();
     this.#onMsixControl();
   }
 
   /** In D0. Below it the function decodes nothing and masters nothing. */
   get powered(): boolean {
-    return this.#power === powerState.d0;
+    return this.#power === null || this.#power.powered;
   }
 
   /** The command register, or 0 in a power state in which it has no effect. */
@@ -384,7 +377,7 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
     this.#wireHeaderType();
     this.#msix?.load(saved.msix!);
     this.#pinLevel = saved.pinLevel;
-    this.#power = this.#readPower();
+    this.#power?.restore();
     this.#busMaster = this.#mastersBus();
     this.#readMsixControl();
     this.decode();

@@ -17,6 +17,7 @@ export * from './observed.ts';
 export * from './pci-bus.ts';
 export * from './places.ts';
 export * from './posted-writes.ts';
+export type { PowerManagementOptions } from './power.ts';
 export * from './slot.ts';
 export * from './target.ts';
 export type { Place } from './topology.ts';

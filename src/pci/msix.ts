@@ -11,6 +11,12 @@ import {
 } from '../core/index.ts';
 import { MAX_VECTORS, MSIX_ENTRY_BYTES, msixEntry, VECTOR_MASKED } from './layout/index.ts';
 
+/** Where one of the two tables stands: BAR number, and offset in it in bytes. */
+export interface MsixPlace {
+  readonly bar: number;
+  readonly offset: number;
+}
+
 /** What the table needs to know of its function, and the way out for messages. */
 export interface MessagePort {
   /** Message control enable bit. */
@@ -28,6 +34,15 @@ export class VectorCountError extends OptionError {
     super('vectors', vectors, `a whole number of 1..${MAX_VECTORS}`);
   }
 }
+
+/** @throws VectorCountError */
+export function checkVectors(vectors: number): void {
+  if (!Number.isInteger(vectors) || vectors < 1 || vectors > MAX_VECTORS) throw new VectorCountError(vectors);
+}
+
+/** Bytes that a table of so many vectors takes, and their pending bits. */
+export const msixTableBytes = (vectors: number): number => vectors * MSIX_ENTRY_BYTES;
+export const msixPendingBytes = (vectors: number): number => Math.ceil(vectors / 64) * 8;
 
 /** A function whose messages come from another one: that one keeps them back, and has the pending bits. */
 export interface MessageOrigin {
@@ -95,20 +110,19 @@ export class Msix implements Stateful {
 
   /** `vectors` 1..2048. @throws VectorCountError */
   constructor(vectors: number, port: MessagePort) {
-    if (!Number.isInteger(vectors) || vectors < 1 || vectors > MAX_VECTORS)
-      throw new VectorCountError(vectors);
+    checkVectors(vectors);
     this.vectors = vectors;
     this.port = port;
   }
 
   /** Bytes that the table takes. */
   get tableBytes(): number {
-    return this.vectors * MSIX_ENTRY_BYTES;
+    return msixTableBytes(this.vectors);
   }
 
   /** Bytes that the pending bit array takes. */
   get pendingBytes(): number {
-    return Math.ceil(this.vectors / 64) * 8;
+    return msixPendingBytes(this.vectors);
   }
 
   /** What the pending bit array shows. */

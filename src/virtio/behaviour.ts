@@ -123,6 +123,8 @@ export interface VirtioDeviceOptions {
   readonly guestEndian?: ByteOrder;
   /** Ring and transport features that are offered; VERSION_1 always is, where there is a modern window. */
   readonly transportFeatures?: readonly number[];
+  /** Reads of the device status that show what it was before a reset, until it is 0 (BF-RST-01). */
+  readonly resetReads?: number;
 }
 
 /** A window with a state of its own, as a queue selector, hears of a reset of the device. */

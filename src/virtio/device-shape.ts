@@ -1,6 +1,13 @@
 import type { Shape } from '../core/index.ts';
 import type { AnyConfig, DeviceBehaviour, VirtioDeviceOptions } from './behaviour.ts';
-import type { FeatureNegotiation } from './negotiation.ts';
+import { defaultTransportFeatures, type FeatureNegotiation } from './negotiation.ts';
+
+/** What a device is made with where nothing is said. */
+export const usualOptions = {
+  guestEndian: 'little',
+  transportFeatures: defaultTransportFeatures,
+  resetReads: 0,
+} as const satisfies Omit<VirtioDeviceOptions, 'legacy'>;
 
 /** The device whose shape it is. */
 interface Shaped {

@@ -24,12 +24,12 @@ import { claimBehaviour } from './claim.ts';
 import { umbrellaClause } from './clauses.ts';
 import { DriverConduct } from './conduct.ts';
 import type { DevicePort } from './device-port.ts';
-import { shapeOf } from './device-shape.ts';
+import { shapeOf, usualOptions } from './device-shape.ts';
 import { virtioDeviceState } from './device-state.ts';
 import { DmaGate } from './dma-gate.ts';
 import { explainAbsent, explainKick } from './idle-kick.ts';
 import { deviceStatus, feature } from './layout/index.ts';
-import { type DriverInterface, defaultTransportFeatures, FeatureNegotiation } from './negotiation.ts';
+import { type DriverInterface, FeatureNegotiation } from './negotiation.ts';
 import { Batch } from './queue/batch.ts';
 import { aboutChain, type Chain } from './queue/chain.ts';
 import { checkQueueSizes } from './queue/limits.ts';
@@ -48,7 +48,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   readonly behaviour: DeviceBehaviour;
   readonly options: Required<VirtioDeviceOptions>;
   readonly features: FeatureNegotiation;
-  readonly statusRegister = new StatusRegister(this);
+  readonly statusRegister: StatusRegister;
   readonly conduct = new DriverConduct(this);
   interrupts: InterruptPort = noInterrupts;
   #resetListeners = NO_LISTENERS;
@@ -66,7 +66,8 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   constructor(behaviour: DeviceBehaviour, options: VirtioDeviceOptions) {
     checkQueueSizes(behaviour.queueSizes);
     this.behaviour = behaviour;
-    this.options = { guestEndian: 'little', transportFeatures: defaultTransportFeatures, ...options };
+    this.options = { ...usualOptions, ...options };
+    this.statusRegister = new StatusRegister(this, this.options.resetReads);
     const { transportFeatures, legacy } = this.options;
     this.features = new FeatureNegotiation(behaviour, transportFeatures, legacy, this);
     claimBehaviour(behaviour);

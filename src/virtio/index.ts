@@ -63,15 +63,10 @@ export * from './storage.ts';
 export * from './suspension.ts';
 export * from './transport/common-config.ts';
 export * from './transport/device-config.ts';
+export * from './transport/function-layout.ts';
 export * from './transport/interrupts.ts';
 export * from './transport/isr.ts';
 export * from './transport/legacy.ts';
-export {
-  type StructureName,
-  type StructurePlace,
-  StructurePlaceError,
-  type StructurePlaces,
-} from './transport/modern-structures.ts';
 export * from './transport/notify.ts';
 export * from './transport/pci-config-window.ts';
 export * from './transport/pci-function.ts';

@@ -1,4 +1,4 @@
-import { flag, record, type State, type Stateful, u8 } from '../core/index.ts';
+import { flag, record, type State, type Stateful, u8, u16 } from '../core/index.ts';
 import { deviceStatus, type StatusTransition, statusRules, statusTransitions } from './layout/index.ts';
 import { Suspension, type SuspensionOwner, suspensionState } from './suspension.ts';
 
@@ -19,10 +19,18 @@ const { driverOk, featuresOk, needsReset, suspend } = deviceStatus;
 
 export const statusState = record(
   'status',
-  1,
-  { value: u8, broken: flag, suspension: suspensionState },
+  2,
+  { value: u8, broken: flag, suspension: suspensionState, lateReads: u16, shownLate: u8 },
   {
-    relate({ value, broken, suspension }, expect) {
+    upgrades: { 1: (older) => ({ ...older, lateReads: 0, shownLate: 0 }) },
+    relate({ value, broken, suspension, lateReads, shownLate }, expect) {
+      expect(
+        lateReads === 0 || value === 0,
+        'value',
+        value,
+        'that of a device whose reset is not seen yet: 0',
+      );
+      expect(lateReads === 0 || shownLate !== 0, 'shownLate', shownLate, 'what status was before the reset');
       expect(
         !broken || (value & needsReset) !== 0,
         'value',
@@ -41,9 +49,15 @@ export class StatusRegister implements Stateful {
   #value = 0;
   /** NEEDS_RESET stays until then. */
   #broken = false;
+  readonly #resetReads: number;
+  /** Reads that show what status was before a reset. */
+  #lateReads = 0;
+  #shownLate = 0;
 
-  constructor(owner: StatusOwner) {
+  /** @param resetReads reads after a reset that show what status was before. */
+  constructor(owner: StatusOwner, resetReads: number) {
     this.#owner = owner;
+    this.#resetReads = resetReads;
     this.suspension = new Suspension(owner, this);
   }
 
@@ -59,8 +73,12 @@ export class StatusRegister implements Stateful {
   /** 0 resets; other values are kept as they came (observed). */
   write(value: number): void {
     if (value === 0) {
-      this.#owner.reset();
+      this.#resetByDriver();
       return;
+    }
+    if (this.#lateReads !== 0) {
+      this.#lateReads = 0;
+      this.#report('BF-RST-03', 'status was written before a reset was seen to be finished', value);
     }
     const before = this.#value;
     this.#judge(before, value);
@@ -69,6 +87,21 @@ export class StatusRegister implements Stateful {
     for (const transition of statusTransitions)
       if ((rose & transition.raised) !== 0 && (before & transition.before) === transition.before)
         this.#follow(transition.effect);
+  }
+
+  /** The device is reset at once; when the driver sees that is another matter. */
+  #resetByDriver(): void {
+    const shown = this.#lateReads === 0 ? this.#value : this.#shownLate;
+    this.#owner.reset();
+    this.#shownLate = shown;
+    this.#lateReads = shown === 0 ? 0 : this.#resetReads;
+  }
+
+  /** What a driver reads. */
+  read(): number {
+    if (this.#lateReads === 0) return this.#value;
+    this.#lateReads--;
+    return this.#shownLate;
   }
 
   #follow(effect: StatusTransition['effect']): void {
@@ -91,11 +124,11 @@ export class StatusRegister implements Stateful {
   /** Through the common configuration, where SUSPEND has a meaning. */
   readModern(): number {
     this.#value = this.suspension.settle();
-    return this.#value;
+    return this.read();
   }
 
   writeModern(value: number): void {
-    if (value === 0) this.#owner.reset();
+    if (value === 0) this.#resetByDriver();
     else if (this.suspension.suspended && (value & driverOk) !== 0) this.#resume(value);
     else {
       const taken = this.suspension.asked(value);
@@ -127,6 +160,8 @@ export class StatusRegister implements Stateful {
   reset(): void {
     this.#value = 0;
     this.#broken = false;
+    this.#lateReads = 0;
+    this.#shownLate = 0;
     this.suspension.end();
   }
 
@@ -135,6 +170,8 @@ export class StatusRegister implements Stateful {
       value: this.#value,
       broken: this.#broken,
       suspension: this.suspension.save(),
+      lateReads: this.#lateReads,
+      shownLate: this.#shownLate,
     });
   }
 
@@ -142,6 +179,8 @@ export class StatusRegister implements Stateful {
     const saved = statusState.parse(state);
     this.#value = saved.value;
     this.#broken = saved.broken;
+    this.#lateReads = saved.lateReads;
+    this.#shownLate = saved.shownLate;
     this.suspension.load(saved.suspension);
   }
 }

@@ -14,7 +14,7 @@ import {
   TranslatorError,
 } from '../../src/mmr/index.ts';
 import { Machine, type PciFunction } from '../../src/pci/index.ts';
-import { LegacyWindow, VirtioFunction } from '../../src/virtio/index.ts';
+import { layoutOf, VirtioFunction } from '../../src/virtio/index.ts';
 import { addScratch, SLOT } from '../pci/support.ts';
 import { Probe } from '../virtio/support/probe.ts';
 import { hostWith } from './support.ts';
@@ -28,15 +28,13 @@ const GOOD: BlockPlace = { bar: 2, offset: 0x1000, length: 24 };
 function handmade(places: readonly Partial<BlockPlace>[], options: { vectors?: number; draft?: Draft } = {}) {
   const { draft = draft2023, vectors = 3 } = options;
   const identity = { deviceId: draft.deviceIds.entropy!, revisionId: 0, subsystemId: 4 };
-  const fn = new VirtioFunction(new Probe(), identity, true, { express: true, vectors });
-  const target = new LegacyWindow(fn.device, fn.interrupts, draft.msixShift);
+  const probe = new Probe();
+  const block = { kind: 'memory32', leastBytes: 0x2000, bytes: 24, whole: false } as const;
+  const legacy = { ...block, bar: 2, offset: 0x1000 } as const;
+  const made = { express: true, vectors };
+  const layout = layoutOf(probe, { legacy, modern: false }, made);
+  const fn = new VirtioFunction(probe, identity, layout, made, { msixShift: draft.msixShift });
   addScratch(fn.pci, 0, 'io', 64);
-  fn.pci.addBar({
-    index: 2,
-    kind: 'memory32',
-    lengthBytes: 0x2000,
-    regions: [{ name: 'legacy', offset: 0x1000, length: 24, target }],
-  });
   addScratch(fn.pci, 4, 'memory64', 0x2000);
   for (const place of places) addCapability(fn.pci, draft, { ...GOOD, ...place });
   return fn;

@@ -33,7 +33,8 @@ export const powerManagement = registers({
   data: ro(7, 1),
 });
 
-export const powerState = { mask: 0x3, d0: 0, d3hot: 3 } as const;
+/** Bits of its control and status register: power states, and No_Soft_Reset, which says that D3hot to D0 keeps the function's state. */
+export const powerState = { mask: 0x3, d0: 0, d3hot: 3, noSoftReset: 0x8 } as const;
 
 /**
  * PCI Express capability, version 2 (PCI Express 5.0, section 7.5.3): no slot, no root registers and no link: those of

@@ -72,6 +72,10 @@ export const status = { interrupt: 0x0008, capabilities: 0x0010 } as const;
 /** Header type bit: the device has, or may have, functions other than this one (PCI Local Bus 3.0, section 6.2.1). */
 export const MULTI_FUNCTION = 0x80;
 
+/** Kinds of base address registers, and their numbers. */
+export type BarKind = 'io' | 'memory32' | 'memory64';
+export type BarIndex = 0 | 1 | 2 | 3 | 4 | 5;
+
 /** Low bits of a base address register, and the bits of it that are address. */
 export const barBits = {
   io: 0x1,

@@ -7,6 +7,7 @@ export * from './device-types.ts';
 export * from './entropy.ts';
 export * from './features.ts';
 export * from './function-kinds.ts';
+export * from './function-shape.ts';
 export * from './ids.ts';
 export * from './legacy.ts';
 export * from './lifecycle.ts';

@@ -25,7 +25,7 @@ import type { VirtioInterrupts } from './interrupts.ts';
 import { notificationConfigData } from './notify.ts';
 import { WidthCheck } from './widths.ts';
 
-/** Bytes of the common configuration's place in its BAR; past the structure it reads 0. */
+/** The structure may be said to be longer, as a place of its own in its BAR is; past its registers it reads 0. */
 export const COMMON_BYTES = 0x1000;
 
 /** Alignment of the areas, under the names that both kinds of rings share. */
@@ -95,7 +95,10 @@ const handlers: Handlers<typeof commonConfig, CommonConfigWindow> = {
     read: ({ queue }) => (queue?.ready === true ? 1 : 0),
     write: (window, value) => window.enable(value),
   },
-  queueNotifyOffset: { read: ({ queue, queueSelect }) => (queue === null ? NO_VECTOR : queueSelect) },
+  queueNotifyOffset: {
+    read: ({ queue, queueSelect, notifyOffsets }) =>
+      queue === null ? NO_VECTOR : notifyOffsets[queueSelect]!,
+  },
   queueDescriptorLow: area('descriptor', 0),
   queueDescriptorHigh: area('descriptor', 1),
   queueDriverLow: area('driver', 0),
@@ -129,12 +132,15 @@ export class CommonConfigWindow implements BusTarget, ResetListener, Stateful {
   driverFeatureSelect = 0;
   queueSelect = 0;
   readonly device: VirtioDevice;
+  readonly notifyOffsets: readonly number[];
   readonly interrupts: VirtioInterrupts;
   readonly #widths: WidthCheck;
 
-  constructor(device: VirtioDevice, interrupts: VirtioInterrupts) {
+  /** @param notifyOffsets what queue_notify_off shows of each queue. */
+  constructor(device: VirtioDevice, interrupts: VirtioInterrupts, notifyOffsets: readonly number[]) {
     this.device = device;
     this.interrupts = interrupts;
+    this.notifyOffsets = notifyOffsets;
     this.#widths = new WidthCheck(device, commonConfig, 'the common configuration');
     device.onReset(this);
   }

@@ -75,7 +75,7 @@ const handlers: Handlers<typeof legacyHeaderWithVectors, LegacyWindow> = {
   },
   queueNotify: { read: () => NOTIFY_READS, write: ({ device }, value) => device.notify(value) },
   deviceStatus: {
-    read: ({ device }) => device.status,
+    read: ({ device }) => device.statusRegister.read(),
     write: ({ device }, value) => device.statusRegister.write(value),
   },
   isrStatus: { read: ({ interrupts }) => interrupts.readIsr() },

@@ -1,4 +1,4 @@
-import { type BusTarget, maskOf, type Width } from '../../core/index.ts';
+import { type BusTarget, lengthOf, maskOf, type Width } from '../../core/index.ts';
 import { type ConfigListener, capabilityId, type PciFunction, reaches } from '../../pci/index.ts';
 import { pciConfigCapability, structureCapability, structureType } from '../layout/index.ts';
 
@@ -26,13 +26,12 @@ function inStructure(fn: PciFunction, bar: number, offset: number, width: number
  * The PCI configuration access capability: reading or writing its data register reads or writes the BAR that it points
  * at, decoded or not (PCI-CFGW-02, PCI-CFGW-03). Lengths other than 1, 2, 4 and unaligned offsets do nothing; a place
  * where nothing stands reads 0; of I/O BARs only structures can be reached (observed of the legacy block). A driver that aims at no structure is reported,
- * unless it never aimed: tools read all of configuration space.
+ * unless it never aimed: tools read all of configuration space. `padding`: bytes behind its fields.
  */
-export function addPciConfigWindow(fn: PciFunction): void {
-  const at = fn.capabilities.add(capabilityId.vendorSpecific, pciConfigCapability, {
-    capabilityLength: 20,
-    structureType: structureType.pciConfig,
-  });
+export function addPciConfigWindow(fn: PciFunction, padding: number): void {
+  const capabilityLength = lengthOf(pciConfigCapability) + padding;
+  const values = { capabilityLength, structureType: structureType.pciConfig };
+  const at = fn.capabilities.add(capabilityId.vendorSpecific, pciConfigCapability, values, capabilityLength);
   fn.config.listen(new PciConfigWindow(fn, at));
 }
 

@@ -1,18 +1,18 @@
-import { VirtiolabError } from '../../core/index.ts';
+import type { BusTarget } from '../../core/index.ts';
 import {
-  type BarIndex,
-  type BarRegion,
   type FunctionDevice,
   type FunctionEvent,
-  MAX_IO_BYTES,
   MAX_VECTORS,
   PciFunction,
+  type PowerManagementOptions,
 } from '../../pci/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import type { ByteOrder } from '../config.ts';
 import { VirtioDevice } from '../device.ts';
+import type { FunctionShape } from '../layout/index.ts';
 import {
   type FunctionKind,
+  feature,
   functionKinds,
   LEGACY_BAR,
   LEGACY_CONFIG_OFFSET_MSIX,
@@ -23,11 +23,19 @@ import {
   transitionalIdOf,
   VIRTIO_VENDOR_ID,
 } from '../layout/index.ts';
+import { defaultTransportFeatures } from '../negotiation.ts';
+import type { Stand } from './bar-plan.ts';
+import {
+  type FunctionLayout,
+  type LayoutNeeds,
+  type LegacyPlace,
+  layOut,
+  notifyOffsets,
+} from './function-layout.ts';
 import { FunctionPlace } from './function-place.ts';
 import { VirtioInterrupts } from './interrupts.ts';
-import { LegacyWindow } from './legacy.ts';
-import { addModernStructures, type StructurePlaces } from './modern-structures.ts';
-import { addPciConfigWindow } from './pci-config-window.ts';
+import { LegacyWindow, type MsixShift } from './legacy.ts';
+import { addStructureCapabilities, structureTargets } from './modern-structures.ts';
 import { addSharedMemory, type SharedMemoryRegion } from './shared-memory.ts';
 import { addVendorData, type VendorData } from './vendor-data.ts';
 
@@ -38,12 +46,13 @@ export interface VirtioFunctionOptions {
   readonly transportFeatures?: readonly number[];
   /** MSI-X vectors, up to 2048; 0 for none; by default one a queue and one for configuration changes. */
   readonly vectors?: number;
-  readonly powerManagement?: boolean;
+  /** Power management with D0 and D3hot; by default none. `true` is with No_Soft_Reset. */
+  readonly powerManagement?: boolean | PowerManagementOptions;
   /** Memory that the modern window shows beside its structures, in a BAR of its own. */
   readonly sharedMemory?: readonly SharedMemoryRegion[];
   readonly vendorData?: readonly VendorData[];
-  /** Which modern structures stand in I/O space, and which in memory, as all do by default. */
-  readonly structures?: StructurePlaces;
+  /** Where things stand, and how the function is, where it is unlike most. */
+  readonly shape?: FunctionShape;
   /** PCI Express instead of conventional PCI: extended configuration space, function-level reset. */
   readonly express?: boolean;
 }
@@ -69,57 +78,61 @@ export function identityOf(behaviour: DeviceBehaviour, kind: FunctionKind): Iden
     : { deviceId: transitionalIdOf(type, kind), revisionId: LEGACY_REVISION, subsystemId: type.typeNumber };
 }
 
-/**
- * BARs as the field's software expects them: legacy block, MSI-X, modern structures; in the gap shared memory, or the modern
- * structures that stand in I/O space.
- */
-export const conventionalBars = {
-  legacy: LEGACY_BAR,
-  msix: 1,
-  sharedMemory: 2,
-  modernIo: 2,
-  modern: 4,
-} as const;
-
-/** A legacy block that is longer than any I/O BAR. A memory BAR holds it: an MMR function, or a modern-only one, does. */
-export class LegacyBlockSizeError extends VirtiolabError {
-  readonly lengthBytes: number;
-
-  constructor(lengthBytes: number) {
-    super(
-      `a legacy block of ${lengthBytes} bytes: an I/O BAR holds ${MAX_IO_BYTES}, device configuration in it ` +
-        `${MAX_IO_BYTES - LEGACY_CONFIG_OFFSET_MSIX}`,
-    );
-    this.lengthBytes = lengthBytes;
-  }
-}
-
 /** Ports of a legacy BAR at the least, as other implementations have them; and a page of memory, to be mapped alone. */
 const LEAST_LEGACY_PORTS = 32;
 const LEAST_LEGACY_MEMORY = 4096;
 
 /** Bytes of a legacy block: header with vectors and device configuration. */
-const legacyBytesOf = (behaviour: DeviceBehaviour) => LEGACY_CONFIG_OFFSET_MSIX + behaviour.config.length;
+export const legacyBytesOf = (behaviour: DeviceBehaviour): number =>
+  LEGACY_CONFIG_OFFSET_MSIX + behaviour.config.length;
 
-/** Length of a BAR that holds the regions. */
-const powerOfTwo = (regions: readonly BarRegion[]) =>
-  2 ** Math.ceil(Math.log2(Math.max(...regions.map(({ offset, length }) => offset + length))));
+type FunctionOptions = Omit<VirtioFunctionOptions, 'kind'>;
+
+/** Lays out what a function around a behaviour has to have room for. @throws as layOut */
+export function layoutOf(
+  behaviour: DeviceBehaviour,
+  windows: Pick<LayoutNeeds, 'legacy' | 'modern' | 'prefetchable'>,
+  options: FunctionOptions,
+): FunctionLayout {
+  const { transportFeatures = defaultTransportFeatures, shape = {}, sharedMemory = [] } = options;
+  const queues = behaviour.queueSizes.length;
+  return layOut({
+    ...windows,
+    queues,
+    configBytes: behaviour.config.length,
+    vectors: options.vectors ?? Math.min(queues + 1, MAX_VECTORS),
+    notificationData: transportFeatures.includes(feature.notificationData),
+    sharedMemory: windows.modern ? sharedMemory : [],
+    shape,
+  });
+}
+
+/** What is special about the way a function is built. */
+export interface BuiltSpecially {
+  /** When the vector registers stand in the legacy block. */
+  readonly msixShift?: MsixShift;
+  /** The legacy block stands in memory under ids that promise an I/O BAR. */
+  readonly legacyInMemory?: boolean;
+}
 
 /** A virtio device on a PCI function: the parts from which a function of any kind is composed. */
 export class VirtioFunction implements FunctionDevice {
   readonly pci: PciFunction;
   readonly device: VirtioDevice;
   readonly interrupts: VirtioInterrupts;
-  #legacyInMemory = false;
+  readonly #built: BuiltSpecially;
 
-  /** An empty function: no window yet. `legacy` tells whether one for legacy drivers will stand on it. */
+  /** @throws CapabilitySpaceError, SharedMemoryError, VendorDataError, and what `VirtioDevice` throws; the behaviour is then free for another try. */
   constructor(
     behaviour: DeviceBehaviour,
     identity: Identity,
-    legacy: boolean,
-    options: Omit<VirtioFunctionOptions, 'kind'>,
+    layout: FunctionLayout,
+    options: FunctionOptions,
+    built: BuiltSpecially = {},
   ) {
     const { functionName: name, classCode } = behaviour.type;
+    const { shape = {}, guestEndian, transportFeatures } = options;
+    this.#built = built;
     this.pci = new PciFunction({
       name,
       vendorId: VIRTIO_VENDOR_ID,
@@ -130,18 +143,76 @@ export class VirtioFunction implements FunctionDevice {
       ...identity,
     });
     // What may be refused comes before the behaviour is taken.
-    const vectors = options.vectors ?? Math.min(behaviour.queueSizes.length + 1, MAX_VECTORS);
-    if (vectors !== 0) this.pci.addMsix(conventionalBars.msix, vectors);
-    const { guestEndian, transportFeatures } = options;
+    const targets = this.#addCapabilities(layout, options);
     this.device = new VirtioDevice(behaviour, {
-      legacy,
+      legacy: layout.legacy !== null,
+      ...(shape.resetReads === undefined ? {} : { resetReads: shape.resetReads }),
       ...(guestEndian === undefined ? {} : { guestEndian }),
       ...(transportFeatures === undefined ? {} : { transportFeatures }),
     });
     this.interrupts = new VirtioInterrupts(this.pci, behaviour.queueSizes);
     this.device.interrupts = this.interrupts;
-    if (options.powerManagement === true) this.pci.addPowerManagement();
     this.#wire();
+    this.#addWindows(layout, shape, targets);
+    this.#addBars(layout, targets);
+  }
+
+  /** Everything that configuration space shows but BARs. @returns what answers in the places that are no windows of the device's. */
+  #addCapabilities(layout: FunctionLayout, options: FunctionOptions): Map<Stand, BusTarget> {
+    const { pci } = this;
+    const { msix, structures, sharedMemory } = layout;
+    const { shape = {} } = options;
+    const { gap = 0 } = shape.capabilities ?? {};
+    const targets = new Map<Stand, BusTarget>();
+    if (msix !== null) {
+      const { table, pendingBits } = pci.placeMsix(msix.vectors, msix.table, msix.pendingBits);
+      targets.set(msix.table, table).set(msix.pendingBits, pendingBits);
+      pci.capabilities.leave(gap);
+    }
+    if (options.powerManagement !== undefined && options.powerManagement !== false) {
+      pci.addPowerManagement(options.powerManagement === true ? {} : options.powerManagement);
+      pci.capabilities.leave(gap);
+    }
+    if (structures.length === 0) return targets;
+    addStructureCapabilities(pci, structures, shape.capabilities ?? {});
+    for (const [i, target] of addSharedMemory(pci, sharedMemory, options.sharedMemory ?? []).entries())
+      targets.set(sharedMemory[i]!, target);
+    for (const data of options.vendorData ?? []) addVendorData(pci, data);
+    return targets;
+  }
+
+  #addWindows(
+    { legacy, structures }: FunctionLayout,
+    shape: FunctionShape,
+    targets: Map<Stand, BusTarget>,
+  ): void {
+    const { pci, device, interrupts } = this;
+    if (legacy !== null) {
+      const window = new LegacyWindow(device, interrupts, this.#built.msixShift);
+      pci.parts.set('legacy', window);
+      targets.set(legacy, window);
+    }
+    if (structures.length === 0) return;
+    const offsets = notifyOffsets(device.queueCount, shape);
+    for (const [stand, target] of structureTargets(pci, device, interrupts, structures, offsets))
+      targets.set(stand, target);
+  }
+
+  #addBars({ bars }: FunctionLayout, targets: ReadonlyMap<Stand, BusTarget>): void {
+    const regions = [...targets].map(([{ name, bar, offset, length }, target]) => ({
+      bar,
+      name,
+      offset,
+      length,
+      target,
+    }));
+    for (const bar of bars)
+      this.pci.addBar({
+        ...bar,
+        regions: regions
+          .filter((region) => region.bar === bar.index)
+          .map(({ name, offset, length, target }) => ({ name, offset, length, target })),
+      });
   }
 
   #wire(): void {
@@ -166,14 +237,14 @@ export class VirtioFunction implements FunctionDevice {
 
   /** A driver takes the function: what is wrong with the way it is built is said now. */
   #admit(): void {
-    if (this.#legacyInMemory)
+    if (this.#built.legacyInMemory === true)
       this.pci.report(
         'device',
         'LEG-DET-01',
         'the legacy block stands in a memory BAR, where an I/O BAR is due',
         {
           what: 'BAR',
-          value: conventionalBars.legacy,
+          value: LEGACY_BAR,
         },
       );
   }
@@ -182,60 +253,25 @@ export class VirtioFunction implements FunctionDevice {
   get legacyBytes(): number {
     return legacyBytesOf(this.device.behaviour);
   }
-
-  /** The legacy block in a BAR0 of its own: in I/O space, where it belongs (LEG-LAY-01), or in memory. */
-  addLegacyBar(kind: 'io' | 'memory32'): void {
-    const window = new LegacyWindow(this.device, this.interrupts);
-    this.pci.parts.set('legacy', window);
-    this.#legacyInMemory = kind !== 'io';
-    const least = kind === 'io' ? LEAST_LEGACY_PORTS : LEAST_LEGACY_MEMORY;
-    const lengthBytes = Math.max(least, 2 ** Math.ceil(Math.log2(this.legacyBytes)));
-    this.pci.addBar({
-      index: conventionalBars.legacy,
-      kind,
-      lengthBytes,
-      regions: [{ name: 'legacy', offset: 0, length: lengthBytes, target: window }],
-    });
-  }
-
-  /**
-   * The modern structures, to be put into a memory BAR `index` by the caller, with their capabilities. Those that `places`
-   * puts into I/O space go into an I/O BAR of their own, the first that is free of {@link conventionalBars}.
-   * @throws StructurePlaceError; BarError when an I/O BAR is too small for them, or none is free
-   */
-  modernRegions(index: BarIndex, places: StructurePlaces = {}): BarRegion[] {
-    const legacyStands = this.pci.bars.some((bar) => bar.index === conventionalBars.legacy);
-    const ioIndex = legacyStands ? conventionalBars.modernIo : conventionalBars.legacy;
-    const { memory, io } = addModernStructures(this, { memory: index, io: ioIndex }, places);
-    if (io.length > 0)
-      this.pci.addBar({ index: ioIndex, kind: 'io', lengthBytes: powerOfTwo(io), regions: io });
-    addPciConfigWindow(this.pci);
-    return memory;
-  }
-
-  /** The modern structures in a 64-bit memory BAR of their own, or where `places` puts them. @throws as modernRegions */
-  addModernBar(index: BarIndex = conventionalBars.modern, places: StructurePlaces = {}): void {
-    const regions = this.modernRegions(index, places);
-    if (regions.length === 0) return;
-    const lengthBytes = powerOfTwo(regions);
-    this.pci.addBar({ index, kind: 'memory64', prefetchable: true, lengthBytes, regions });
-  }
 }
 
 /**
  * A function of any kind around a device type.
- * @throws ModernOnlyTypeError, LegacyBlockSizeError, and what `VirtioDevice` throws; the behaviour is then free for another try.
+ * @throws ModernOnlyTypeError, LegacyBlockSizeError, ShapeError, StructurePlaceError, BarError, CapabilitySpaceError, and what
+ * `VirtioDevice` throws; the behaviour is then free for another try.
  */
 export function virtioFunction(behaviour: DeviceBehaviour, options: VirtioFunctionOptions): VirtioFunction {
   const { kind } = options;
-  const { legacy, modern } = functionKinds[kind];
-  const legacyBytes = legacyBytesOf(behaviour);
-  if (legacy === 'io' && legacyBytes > MAX_IO_BYTES) throw new LegacyBlockSizeError(legacyBytes);
-  const fn = new VirtioFunction(behaviour, identityOf(behaviour, kind), legacy !== null, options);
-  if (legacy !== null) fn.addLegacyBar(legacy);
-  if (!modern) return fn;
-  fn.addModernBar(conventionalBars.modern, options.structures);
-  addSharedMemory(fn.pci, conventionalBars.sharedMemory, options.sharedMemory ?? []);
-  for (const data of options.vendorData ?? []) addVendorData(fn.pci, data);
-  return fn;
+  const { legacy, modern, breaks } = functionKinds[kind];
+  const identity = identityOf(behaviour, kind);
+  const place = legacy === null ? null : legacyPlace(legacy, legacyBytesOf(behaviour));
+  const layout = layoutOf(behaviour, { legacy: place, modern }, options);
+  return new VirtioFunction(behaviour, identity, layout, options, { legacyInMemory: breaks !== null });
+}
+
+/** The legacy block in a BAR0 of its own: in I/O space, where it belongs (LEG-LAY-01), or in memory. */
+function legacyPlace(kind: 'io' | 'memory32', bytes: number): LegacyPlace {
+  const least = kind === 'io' ? LEAST_LEGACY_PORTS : LEAST_LEGACY_MEMORY;
+  const leastBytes = Math.max(least, 2 ** Math.ceil(Math.log2(bytes)));
+  return { bar: LEGACY_BAR, kind, leastBytes, bytes, whole: true, offset: 0 };
 }

@@ -13,8 +13,9 @@ import {
   u8,
   VirtiolabError,
 } from '../../core/index.ts';
-import { type BarIndex, type BarRegion, capabilityId, type PciFunction } from '../../pci/index.ts';
+import { capabilityId, type PciFunction } from '../../pci/index.ts';
 import { sharedMemoryCapability, structureType } from '../layout/index.ts';
+import type { Stand } from './bar-plan.ts';
 
 /** Memory that device and driver share: neither registers nor a stream (SHM-01). `id` is 0..255. */
 export interface SharedMemoryRegion {
@@ -31,9 +32,6 @@ export class SharedMemoryError extends VirtiolabError {
     this.id = id;
   }
 }
-
-/** Regions begin at such multiples in their BAR, so that each can be mapped alone. */
-const REGION_BYTES = 0x1000;
 
 /** Bytes behind a BAR. An access that leaves them reads all ones there, and writes nothing. */
 function memoryTarget(bytes: Uint8Array): BusTarget {
@@ -89,44 +87,38 @@ class SharedMemory implements Stateful {
   }
 }
 
-/**
- * Puts shared memory regions into a 64-bit BAR of their own, with a capability for each (PCI-SHM-01, PCI-SHM-02).
- * @throws SharedMemoryError
- */
-export function addSharedMemory(
-  pci: PciFunction,
-  index: BarIndex,
-  shared: readonly SharedMemoryRegion[],
-): void {
-  const regions: BarRegion[] = [];
-  let end = 0;
+/** @throws SharedMemoryError */
+export function checkSharedMemory(shared: readonly SharedMemoryRegion[]): void {
   for (const { id, bytes } of shared) {
     if (!Number.isInteger(id) || id < 0 || id > 0xff)
       throw new SharedMemoryError(id, 'wants an id of 0..255');
     if (shared.filter((each) => each.id === id).length > 1)
       throw new SharedMemoryError(id, 'the id is taken');
     if (bytes.length === 0) throw new SharedMemoryError(id, 'has no bytes');
-    regions.push({
-      name: `shared-memory-${id}`,
-      offset: end,
-      length: bytes.length,
-      target: memoryTarget(bytes),
-    });
-    end = Math.ceil((end + bytes.length) / REGION_BYTES) * REGION_BYTES;
   }
-  if (regions.length === 0) return;
-  for (const [i, { offset, length }] of regions.entries())
+}
+
+/**
+ * Adds a capability for each shared memory region (PCI-SHM-01, PCI-SHM-02), whose bytes are the function's state.
+ * @param stands where each stands. @returns what answers there.
+ */
+export function addSharedMemory(
+  pci: PciFunction,
+  stands: readonly Stand[],
+  shared: readonly SharedMemoryRegion[],
+): BusTarget[] {
+  if (stands.length === 0) return [];
+  for (const [i, { bar, offset, length }] of stands.entries())
     pci.capabilities.add(capabilityId.vendorSpecific, sharedMemoryCapability, {
       capabilityLength: lengthOf(sharedMemoryCapability),
       structureType: structureType.sharedMemory,
-      bar: index,
+      bar,
       id: shared[i]!.id,
       offset: offset % FOUR_GIB,
       length: length % FOUR_GIB,
       offsetHigh: Math.floor(offset / FOUR_GIB),
       lengthHigh: Math.floor(length / FOUR_GIB),
     });
-  const lengthBytes = 2 ** Math.ceil(Math.log2(Math.max(end, REGION_BYTES)));
-  pci.addBar({ index, kind: 'memory64', prefetchable: true, lengthBytes, regions });
   pci.parts.set('shared memory', new SharedMemory(shared));
+  return shared.map(({ bytes }) => memoryTarget(bytes));
 }

@@ -33,7 +33,7 @@ class AnyGuest extends Guest {
   readonly places: readonly Place[];
 
   constructor(structures: StructurePlaces, options: GuestOptions = {}) {
-    super(new Probe({ queueSizes: [4, 4, 4] }), { kind: 'modern', structures, ...options });
+    super(new Probe({ queueSizes: [4, 4, 4] }), { kind: 'modern', shape: { structures }, ...options });
     const field = (at: number, name: keyof typeof structureCapability) =>
       this.config.read(at + structureCapability[name].offset, structureCapability[name].width as Width);
     this.places = this.found.capabilities
@@ -189,17 +189,25 @@ describe('the modern structures stand', () => {
     [{ isr: ['rom'] }],
     [{ pciConfig: ['io'] }],
   ] as unknown as [StructurePlaces][])('nowhere else: %j', (structures) => {
-    expect(() => virtioFunction(new Probe(), { kind: 'modern', structures })).toThrow(StructurePlaceError);
+    expect(() => virtioFunction(new Probe(), { kind: 'modern', shape: { structures } })).toThrow(
+      StructurePlaceError,
+    );
   });
 
   it('in no I/O BAR that is too small for them, or not free', () => {
     const server = new P9MemoryServer({});
     const large = new P9Device({ server, mountTag: 'x'.repeat(200) });
-    expect(() => virtioFunction(large, { kind: 'modern', structures: onlyPorts })).toThrow(BarError);
+    expect(() => virtioFunction(large, { kind: 'modern', shape: { structures: onlyPorts } })).toThrow(
+      BarError,
+    );
     const sharedMemory = [{ id: 1, bytes: new Uint8Array(16) }];
     expect(() =>
-      virtioFunction(new Probe(), { kind: 'transitional', structures: { notify: ['io'] }, sharedMemory }),
-    ).toThrow(/taken/);
+      virtioFunction(new Probe(), {
+        kind: 'transitional',
+        shape: { structures: { notify: ['io'] } },
+        sharedMemory,
+      }),
+    ).toThrow(/shared memory/);
   });
 });
 
