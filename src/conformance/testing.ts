@@ -34,3 +34,4 @@ export {
   type RingWriter,
   rawDescriptor,
 } from './testing/scribe.ts';
+export { type ShapeOptions, shapes } from './testing/shapes.ts';

@@ -27,6 +27,7 @@ export * from './msix.ts';
 export * from './outstanding.ts';
 export * from './packed-ring.ts';
 export * from './pci.ts';
+export * from './power.ts';
 export * from './receive-queue.ts';
 export * from './request-queue.ts';
 export * from './ring.ts';

@@ -14,6 +14,7 @@ import {
 } from '../../virtio/layout/index.ts';
 import { DeviceFailedError, NoDeviceError, ResourceError, WrongIdsError } from '../errors.ts';
 import { assertPresent, type FoundFunction } from '../pci.ts';
+import { powerUp } from '../power.ts';
 import type { RingPlace } from '../ring.ts';
 import { Waits } from '../waits.ts';
 import { CONFIG_VECTOR, presentStatus, resetDevice, TransportInterrupts } from './interrupts.ts';
@@ -84,6 +85,7 @@ export class LegacyTransport implements Transport {
 
   constructor(bus: Bus, fn: FoundFunction, access: BlockAccess, options: TransportOptions = {}) {
     this.#access = access;
+    powerUp(bus, fn);
     this.tolerated = new Set(options.tolerate);
     this.waits = new Waits(bus, options);
     this.name = access.name;

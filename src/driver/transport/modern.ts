@@ -11,6 +11,7 @@ import {
 } from '../../virtio/layout/index.ts';
 import { DeviceFailedError, FunctionGoneError, NoDeviceError } from '../errors.ts';
 import type { FoundFunction } from '../pci.ts';
+import { powerUp } from '../power.ts';
 import type { RingPlace } from '../ring.ts';
 import { Waits } from '../waits.ts';
 import { CONFIG_VECTOR, presentStatus, resetDevice, TransportInterrupts } from './interrupts.ts';
@@ -57,6 +58,7 @@ export class ModernTransport implements Transport {
   constructor(bus: Bus, fn: FoundFunction, options: TransportOptions = {}) {
     this.tolerated = new Set(options.tolerate);
     this.waits = new Waits(bus, options);
+    powerUp(bus, fn);
     const { common, notify, notifyMultiplier, isr, device } = findStructures(bus, fn);
     this.#common = new StructureAccess(bus, common);
     this.#notify = new StructureAccess(bus, notify);

@@ -73,6 +73,8 @@ export interface FunctionShape {
   /** Where table and pending bits of MSI-X stand: multiples of 8 in memory BARs (PCI Local Bus 3.0, section 6.8.2). */
   readonly msix?: { readonly table: BarPlace; readonly pendingBits: BarPlace };
   readonly capabilities?: CapabilityShape;
+  /** 0 for a function that interrupts by messages alone, else INTA# to INTD#; by default INTA#. */
+  readonly interruptPin?: 0 | 1 | 2 | 3 | 4;
   /**
    * Reads of device_status after a reset that show what it was before, until it is 0 (BF-RST-01): a driver has to wait
    * (BF-RST-03). By default none: a reset is done at once.

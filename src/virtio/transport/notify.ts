@@ -56,7 +56,7 @@ export class NotifyWindow implements BusTarget {
         value: next,
         queue,
       });
-    if (offset !== this.#offsets[queue]! * this.#multiplier)
+    if (offset !== (this.#offsets[queue] ?? queue) * this.#multiplier)
       device.report(
         'driver',
         namingClause(device),

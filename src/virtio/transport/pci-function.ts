@@ -138,7 +138,7 @@ export class VirtioFunction implements FunctionDevice {
       vendorId: VIRTIO_VENDOR_ID,
       subsystemVendorId: VIRTIO_VENDOR_ID,
       classCode,
-      interruptPin: 1,
+      interruptPin: shape.interruptPin ?? 1,
       express: options.express ?? false,
       ...identity,
     });

@@ -56,6 +56,12 @@ function aim(guest: ModernGuest, bar: number, offset: number, length: number): v
   guest.config.read(at + 16, 4);
 }
 
+const hasty = scenario('modern: a driver that does not wait for the end of its reset', () => {
+  const guest = new ModernGuest(new Probe(), { shape: { resetReads: 2 } });
+  for (const status of [3, 0]) guest.block.set('deviceStatus', status);
+  return during(guest, () => guest.block.set('deviceStatus', 1));
+});
+
 const memoryBlock = scenario('legacy: a driver takes a function whose block stands in memory', () => {
   const guest = new LegacyGuest(new Probe(), { kind: 'legacy-memory' });
   return during(guest, () => {
@@ -295,6 +301,7 @@ const stuck = scenario("a host's function that does not finish its reset", () =>
 
 export const transports: readonly Scenario[] = [
   memoryBlock,
+  hasty,
   ...negotiation,
   ...queues,
   ...kicks,

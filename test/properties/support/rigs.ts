@@ -1,3 +1,5 @@
+import fc from 'fast-check';
+import { shapes } from '../../../src/conformance/testing.ts';
 import {
   type Bus,
   functionAddress,
@@ -29,6 +31,7 @@ import { Machine } from '../../../src/pci/index.ts';
 import {
   type DeviceBehaviour,
   type FunctionKind,
+  type FunctionShape,
   functionKindNames,
   functionKinds,
   type VirtioFunction,
@@ -42,11 +45,12 @@ interface Choice {
 }
 
 /** How a driver reaches its device: by a row of the table of ways, or at a function that the table has no such row for. */
-export type Way =
+export type Way = (
   | { readonly by: 'legacy'; readonly kind: FunctionKind }
   | { readonly by: 'modern-of-transitional' }
   | ({ readonly by: 'modern-of-mmr' } & Choice)
-  | ({ readonly by: WayName } & Partial<Choice>);
+  | ({ readonly by: WayName } & Partial<Choice>)
+) & { readonly shape?: FunctionShape };
 
 const choices: readonly Choice[] = Object.keys(drafts).flatMap((draft) =>
   (['own', 'shared'] as const).map((placement) => ({ draft, placement })),
@@ -63,6 +67,20 @@ export const ways: readonly Way[] = [
     table[by].drafts ? choices.map((choice) => ({ by, ...choice })) : [{ by }],
   ),
 ];
+
+/** What kind of function a way goes to, as far as shapes care: MMR functions have their block in memory. */
+function kindOf(way: Way): FunctionKind {
+  if (way.by === 'legacy') return way.kind;
+  if (way.by === 'modern-of-transitional' || way.by === 'io-bar') return 'transitional';
+  return way.by === 'modern' || way.by === 'legacy-memory' ? way.by : 'transitional-memory';
+}
+
+/** Every way, and one of two with a function of an unusual shape. */
+export const anyWay: fc.Arbitrary<Way> = fc.constantFrom(...ways).chain((way) => {
+  const crowded = /mmr/.test(way.by);
+  const shape = shapes({ kind: kindOf(way), crowded, notificationData: true });
+  return fc.option(shape, { freq: 1 }).map((drawn) => (drawn === null ? way : { ...way, shape: drawn }));
+});
 
 /** The function that a way needs. */
 function functionOf(way: Way, behaviour: DeviceBehaviour, options: MmrFunctionOptions): VirtioFunction {
@@ -134,7 +152,8 @@ export function buildRig(behaviour: DeviceBehaviour, options: RigOptions, tasks:
   };
   const draft = 'draft' in way && way.draft !== undefined ? { draft: drafts[way.draft]! } : {};
   const placement = 'placement' in way && way.placement !== undefined ? { placement: way.placement } : {};
-  const fn = functionOf(way, behaviour, { ...common, ...draft, ...placement });
+  const shaped = way.shape === undefined ? {} : { shape: way.shape };
+  const fn = functionOf(way, behaviour, { ...common, ...draft, ...placement, ...shaped });
   const settings = { bigEndian, intx };
   const translated = translatedWayNames.find((name) => name === way.by);
   if (translated === undefined) {
