@@ -1,4 +1,4 @@
-import { type FunctionAddress, functionAddress } from '../core/index.ts';
+import { functionAddress } from '../core/index.ts';
 import { type FoundFunction, runFirmware } from '../driver/index.ts';
 import {
   bareCapabilityDraft,
@@ -24,6 +24,7 @@ import {
   virtioFunction,
   withType,
 } from '../virtio/index.ts';
+import { type BridgeLayout, bridgeLayouts } from './bridge-layouts.ts';
 import { blockDemo } from './demos/block.ts';
 import type { DeviceDemo } from './demos/device-demo.ts';
 import { deviceDemos } from './demos/index.ts';
@@ -48,6 +49,9 @@ interface Built {
  * shows a region that is not there.
  */
 const BELOW_4_GIB = { start: 0xd0000000, end: 0xe0000000 };
+
+/** Enough ports for the windows of many bridges: each takes 4 KiB. */
+const PORTS = { start: 0x1000, end: 0x10000 };
 
 /** A function of a host's machine, as its guest is shown it. */
 function presented({ pci, device }: VirtioFunction, way: TranslatedWayName): PciFunction {
@@ -100,9 +104,6 @@ function mainKindsOf({ type, sample }: DeviceDemo): Built[] {
   ];
 }
 
-/** Devices of a bus beside the host bridge. What does not fit becomes further functions of the first ones. */
-const PLACES = 31;
-
 /** Every kind of function around a block device, then the main ones of the other types by their numbers. */
 function ownFunctions(): Built[] {
   const others = deviceDemos.filter((each) => each !== blockDemo);
@@ -114,22 +115,25 @@ function ownFunctions(): Built[] {
  * A machine with one function of every kind that this project builds around a block device, and the main ones around every
  * other type, brought up by its firmware.
  * @param outside device types from outside; where there are any, a machine with the main kinds of function of those.
+ * @param layout the bridges that they stand behind.
  */
-export function everyFunction(outside: readonly DeviceDemo[] = []): {
+export function everyFunction(
+  outside: readonly DeviceDemo[] = [],
+  layout: BridgeLayout = 'none',
+): {
   machine: Machine;
   functions: ShownFunction[];
   types: readonly DeviceType[];
 } {
   const machine = new Machine();
-  const built = new Map<FunctionAddress, Built>();
+  const places = bridgeLayouts[layout](machine);
   const all = outside.length > 0 ? outside.flatMap(mainKindsOf) : ownFunctions();
-  for (const [index, each] of all.entries()) {
-    const address = functionAddress(0, 1 + (index % PLACES), Math.floor(index / PLACES));
-    machine.plug(each.pci, address);
-    built.set(address, each);
-  }
-  const functions = runFirmware(machine, { prefetchable64: BELOW_4_GIB }).map((found) => {
-    const { label = 'host bridge', draft = draft2023 } = built.get(found.address) ?? {};
+  for (const each of all) machine.plug(each.pci, places.next().value!);
+  const io = layout === 'none' ? {} : { io: PORTS };
+  const functions = runFirmware(machine, { prefetchable64: BELOW_4_GIB, ...io }).map((found) => {
+    const pci = machine.functions.get(found.address)!;
+    const { label = pci.bridge?.kind ?? 'host bridge', draft = draft2023 } =
+      all.find((each) => each.pci === pci) ?? {};
     return { found, label, draft };
   });
   return { machine, functions, types: [...outside.map(({ type }) => type), ...deviceTypes] };

@@ -1,5 +1,10 @@
 import { BAR_INDICATOR_MASK, messageControl } from '../pci/index.ts';
-import type { BarDescription, CapabilityDescription, FunctionDescription } from '../trace/index.ts';
+import type {
+  BarDescription,
+  BridgeDescription,
+  CapabilityDescription,
+  FunctionDescription,
+} from '../trace/index.ts';
 import { bytesText, columns, hexText } from './text.ts';
 
 /** Names of the classes that the functions here have (PCI Code and ID Assignment). */
@@ -9,6 +14,7 @@ const classNames: Readonly<Record<number, string>> = {
   256: 'SCSI storage controller',
   512: 'Ethernet controller',
   1536: 'Host bridge',
+  1540: 'PCI bridge',
   1920: 'Communication controller',
 };
 
@@ -57,6 +63,21 @@ function capabilityCells(each: CapabilityDescription): string[] {
   return [hexText(each.offset, 2), each.name, capabilityText(each)];
 }
 
+const windowNames = {
+  io: 'I/O ports',
+  memory: 'memory',
+  prefetchable: 'prefetchable memory',
+} as const;
+
+/** Bus numbers, and the windows that are open. */
+function bridgeCells({ primary, secondary, subordinate, windows }: BridgeDescription): string[] {
+  const buses = `buses ${[secondary, subordinate].map((bus) => hexText(bus, 2)).join(' to ')}`;
+  const open = windows.map(
+    ({ name, start, end }) => `${windowNames[name]} 0x${hexText(start)}..0x${hexText(end - 1)}`,
+  );
+  return [`from bus ${hexText(primary, 2)} to ${buses}`, ...open.map((text) => `passes ${text}`)];
+}
+
 /** BARs and capability chain, a line each. */
 export function detailLines(fn: FunctionDescription, indent: string): string[] {
   const bars = columns(fn.bars.map(barCells));
@@ -64,7 +85,10 @@ export function detailLines(fn: FunctionDescription, indent: string): string[] {
   const pin = fn.interruptPin === 0 ? [] : [`INT${'-ABCD'[fn.interruptPin]}# on line ${fn.interruptLine}`];
   const subsystem = `subsystem ${hexText(fn.subsystemVendorId, 4)}:${hexText(fn.subsystemId, 4)}`;
   const first = fn.subsystemVendorId === 0 ? pin : [subsystem, ...pin];
-  return [...(first.length === 0 ? [] : [first.join(', ')]), ...bars, ...chain].map((line) => indent + line);
+  const bridge = fn.bridge === null ? [] : bridgeCells(fn.bridge);
+  return [...(first.length === 0 ? [] : [first.join(', ')]), ...bridge, ...bars, ...chain].map(
+    (line) => indent + line,
+  );
 }
 
 /** A function as plain data, ids and addresses in hexadecimal as people write them. */

@@ -1,7 +1,9 @@
 import { type FunctionAddress, formatFunctionAddress, functionAddress } from '../core/index.ts';
 import { CONVENTIONAL_BYTES, EXTENDED_BYTES } from '../pci/index.ts';
 import { describeFunction } from '../trace/index.ts';
-import { type Command, exitStatus, readOptions, UsageError } from './command.ts';
+import { layoutNames } from './bridge-layouts.ts';
+import { treeJson, treeLines } from './bus-tree.ts';
+import { type Command, exitStatus, oneOf, readOptions, UsageError } from './command.ts';
 import { configDump, readConfig } from './config-dump.ts';
 import { everyFunction, type ShownFunction } from './every-function.ts';
 import { detailLines, functionJson, titleOf } from './function-view.ts';
@@ -11,7 +13,8 @@ import { outsideTypes } from './outside-types.ts';
 import { fold, hexText } from './text.ts';
 
 const help = `Usage: virtiolab lspci [-v] [-x | -xxx | -xxxx] [-s SLOT] [--types FILE]
-                       [--json]
+                       [--bridges LAYOUT] [--json]
+       virtiolab lspci -t [--types FILE] [--bridges LAYOUT] [--json]
        virtiolab lspci --read FILE [-s SLOT] [--json]
 
 Builds a machine with one function of every kind that this project builds, and
@@ -24,10 +27,13 @@ not have is unknown, and held against nobody.
   -x, --hex        the first 64 bytes of configuration space in hexadecimal
   -xxx             the first 256 bytes
   -xxxx            all of it: 4096 bytes where the function is PCI Express
+  -t, --tree       the buses and what stands on them, drawn as lspci -t does
   -s, --slot SLOT  one function only: its device, or bus:device.function, in
                    hexadecimal
   --types FILE     the functions of device types from outside instead: FILE is a
                    module that exports them (docs/your-own-device.md)
+  --bridges LAYOUT the functions behind bridges: ports (root ports), switch (the
+                   ports of a switch), pci (PCI-to-PCI bridges), or none
   --read FILE      a dump to be read, lines of -v between its bytes or not
   --json           one JSON document on standard output
   -h, --help       print this text
@@ -37,6 +43,8 @@ Exit status: 0; 1 when a function of FILE breaks a clause that says MUST;
 
 Example: dump every function, and let the pciutils decode it
   virtiolab lspci -xxxx > functions.txt && lspci -F functions.txt -vvv
+Example: compare the tree behind a switch with that of the pciutils
+  virtiolab lspci -x --bridges switch > functions.txt && lspci -F functions.txt -t
 Example: judge the functions of a virtual machine
   ssh guest sudo lspci -xxxx > guest.txt && virtiolab lspci --read guest.txt`;
 
@@ -73,7 +81,9 @@ async function run(args: readonly string[]): Promise<number> {
     verbose: { type: 'boolean', short: 'v' },
     hex: { type: 'boolean', short: 'x', multiple: true },
     slot: { type: 'string', short: 's' },
+    tree: { type: 'boolean', short: 't' },
     types: { type: 'string' },
+    bridges: { type: 'string' },
     read: { type: 'string' },
   });
   if (options.help === true) {
@@ -83,13 +93,22 @@ async function run(args: readonly string[]): Promise<number> {
   if (options.read !== undefined) {
     if (options.hex !== undefined)
       throw new UsageError('-x and --read do not go together: the bytes are in the file');
-    if (options.types !== undefined)
-      throw new UsageError('--types and --read do not go together: the functions are in the file');
+    for (const other of ['types', 'bridges', 'tree'] as const)
+      if (options[other] !== undefined)
+        throw new UsageError(`--${other} and --read do not go together: the functions are in the file`);
     const slot = options.slot === undefined ? {} : { slot: formatFunctionAddress(parseSlot(options.slot)) };
     return readForeign(options.read, { ...slot, json: options.json === true });
   }
   const outside = options.types === undefined ? [] : await outsideTypes(options.types);
-  const { machine, functions, types } = everyFunction(outside);
+  const layout = oneOf('layout', options.bridges ?? 'none', layoutNames);
+  const { machine, functions, types } = everyFunction(outside, layout);
+  if (options.tree === true) {
+    for (const other of ['slot', 'hex', 'verbose'] as const)
+      if (options[other] !== undefined) throw new UsageError(`--tree and --${other} do not go together`);
+    if (options.json === true) printJson(treeJson(machine));
+    else print(...treeLines(machine));
+    return exitStatus.good;
+  }
   const bytes = bytesFor(options.hex?.length ?? 0);
   const shown = select(functions, options.slot).map(({ found, label, draft }) => ({
     found,

@@ -2,6 +2,7 @@
 export {
   type AccessPlace,
   type BarDescription,
+  type BridgeDescription,
   type CapabilityDescription,
   type CapabilityPlaces,
   configTables,
@@ -36,5 +37,6 @@ export {
   type ValueContext,
   type VirtioIdentity,
   type VirtioKind,
+  type WindowDescription,
   walk,
 } from '../trace/index.ts';

@@ -7,11 +7,13 @@ import {
   express,
   extendedCapabilityId,
   extendedHeader,
+  headerType,
   msiCapability,
   msixCapability,
   powerManagement,
   sriovCapability,
   type0Header,
+  type1Header,
   vendorSpecificExtended,
 } from '../pci/layout/index.ts';
 import {
@@ -66,6 +68,14 @@ const structures: Readonly<Record<number, RegisterMap>> = {
 /** What is asked of a bus here. */
 export type ConfigBus = Pick<Bus, 'configRead'>;
 
+/** The function has the header of a bridge. */
+export const isBridge = (bus: ConfigBus, fn: FunctionAddress): boolean =>
+  (bus.configRead(fn, type0Header.headerType.offset, 1) & headerType.mask) === headerType.bridge;
+
+/** The table of a function's header. */
+export const headerOf = (bus: ConfigBus, fn: FunctionAddress) =>
+  isBridge(bus, fn) ? type1Header : type0Header;
+
 /** Reads a register of a capability. */
 export function readField(
   bus: ConfigBus,
@@ -91,7 +101,7 @@ export function configTables(
   fn: CapabilityPlaces,
   draft: Draft | null = draft2023,
 ): PlacedTable[] {
-  const header: PlacedTable = { name: 'header', start: 0, map: type0Header };
+  const header: PlacedTable = { name: 'header', start: 0, map: headerOf(bus, fn.address) };
   const lower = fn.capabilities.map(({ id, offset }): PlacedTable => {
     if (id !== capabilityId.vendorSpecific || draft === null)
       return { name: keyOf(capabilityId, id), start: offset, map: ordinary[id] ?? capabilityHeader };

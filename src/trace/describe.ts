@@ -1,6 +1,17 @@
 import { type Bus, formatFunctionAddress, type Width } from '../core/index.ts';
 import { type Draft, draft2023, identify } from '../mmr/layout/index.ts';
-import { capabilityHeader, extendedHeader, type0Header } from '../pci/layout/index.ts';
+import {
+  type BridgeWindowName,
+  bridgeWindowNames,
+  bridgeWindows,
+  capabilityHeader,
+  command,
+  extendedHeader,
+  headerType,
+  type0Header,
+  type1Header,
+  windowRange,
+} from '../pci/layout/index.ts';
 import {
   deviceTypes,
   type FunctionKind,
@@ -30,6 +41,21 @@ export interface CapabilityDescription {
   readonly fields: Readonly<Record<string, number>>;
 }
 
+/** What a bridge passes on: addresses [start, end). */
+export interface WindowDescription {
+  readonly name: BridgeWindowName;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Where a bridge leads: numbers of buses, and the windows that are open. */
+export interface BridgeDescription {
+  readonly primary: number;
+  readonly secondary: number;
+  readonly subordinate: number;
+  readonly windows: readonly WindowDescription[];
+}
+
 /** A function as its configuration space shows it, in plain data. */
 export interface FunctionDescription {
   readonly address: string;
@@ -49,6 +75,8 @@ export interface FunctionDescription {
   readonly bars: readonly BarDescription[];
   readonly capabilities: readonly CapabilityDescription[];
   readonly extended: readonly CapabilityDescription[];
+  /** Null for what is no bridge. */
+  readonly bridge: BridgeDescription | null;
 }
 
 /** A function as software found it, with what enumeration measured. */
@@ -72,6 +100,24 @@ function capability(bus: Bus, fn: FunctionToDescribe, table: PlacedTable, id: nu
   return { offset: table.start, id, name: table.name, fields: Object.fromEntries(fields) };
 }
 
+function bridgeOf(read: (offset: number, width: Width) => number): BridgeDescription | null {
+  if ((read(type0Header.headerType.offset, 1) & headerType.mask) !== headerType.bridge) return null;
+  const { primaryBusNumber, secondaryBusNumber, subordinateBusNumber } = type1Header;
+  const enabled = read(type1Header.command.offset, 2);
+  const windows = bridgeWindowNames.flatMap((name) => {
+    const window = bridgeWindows[name];
+    const on = (enabled & (window.space === 'io' ? command.io : command.memory)) !== 0;
+    const range = on ? windowRange(read, window) : null;
+    return range === null ? [] : [{ name, ...range }];
+  });
+  return {
+    primary: read(primaryBusNumber.offset, 1),
+    secondary: read(secondaryBusNumber.offset, 1),
+    subordinate: read(subordinateBusNumber.offset, 1),
+    windows,
+  };
+}
+
 const commonStructure = `virtio ${keyOf(structureType, structureType.common)}`;
 
 /**
@@ -91,13 +137,15 @@ export function describeFunction(
   const identity = identify(fn.vendorId, fn.deviceId, draft, types);
   const hasStructures = all.some(({ name }) => name === commonStructure);
   const { subsystemVendorId } = type0Header;
+  const read = (offset: number, width: Width) => bus.configRead(fn.address, offset, width);
+  const bridge = bridgeOf(read);
   return {
     address: formatFunctionAddress(fn.address),
     vendorId: fn.vendorId,
     deviceId: fn.deviceId,
     revisionId: fn.revisionId,
     classCode: fn.classCode,
-    subsystemVendorId: bus.configRead(fn.address, subsystemVendorId.offset, subsystemVendorId.width as Width),
+    subsystemVendorId: bridge === null ? read(subsystemVendorId.offset, subsystemVendorId.width as Width) : 0,
     subsystemId: fn.subsystemId,
     interruptPin: fn.interruptPin,
     interruptLine: fn.interruptLine,
@@ -114,5 +162,6 @@ export function describeFunction(
     })),
     capabilities: all.slice(0, fn.capabilities.length),
     extended: all.slice(fn.capabilities.length),
+    bridge,
   };
 }

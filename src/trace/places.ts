@@ -10,6 +10,7 @@ import {
   messageControl,
   msixCapability,
   type0Header,
+  type1Header,
 } from '../pci/layout/index.ts';
 import {
   structureCapability,
@@ -18,7 +19,7 @@ import {
   VIRTIO_VENDOR_ID,
 } from '../virtio/layout/index.ts';
 import type { ConfigBus } from './config-tables.ts';
-import { keyOf } from './config-tables.ts';
+import { headerOf, isBridge, keyOf } from './config-tables.ts';
 
 /** What configuration space says of a stretch of addresses. */
 export interface AccessPlace {
@@ -44,10 +45,10 @@ interface DecodedBar {
 }
 
 /** The BARs that have an address and are decoded, by number. */
-function barsOf(read: ConfigReader): Map<number, DecodedBar> {
+function barsOf(read: ConfigReader, count: number): Map<number, DecodedBar> {
   const bars = new Map<number, DecodedBar>();
   const enabled = read(type0Header.command.offset, 2);
-  for (let index = 0; index < type0Header.bar.count; index++) {
+  for (let index = 0; index < count; index++) {
     const at = type0Header.bar.offset + 4 * index;
     const low = read(at, 4);
     const io = (low & barBits.io) !== 0;
@@ -105,20 +106,26 @@ function* structuresOf(read: ConfigReader, draft: Draft): Generator<Structure> {
     yield { name: 'legacy', bar: 0, offset: 0, length: LEGACY_BYTES };
 }
 
-/** The functions of bus 0 that answer. */
-function* functionsOf(bus: ConfigBus): Generator<FunctionAddress> {
+/** The functions of a bus that answer, and those of the buses that its bridges lead to. */
+function* functionsOf(bus: ConfigBus, number = 0): Generator<FunctionAddress> {
   for (let device = 0; device < DEVICES; device++)
     for (let fn = 0; fn < 8; fn++) {
-      const address = functionAddress(0, device, fn);
-      if (bus.configRead(address, type0Header.vendorId.offset, 2) !== NO_FUNCTION) yield address;
-      else if (fn === 0) break;
+      const address = functionAddress(number, device, fn);
+      if (bus.configRead(address, type0Header.vendorId.offset, 2) !== NO_FUNCTION) {
+        yield address;
+        const behind = isBridge(bus, address)
+          ? bus.configRead(address, type1Header.secondaryBusNumber.offset, 1)
+          : 0;
+        // What leads back upwards would lead in a circle.
+        if (behind > number) yield* functionsOf(bus, behind);
+      } else if (fn === 0) break;
     }
 }
 
 /**
  * What stands at a bus's addresses now, read from configuration space as software reads it, and without a write: a BAR
  * that nobody decodes, or that has no address, has no place.
- * @param functions where they are; by default all of bus 0. @param draft by which MMR functions were made.
+ * @param functions where they are; by default all of bus 0 and behind its bridges. @param draft by which MMR functions were made.
  */
 export function placesOf(
   bus: ConfigBus,
@@ -128,7 +135,7 @@ export function placesOf(
   const places: AccessPlace[] = [];
   for (const fn of functions) {
     const read: ConfigReader = (offset, width) => bus.configRead(fn, offset, width);
-    const bars = barsOf(read);
+    const bars = barsOf(read, headerOf(bus, fn).bar.count);
     for (const { name, bar, offset, length } of structuresOf(read, draft)) {
       const found = bars.get(bar);
       if (found === undefined || length === 0) continue;

@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { layoutNames } from '../../src/cli/bridge-layouts.ts';
+import { treeLines } from '../../src/cli/bus-tree.ts';
 import { everyFunction } from '../../src/cli/every-function.ts';
 import { formatFunctionAddress } from '../../src/core/index.ts';
 import { describeFunction, type FunctionDescription } from '../../src/trace/index.ts';
@@ -43,6 +45,31 @@ describe.concurrent('lspci', () => {
     expect(await lines('-xxx', '5')).toHaveLength(16);
     expect(await lines('-xxxx', '5')).toHaveLength(256);
     expect(await lines('-xxxx', '1')).toHaveLength(16);
+  });
+
+  it('draws the buses with -t, or tells them as data', async () => {
+    const { stdout } = await virtiolab(['lspci', '-t', '--bridges', 'switch']);
+    expect(stdout.split('\n')[1]).toMatch(
+      /^ {11}\\-01\.0-\[01-0\w\]----00\.0-\[02-0\w\]--\+-00\.0-\[03\]--\+-00\.0$/,
+    );
+    const { stdout: text } = await virtiolab(['lspci', '-t', '--bridges', 'ports', '--json']);
+    const [host, port] = JSON.parse(text).functions;
+    expect(host).toEqual({ address: '00:00.0', behind: null });
+    expect([port.address, port.behind.bus, port.behind.functions[1]]).toEqual([
+      '00:01.0',
+      '01',
+      { address: '01:00.1', behind: null },
+    ]);
+  });
+
+  it.each([
+    [['--bridges', 'ladder'], "unknown layout 'ladder'; layouts are none, ports, switch, pci"],
+    [['-t', '-v'], '--tree and --verbose do not go together'],
+    [['-t', '-s', '1'], '--tree and --slot do not go together'],
+    [['-t', '--read', 'x'], '--tree and --read do not go together'],
+  ])('refuses %j', async (args, message) => {
+    const { status, stderr } = await virtiolab(['lspci', ...args]);
+    expect([status, stderr]).toEqual([2, expect.stringContaining(message)]);
   });
 
   it('prints one document with --json', async () => {
@@ -205,5 +232,46 @@ describe.skipIf(missing !== 0)(`the real ${versionText?.trim() ?? 'lspci'}${reas
     writeFileSync(verbose, (await virtiolab(['lspci', '-v', '-xxxx'])).stdout);
     const [one, other] = await Promise.all([dump, verbose].map((file) => run('lspci', ['-F', file, '-vv'])));
     expect(other!.stdout).toBe(one!.stdout);
+  });
+
+  describe.each(layoutNames)('with bridges: %s', (layout) => {
+    const bridged = everyFunction([], layout);
+    let file: string;
+    beforeAll(async () => {
+      file = join(folder, `${layout}.txt`);
+      writeFileSync(file, (await virtiolab(['lspci', '-xxxx', '--bridges', layout])).stdout);
+    });
+
+    it('draws the same tree', async () => {
+      const { stdout } = await run('lspci', ['-F', file, '-t']);
+      expect(treeLines(bridged.machine)).toEqual(stdout.trimEnd().split('\n'));
+    });
+
+    it('decodes bridges without a word of complaint, with the same buses and windows', async () => {
+      const real = await run('lspci', ['-F', file, '-vvv']);
+      expect(real.stderr.replace(NO_KERNEL, '')).toBe('');
+      expect(real.stdout).not.toMatch(/!!!|unknown header|broken|invalid|<unassigned>|<ignored>/i);
+      const blocks = real.stdout.trimEnd().split('\n\n');
+      expect(blocks).toHaveLength(bridged.functions.length);
+      for (const { found, draft } of bridged.functions) {
+        const { address, bridge } = describeFunction(bridged.machine, found, draft);
+        if (bridge === null) continue;
+        const block = blocks.find((each) => each.startsWith(`${address} PCI bridge`))!;
+        const hex = (value: number) => value.toString(16).padStart(2, '0');
+        const { primary, secondary, subordinate, windows } = bridge;
+        expect(block).toContain(
+          `Bus: primary=${hex(primary)}, secondary=${hex(secondary)}, subordinate=${hex(subordinate)},`,
+        );
+        const range = /(I\/O|Memory|Prefetchable memory) behind bridge: (\w+)-(\w+) \[size/g;
+        const names = { 'I/O': 'io', Memory: 'memory', 'Prefetchable memory': 'prefetchable' } as const;
+        const shown = [...block.matchAll(range)].map(([, name, first, last]) => ({
+          name: names[name as keyof typeof names],
+          start: Number.parseInt(first!, 16),
+          end: Number.parseInt(last!, 16) + 1,
+        }));
+        expect(windows).toEqual(shown);
+        expect(windows.length).toBeGreaterThan(0);
+      }
+    });
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AccessEvent, LabEvent } from '../../src/core/index.ts';
 import { BlockDriver, DmaMemory, findFunction, openTransport, runFirmware } from '../../src/driver/index.ts';
+import { Bridge } from '../../src/pci/index.ts';
 import { Decoder, placesOf, Recorder, tap, walk } from '../../src/trace/index.ts';
 import {
   BlockDevice,
@@ -50,6 +51,28 @@ describe('a tapped bus', () => {
       expect(told.filter(({ kind: each }) => each === 'interrupt').length).toBe(1);
     },
   );
+
+  it('names the places of what is behind bridges, and the registers of bridges', () => {
+    const machine = smallMachine();
+    const outer = new Bridge({ kind: 'root-port' });
+    machine.plug(outer, SLOT);
+    const inner = new Bridge({ kind: 'pci-to-pci' });
+    machine.plug(inner, { behind: outer });
+    const { pci } = virtioFunction(new BlockDevice({ storage: storage() }), { kind: 'legacy' });
+    machine.plug(pci, { behind: inner, device: 3 });
+    const events: LabEvent[] = [];
+    const bus = tap(machine, (event) => void events.push(event));
+    runFirmware(bus);
+    bus.ioRead(pci.bars.find(({ kind }) => kind === 'io')!.address + 18, 1);
+    const decoder = new Decoder();
+    for (const fn of [SLOT, 0x100, 0x218]) decoder.add(machine, findFunction(machine, fn)!);
+    const decoded = accessesOf(events).map((event) => decoder.decode(event));
+    expect(decoded.at(-1)).toMatchObject({ function: '02:03.0', place: 'legacy', register: 'deviceStatus' });
+    const names = new Set(decoded.map(({ function: fn, register }) => `${fn} ${register}`));
+    expect(['00:04.0 memoryBase', '01:00.0 subordinateBusNumber'].filter((name) => !names.has(name))).toEqual(
+      [],
+    );
+  });
 
   it('follows a BAR that is moved', () => {
     const machine = machineWith('legacy');
