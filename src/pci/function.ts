@@ -1,6 +1,7 @@
 import {
   expectSame,
   expectShape,
+  type Finding,
   type FindingAbout,
   findingOf,
   formatFunctionAddress,
