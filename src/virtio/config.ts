@@ -214,7 +214,7 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
   }
 
   /** Says which fields may change. All others are settled by now, and a state in which they differ is another device's. */
-  vary(...names: readonly (keyof M)[]): void {
+  vary(names: readonly (keyof M)[]): void {
     this.#varying = names;
   }
 

@@ -41,6 +41,9 @@ function idOf(serial: string): Uint8Array {
   return id;
 }
 
+/** Fields of its configuration that change while it is at work. */
+const VARYING = ['capacity', 'cylinders', 'heads', 'sectors', 'writeback'] as const;
+
 /**
  * The block device (chapter Block Device): IN, OUT, FLUSH and its legacy twin, GET_ID, DISCARD, WRITE_ZEROES and
  * SECURE_ERASE where the storage can, a cache mode that the driver may switch, a capacity that may change. Requests are
@@ -83,7 +86,7 @@ export class BlockDevice implements DeviceBehaviour {
     this.segmentMax = this.config.get('segmentMax');
     this.queueSizes = new Array(queues).fill(queueSize);
     checkQueueSizes(this.queueSizes);
-    this.config.vary('capacity', 'cylinders', 'heads', 'sectors', 'writeback');
+    this.config.vary(VARYING);
     this.measure();
     this.reset();
   }

@@ -90,6 +90,9 @@ function checkSize(port: number, { columns, rows }: ConsoleSize): void {
 /** As many as leave each queue a doorbell in the notification structure of 4096 bytes. */
 const MOST_PORTS = 510;
 
+/** Fields of its configuration that change while it is at work. */
+const VARYING = ['columns', 'rows', 'emergencyWrite'] as const;
+
 /**
  * The console device (chapter Console Device): ports with a pair of queues each, control messages that announce, open and
  * close them, terminal sizes, emergency writes. Nothing is kept here: output stays in the driver's buffers until the back
@@ -127,7 +130,7 @@ export class ConsoleDevice implements DeviceBehaviour, LineOwner {
     this.#lines = Array.from({ length: Math.max(1, maxPorts) }, (_, i) => new ConsoleLine(i, this));
     this.#control = new ConsoleControl(this.#lines, options.resizeOrder ?? 'columns-first');
     this.config.set('maxPorts', this.#offersMultiport ? maxPorts : 0);
-    this.config.vary('columns', 'rows', 'emergencyWrite');
+    this.config.vary(VARYING);
     this.#onEmergency = options.onEmergency ?? ((character) => this.#toConsole(character));
     if (emergencyWrite) this.config.onWrite('emergencyWrite', (written) => this.#emergency(written));
     for (const port of options.ports ?? []) this.addPort(port);

@@ -38,6 +38,9 @@ const WAITING_FRAME: TakenRequest = { save: () => FRAME };
 const isFinished = ({ flags, gsoType }: Offload) =>
   ((flags & networkHeaderFlag.needsChecksum) | gsoType) === networkGsoType.none;
 
+/** Fields of its configuration that change while it is at work. */
+const VARYING = ['mac', 'status'] as const;
+
 /**
  * The network device (chapter Network Device): frames between the driver's queues and a link, filters, several pairs of
  * queues, offloads where the link takes them. What a driver did not agree to, the device does in software.
@@ -84,7 +87,7 @@ export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkContr
     this.queueSizes = queueSizes;
     this.config = config;
     this.filter.reset(macAddress);
-    config.vary('mac', 'status');
+    config.vary(VARYING);
     config.onWrite('mac', () => this.#macWritten());
     link.attach(this);
   }

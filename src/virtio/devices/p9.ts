@@ -73,6 +73,9 @@ class P9Request implements Task, TakenRequest {
   }
 }
 
+/** No field of its configuration ever changes. */
+const VARYING = [] as const;
+
 /**
  * The 9P transport (type 9): carries messages between its driver and a server, one session each. A session begins with a
  * version message, which connects anew where there is no connection, and ends with a reset of the device or with the
@@ -111,7 +114,7 @@ export class P9Device implements DeviceBehaviour {
     this.config = new DeviceConfig(p9Config, p9Config.tag.offset + tag.length);
     this.config.set('tagLength', tag.length);
     this.config.setBytes('tag', tag);
-    this.config.vary();
+    this.config.vary(VARYING);
   }
 
   attach(device: DevicePort): void {

@@ -62,6 +62,9 @@ const DEFAULTS = [
 const MAX_SECTORS = 0xffff;
 const COMMANDS_PER_LUN = 128;
 
+/** Fields of its configuration that change while it is at work. */
+const VARYING = ['senseSize', 'cdbSize'] as const;
+
 /**
  * The SCSI host (chapter SCSI Host Device): it takes commands to the units that they are addressed to, task management
  * to the commands, and events to the driver. Units may come and go while it runs.
@@ -96,7 +99,7 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
     for (const [name, { access }] of Object.entries(scsiConfig))
       if (access === 'ro')
         this.config.onWrite(name as keyof typeof scsiConfig, () => this.#onStrayWrite(name));
-    this.config.vary('senseSize', 'cdbSize');
+    this.config.vary(VARYING);
     for (const place of units) this.#attach(place.target, place.lun, place.unit);
     for (const [name, value] of DEFAULTS) this.config.set(name, value);
   }
