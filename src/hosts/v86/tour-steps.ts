@@ -17,9 +17,12 @@ export interface ListedFunction {
   readonly resources: readonly string[];
 }
 
+/** The shell's own commands, but for one: a process takes an emulated processor as long as all of the rest. */
 const LIST = `cd /sys/bus/pci/devices && for slot in *; do cd $slot
-driver=; [ -e driver ] && driver=$(basename $(readlink driver))
-echo "$slot|$(cat vendor)|$(cat device)|$(cat revision)|$(cat class)|$driver|$(cat irq)|$(head -n 6 resource | tr '\\n' ';')"
+for name in vendor device revision class irq; do read -r $name < $name; done
+driver=; [ -e driver ] && driver=$(readlink driver)
+resources=; n=0; while [ $n -lt 6 ] && read -r line; do resources="$resources$line;"; n=$((n + 1)); done < resource
+echo "$slot|$vendor|$device|$revision|$class|\${driver##*/}|$irq|$resources"
 cd ..; done; cd /`;
 
 const IO_RESOURCE = 0x100;

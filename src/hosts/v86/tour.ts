@@ -97,7 +97,7 @@ export interface TourResult {
 export const TOUR_READ_BYTES = 16 << 20;
 const BLOCK_DEVICE = 5;
 const ENTROPY_DEVICE = 6;
-const OWN_DISK_BYTES = 8 << 20;
+const OWN_DISK_BYTES = 2 << 20;
 const RANDOM_BYTES = 32;
 /** The kernel hands random bytes out in other pieces than it asked for. */
 const RANDOM_PIECE = 16;
