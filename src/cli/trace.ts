@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { draft2023 } from '../mmr/index.ts';
 import {
   type DecodedAccess,
   Decoder,
@@ -10,11 +11,13 @@ import {
   readTrace,
   TraceError,
 } from '../trace/index.ts';
+import { deviceTypes } from '../virtio/index.ts';
 import { type Command, exitStatus, readOptions, UsageError } from './command.ts';
 import { print, printJson } from './output.ts';
+import { outsideTypes } from './outside-types.ts';
 import { columns, hexText } from './text.ts';
 
-const help = `Usage: virtiolab trace decode FILE [--functions DUMP] [--json]
+const help = `Usage: virtiolab trace decode FILE [--functions DUMP] [--types FILE] [--json]
 
 Decodes accesses that another program recorded, by the specification's tables.
 FILE has JSON lines (docs/traces.md), QEMU's log of its events
@@ -23,6 +26,8 @@ memory_region_ops_read and memory_region_ops_write, or Linux's mmiotrace.
   --functions DUMP  what lspci -xxxx printed on the machine: it says which
                     function and which structure is behind an address. Without
                     it, addresses are shown as they are
+  --types FILE      a module that exports device types from outside, for
+                    functions of theirs
   --json            one JSON document on standard output
   -h, --help        print this text
 
@@ -78,7 +83,10 @@ function cells({ access: { space, operation, address, width }, decoded }: Row): 
 async function run(args: readonly string[]): Promise<number> {
   const [verb, file, ...rest] = args;
   const asked = verb === undefined || verb.startsWith('-');
-  const options = readOptions(asked ? args : rest, { functions: { type: 'string' } });
+  const options = readOptions(asked ? args : rest, {
+    functions: { type: 'string' },
+    types: { type: 'string' },
+  });
   if (options.help === true || file === '--help' || file === '-h') {
     print(help);
     return exitStatus.good;
@@ -98,7 +106,9 @@ async function run(args: readonly string[]): Promise<number> {
           functions.map(({ address }) => address),
         );
   const decoder = new Decoder();
-  for (const fn of functions) decoder.add(dump!, fn);
+  const outside = options.types === undefined ? [] : await outsideTypes(options.types);
+  const types = [...outside.map(({ type }) => type), ...deviceTypes];
+  for (const fn of functions) decoder.add(dump!, fn, draft2023, types);
   const rows = accesses.map((access) => ({ access, decoded: decoder.decode(eventOf(access, places)) }));
   if (options.json === true)
     printJson({

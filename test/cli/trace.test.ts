@@ -36,6 +36,22 @@ describe.concurrent('trace decode', () => {
     ]);
   });
 
+  it('knows device types from outside', async () => {
+    const types = join(root, 'docs/examples/lamp.ts');
+    const functions = join(folder, 'lamp.lspci');
+    writeFileSync(functions, (await virtiolab(['lspci', '--types', types, '-v', '-xxxx'])).stdout);
+    const accesses = join(folder, 'lamp.jsonl');
+    writeFileSync(
+      accesses,
+      '{"space":"memory","operation":"read","address":"0xd0002000","width":4,"value":50}\n' +
+        '{"space":"io","operation":"read","address":"0xc014","width":4,"value":50}\n',
+    );
+    const call = ['trace', 'decode', accesses, '--functions', functions, '--types', types];
+    const { stdout } = await virtiolab(call);
+    expect(stdout).toMatch(/^memory +r +4 +0xd0002000 +00:01\.0 device +config\.brightness +0x00000032 +50$/m);
+    expect(stdout).toMatch(/^io +r +4 +0xc014 +00:01\.0 legacy +config\.brightness +0x00000032 +50$/m);
+  });
+
   it.each([
     ['an empty file', ['decode', 'empty'], 'it is empty'],
     ['a binary file', ['decode', 'binary'], 'it is no text'],
