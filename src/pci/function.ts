@@ -1,7 +1,6 @@
 import {
   expectSame,
   expectShape,
-  type Finding,
   type FindingAbout,
   findingOf,
   formatFunctionAddress,

@@ -48,7 +48,9 @@ describe.concurrent('trace decode', () => {
     );
     const call = ['trace', 'decode', accesses, '--functions', functions, '--types', types];
     const { stdout } = await virtiolab(call);
-    expect(stdout).toMatch(/^memory +r +4 +0xd0002000 +00:01\.0 device +config\.brightness +0x00000032 +50$/m);
+    expect(stdout).toMatch(
+      /^memory +r +4 +0xd0002000 +00:01\.0 device +config\.brightness +0x00000032 +50$/m,
+    );
     expect(stdout).toMatch(/^io +r +4 +0xc014 +00:01\.0 legacy +config\.brightness +0x00000032 +50$/m);
   });
 
