@@ -36,8 +36,8 @@ export class AddressRangeError extends VirtiolabError {
 }
 
 /**
- * A saved state that does not fit the instance it is loaded into. `part` is the place in the state:
- * `functions[1].parts.device.queues[0].ring.size`.
+ * A saved state that does not fit the instance it is loaded into. `part` is the place in the state, from what was loaded
+ * on: `machine.functions[1].state.parts.device.queues[0].split.size`.
  */
 export class StateMismatchError extends VirtiolabError {
   readonly part: string;

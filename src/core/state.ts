@@ -1,5 +1,5 @@
 import { StateMismatchError } from './errors.ts';
-import { isStateMap, within } from './kinds.ts';
+import { isStateMap } from './kinds.ts';
 
 /** Plain data: survives structured clone, and JSON once bytes are encoded. */
 export type State =
@@ -31,19 +31,26 @@ export function expectSame(part: string, found: State | undefined, expected: Sta
   if (found !== expected) throw new StateMismatchError(part, found, JSON.stringify(expected));
 }
 
+/** @throws StateMismatchError unless there are as many parts as are saved, and of the same names. */
+export function expectParts(
+  path: string,
+  found: { readonly [name: string]: State },
+  expected: { has(name: string): boolean; keys(): Iterable<string> },
+): void {
+  for (const name of new Set([...expected.keys(), ...Object.keys(found)]))
+    if (Object.hasOwn(found, name) !== expected.has(name))
+      throw new StateMismatchError(
+        `${path}.${name}`,
+        found[name],
+        expected.has(name) ? 'the state of that part' : 'no such part',
+      );
+}
+
 /** What a part was made with, by name: saved with its state, which fits no part that was made otherwise. */
 export type Shape = { readonly [name: string]: State };
 
 const isBytes = (value: State | undefined): value is Uint8Array => value instanceof Uint8Array;
 const isList = (value: State | undefined): value is readonly State[] => Array.isArray(value);
-
-/**
- * `state` is that of the part at `path`, with its shape.
- * @throws StateMismatchError that names the first thing in which a part was made otherwise than the part of a state.
- */
-export function expectShape(path: string, state: State, made: Shape): void {
-  expectEqual(within(path, 'shape'), isStateMap(state) ? state.shape : undefined, made);
-}
 
 /** @throws StateMismatchError that names the first place where two states differ. */
 export function expectEqual(path: string, found: State | undefined, expected: State | undefined): void {

@@ -145,7 +145,17 @@ export function virtualFunction(type: DeviceType, backend: LegacyBackend, messag
     backend.release();
     released = true;
   });
+  pci.onLoad.push(() => {
+    const { msixEnabled: msix, busMaster, pinLevel: line } = pci;
+    backend.adopt?.({ msix, busMaster, line });
+  });
   // Named after its kind, so that the state of another kind is not mistaken for its own.
-  pci.parts.set(`backend ${backend.name}`, backend);
+  const part = `backend ${backend.name}`;
+  pci.parts.set(part, backend);
+  pci.device = {
+    hear: () => {},
+    check: ({ parts, pinLevel }, path) =>
+      backend.checkGuest?.(parts[part]!, pinLevel, `${path}.parts.${part}`),
+  };
   return pci;
 }

@@ -1,14 +1,19 @@
 import {
   type AddressSpace,
   alignedPiece,
+  anyState,
   type DmaDomain,
   type EventSink,
+  expectSame,
   FOUR_GIB,
   type FunctionAddress,
   type FunctionWatcher,
+  group,
+  list,
   maskOf,
   type Scheduler,
-  type State,
+  u53,
+  type ValueOf,
   type Width,
   wanting,
 } from '../core/index.ts';
@@ -45,7 +50,9 @@ export interface PinWiring {
  * The state of a board's functions, each in its slot. On a root bus it bears its address; the buses behind bridges are
  * numbered in the order of the tree, whatever numbers software gave them.
  */
-export type SavedFunctions = readonly { readonly address: FunctionAddress; readonly state: State }[];
+export const functionsState = list(group({ address: u53, state: anyState }));
+
+export type SavedFunctions = ValueOf<typeof functionsState>;
 
 /**
  * Slots, and the functions in them: plugging and unplugging, configuration accesses, messages, reset, and what is told to
@@ -234,10 +241,14 @@ export class Board implements ConfigAccess {
     return new Map(this.#topology.all());
   }
 
-  /** To be called where the slots are known to be the same. @throws StateMismatchError */
-  check(saved: SavedFunctions): void {
-    const functions = this.saved;
-    for (const { address, state } of saved) functions.get(address)!.check(state);
+  /** @throws StateMismatchError where a function's state is another's, or none that it can have. */
+  check(saved: SavedFunctions, path = 'functions'): void {
+    const own = [...this.#topology.all()];
+    expectSame(`${path}.length`, saved.length, own.length);
+    for (const [i, [address, fn]] of own.entries()) {
+      expectSame(`${path}[${i}].address`, saved[i]!.address, address);
+      fn.check(saved[i]!.state, `${path}[${i}].state`);
+    }
   }
 
   /** `loaded` is called for each function as soon as its state is there. */

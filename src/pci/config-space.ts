@@ -1,11 +1,14 @@
 import {
   alignedPiece,
+  bytes,
   expectSame,
   maskOf,
   type Register,
   type RegisterMap,
   RegisterMapError,
+  type State,
   type Stateful,
+  StateMismatchError,
   type Width,
 } from '../core/index.ts';
 import { ConfigTemplate, shareTemplate } from './config-template.ts';
@@ -26,13 +29,14 @@ export const reaches = (start: number, end: number, at: number, length: number):
 export type FieldValues<M extends RegisterMap> = { readonly [N in keyof M]?: number };
 
 const NO_LISTENERS: readonly ConfigListener[] = [];
+const NOTHING_LIVE: ReadonlyMap<number, number> = new Map();
 
 /**
  * Configuration space of one function: bytes, with a mask of the bits that a write changes and one of those that
  * writing 1 clears. Everything else is hardwired. Listeners hear of reads before, and of writes after they happen. A
  * function that nobody has written to yet has no bytes of its own, but those of its {@link ConfigTemplate}.
  */
-export class ConfigSpace implements Stateful<Uint8Array> {
+export class ConfigSpace implements Stateful {
   #template: ConfigTemplate;
   /** Null while they are as after power-on. */
   #bytes: Uint8Array | null = null;
@@ -41,9 +45,15 @@ export class ConfigSpace implements Stateful<Uint8Array> {
 
   readonly length: number;
 
-  /** `length` in bytes: 256, or 4096 where the function is PCI Express. */
-  constructor(length: number) {
+  readonly #live: ReadonlyMap<number, number>;
+
+  /**
+   * `length` in bytes: 256, or 4096 where the function is PCI Express.
+   * @param live bits, by byte, that change though software does not write them.
+   */
+  constructor(length: number, live: ReadonlyMap<number, number> = NOTHING_LIVE) {
     this.length = length;
+    this.#live = live;
     this.#template = new ConfigTemplate(length);
   }
 
@@ -178,13 +188,23 @@ export class ConfigSpace implements Stateful<Uint8Array> {
     return (this.#bytes ?? this.#template.initial).slice();
   }
 
-  check(state: Uint8Array): void {
-    expectSame('configuration space', state.length, this.length);
+  check(state: State, path = 'configuration space') {
+    const saved = bytes().parse(state, path);
+    expectSame(`${path}.length`, saved.length, this.length);
+    const { writable, clearable } = this.#template;
+    for (const [at, found] of saved.entries()) {
+      const built = ~(writable[at]! | clearable[at]! | (this.#live.get(at) ?? 0)) & 0xff;
+      const initial = this.initial(at);
+      if (((found ^ initial) & built) !== 0)
+        throw new StateMismatchError(`${path}[${at}]`, found, `${initial} in the bits ${built}`);
+    }
+    return saved;
   }
 
-  load(state: Uint8Array): void {
-    this.check(state);
-    this.#bytes = state.slice();
+  load(state: State): void {
+    const saved = this.check(state);
+    const same = this.#sealed && saved.every((byte, at) => byte === this.#template.initial[at]);
+    this.#bytes = same ? null : saved.slice();
   }
 }
 

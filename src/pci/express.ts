@@ -1,3 +1,4 @@
+import { expectSame } from '../core/index.ts';
 import type { CapabilityList } from './capability-list.ts';
 import { type ConfigListener, type ConfigSpace, reaches } from './config-space.ts';
 import {
@@ -62,6 +63,13 @@ export class ExpressCapability extends ExpressRegisters implements ConfigListene
     const control = this.at + express.deviceControl.offset;
     if (!reaches(start, end, control, 2)) return;
     if ((this.config.get(control, 2) & INITIATE_FUNCTION_RESET) !== 0) this.#function.reset();
+  }
+
+  /** The bit that resets the function reads 0. @throws StateMismatchError for a configuration space in which it does not. */
+  check(config: Uint8Array, path: string): void {
+    const at = this.at + express.deviceControl.offset + 1;
+    const bit = INITIATE_FUNCTION_RESET >> 8;
+    expectSame(`${path}[${at}] & ${bit}`, config[at]! & bit, 0);
   }
 
   /** The function has an I/O BAR. */

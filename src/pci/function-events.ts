@@ -1,9 +1,16 @@
+import type { SavedFunction } from './function-state.ts';
+
 /** What happens to a function by the hand of those who configure it, as the device behind it hears of it. */
-export type FunctionEvent = 'plug' | 'unplug' | 'reset' | 'busMaster' | 'msixEnable' | 'decode';
+export type FunctionEvent = 'plug' | 'unplug' | 'reset' | 'busMaster' | 'msixEnable' | 'decode' | 'load';
 
 /** The device behind a function. */
 export interface FunctionDevice {
   hear(event: FunctionEvent): void;
+  /**
+   * Relates the parts of a state with each other, each of which is right by itself.
+   * @throws StateMismatchError
+   */
+  check?(saved: SavedFunction, path: string): void;
 }
 
 type Listener = () => void;
@@ -40,6 +47,11 @@ export class FunctionEvents {
   /** MSI-X went on or off. */
   get onMsixEnable(): Listener[] {
     return this.#listenersOf('msixEnable');
+  }
+
+  /** Its registers are those of a state that is being loaded; the parts behind them follow. */
+  get onLoad(): Listener[] {
+    return this.#listenersOf('load');
   }
 
   /** A BAR is decoded elsewhere, or no longer. */

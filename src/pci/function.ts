@@ -1,6 +1,4 @@
 import {
-  expectSame,
-  expectShape,
   type FindingAbout,
   findingOf,
   formatFunctionAddress,
@@ -22,6 +20,7 @@ import {
   headerValues,
   type PciFunctionOptions,
 } from './function-options.ts';
+import { checkFunction, functionState, LIVE_BITS } from './function-state.ts';
 import {
   CONVENTIONAL_BYTES,
   capabilityId,
@@ -71,7 +70,7 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
     checkFunctionOptions(options);
     super();
     this.name = options.name;
-    this.config = new ConfigSpace(options.express === true ? EXTENDED_BYTES : CONVENTIONAL_BYTES);
+    this.config = new ConfigSpace(options.express === true ? EXTENDED_BYTES : CONVENTIONAL_BYTES, LIVE_BITS);
     this.config.place(header, 0, headerValues(options));
     this.capabilities = new CapabilityList(this.config);
     this.extendedCapabilities = new ExtendedCapabilityList(this.config);
@@ -288,6 +287,11 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
     this.#onMsixControl();
   }
 
+  /** The level that the device wants on its pin. */
+  get pinLevel(): boolean {
+    return this.#pinLevel;
+  }
+
   /** In D0. Below it the function decodes nothing and masters nothing. */
   get powered(): boolean {
     return this.#power === null || this.#power.powered;
@@ -352,26 +356,24 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
   save() {
     const parts: Record<string, State> = {};
     for (const [name, part] of this.parts) parts[name] = part.save();
-    return {
+    return functionState.save({
       shape: functionShape(this),
       config: this.config.save(),
       msix: this.#msix?.save() ?? null,
       pinLevel: this.#pinLevel,
       parts,
-    };
+    });
   }
 
-  check(state: State): void {
-    const saved = state as unknown as ReturnType<PciFunction['save']>;
-    expectShape(`function ${this.name}`, state, functionShape(this));
-    for (const name of new Set([...this.parts.keys(), ...Object.keys(saved.parts)]))
-      expectSame(`${this.name}, part ${name}`, saved.parts[name] !== undefined, this.parts.has(name));
-    for (const [name, part] of this.parts) part.check?.(saved.parts[name]!);
+  check(state: State, path = `function ${this.name}`) {
+    const saved = checkFunction(this, state, path, this.#msixAt);
+    this.#power?.check(saved.config, `${path}.config`);
+    this.#express?.check(saved.config, `${path}.config`);
+    return saved;
   }
 
   load(state: State): void {
-    this.check(state);
-    const saved = state as unknown as ReturnType<PciFunction['save']>;
+    const saved = this.check(state);
     this.config.load(saved.config);
     // Its neighbours are those of the slot that it sits in now.
     this.#wireHeaderType();
@@ -382,6 +384,7 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
     this.#readMsixControl();
     this.decode();
     this.#updateLine();
+    this.tell('load');
     for (const [name, part] of this.parts) part.load(saved.parts[name]!);
   }
 

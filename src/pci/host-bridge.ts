@@ -1,8 +1,12 @@
 import {
   type BusTarget,
   type FunctionAddress,
+  group,
   maskOf,
   readPieces,
+  u8,
+  u32,
+  type ValueOf,
   type Width,
   writePieces,
 } from '../core/index.ts';
@@ -20,6 +24,13 @@ const PORTS = 8;
 const DATA = configPorts.data - configPorts.address;
 
 const RESET_CONTROL = resetControl.port - configPorts.address;
+
+export const configPortsState = group({ address: u32, resetControl: u8 }, (ports, expect) => {
+  const { address, resetControl: control } = ports;
+  expect((address & ~configPorts.mask) === 0, 'address', address, 'no reserved bits');
+  expect((control & ~resetControl.mask) === 0, 'resetControl', control, 'no reserved bits');
+});
+type SavedConfigPorts = ValueOf<typeof configPortsState>;
 
 /** An access of both registers. */
 const straddles = (offset: number, width: Width) => offset < DATA && offset + width > DATA;
@@ -47,6 +58,15 @@ export class ConfigPorts implements BusTarget {
     this.address = this.#resetControl = 0;
   }
 
+  save(): SavedConfigPorts {
+    return { address: this.address, resetControl: this.#resetControl };
+  }
+
+  load({ address, resetControl }: SavedConfigPorts): void {
+    this.address = address;
+    this.#resetControl = resetControl;
+  }
+
   /** The machine is reset where the bit that does it rises; what kind of reset is asked for makes no difference here. */
   #writeResetControl(value: number): void {
     const rises = (value & ~this.#resetControl & resetControl.reset) !== 0;
@@ -70,7 +90,7 @@ export class ConfigPorts implements BusTarget {
 
   write(offset: number, width: Width, value: number): void {
     if (offset === 0 && width === 4) {
-      this.address = (value & 0x80fffffc) >>> 0;
+      this.address = (value & configPorts.mask) >>> 0;
       return;
     }
     if (offset === RESET_CONTROL && width === 1) {

@@ -7,6 +7,7 @@ export * from './config-space.ts';
 export * from './function.ts';
 export type { FunctionDevice, FunctionEvent } from './function-events.ts';
 export { FunctionOptionsError, type PciFunctionOptions } from './function-options.ts';
+export type { SavedFunction } from './function-state.ts';
 export * from './host-bridge.ts';
 export * from './interrupts.ts';
 export * from './layout/index.ts';

@@ -1,12 +1,18 @@
 import {
   type EventSink,
+  expectAt,
   type FunctionAddress,
   formatFunctionAddress,
+  group,
   type Interrupts,
+  list,
   type MessagePlace,
   type MessageTarget,
   type Scheduler,
-  StateMismatchError,
+  u16,
+  u32,
+  u53,
+  type ValueOf,
   VirtiolabError,
   Work,
 } from '../core/index.ts';
@@ -81,14 +87,25 @@ class Vector {
 }
 
 /** What a state holds of messages: numbers of vectors, and whose they were. Other machines number them otherwise. */
-export type SavedMessages = {
-  readonly owned: readonly {
-    readonly fn: FunctionAddress;
-    readonly entry: number;
-    readonly vector: number;
-  }[];
-  readonly pending: readonly number[];
-};
+export const messagesState = group(
+  {
+    owned: list(group({ fn: u53, entry: u16, vector: u32 })),
+    /** Vectors whose message has arrived and whose handler has not run. */
+    pending: list(u32),
+  },
+  ({ owned, pending }, expect) => {
+    const [places, vectors] = [new Set<string>(), new Set<number>()];
+    for (const [i, { fn, entry, vector }] of owned.entries()) {
+      expect(!places.has(`${fn} ${entry}`), `owned[${i}].entry`, entry, 'an entry that has one vector');
+      expect(!vectors.has(vector), `owned[${i}].vector`, vector, 'a vector of one entry');
+      places.add(`${fn} ${entry}`);
+      vectors.add(vector);
+    }
+    for (const [i, vector] of pending.entries())
+      expect(pending.indexOf(vector) === i, `pending[${i}]`, vector, 'a vector that is listed once');
+  },
+);
+export type SavedMessages = ValueOf<typeof messagesState>;
 
 /** The in-process machine's interrupt sink: shared lines and message vectors. */
 export class InterruptSink implements Interrupts {
@@ -182,20 +199,21 @@ export class InterruptSink implements Interrupts {
   }
 
   /** @throws StateMismatchError where an owner of a vector is missing, and somebody else would get its messages. */
-  check({ owned, pending }: SavedMessages): void {
-    for (const { fn, entry, vector } of owned)
-      if (this.#vectorOf(fn, entry) < 0 && this.#vectors[vector]?.handler != null)
-        throw new StateMismatchError(
-          `messages of ${formatFunctionAddress(fn)}, vector ${entry}`,
-          vector,
-          'the vector of one who takes them here too',
-        );
-    const free = pending.filter((each) => owned.every(({ vector }) => vector !== each));
-    for (const vector of free)
-      if (this.#vectors[vector]?.place != null)
-        throw new StateMismatchError(
-          'pending messages',
-          vector,
+  check({ owned, pending }: SavedMessages, path = 'messages'): void {
+    const expect = expectAt(path);
+    for (const [i, { fn, entry, vector }] of owned.entries())
+      expect(
+        this.#vectorOf(fn, entry) >= 0 || this.#vectors[vector]?.handler == null,
+        `owned[${i}].vector`,
+        vector,
+        `the vector of one who takes messages of ${formatFunctionAddress(fn)}, entry ${entry}, here too`,
+      );
+    for (const [i, each] of pending.entries())
+      if (owned.every(({ vector }) => vector !== each))
+        expect(
+          this.#vectors[each]?.place == null,
+          `pending[${i}]`,
+          each,
           'a vector that nobody here has taken for others',
         );
   }

@@ -1,30 +1,46 @@
 import {
   AddressSpace,
   type Bus,
+  bytes,
   DmaDomain,
   type EventSink,
   expectSame,
-  expectShape,
   type FunctionAddress,
   type FunctionWatcher,
   GuestMemory,
+  group,
   immediate,
+  list,
+  record,
   type Scheduler,
   type Shape,
   type State,
   type Stateful,
+  shape,
+  u53,
   type Width,
 } from '../core/index.ts';
-import { Board } from './board.ts';
+import { Board, functionsState } from './board.ts';
 import type { PciFunction } from './function.ts';
-import { ConfigPorts, Ecam, hostBridgeFunction } from './host-bridge.ts';
-import { InterruptSink, RoutedPin } from './interrupts.ts';
+import { ConfigPorts, configPortsState, Ecam, hostBridgeFunction } from './host-bridge.ts';
+import { InterruptSink, messagesState, RoutedPin } from './interrupts.ts';
 import { type0Header } from './layout/index.ts';
 import { type EcamPlace, ecamPlace, type MachineOptions } from './machine-options.ts';
 import { bounded, tellAccess } from './observed.ts';
-import { PostedWrites } from './posted-writes.ts';
+import { checkPosted, PostedWrites, postedState } from './posted-writes.ts';
 import { mapRam, RAM_PRIORITY } from './ram-mapping.ts';
 import type { Place } from './topology.ts';
+
+/** A whole machine. Addresses of functions are those that they have in it. */
+export const machineState = record('machine', 1, {
+  shape,
+  ram: list(group({ start: u53, bytes: bytes() })),
+  configPorts: configPortsState,
+  functions: functionsState,
+  /** Memory writes on their way. */
+  posted: postedState,
+  messages: messagesState,
+});
 
 /** Bytes of I/O space. */
 export const IO_BYTES = 0x10000;
@@ -144,7 +160,7 @@ export class Machine implements Bus, Stateful {
    * power-on, messages that nobody has taken yet are forgotten. RAM keeps what it holds.
    */
   reset(): void {
-    this.posted?.load([], () => undefined);
+    this.posted?.clear();
     this.#board.reset();
     this.#configPorts.reset();
     this.interrupts.reset();
@@ -226,14 +242,14 @@ export class Machine implements Bus, Stateful {
   }
 
   save() {
-    return {
+    return machineState.save({
       shape: this.#shape(),
       ram: this.ram.ranges.map(({ start, bytes }) => ({ start, bytes: bytes.slice() })),
-      configAddress: this.#configPorts.address,
+      configPorts: this.#configPorts.save(),
       functions: this.#board.save(),
-      posted: this.posted?.save((owner) => this.#board.savedAddressOf(owner)) ?? ([] as readonly State[]),
+      posted: this.posted?.save((owner) => this.#board.savedAddressOf(owner)) ?? [],
       messages: this.interrupts.save(),
-    };
+    });
   }
 
   #shape(): Shape {
@@ -246,28 +262,34 @@ export class Machine implements Bus, Stateful {
     };
   }
 
-  check(state: State): void {
-    const saved = state as unknown as ReturnType<Machine['save']>;
-    expectShape('machine', state, this.#shape());
-    this.#board.check(saved.functions);
-    this.interrupts.check(saved.messages);
-    if (this.posted === null) expectSame('memory writes in flight', saved.posted.length, 0);
+  check(state: State, path = 'machine') {
+    const saved = machineState.parse(state, path, this.#shape());
+    const { ram, functions, posted, messages } = saved;
+    expectSame(`${path}.ram.length`, ram.length, this.ram.ranges.length);
+    for (const [i, { start, bytes }] of this.ram.ranges.entries()) {
+      expectSame(`${path}.ram[${i}].start`, ram[i]!.start, start);
+      expectSame(`${path}.ram[${i}].bytes.length`, ram[i]!.bytes.length, bytes.length);
+    }
+    this.#board.check(functions, `${path}.functions`);
+    if (this.posted === null) expectSame(`${path}.posted.length`, posted.length, 0);
+    checkPosted(posted, `${path}.posted`, new Set(functions.map(({ address }) => address)));
+    this.interrupts.check(messages, `${path}.messages`);
+    return saved;
   }
 
   /** Loads into a machine with the same RAM and the same functions in the same slots. */
   load(state: State): void {
-    this.check(state);
-    const saved = state as unknown as ReturnType<Machine['save']>;
+    const saved = this.check(state);
     for (const { start, bytes } of saved.ram) this.ram.write(start, bytes);
-    this.#configPorts.address = saved.configAddress;
-    this.posted?.load([], () => undefined);
+    this.#configPorts.load(saved.configPorts);
+    this.posted?.clear();
     for (const watcher of this.#board.watchers) watcher.loading();
     this.#board.load(saved.functions, (address, { msix }) => {
       if (msix !== null) this.interrupts.aimAgain(address, msix, saved.messages);
     });
     for (const watcher of this.#board.watchers) watcher.loaded();
     const functions = this.#board.saved;
-    this.posted?.load(saved.posted, (name) => functions.get(name));
+    this.posted?.load(saved.posted, (address) => functions.get(address)!);
     this.#board.resume();
     this.interrupts.load(saved.messages);
   }

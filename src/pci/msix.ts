@@ -1,11 +1,18 @@
 import {
   type BusTarget,
+  bytes,
+  expectAt,
   expectSame,
+  group,
+  integer,
+  list,
   maskOf,
   OptionError,
   readPieces,
+  record,
   type State,
   type Stateful,
+  upTo,
   type Width,
   writePieces,
 } from '../core/index.ts';
@@ -16,6 +23,25 @@ export interface MsixPlace {
   readonly bar: number;
   readonly offset: number;
 }
+
+/** `claims` are the messages that wait: why, and by which vector. The pending bits follow from them. */
+export const msixState = record(
+  'msix',
+  1,
+  {
+    entries: bytes(),
+    claims: list(group({ cause: integer(-MAX_VECTORS, 0x10000), vector: upTo(MAX_VECTORS - 1) })),
+  },
+  {
+    relate({ claims }, expect) {
+      const causes = new Set<number>();
+      for (const [i, { cause }] of claims.entries()) {
+        expect(!causes.has(cause), `claims[${i}].cause`, cause, 'a cause that waits once');
+        causes.add(cause);
+      }
+    },
+  },
+);
 
 /** What the table needs to know of its function, and the way out for messages. */
 export interface MessagePort {
@@ -152,14 +178,18 @@ export class Msix implements Stateful {
     if (vector >= this.vectors || !this.port.enabled()) return;
     if (!this.#deliverable(vector)) {
       if (this.#claims?.get(cause) !== vector) this.withdraw(cause);
-      if (!this.#waits(vector)) this.#pendingCount++;
-      this.#pending ??= new Uint8Array(this.pendingBytes);
-      this.#pending[vector >> 3]! |= 1 << (vector & 7);
-      this.#claims ??= new Map();
-      this.#claims.set(cause, vector);
+      this.#claim(vector, cause);
       return;
     }
     this.#send(vector);
+  }
+
+  #claim(vector: number, cause: number): void {
+    if (!this.#waits(vector)) this.#pendingCount++;
+    this.#pending ??= new Uint8Array(this.pendingBytes);
+    this.#pending[vector >> 3]! |= 1 << (vector & 7);
+    this.#claims ??= new Map();
+    this.#claims.set(cause, vector);
   }
 
   /** A cause is gone: its message is not sent any more, unless the vector has another. */
@@ -309,14 +339,12 @@ export class Msix implements Stateful {
     return ((own | others) & maskOf(width)) >>> 0;
   }
 
+  /** Whether it is held is not saved: that is for whoever holds it to say again. */
   save() {
-    return {
-      vectors: this.vectors,
+    return msixState.save({
       entries: this.#saveEntries(),
-      pending: this.#pending?.slice() ?? new Uint8Array(this.pendingBytes),
-      claims: [...(this.#claims ?? [])].map(([cause, vector]) => [cause, vector] as const),
-      held: this.#held,
-    };
+      claims: [...(this.#claims ?? [])].map(([cause, vector]) => ({ cause, vector })),
+    });
   }
 
   #saveEntries(): Uint8Array<ArrayBuffer> {
@@ -325,14 +353,29 @@ export class Msix implements Stateful {
     return new Uint8Array(view.buffer);
   }
 
+  check(state: State, path = 'MSI-X') {
+    const saved = msixState.parse(state, path);
+    const { entries, claims } = saved;
+    const expect = expectAt(path);
+    expectSame(`${path}.entries.length`, entries.length, this.tableBytes);
+    const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
+    for (let at = 0; at < this.tableBytes; at += 4) {
+      const word = view.getUint32(at, true);
+      const reserved = ~entryRegisters[(at % MSIX_ENTRY_BYTES) >> 2]!.writable;
+      expect(((word ^ resetWord(at)) & reserved) === 0, `entries[${at}]`, word, 'no reserved bits');
+    }
+    for (const [i, { vector }] of claims.entries())
+      expect(vector < this.vectors, `claims[${i}].vector`, vector, `a vector below ${this.vectors}`);
+    return saved;
+  }
+
   load(state: State): void {
-    const saved = state as ReturnType<Msix['save']>;
-    expectSame('MSI-X vectors', saved.vectors, this.vectors);
-    this.#entries = new DataView(saved.entries.slice().buffer);
-    this.#pending = saved.pending.slice();
-    this.#pendingCount = 0;
-    for (let vector = 0; vector < this.vectors; vector++) if (this.#waits(vector)) this.#pendingCount++;
-    this.#claims = new Map(saved.claims);
-    this.#held = saved.held;
+    const { entries, claims } = this.check(state);
+    this.#entries = null;
+    const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
+    for (let at = 0; at < this.tableBytes; at += 4) this.#setWord(at, view.getUint32(at, true));
+    this.withdrawAll();
+    this.#held = false;
+    for (const { cause, vector } of claims) this.#claim(vector, cause);
   }
 }

@@ -1,4 +1,29 @@
-import type { AddressSpace, State, Width } from '../core/index.ts';
+import {
+  type AddressSpace,
+  expectAt,
+  group,
+  list,
+  maskOf,
+  oneOf,
+  u32,
+  u53,
+  type ValueOf,
+  type Width,
+} from '../core/index.ts';
+
+/** Oldest first; `function` is the address of the function that each goes to. */
+export const postedState = list(group({ function: u53, address: u53, width: oneOf(1, 2, 4), value: u32 }));
+export type SavedPosted = ValueOf<typeof postedState>;
+
+/** @throws StateMismatchError for a write to what is no function of the state, or of a value that does not fit. */
+export function checkPosted(saved: SavedPosted, path: string, functions: ReadonlySet<number>): void {
+  for (const [i, write] of saved.entries()) {
+    const expect = expectAt(`${path}[${i}]`);
+    expect(functions.has(write.function), 'function', write.function, 'the address of a function');
+    const most = maskOf(write.width);
+    expect(write.value <= most, 'value', write.value, `at most ${most}`);
+  }
+}
 
 interface PostedWrite {
   readonly owner: object;
@@ -52,16 +77,22 @@ export class PostedWrites {
     while (this.#writes.length > 0) this.releaseOne(this.#writes[0]!.owner);
   }
 
-  /** @param nameOf a stable name of an owner. */
-  save(nameOf: (owner: object) => number): readonly State[] {
-    return this.#writes.map(({ owner, address, width, value }) => [nameOf(owner), address, width, value]);
+  /** Nothing is on its way any more. */
+  clear(): void {
+    this.#writes = [];
   }
 
-  load(state: State, ownerOf: (name: number) => object | undefined): void {
-    const saved = state as [number, number, Width, number][];
-    this.#writes = saved.flatMap(([name, address, width, value]) => {
-      const owner = ownerOf(name);
-      return owner === undefined ? [] : [{ owner, address, width, value }];
-    });
+  /** @param addressOf the address that stands for a function in a state. */
+  save(addressOf: (owner: object) => number): SavedPosted {
+    return this.#writes.map(({ owner, address, width, value }) => ({
+      function: addressOf(owner),
+      address,
+      width,
+      value,
+    }));
+  }
+
+  load(saved: SavedPosted, at: (address: number) => object): void {
+    this.#writes = saved.map(({ function: owner, ...write }) => ({ owner: at(owner), ...write }));
   }
 }

@@ -1,3 +1,4 @@
+import { expectAt } from '../core/index.ts';
 import type { CapabilityList } from './capability-list.ts';
 import { type ConfigSpace, reaches } from './config-space.ts';
 import { capabilityId, powerManagement, powerState } from './layout/index.ts';
@@ -52,6 +53,13 @@ export class PowerCapability {
     if (wanted === powerState.d0 || wanted === powerState.d3hot) this.#state = wanted;
     else this.#config.set(this.#control, 2, (this.#config.get(this.#control, 2) & ~powerState.mask) | before);
     return before === powerState.d3hot && this.powered && !this.#noSoftReset;
+  }
+
+  /** @throws StateMismatchError for a configuration space with a state that is never in force. */
+  check(config: Uint8Array, path: string): void {
+    const found = config[this.#control]! & powerState.mask;
+    const known = found === powerState.d0 || found === powerState.d3hot;
+    expectAt(path)(known, `[${this.#control}]`, found, 'power state 0 or 3');
   }
 
   /** Takes over what configuration space has, after a reset or from a saved state. */

@@ -25,7 +25,7 @@ import { umbrellaClause } from './clauses.ts';
 import { DriverConduct } from './conduct.ts';
 import type { DevicePort } from './device-port.ts';
 import { shapeOf, usualOptions } from './device-shape.ts';
-import { virtioDeviceState } from './device-state.ts';
+import { savedDevice, virtioDeviceState } from './device-state.ts';
 import { DmaGate } from './dma-gate.ts';
 import { explainAbsent, explainKick } from './idle-kick.ts';
 import { deviceStatus, feature } from './layout/index.ts';
@@ -155,10 +155,13 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     if (place !== null) place.report(findingOf(place, party, clause, message, about));
   }
 
-  /** Bus mastering went on or off. Kicks and completions that came in between are served when it comes back. */
-  setDmaEnabled(on: boolean): void {
+  /**
+   * Bus mastering went on or off. Kicks and completions that came in between are served when it comes back, but not where a
+   * state is about to be loaded in which it is on.
+   */
+  setDmaEnabled(on: boolean, loading = false): void {
     this.#gate.enabled = on;
-    this.#catchUp();
+    if (!loading) this.#catchUp();
   }
 
   #catchUp(): void {
@@ -354,8 +357,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     for (const [i, queue] of this.#queues.entries())
       queue.check(saved.queues[i]!, `${path}.queues[${i}]`, packed);
     this.#resets.check(saved.queueResets, `${path}.queueResets`);
-    const { queues, config } = saved;
-    this.behaviour.check?.(saved.behaviour, `${path}.behaviour`, { path, queues, config: config.bytes });
+    this.behaviour.check?.(saved.behaviour, `${path}.behaviour`, savedDevice(saved, path));
     return saved;
   }
 
@@ -369,7 +371,6 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     return virtioDeviceState.save({
       shape: shapeOf(this),
       status: this.statusRegister.save(),
-      dmaEnabled: this.#gate.enabled,
       features: this.features.save(),
       queues: this.#queues.map((queue) => queue.save()),
       queueResets: this.#resets.save(),
@@ -381,7 +382,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   load(state: State): void {
     const saved = this.check(state);
     this.statusRegister.load(saved.status);
-    this.#gate.enabled = saved.dmaEnabled;
+    if (this.suspended) this.interrupts.hold();
     this.features.load(saved.features);
     this.#bringUp.updateMode();
     this.config.load(saved.config);

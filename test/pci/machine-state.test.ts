@@ -219,7 +219,9 @@ describe('a state of a machine that was made otherwise', () => {
 
   it('is refused by the name of what differs', () => {
     const state = machine(probe(), { vectors: 2 }).save();
-    expect(() => plain().load(state)).toThrow('function virtio-rng.shape.MSI-X vectors: found 2, expected 3');
+    expect(() => plain().load(state)).toThrow(
+      'machine.functions[1].state.shape.MSI-X vectors: found 2, expected 3',
+    );
   });
 
   it.each([null, 5, 'state', {}, [], Uint8Array.of(1)])('is refused where it is none at all: %j', (state) => {

@@ -238,7 +238,7 @@ describe('a saved machine', () => {
     const { machine } = make();
     const other = make();
     other.fn.parts.set('more', { save: () => null, load: () => {} });
-    expect(() => other.machine.load(machine.save())).toThrow(/part more/);
+    expect(() => other.machine.load(machine.save())).toThrow(/parts\.more: found undefined/);
   });
 });
 

@@ -108,6 +108,8 @@ describe('PCI 3.0, 6.8.3: a pending bit', () => {
     expect(release()).toEqual([]);
     const loaded = table();
     loaded.msix.load(msix.save());
+    // Whoever holds it says so again.
+    loaded.msix.hold();
     for (const each of [msix, loaded.msix]) expect(each.isPending(1)).toBe(true);
     expect([loaded.release(), loaded.msix.isPending(1)]).toEqual([[], true]);
     loaded.switches.masked = false;

@@ -1,20 +1,38 @@
 import {
+  anyState,
   DmaDomain,
   type EventSink,
-  expectShape,
+  expectParts,
   FOUR_GIB,
   type FunctionAddress,
   GuestMemory,
   immediate,
+  map,
+  record,
   type Scheduler,
   type Shape,
   type State,
   type Stateful,
+  shape,
   type Width,
 } from '../../core/index.ts';
-import { Board, IO_BYTES, type PciFunction, type PinWiring, type0Header } from '../../pci/index.ts';
+import {
+  Board,
+  functionsState,
+  IO_BYTES,
+  type PciFunction,
+  type PinWiring,
+  type0Header,
+} from '../../pci/index.ts';
 import type { V86Bus } from './bus.ts';
 import { ClaimingSpace } from './claiming-space.ts';
+
+/** `parts` are the machines of hosts, and whatever else is saved with the functions. */
+export const v86BoardState = record('v86-board', 1, {
+  shape,
+  functions: functionsState,
+  parts: map(anyState),
+});
 
 export interface V86BoardOptions {
   /** When the functions do their work; by default at once. */
@@ -126,22 +144,19 @@ export class V86Board implements Stateful {
   save() {
     const parts: Record<string, State> = {};
     for (const [name, part] of this.parts) parts[name] = part.save();
-    return {
-      shape: this.#shape(),
-      functions: this.#board.save(),
-      parts,
-    };
+    return v86BoardState.save({ shape: this.#shape(), functions: this.#board.save(), parts });
   }
 
   #shape(): Shape {
     return { functions: this.#board.slots, parts: [...this.parts.keys()].sort() };
   }
 
-  check(state: State): void {
-    const saved = state as unknown as ReturnType<V86Board['save']>;
-    expectShape('board', state, this.#shape());
-    this.#board.check(saved.functions);
-    for (const [name, part] of this.parts) part.check?.(saved.parts[name]!);
+  check(state: State, path = 'board') {
+    const saved = v86BoardState.parse(state, path, this.#shape());
+    this.#board.check(saved.functions, `${path}.functions`);
+    expectParts(`${path}.parts`, saved.parts, this.parts);
+    for (const [name, part] of this.parts) part.check?.(saved.parts[name]!, `${path}.parts.${name}`);
+    return saved;
   }
 
   /**
@@ -149,8 +164,7 @@ export class V86Board implements Stateful {
    * it had then. What was in flight goes on at once.
    */
   load(state: State): void {
-    this.check(state);
-    const saved = state as unknown as ReturnType<V86Board['save']>;
+    const saved = this.check(state);
     this.#board.load(saved.functions);
     // A host's machine goes on by itself as soon as it is loaded: whom it interrupts must be there before.
     for (const [name, part] of this.parts) part.load(saved.parts[name]!);

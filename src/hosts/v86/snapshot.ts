@@ -1,7 +1,6 @@
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { deserialize, serialize } from 'node:v8';
-import type { State } from '../../core/index.ts';
+import { type State, StateEncodingError, stateFromBytes, stateToBytes } from '../../core/index.ts';
 import { SnapshotDamagedError, SnapshotMismatchError } from './errors.ts';
 
 /** What a saved state depends on. Two guests with equal keys are interchangeable. */
@@ -27,7 +26,7 @@ export interface Snapshot {
   readonly functions: State;
 }
 
-const MAGIC = 'virtiolab-guest-2\n';
+const MAGIC = 'virtiolab-guest-3\n';
 /** Length of what stands before the state: the magic, the key as JSON, spaces. */
 const HEADER_BYTES = 4096;
 const FIELDS = ['v86', 'kernel', 'memoryBytes', 'acpi', 'initramfs', 'boot'] as const;
@@ -56,7 +55,7 @@ interface Header {
 export async function writeSnapshot(path: string, { key, state, functions }: Snapshot): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const header = Buffer.alloc(HEADER_BYTES, ' ');
-  const tail = serialize(functions);
+  const tail = stateToBytes(functions);
   const contents: Header = { key, stateBytes: state.byteLength, functionsBytes: tail.length };
   header.write(`${MAGIC}${JSON.stringify(contents)}`);
   // Written whole under another name first: a reader never finds half a state.
@@ -92,6 +91,15 @@ async function readBytes(file: FileHandle, at: number, length: number): Promise<
   return bytes;
 }
 
+function functionsOf(path: string, bytes: Uint8Array): State {
+  try {
+    return stateFromBytes(bytes);
+  } catch (error) {
+    if (error instanceof StateEncodingError) throw new SnapshotDamagedError(path, `has ${error.message}`);
+    throw error;
+  }
+}
+
 /** @returns undefined where there is no such file. @throws SnapshotDamagedError */
 export async function readSnapshot(path: string): Promise<Snapshot | undefined> {
   const file = await open(path).catch((error: NodeJS.ErrnoException) => {
@@ -106,7 +114,7 @@ export async function readSnapshot(path: string): Promise<Snapshot | undefined> 
     const wanted = HEADER_BYTES + stateBytes + functionsBytes;
     if (size !== wanted) throw new SnapshotDamagedError(path, `is ${size} bytes long, not ${wanted}`);
     const state = await readBytes(file, HEADER_BYTES, stateBytes);
-    const functions = deserialize(await readBytes(file, HEADER_BYTES + stateBytes, functionsBytes)) as State;
+    const functions = functionsOf(path, await readBytes(file, HEADER_BYTES + stateBytes, functionsBytes));
     return { key, state: state.buffer, functions };
   } finally {
     await file.close();

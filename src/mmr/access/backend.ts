@@ -1,4 +1,4 @@
-import type { FindingAbout, Stateful, Width } from '../../core/index.ts';
+import type { FindingAbout, State, Stateful, Width } from '../../core/index.ts';
 import { VirtiolabError } from '../../core/index.ts';
 
 /** What a back end tells the function that the guest sees. */
@@ -13,6 +13,14 @@ export interface GuestSide {
   masked?(vector: number): boolean;
   /** The real function breaks a clause. */
   report(clause: string, message: string, about?: FindingAbout): void;
+}
+
+/** What a back end knows of the guest's function. */
+export interface GuestRegisters {
+  readonly msix: boolean;
+  readonly busMaster: boolean;
+  /** Level of the interrupt pin. */
+  readonly line: boolean;
 }
 
 /**
@@ -39,6 +47,13 @@ export interface LegacyBackend extends Stateful {
   pendingBits?(offset: number): number;
   /** The guest's bus-master bit changed. */
   setBusMaster(on: boolean): void;
+  /**
+   * The guest's function has the registers of a state that is being loaded: to be taken over without a word to the host's,
+   * whose state says the same.
+   */
+  adopt?(guest: GuestRegisters): void;
+  /** @throws StateMismatchError for a state that does not go with the level of the guest's pin. */
+  checkGuest?(state: State, line: boolean, path: string): void;
   /** The guest's function was reset. */
   reset(): void;
   /**

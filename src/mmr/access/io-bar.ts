@@ -1,20 +1,24 @@
 import {
   type Bus,
-  expectShape,
   type FindingAbout,
   type FunctionAddress,
   maskOf,
+  record,
   type State,
+  shape,
   type Width,
 } from '../../core/index.ts';
 import { type DriverMsix, FunctionConfig } from '../../driver/index.ts';
 import { command, status, type0Header } from '../../pci/layout/index.ts';
 import { LEGACY_BAR, LEGACY_CONFIG_OFFSET_MSIX, legacyHeader } from '../../virtio/layout/index.ts';
-import type { GuestSide, LegacyBackend } from './backend.ts';
+import type { GuestRegisters, GuestSide, LegacyBackend } from './backend.ts';
 import { ALL_ONES, HeldFunction, type Holder, refusePresented, requirePlace } from './held-function.ts';
 import { awaitReset } from './reset.ts';
 
 const { deviceStatus, isrStatus } = legacyHeader;
+
+/** Nothing but what it was made with: all else is in the guest's function. */
+export const ioBarState = record('io-bar-backend', 1, { shape });
 
 /**
  * The reference: every access goes as it is to the I/O BAR of an ordinary transitional function, whose MSI-X follows the
@@ -159,22 +163,25 @@ export class IoBarBackend implements LegacyBackend, Holder {
     this.#held.release();
   }
 
+  adopt({ busMaster, line }: GuestRegisters): void {
+    this.#line = line;
+    this.#held.loadBusMaster(busMaster);
+  }
+
   #shape() {
     return { configBytes: this.configBytes, vectors: this.vectors };
   }
 
   save() {
-    return { shape: this.#shape(), line: this.#line, busMaster: this.#held.busMaster };
+    return ioBarState.save({ shape: this.#shape() });
   }
 
-  check(state: State): void {
-    expectShape('back end', state, this.#shape());
+  check(state: State, path = 'back end') {
+    return ioBarState.parse(state, path, this.#shape());
   }
 
   load(state: State): void {
-    const saved = state as ReturnType<IoBarBackend['save']>;
-    this.#line = saved.line;
-    this.#held.loadBusMaster(saved.busMaster);
+    this.check(state);
   }
 
   resume(): void {

@@ -1,11 +1,15 @@
 import {
   type Bus,
-  expectShape,
+  expectSame,
   type FindingAbout,
   type FunctionAddress,
   maskOf,
   type Register,
+  record,
   type State,
+  shape,
+  u16,
+  upTo,
   type Width,
 } from '../../core/index.ts';
 import type { DriverMsix } from '../../driver/index.ts';
@@ -19,9 +23,9 @@ import {
   NO_VECTOR,
 } from '../../virtio/layout/index.ts';
 import type { Draft } from '../layout/index.ts';
-import { type GuestSide, type LegacyBackend, TranslatorError } from './backend.ts';
+import { type GuestRegisters, type GuestSide, type LegacyBackend, TranslatorError } from './backend.ts';
 import { findBlock } from './find-block.ts';
-import { GuestVectors } from './guest-vectors.ts';
+import { GuestVectors, guestVectorsState } from './guest-vectors.ts';
 import { ALL_ONES, HeldFunction, type Holder } from './held-function.ts';
 import { awaitReset } from './reset.ts';
 
@@ -38,6 +42,14 @@ const { configMsixVector, queueMsixVector } = legacyVectors;
 /** Vectors of the function while its guest has MSI-X off: one for each ISR bit. */
 const CONFIG_VECTOR = 0;
 const QUEUE_VECTOR = 1;
+
+/** What is the guest's own: its ISR, its queue, its vectors. */
+export const mmrState = record('mmr-backend', 1, {
+  shape,
+  isr: upTo(isrStatus.queue | isrStatus.configuration),
+  queueSelect: u16,
+  vectors: guestVectorsState,
+});
 
 /**
  * Legacy register accesses as memory accesses to the block that the draft's capability names.
@@ -327,28 +339,36 @@ export class MmrBackend implements LegacyBackend, Holder {
     return { draft: this.#draft.name, configBytes: this.configBytes, vectors: this.vectors };
   }
 
-  check(state: State): void {
-    expectShape('back end', state, this.#shape());
+  adopt({ msix, busMaster }: GuestRegisters): void {
+    this.#msix = msix;
+    this.#held.loadBusMaster(busMaster);
+  }
+
+  check(state: State, path = 'back end') {
+    const saved = mmrState.parse(state, path, this.#shape());
+    this.#vectors.check(saved.vectors, `${path}.vectors`, this.vectors);
+    return saved;
+  }
+
+  checkGuest(state: State, line: boolean, path: string): void {
+    const { isr } = this.check(state, path);
+    expectSame(`${path}.isr, something to tell`, isr !== 0, line);
   }
 
   save() {
-    return {
+    return mmrState.save({
       shape: this.#shape(),
-      msix: this.#msix,
-      busMaster: this.#held.busMaster,
       isr: this.#isr,
       queueSelect: this.#queueSelect,
       vectors: this.#vectors.save(),
-    };
+    });
   }
 
   load(state: State): void {
-    const saved = state as ReturnType<MmrBackend['save']>;
-    this.#msix = saved.msix;
+    const saved = this.check(state);
     this.#isr = saved.isr;
     this.#queueSelect = saved.queueSelect;
     this.#vectors.load(saved.vectors);
-    this.#held.loadBusMaster(saved.busMaster);
   }
 
   resume(): void {

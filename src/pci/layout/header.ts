@@ -93,7 +93,7 @@ export const CONVENTIONAL_BYTES = 0x100;
 export const EXTENDED_BYTES = 0x1000;
 
 /** Configuration mechanism #1 (PCI Local Bus 3.0, section 3.2.2.3.2). */
-export const configPorts = { address: 0xcf8, data: 0xcfc, enable: 0x80000000 } as const;
+export const configPorts = { address: 0xcf8, data: 0xcfc, enable: 0x80000000, mask: 0x80fffffc } as const;
 
 /** The reset control register of a PC's chipset: a byte between the configuration ports. A rising `reset` resets the machine. */
 export const resetControl = { port: 0xcf9, reset: 0x04, mask: 0x0e } as const;

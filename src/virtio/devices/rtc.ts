@@ -1,12 +1,4 @@
-import {
-  anyState,
-  expectSame,
-  expectShape,
-  list,
-  OptionError,
-  record,
-  type State,
-} from '../../core/index.ts';
+import { expectSame, list, OptionError, record, type State, shape } from '../../core/index.ts';
 import { type RtcClock, SteppedClock } from '../backends/rtc-clock.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';
@@ -39,7 +31,7 @@ export interface RtcOptions {
 /** Clocks are numbered with 16 bits, and so is their number. */
 const MOST_CLOCKS = 0xffff;
 
-export const rtcState = record('rtc', 1, { shape: anyState, clocks: list(clockLineState) });
+export const rtcState = record('rtc', 1, { shape, clocks: list(clockLineState) });
 
 const isByte = (value: number) => Number.isInteger(value) && value >= 0 && value <= 0xff;
 
@@ -132,8 +124,7 @@ export class RtcDevice implements DeviceBehaviour {
   }
 
   check(state: State, path = 'rtc') {
-    expectShape(path, state, this.#shape());
-    const saved = rtcState.parse(state, path);
+    const saved = rtcState.parse(state, path, this.#shape());
     expectSame(`${path}.clocks.length`, saved.clocks.length, this.#lines.length);
     for (const [i, { enabled }] of saved.clocks.entries())
       if (!this.#lines[i]!.hasAlarm) expectSame(`${path}.clocks[${i}].enabled`, enabled, false);

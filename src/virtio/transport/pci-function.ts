@@ -1,10 +1,11 @@
-import type { BusTarget } from '../../core/index.ts';
+import { type BusTarget, expectSame } from '../../core/index.ts';
 import {
   type FunctionDevice,
   type FunctionEvent,
   MAX_VECTORS,
   PciFunction,
   type PowerManagementOptions,
+  type SavedFunction,
 } from '../../pci/index.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import type { ByteOrder } from '../config.ts';
@@ -229,6 +230,7 @@ export class VirtioFunction implements FunctionDevice {
     else if (event === 'unplug') device.disconnect();
     else if (event === 'reset') device.reset();
     else if (event === 'msixEnable') interrupts.msixChanged();
+    else if (event === 'load') device.setDmaEnabled(pci.busMaster, true);
     else if (event === 'busMaster') {
       device.setDmaEnabled(pci.busMaster);
       if (pci.busMaster) this.#admit();
@@ -247,6 +249,17 @@ export class VirtioFunction implements FunctionDevice {
           value: LEGACY_BAR,
         },
       );
+  }
+
+  /** What waits to be told is told by ISR, by the pin and by messages alike. */
+  check({ parts, msix, pinLevel }: SavedFunction, path: string): void {
+    const { isr, configVector, queueVectors } = this.interrupts.check(
+      parts['interrupts']!,
+      `${path}.parts.interrupts`,
+    );
+    expectSame(`${path}.pinLevel`, pinLevel, isr !== 0);
+    for (const [i, { cause, vector }] of msix?.claims.entries() ?? [])
+      expectSame(`${path}.msix.claims[${i}].vector`, vector, [...queueVectors, configVector][cause] ?? -1);
   }
 
   /** Bytes of the legacy block: header with vectors and device configuration. */
