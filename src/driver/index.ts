@@ -19,6 +19,8 @@ export * from './devices/scsi.ts';
 export * from './devices/scsi-address.ts';
 export * from './devices/scsi-disk.ts';
 export * from './devices/scsi-sense.ts';
+export * from './devices/vsock.ts';
+export { VsockConnection, VsockConnectionError } from './devices/vsock-connection.ts';
 export * from './errors.ts';
 export * from './firmware.ts';
 export * from './function-config.ts';

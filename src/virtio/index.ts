@@ -17,6 +17,15 @@ export { ResponderOptionError, type ResponderOptions } from './backends/responde
 export * from './backends/rtc-clock.ts';
 export * from './backends/storage-filter.ts';
 export * from './backends/transfer-part.ts';
+export * from './backends/vsock/host.ts';
+export * from './backends/vsock/peer.ts';
+export { VsockSocket } from './backends/vsock/socket.ts';
+export {
+  type VsockEnding,
+  type VsockHandlers,
+  type VsockMessage,
+  VsockWriteError,
+} from './backends/vsock/socket-parts.ts';
 export * from './behaviour.ts';
 export { BehaviourInUseError } from './claim.ts';
 export * from './config.ts';
@@ -47,6 +56,7 @@ export * from './devices/scsi/disk.ts';
 export type { UnitIdentity } from './devices/scsi/inquiry.ts';
 export * from './devices/scsi/unit.ts';
 export * from './devices/scsi.ts';
+export * from './devices/vsock.ts';
 export * from './layout/index.ts';
 export * from './negotiation.ts';
 export * from './queue/batch.ts';

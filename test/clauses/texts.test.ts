@@ -8,6 +8,7 @@ import { conducts } from './scenarios/conduct.ts';
 import { held } from './scenarios/held.ts';
 import { rings } from './scenarios/rings.ts';
 import type { Scenario } from './scenarios/scenario.ts';
+import { sockets } from './scenarios/sockets.ts';
 import { storages } from './scenarios/storage.ts';
 import { streams } from './scenarios/streams.ts';
 import { transports } from './scenarios/transports.ts';
@@ -23,6 +24,7 @@ const scenarios: readonly Scenario[] = [
   ...streams,
   ...balloons,
   ...clocks,
+  ...sockets,
 ];
 
 /** What each scenario says: its name, and indented below it its findings in a line each. */

@@ -14,6 +14,7 @@ import {
   RtcDevice,
   ScsiDevice,
   unplugged,
+  VsockDevice,
   virtioFunction,
 } from '../../src/virtio/index.ts';
 
@@ -32,6 +33,7 @@ const idle: Readonly<Record<string, () => DeviceBehaviour>> = {
   p9: () => new P9Device({ server }),
   rtc: () => new RtcDevice(),
   scsi: () => new ScsiDevice({ units: [{ target: 0, lun: 0, unit: new DiskUnit({ storage }) }] }),
+  vsock: () => new VsockDevice(),
 };
 
 /*

@@ -78,7 +78,10 @@ describe('identity', () => {
     expect(identity.subsystemId).toBeGreaterThanOrEqual(0x40);
   });
 
-  test.each([['rtc', 17, 0x1051]] as const)('of a %s device, which is modern only', (name, type, modern) => {
+  test.each([
+    ['rtc', 17, 0x1051],
+    ['vsock', 19, 0x1053],
+  ] as const)('of a %s device, which is modern only', (name, type, modern) => {
     const row = deviceTypes.find((each) => each.name === name);
     expect([row?.typeNumber, row?.transitionalId, row?.mmrId]).toEqual([type, null, null]);
     expect(identityOf(new Probe({ type: name }), 'modern').deviceId).toBe(modern);

@@ -7,6 +7,7 @@ import { networkDemo } from './network.ts';
 import { p9Demo } from './p9.ts';
 import { rtcDemo } from './rtc.ts';
 import { scsiDemo } from './scsi.ts';
+import { vsockDemo } from './vsock.ts';
 
 /** What can be demonstrated; a new device type is a new line. */
 export const deviceDemos: readonly DeviceDemo[] = [
@@ -18,4 +19,5 @@ export const deviceDemos: readonly DeviceDemo[] = [
   p9Demo,
   rtcDemo,
   scsiDemo,
+  vsockDemo,
 ];

@@ -7,6 +7,7 @@ import { networkDeviceType } from './network.ts';
 import { p9DeviceType } from './p9.ts';
 import { rtcDeviceType } from './rtc.ts';
 import { scsiDeviceType } from './scsi.ts';
+import { vsockDeviceType } from './vsock.ts';
 
 /**
  * The device types of this project; a new one is a new line. Whoever has another gives a list with its row to what identifies
@@ -21,6 +22,7 @@ export const deviceTypes: readonly DeviceType[] = [
   scsiDeviceType,
   p9DeviceType,
   rtcDeviceType,
+  vsockDeviceType,
 ];
 
 /** This project's types and one more, which comes first. */

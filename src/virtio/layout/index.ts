@@ -25,3 +25,6 @@ export * from './scsi-commands.ts';
 export * from './scsi-data.ts';
 export * from './split-ring.ts';
 export * from './status.ts';
+export * from './vsock.ts';
+export * from './vsock-credit.ts';
+export * from './vsock-packet.ts';

@@ -9,6 +9,7 @@ import { networkKit } from './network.ts';
 import { p9Kit } from './p9.ts';
 import { rtcKit } from './rtc.ts';
 import { scsiKit } from './scsi.ts';
+import { vsockKit } from './vsock.ts';
 
 /** Every device type that the properties over all types know. A kit only ever gets stimuli of its own drawing. */
 export const kits = [
@@ -21,6 +22,7 @@ export const kits = [
   p9Kit,
   rtcKit,
   scsiKit,
+  vsockKit,
 ] as unknown as readonly TypeKit[];
 
 /**
