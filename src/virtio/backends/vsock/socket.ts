@@ -48,6 +48,7 @@ export class VsockSocket {
   readonly type: number;
   on: VsockHandlers = {};
   readonly #owner: SocketOwner;
+  readonly #isStream: boolean;
   #state: (typeof socketStates)[number];
   #first = true;
   #reset = false;
@@ -71,6 +72,7 @@ export class VsockSocket {
     this.#input = new VsockInput(this.#credit);
     this.#output = new VsockOutput(this.#credit, owner.sendBytes);
     this.type = type;
+    this.#isStream = type === vsockType.stream;
     this.localPort = localPort;
     this.remotePort = remotePort;
     this.#state = accepted ? 'open' : 'connecting';
@@ -98,10 +100,6 @@ export class VsockSocket {
   /** The driver's packets are for somebody else: the connection is over. */
   get over(): boolean {
     return this.#state === 'closed' && !this.#reset;
-  }
-
-  get #isStream(): boolean {
-    return this.type === vsockType.stream;
   }
 
   /** Bytes of a stream, or a whole message; null where there is none. @param most of a stream. */
@@ -292,10 +290,10 @@ export class VsockSocket {
     if (this.#state === 'closed') return false;
     if (this.#first) return true;
     if (this.#state === 'connecting') return false;
-    return this.#credit.updateDue || this.#output.mayGo || this.#output.mayAsk || this.#mayShut;
+    return this.#credit.updateDue || this.#output.mayGo || this.#output.mayAsk || this.#mayShut();
   }
 
-  get #mayShut(): boolean {
+  #mayShut(): boolean {
     return this.#shutting !== 0 && (this.#output.isEmpty || (this.#shutting & vsockShutdown.send) === 0);
   }
 
