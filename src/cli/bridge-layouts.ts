@@ -25,10 +25,11 @@ function* devices(portFor: (nth: number) => Bridge): Generator<Place> {
 
 /** Where the functions of a machine can stand, by the names that the command line takes. */
 export const bridgeLayouts = {
-  /** All on the root bus, in function 0 of each device first. */
+  /** All on the root bus, in function 0 of each device; what is left stands beside the last of them. */
   none: function* () {
     for (let fn = 0; ; fn++)
-      for (let device = 1; device < BUS_DEVICES; device++) yield functionAddress(0, device, fn);
+      for (let nth = 1; nth < BUS_DEVICES; nth++)
+        yield functionAddress(0, fn === 0 ? nth : BUS_DEVICES - nth, fn);
   },
   /** Devices of eight functions, each behind a root port. */
   ports: (machine) => devices((nth) => plug(machine, 'root-port', functionAddress(0, nth + 1), nth + 1)),
