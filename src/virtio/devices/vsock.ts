@@ -1,4 +1,4 @@
-import { anyState, expectShape, flag, record, type State, type Task } from '../../core/index.ts';
+import { anyState, flag, record, type State, shape, type Task } from '../../core/index.ts';
 import { VsockHost, VsockOptionError } from '../backends/vsock/host.ts';
 import type { VsockPeer, VsockPort } from '../backends/vsock/peer.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
@@ -23,7 +23,7 @@ export interface VsockOptions {
   readonly queueSize?: number;
 }
 
-export const vsockState = record('vsock', 1, { shape: anyState, eventPending: flag, peer: anyState });
+export const vsockState = record('vsock', 1, { shape, eventPending: flag, peer: anyState });
 
 /** @throws VsockOptionError (VSOCK-RT-03) */
 function checkCid(guestCid: number): void {
@@ -140,8 +140,7 @@ export class VsockDevice implements DeviceBehaviour, VsockPort {
   }
 
   check(state: State, path = 'vsock') {
-    expectShape(path, state, this.#shape());
-    const saved = vsockState.parse(state, path);
+    const saved = vsockState.parse(state, path, this.#shape());
     this.peer.check?.(saved.peer, `${path}.peer`);
     return saved;
   }

@@ -531,7 +531,7 @@ describe('misuse', () => {
     const check = (change: object) => () => raw.device.check({ ...saved, peer: { ...host, ...change } });
     expect(check({ sockets: [socket, socket] })).toThrow(/vsock\.peer\.sockets.*each pair of ports once/);
     expect(check({ line: [1] })).toThrow(/vsock\.peer\.line\[0\]/);
-    expect(check({ receiveBytes: 5 })).toThrow(/vsock\.peer\.receiveBytes/);
+    expect(check({ shape: { receiveBytes: 5, sendBytes: 5 } })).toThrow(/vsock\.peer\.shape\.receiveBytes/);
     expect(check({ sockets: [{ ...socket, input: { ...socket!.input, open: 1 } }] })).toThrow(/input\.open/);
     const small = new RawVsock({ sockets: 1 });
     const closed = { ...socket!, state: 'closed' };
