@@ -18,6 +18,7 @@ import {
   type DeviceType,
   deviceTypes,
   type FunctionKind,
+  type FunctionShape,
   functionKindNames,
   functionKinds,
   type VirtioFunction,
@@ -104,6 +105,13 @@ function mainKindsOf({ type, sample }: DeviceDemo): Built[] {
   ];
 }
 
+/** A function of each kind around a block device, in a shape of somebody's choice. @throws what `virtioFunction` throws */
+const shapedFunctions = (shape: FunctionShape): Built[] =>
+  functionKindNames.map((kind) => ({
+    label: kind,
+    pci: virtioFunction(blockDemo.sample(), { kind, shape }).pci,
+  }));
+
 /** Every kind of function around a block device, then the main ones of the other types by their numbers. */
 function ownFunctions(): Built[] {
   const others = deviceDemos.filter((each) => each !== blockDemo);
@@ -116,10 +124,13 @@ function ownFunctions(): Built[] {
  * other type, brought up by its firmware.
  * @param outside device types from outside; where there are any, a machine with the main kinds of function of those.
  * @param layout the bridges that they stand behind.
+ * @param shape of functions; where there is one, a machine with functions of that shape around a block device.
+ * @throws what `virtioFunction` throws of a shape that cannot be.
  */
 export function everyFunction(
   outside: readonly DeviceDemo[] = [],
   layout: BridgeLayout = 'none',
+  shape: FunctionShape | null = null,
 ): {
   machine: Machine;
   functions: ShownFunction[];
@@ -127,7 +138,8 @@ export function everyFunction(
 } {
   const machine = new Machine();
   const places = bridgeLayouts[layout](machine);
-  const all = outside.length > 0 ? outside.flatMap(mainKindsOf) : ownFunctions();
+  const own = () => (shape === null ? ownFunctions() : shapedFunctions(shape));
+  const all = outside.length > 0 ? outside.flatMap(mainKindsOf) : own();
   for (const each of all) machine.plug(each.pci, places.next().value!);
   const io = layout === 'none' ? {} : { io: PORTS };
   const functions = runFirmware(machine, { prefetchable64: BELOW_4_GIB, ...io }).map((found) => {

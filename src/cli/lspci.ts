@@ -1,7 +1,13 @@
-import { type FunctionAddress, formatFunctionAddress, functionAddress } from '../core/index.ts';
+import {
+  type FunctionAddress,
+  formatFunctionAddress,
+  functionAddress,
+  VirtiolabError,
+} from '../core/index.ts';
 import { CONVENTIONAL_BYTES, EXTENDED_BYTES } from '../pci/index.ts';
 import { describeFunction } from '../trace/index.ts';
-import { layoutNames } from './bridge-layouts.ts';
+import type { FunctionShape } from '../virtio/index.ts';
+import { type BridgeLayout, layoutNames } from './bridge-layouts.ts';
 import { treeJson, treeLines } from './bus-tree.ts';
 import { type Command, exitStatus, oneOf, readOptions, UsageError } from './command.ts';
 import { configDump, readConfig } from './config-dump.ts';
@@ -13,7 +19,7 @@ import { outsideTypes } from './outside-types.ts';
 import { fold, hexText } from './text.ts';
 
 const help = `Usage: virtiolab lspci [-v] [-x | -xxx | -xxxx] [-s SLOT] [--types FILE]
-                       [--bridges LAYOUT] [--json]
+                       [--bridges LAYOUT] [--shape JSON] [--json]
        virtiolab lspci -t [--types FILE] [--bridges LAYOUT] [--json]
        virtiolab lspci --read FILE [-s SLOT] [--json]
 
@@ -34,6 +40,8 @@ not have is unknown, and held against nobody.
                    module that exports them (docs/your-own-device.md)
   --bridges LAYOUT the functions behind bridges: ports (root ports), switch (the
                    ports of a switch), pci (PCI-to-PCI bridges), or none
+  --shape JSON     a block device behind functions of every kind in a shape that is
+                   unusual instead (docs/shapes.md)
   --read FILE      a dump to be read, lines of -v between its bytes or not
   --json           one JSON document on standard output
   -h, --help       print this text
@@ -45,6 +53,9 @@ Example: dump every function, and let the pciutils decode it
   virtiolab lspci -xxxx > functions.txt && lspci -F functions.txt -vvv
 Example: compare the tree behind a switch with that of the pciutils
   virtiolab lspci -x --bridges switch > functions.txt && lspci -F functions.txt -t
+Example: kicks at ports, and in memory 64 bytes from one queue to the next
+  virtiolab lspci -v --shape '{"structures": {"notify": ["io", "memory"]},
+                               "notify": {"multiplier": 64}}'
 Example: judge the functions of a virtual machine
   ssh guest sudo lspci -xxxx > guest.txt && virtiolab lspci --read guest.txt`;
 
@@ -76,6 +87,19 @@ function select(functions: readonly ShownFunction[], slot: string | undefined): 
   throw new UsageError(`no function at '${slot}'; there are functions from ${first} to ${last}`);
 }
 
+/** @throws UsageError for what is no JSON, and for a shape that no function can have. */
+function functionsOfShape(text: string, layout: BridgeLayout): ReturnType<typeof everyFunction> {
+  try {
+    const shape: unknown = JSON.parse(text);
+    if (typeof shape !== 'object' || shape === null || Array.isArray(shape))
+      throw new UsageError(`--shape wants a JSON object, and has ${text}`);
+    return everyFunction([], layout, shape as FunctionShape);
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new UsageError(`--shape is no JSON: ${error.message}`);
+    throw error instanceof VirtiolabError ? new UsageError(error.message) : error;
+  }
+}
+
 async function run(args: readonly string[]): Promise<number> {
   const options = readOptions(args, {
     verbose: { type: 'boolean', short: 'v' },
@@ -84,6 +108,7 @@ async function run(args: readonly string[]): Promise<number> {
     tree: { type: 'boolean', short: 't' },
     types: { type: 'string' },
     bridges: { type: 'string' },
+    shape: { type: 'string' },
     read: { type: 'string' },
   });
   if (options.help === true) {
@@ -93,15 +118,18 @@ async function run(args: readonly string[]): Promise<number> {
   if (options.read !== undefined) {
     if (options.hex !== undefined)
       throw new UsageError('-x and --read do not go together: the bytes are in the file');
-    for (const other of ['types', 'bridges', 'tree'] as const)
+    for (const other of ['types', 'bridges', 'shape', 'tree'] as const)
       if (options[other] !== undefined)
         throw new UsageError(`--${other} and --read do not go together: the functions are in the file`);
     const slot = options.slot === undefined ? {} : { slot: formatFunctionAddress(parseSlot(options.slot)) };
     return readForeign(options.read, { ...slot, json: options.json === true });
   }
+  if (options.types !== undefined && options.shape !== undefined)
+    throw new UsageError('--types and --shape do not go together');
   const outside = options.types === undefined ? [] : await outsideTypes(options.types);
   const layout = oneOf('layout', options.bridges ?? 'none', layoutNames);
-  const { machine, functions, types } = everyFunction(outside, layout);
+  const { machine, functions, types } =
+    options.shape === undefined ? everyFunction(outside, layout) : functionsOfShape(options.shape, layout);
   if (options.tree === true) {
     for (const other of ['slot', 'hex', 'verbose'] as const)
       if (options[other] !== undefined) throw new UsageError(`--tree and --${other} do not go together`);

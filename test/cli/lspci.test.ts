@@ -2,10 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { layoutNames } from '../../src/cli/bridge-layouts.ts';
 import { treeLines } from '../../src/cli/bus-tree.ts';
 import { everyFunction } from '../../src/cli/every-function.ts';
+import { shapes } from '../../src/conformance/testing.ts';
 import { formatFunctionAddress } from '../../src/core/index.ts';
 import { describeFunction, type FunctionDescription } from '../../src/trace/index.ts';
 import { deviceTypes, functionKindNames } from '../../src/virtio/index.ts';
@@ -72,6 +74,34 @@ describe.concurrent('lspci', () => {
     expect([status, stderr]).toEqual([2, expect.stringContaining(message)]);
   });
 
+  it('shows functions of a shape', async () => {
+    const shape = { structures: { notify: ['io', 'memory'] }, notify: { multiplier: 64 } };
+    const { status, stdout, stderr } = await virtiolab(['lspci', '-v', '--shape', JSON.stringify(shape)]);
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout.match(/BAR4 \+0x3000, 4 KiB, multiplier 64\n/g)).toHaveLength(3);
+    expect(stdout.match(/BAR\d \+0x0, 4 bytes, multiplier 0\n/g)).toHaveLength(3);
+    for (const kind of functionKindNames) expect(stdout).toContain(`(${kind})`);
+  });
+
+  it.each([
+    [['--shape', '{'], /--shape is no JSON: /],
+    [['--shape', '[]'], /--shape wants a JSON object, and has \[\]/],
+    [['--shape', '{"pads": 4}'], /shape\.pads 4: wants none but bars, structures, notify, /],
+    [['--shape', '{"bars": {"9": {}}}'], /shape\.bars 9: wants a BAR of 0\.\.5/],
+    [['--shape', '{"notify": {"offsets": 3}}'], /shape\.notify\.offsets 3: wants a list/],
+    [['--shape', '{"msix": {}}'], /shape\.msix\.table undefined: wants \{ bar, offset \}/],
+    [['--shape', '{"structures": {"isr": "io"}}'], /place of structure isr "io": wants /],
+    [['--shape', '{"structures": {"isr": [null]}}'], /place of structure isr \[null\]: wants /],
+    [['--shape', '{"capabilities": {"others": [null]}}'], /others\[0\]\.bytes undefined: wants a list/],
+    [['--shape', '{"bars": {"4": {"kind": "rom"}}}'], /BAR4: kind rom; wants io, memory32, memory64/],
+    [['--shape', '{}', '--types', 'x.ts'], /--types and --shape do not go together/],
+    [['--shape', '{}', '--read', 'x.txt'], /--shape and --read do not go together/],
+  ])('refuses %j in one line', async (args, message) => {
+    const { status, stdout, stderr } = await virtiolab(['lspci', ...args]);
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr.split('\n')[0]).toMatch(message);
+  });
+
   it('prints one document with --json', async () => {
     const { status, stdout, stderr } = await virtiolab(['lspci', '--json', '-xxxx']);
     expect([status, stderr]).toEqual([0, '']);
@@ -116,6 +146,20 @@ const reason = missing === 0 ? '' : ' (skipped: no lspci here, install pciutils)
 
 /** lspci tries to load the names of kernel modules; a machine without a kernel of its own has none. */
 const NO_KERNEL = /^lspci: Unable to load libkmod resources: .*\n/m;
+
+/** Regions as the real lspci lists them, and the BARs that we found in the same words. */
+const regionsOf = (block: string) =>
+  [...block.matchAll(/\tRegion (\d): (.*)/g)].map(([, index, what]) => [index, what]);
+const barsOf = ({ bars }: FunctionDescription) =>
+  bars.map(({ index, kind, address, prefetchable }) => {
+    const at = address.toString(16);
+    const bits = kind === 'memory64' ? '64-bit' : '32-bit';
+    const memory = `Memory at ${at} (${bits}, ${prefetchable ? '' : 'non-'}prefetchable)`;
+    return [`${index}`, kind === 'io' ? `I/O ports at ${at}` : memory];
+  });
+
+/** Some legal shapes; those of legacy functions are among them, which have less to be shaped. */
+const drawn = fc.sample(shapes({ kind: 'transitional' }), { numRuns: 6, seed: 7 });
 
 describe.skipIf(missing !== 0)(`the real ${versionText?.trim() ?? 'lspci'}${reason}`, () => {
   let folder: string;
@@ -163,21 +207,7 @@ describe.skipIf(missing !== 0)(`the real ${versionText?.trim() ?? 'lspci'}${reas
 
   it('finds every BAR, and no other', () => {
     for (const { description } of described) {
-      const regions = [...text(description).matchAll(/\tRegion (\d): (.*)/g)].map(([, index, what]) => [
-        index,
-        what,
-      ]);
-      const expected = description.bars.map(({ index, kind, address, prefetchable }) => {
-        const at = address.toString(16);
-        const bits = kind === 'memory64' ? '64-bit' : '32-bit';
-        return [
-          `${index}`,
-          kind === 'io'
-            ? `I/O ports at ${at}`
-            : `Memory at ${at} (${bits}, ${prefetchable ? '' : 'non-'}prefetchable)`,
-        ];
-      });
-      expect(regions, description.address).toEqual(expected);
+      expect(regionsOf(text(description)), description.address).toEqual(barsOf(description));
     }
   });
 
@@ -225,6 +255,43 @@ describe.skipIf(missing !== 0)(`the real ${versionText?.trim() ?? 'lspci'}${reas
     expect(text(transitional.description)).toContain(
       'VirtIO: Notify\n\t\tBAR=4 offset=00003000 size=00001000 multiplier=00000004',
     );
+  });
+
+  it.each(drawn)('reads functions of the shape %j as we do', async (shape) => {
+    const file = join(folder, `shape-${drawn.indexOf(shape)}.txt`);
+    writeFileSync(file, (await virtiolab(['lspci', '-xxxx', '--shape', JSON.stringify(shape)])).stdout);
+    const { stdout, stderr: complaint } = await run('lspci', ['-F', file, '-vvv', '-nn']);
+    expect(complaint.replace(NO_KERNEL, '')).toBe('');
+    const blocks = stdout.trimEnd().split('\n\n');
+    const own = everyFunction([], 'none', shape);
+    expect(blocks).toHaveLength(own.functions.length);
+    for (const [i, { found, label }] of own.functions.entries()) {
+      const description = describeFunction(own.machine, found);
+      expect(regionsOf(blocks[i]!), label).toEqual(barsOf(description));
+      const capabilities = [...blocks[i]!.matchAll(/\tCapabilities: \[([0-9a-f]+)\] /g)];
+      expect(capabilities.map(([, at]) => Number.parseInt(at!, 16))).toEqual(
+        description.capabilities.map(({ offset }) => offset),
+      );
+      const hex = (value: number) => value.toString(16).padStart(8, '0');
+      for (const { name, fields } of description.capabilities) {
+        if (name === 'msix')
+          for (const [register, title] of [
+            ['table', 'Vector table'],
+            ['pendingBits', 'PBA'],
+          ] as const) {
+            const where = fields[register]!;
+            expect(blocks[i]).toContain(`${title}: BAR=${where & 7} offset=${hex(where & ~7)}`);
+          }
+        if (!/^virtio (common|isr|device|notify)$/.test(name)) continue;
+        const multiplier =
+          fields['notifyOffMultiplier'] === undefined
+            ? ''
+            : ` multiplier=${hex(fields['notifyOffMultiplier'])}`;
+        expect(blocks[i]).toContain(
+          `BAR=${fields['bar']} offset=${hex(fields['offset']!)} size=${hex(fields['length']!)}${multiplier}`,
+        );
+      }
+    }
   });
 
   it('also reads a dump between our own -v lines', async () => {

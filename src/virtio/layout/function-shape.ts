@@ -119,17 +119,36 @@ function checkMultiplier(option: string, value: number, notificationData: boolea
     );
 }
 
+const optionNames = [
+  'bars',
+  'structures',
+  'notify',
+  'msix',
+  'capabilities',
+  'interruptPin',
+  'resetReads',
+] as const satisfies readonly (keyof FunctionShape)[];
+
+/** A list: whoever reads a shape from a file may find anything there. */
+function listed<T>(option: string, list: readonly T[] | undefined): readonly T[] {
+  if (!Array.isArray(list)) throw new ShapeError(option, list, 'a list');
+  return list;
+}
+
 /** Everything that can be said of a shape by itself. @throws ShapeError, StructurePlaceError */
 export function checkShape(shape: FunctionShape, notificationData: boolean): void {
-  const { notify, capabilities, resetReads = 0, structures = {} } = shape;
+  const { notify, capabilities, resetReads = 0, msix } = shape;
+  for (const [name, value] of Object.entries(shape))
+    if (!(optionNames as readonly string[]).includes(name))
+      throw new ShapeError(name, value, `none but ${optionNames.join(', ')}`);
   if (!isWhole(resetReads, MOST_READS))
     throw new ShapeError('resetReads', resetReads, `a whole number of 0..${MOST_READS}`);
   if (notify?.multiplier !== undefined)
     checkMultiplier('notify.multiplier', notify.multiplier, notificationData);
-  for (const [queue, offset] of (notify?.offsets ?? []).entries())
+  for (const [queue, offset] of listed('notify.offsets', notify?.offsets ?? []).entries())
     if (!isWhole(offset, MOST_OFFSET))
       throw new ShapeError(`notify.offsets[${queue}]`, offset, 'a whole number of 16 bits');
-  for (const [name, places] of Object.entries(structures)) {
+  for (const [name, places] of Object.entries(shape.structures ?? {})) {
     checkPlaces(name, places);
     for (const [i, place] of places.entries())
       if (typeof place === 'object' && place.multiplier !== undefined) {
@@ -138,6 +157,12 @@ export function checkShape(shape: FunctionShape, notificationData: boolean): voi
         checkMultiplier(`structures.notify[${i}].multiplier`, place.multiplier, notificationData);
       }
   }
+  if (msix !== undefined)
+    for (const table of ['table', 'pendingBits'] as const)
+      if (msix?.[table] === undefined)
+        throw new ShapeError(`msix.${table}`, msix?.[table], '{ bar, offset }');
+  for (const index of Object.keys(shape.bars ?? {}))
+    if (!isWhole(Number(index), 5)) throw new ShapeError('bars', index, 'a BAR of 0..5');
   checkCapabilities(capabilities ?? {});
 }
 
@@ -145,6 +170,7 @@ export function checkShape(shape: FunctionShape, notificationData: boolean): voi
 function checkPlaces(name: string, places: readonly StructurePlace[]): void {
   const known = (place: StructurePlace) =>
     place === 'memory' || place === 'io' || (typeof place === 'object' && place !== null);
+  if (!Array.isArray(places)) throw new StructurePlaceError(name, places);
   const words = places.filter((place) => typeof place === 'string');
   if (
     !(structureNames as readonly string[]).includes(name) ||
@@ -160,7 +186,9 @@ function checkCapabilities({ padding = 0, gap = 0, others = [] }: CapabilityShap
     throw new ShapeError('capabilities.padding', padding, `a whole number of 0..${MOST_PADDING}`);
   if (!isWhole(gap, MOST_PADDING) || gap % 4 !== 0)
     throw new ShapeError('capabilities.gap', gap, `a multiple of 4 of 0..${MOST_PADDING}`);
-  for (const [i, { id, bytes }] of others.entries()) {
+  for (const [i, other] of listed('capabilities.others', others).entries()) {
+    const { id = -1, bytes: unknown } = other ?? {};
+    const bytes = listed(`capabilities.others[${i}].bytes`, unknown);
     if (!isWhole(id, 0xff)) throw new ShapeError(`capabilities.others[${i}].id`, id, 'an id of 8 bits');
     const wrong = bytes.find((byte) => !isWhole(byte, 0xff));
     if (wrong !== undefined) throw new ShapeError(`capabilities.others[${i}].bytes`, wrong, 'bytes');
