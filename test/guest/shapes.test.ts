@@ -97,17 +97,26 @@ describe.skipIf(pieces === null)(`Linux's block driver on functions of unusual s
     expect(lab.events.some((event) => event.kind === 'interrupt' && event.signal === 'message')).toBe(true);
   });
 
-  it.each([true, false])(
-    'puts a function to D3hot and brings it back, No_Soft_Reset %s',
-    async (noSoftReset) => {
-      const bytes = plugDisk(lab, { kind: 'modern', powerManagement: { noSoftReset } });
-      await lab.rescan();
-      await copies(lab, bytes);
-      await again(lab);
-      await copies(lab, bytes);
-      expect(lab.findings).toEqual([]);
-    },
-  );
+  it('resets a function by way of D3hot where that is one, and has it back', async () => {
+    const folder = pciFolder(DEVICE);
+    const bytes = plugDisk(lab, { kind: 'modern', powerManagement: { noSoftReset: false } });
+    await lab.rescan();
+    await copies(lab, bytes);
+    expect(await lab.sh(`cat ${folder}/reset_method`)).toContain('pm');
+    await lab.sh(`echo $(basename ${folder}) > /sys/bus/pci/drivers/virtio-pci/unbind`);
+    lab.events.length = 0;
+    await lab.sh(`echo pm > ${folder}/reset_method && echo 1 > ${folder}/reset`);
+    expect(lab.events.some((event) => event.kind === 'access' && event.space === 'config')).toBe(true);
+    await lab.sh(`echo $(basename ${folder}) > /sys/bus/pci/drivers/virtio-pci/bind`);
+    await copies(lab, bytes);
+    expect(lab.findings).toEqual([]);
+  });
+
+  it('knows of no such reset where the function keeps its state', async () => {
+    plugDisk(lab, { kind: 'modern', powerManagement: true });
+    await lab.rescan();
+    expect(await lab.sh(`cat ${pciFolder(DEVICE)}/reset_method`)).not.toContain('pm');
+  });
 
   it('does not wait for the reset of a legacy function, which is said', async () => {
     const bytes = plugDisk(lab, { kind: 'legacy', shape: { resetReads: 9 } });
