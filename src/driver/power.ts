@@ -9,6 +9,12 @@ function controlOf(config: FunctionConfig): { readonly at: number; readonly cont
   return at === 0 ? null : { at, control: config.read(powerManagement.controlStatus, at) };
 }
 
+const isDown = (power: ReturnType<typeof controlOf>) =>
+  power !== null && (power.control & powerState.mask) !== powerState.d0;
+
+/** It is in D3hot: who wants to use it has to bring it up. */
+export const isPoweredDown = (config: FunctionConfig): boolean => isDown(controlOf(config));
+
 /**
  * Brings a function to D0. One without No_Soft_Reset comes back as after a reset: its BARs get their addresses again, and its
  * command register what it was (PCI PM 1.2, section 5.4.1). A function without power management is in D0 always.
@@ -16,7 +22,7 @@ function controlOf(config: FunctionConfig): { readonly at: number; readonly cont
 export function powerUp(bus: Bus, fn: FoundFunction): void {
   const config = new FunctionConfig(bus, fn.address);
   const power = controlOf(config);
-  if (power === null || (power.control & powerState.mask) === powerState.d0) return;
+  if (power === null || !isDown(power)) return;
   const command = config.read(type0Header.command);
   config.write(powerManagement.controlStatus, power.control & ~powerState.mask, power.at);
   // It is not to be accessed for 10 ms (section 5.6.1).

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 import { DmaDomain, functionAddress, type LabEvent } from '../../src/core/index.ts';
-import { runFirmware } from '../../src/driver/index.ts';
+import { findFunction, powerDown, runFirmware } from '../../src/driver/index.ts';
 import {
   AlreadyPresentedError,
   draft2023,
@@ -52,6 +52,15 @@ describe.each(translatedWayNames)('a function that the host used itself, present
     const { backend } = presentLegacy(host, SLOT);
     expect([fn.device.status, fn.device.queue(0)!.ready, fn.device.has(3)]).toEqual([0, false, false]);
     expect([backend.read(18, 1), backend.read(8, 4), backend.read(4, 4)]).toEqual([0, 0, 0]);
+  });
+
+  it.each([true, false])('is brought up from D3hot, No_Soft_Reset %s', (noSoftReset) => {
+    const fn = ways[way].build(configProbe(), { powerManagement: { noSoftReset } });
+    const host = used(fn);
+    expect(powerDown(host, findFunction(host, SLOT)!)).toBe(true);
+    const { backend } = presentLegacy(host, SLOT);
+    backend.write(18, 1, 3);
+    expect([fn.pci.powered, backend.read(18, 1), fn.device.status]).toEqual([true, 3, 3]);
   });
 
   it('masters no bus before its guest lets it', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { DmaDomain, type LabEvent } from '../../src/core/index.ts';
+import { DmaDomain, HeldScheduler, immediate, type LabEvent, type Scheduler } from '../../src/core/index.ts';
 import {
   BlockDriver,
   DmaMemory,
@@ -21,8 +21,12 @@ import { interruptsIn, SLOT, smallMachine, watch } from './support.ts';
 
 const bytes = new Uint8Array(4096).fill(9);
 
-function machineWith(noSoftReset: boolean | null, kind: FunctionKind = 'transitional') {
-  const machine = smallMachine();
+function machineWith(
+  noSoftReset: boolean | null,
+  kind: FunctionKind = 'transitional',
+  scheduler: Scheduler = immediate,
+) {
+  const machine = smallMachine({ scheduler });
   const powerManagement = noSoftReset === null ? {} : { powerManagement: { noSoftReset } };
   const fn = virtioFunction(new BlockDevice({ storage: new MemoryStorage(bytes) }), {
     kind,
@@ -69,6 +73,25 @@ describe('a function in D3hot', () => {
     expect(interruptsIn(events)).toHaveLength(1);
     expect((await driver.read(0, 1))[0]).toBe(9);
     driver.close();
+  });
+
+  it('moves no byte until it is in D0 again', async () => {
+    const tasks = new HeldScheduler();
+    const lab = machineWith(true, 'modern', tasks);
+    const driver = open(lab);
+    let ended = false;
+    const reading = driver.read(0, 1).then((sector) => {
+      ended = true;
+      return sector;
+    });
+    const before = lab.machine.ram.read(0, 0x20000).slice();
+    powerDown(lab.machine, lab.found);
+    tasks.releaseAll();
+    await Promise.resolve();
+    expect([ended, lab.machine.ram.read(0, 0x20000)]).toEqual([false, before]);
+    powerUp(lab.machine, lab.found);
+    tasks.releaseAll();
+    expect((await reading)[0]).toBe(9);
   });
 
   it('without it comes back as after a reset: a driver has to begin anew', async () => {

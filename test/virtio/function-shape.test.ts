@@ -1,5 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 import { judgeConfig } from '../../src/conformance/config.ts';
+import { StateMismatchError } from '../../src/core/index.ts';
 import {
   ConfigImage,
   findFunction,
@@ -11,6 +12,7 @@ import { mmrFunction } from '../../src/mmr/index.ts';
 import { BarError, CapabilitySpaceError } from '../../src/pci/index.ts';
 import {
   commonConfig,
+  commonConfigState,
   type FunctionShape,
   feature,
   ShapeError,
@@ -341,4 +343,34 @@ it('a shape that is no other than the usual one changes nothing', () => {
     made({ structures: { common: ['memory'] }, notify: { multiplier: 4 }, resetReads: 0 }),
   ];
   expect(imageOf(shaped.pci, 256)).toEqual(imageOf(plain.pci, 256));
+});
+
+describe('a saved state', () => {
+  const guest = (notify: NonNullable<FunctionShape['notify']>) =>
+    new ModernGuest(new Probe({ queueSizes: [8, 8] }), { shape: { notify } });
+
+  it('goes with the notify places that a driver remembers', () => {
+    const saved = guest({ offsets: [3, 1] });
+    saved.start([], [0]);
+    const state = saved.machine.save();
+    expect(() => guest({ offsets: [1, 3] }).machine.load(state)).toThrow(/notifyOffsets.*3, 1/);
+    expect(() => guest({}).machine.load(state)).toThrow(StateMismatchError);
+    const fresh = guest({ offsets: [3] });
+    fresh.machine.load(state);
+    fresh.machine.memoryWrite(fresh.structure(2) + 12, 2, 0);
+    expect(fresh.clauses()).toEqual([]);
+  });
+
+  it('of before there were such places is one of the usual', () => {
+    const { notifyOffsets: _, ...older } = commonConfigState.parse(commonState(guest({})));
+    const window = guest({}).function.pci.parts.get('common')!;
+    window.load({ ...older, version: 1 });
+    expect(() =>
+      guest({ offsets: [7] })
+        .function.pci.parts.get('common')!
+        .load({ ...older, version: 1 }),
+    ).toThrow(StateMismatchError);
+  });
+
+  const commonState = ({ function: fn }: ModernGuest) => fn.pci.parts.get('common')!.save();
 });

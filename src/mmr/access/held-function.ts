@@ -5,7 +5,7 @@ import {
   type FunctionWatcher,
   formatFunctionAddress,
 } from '../../core/index.ts';
-import { DriverMsix, FunctionConfig } from '../../driver/index.ts';
+import { DriverMsix, FunctionConfig, findFunction, isPoweredDown, powerUp } from '../../driver/index.ts';
 import { command, type0Header } from '../../pci/layout/index.ts';
 import { TranslatorError } from './backend.ts';
 
@@ -100,6 +100,7 @@ export class HeldFunction implements FunctionWatcher {
     this.#holder = holder;
     if (!this.host.present)
       throw new TranslatorError(`there is no function at ${formatFunctionAddress(address)}`);
+    if (isPoweredDown(this.host)) powerUp(bus, findFunction(bus, address)!);
     this.#found = this.host.read(type0Header.command);
     // What the function was used for before has no business in this guest's memory.
     this.host.setCommand(0, command.busMaster);

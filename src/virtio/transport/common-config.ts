@@ -1,6 +1,9 @@
 import {
   type BusTarget,
+  expectSame,
   type Handlers,
+  list,
+  optional,
   RegisterBlock,
   record,
   type State,
@@ -97,7 +100,7 @@ const handlers: Handlers<typeof commonConfig, CommonConfigWindow> = {
   },
   queueNotifyOffset: {
     read: ({ queue, queueSelect, notifyOffsets }) =>
-      queue === null ? NO_VECTOR : notifyOffsets[queueSelect]!,
+      queue === null ? NO_VECTOR : (notifyOffsets?.[queueSelect] ?? queueSelect),
   },
   queueDescriptorLow: area('descriptor', 0),
   queueDescriptorHigh: area('descriptor', 1),
@@ -120,11 +123,18 @@ const handlers: Handlers<typeof commonConfig, CommonConfigWindow> = {
 
 const block = new RegisterBlock(commonConfig, handlers, COMMON_BYTES, 'zeros');
 
-export const commonConfigState = record('common-configuration', 1, {
-  deviceFeatureSelect: u32,
-  driverFeatureSelect: u32,
-  queueSelect: u16,
-});
+/** `notifyOffsets` is what the window was made with: drivers remember it. */
+export const commonConfigState = record(
+  'common-configuration',
+  2,
+  {
+    deviceFeatureSelect: u32,
+    driverFeatureSelect: u32,
+    queueSelect: u16,
+    notifyOffsets: optional(list(u16)),
+  },
+  { upgrades: { 1: (older) => ({ ...older, notifyOffsets: null }) } },
+);
 
 /** The common configuration structure: the modern window on a device. */
 export class CommonConfigWindow implements BusTarget, ResetListener, Stateful {
@@ -132,12 +142,12 @@ export class CommonConfigWindow implements BusTarget, ResetListener, Stateful {
   driverFeatureSelect = 0;
   queueSelect = 0;
   readonly device: VirtioDevice;
-  readonly notifyOffsets: readonly number[];
+  readonly notifyOffsets: readonly number[] | null;
   readonly interrupts: VirtioInterrupts;
   readonly #widths: WidthCheck;
 
-  /** @param notifyOffsets what queue_notify_off shows of each queue. */
-  constructor(device: VirtioDevice, interrupts: VirtioInterrupts, notifyOffsets: readonly number[]) {
+  /** @param notifyOffsets what queue_notify_off shows of each queue; null for its own number. */
+  constructor(device: VirtioDevice, interrupts: VirtioInterrupts, notifyOffsets: readonly number[] | null) {
     this.device = device;
     this.interrupts = interrupts;
     this.notifyOffsets = notifyOffsets;
@@ -277,11 +287,15 @@ export class CommonConfigWindow implements BusTarget, ResetListener, Stateful {
       deviceFeatureSelect: this.deviceFeatureSelect,
       driverFeatureSelect: this.driverFeatureSelect,
       queueSelect: this.queueSelect,
+      notifyOffsets: this.notifyOffsets,
     });
   }
 
   check(state: State, path = 'common configuration') {
-    return commonConfigState.parse(state, path);
+    const saved = commonConfigState.parse(state, path);
+    const text = (offsets: readonly number[] | null) => offsets?.join(', ') ?? 'their own numbers';
+    expectSame(`${path}.notifyOffsets`, text(saved.notifyOffsets), text(this.notifyOffsets));
+    return saved;
   }
 
   load(state: State): void {

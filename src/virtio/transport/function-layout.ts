@@ -212,10 +212,18 @@ function leastBytes(name: StructureName, needs: LayoutNeeds, multiplier: number 
   if (name === 'common') return lengthOf(commonConfig);
   if (name === 'isr') return 1;
   if (name === 'device') return Math.max(1, needs.configBytes);
-  const offsets = notifyOffsets(needs.queues, needs.shape);
-  return Math.max(0, ...offsets) * multiplier! + NOTIFICATION_DATA_BYTES;
+  const offsets = needs.shape.notify?.offsets ?? [];
+  // Queues beyond the list are at their own number.
+  const most = Math.max(
+    0,
+    ...offsets.slice(0, needs.queues),
+    offsets.length < needs.queues ? needs.queues - 1 : 0,
+  );
+  return most * multiplier! + NOTIFICATION_DATA_BYTES;
 }
 
-/** queue_notify_off of each queue. */
-export const notifyOffsets = (queues: number, { notify }: FunctionShape): number[] =>
-  Array.from({ length: queues }, (_, queue) => notify?.offsets?.[queue] ?? queue);
+/** queue_notify_off of each queue; null where it is a queue's own number, as it mostly is. */
+export function notifyOffsets(queues: number, { notify }: FunctionShape): readonly number[] | null {
+  const offsets = Array.from({ length: queues }, (_, queue) => notify?.offsets?.[queue] ?? queue);
+  return offsets.every((offset, queue) => offset === queue) ? null : offsets;
+}

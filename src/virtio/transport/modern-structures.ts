@@ -52,7 +52,7 @@ export function structureTargets(
   device: VirtioDevice,
   interrupts: VirtioInterrupts,
   stands: readonly StructureStand[],
-  notifyOffsets: readonly number[],
+  notifyOffsets: readonly number[] | null,
 ): Map<StructureStand, BusTarget> {
   const common = new CommonConfigWindow(device, interrupts, notifyOffsets);
   pci.parts.set('common', common);

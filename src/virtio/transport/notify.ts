@@ -18,14 +18,15 @@ const queueOf = (configData: number) => (configData - CONFIG_DATA_BASE) & 0xffff
  * The notification structure: a queue's number or the device's name for it, written at the queue's place, with
  * NOTIFICATION_DATA followed by the position of the next available entry (PCI-KICK-01..06). It reads 0. A kick of a wrong
  * width, at a wrong place or with wrong data is reported, and counts all the same. `multiplier` is the bytes from one queue's
- * place to the next, 0 where all queues share one; `offsets` what queue_notify_off shows of each queue, in these units.
+ * place to the next, 0 where all queues share one; `offsets` what queue_notify_off shows of each queue, in these units; null for its own
+ * number.
  */
 export class NotifyWindow implements BusTarget {
   readonly #device: VirtioDevice;
   readonly #multiplier: number;
-  readonly #offsets: readonly number[];
+  readonly #offsets: readonly number[] | null;
 
-  constructor(device: VirtioDevice, multiplier: number, offsets: readonly number[]) {
+  constructor(device: VirtioDevice, multiplier: number, offsets: readonly number[] | null) {
     this.#device = device;
     this.#multiplier = multiplier;
     this.#offsets = offsets;
@@ -56,7 +57,7 @@ export class NotifyWindow implements BusTarget {
         value: next,
         queue,
       });
-    if (offset !== (this.#offsets[queue] ?? queue) * this.#multiplier)
+    if (offset !== (this.#offsets?.[queue] ?? queue) * this.#multiplier)
       device.report(
         'driver',
         namingClause(device),
