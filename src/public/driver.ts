@@ -68,6 +68,8 @@ export {
   type P9Entry,
   type PortLine,
   placeFunction,
+  powerDown,
+  powerUp,
   ReceiveError,
   type Reply,
   RequestFailedError,

@@ -28,6 +28,7 @@ export {
   type Place,
   type PlaceBehind,
   PlaceError,
+  type PowerManagementOptions,
   type SavedFunctions,
   type Slot,
   SlotError,
