@@ -121,7 +121,6 @@ export {
   StorageSizeError,
   type StruckRequest,
   type StructureName,
-  type StructureName,
   type StructurePlace,
   StructurePlaceError,
   type StructurePlaces,
