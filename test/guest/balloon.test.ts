@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { GuestWindow } from '../../src/hosts/v86/present.ts';
+import { ways } from '../../src/mmr/index.ts';
 import { BalloonDevice, type BalloonEvent, type BalloonOptions } from '../../src/virtio/index.ts';
 import { guestWays, Lab, pciFolder } from './lab.ts';
 import { pieces, skipNote } from './support.ts';
@@ -8,7 +9,7 @@ const DEVICE = 5;
 const PAGES = 4096;
 const PATIENCE = { timeout: 30_000 };
 /** Linux kicks its statistics queue before it sets DRIVER_OK, which only a legacy driver may. */
-const broken = (window: GuestWindow) => (window === 'modern' ? ['INIT-08'] : []);
+const broken = (window: GuestWindow) => (ways[window].modern ? ['INIT-08'] : []);
 /**
  * A guest this small has too little memory to report any of it in the largest blocks; smaller ones are asked for, and
  * freed, once the driver is there.

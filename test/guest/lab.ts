@@ -1,4 +1,5 @@
 import {
+  type Finding,
   functionAddress,
   immediate,
   type LabEvent,
@@ -109,15 +110,16 @@ export class Lab {
   }
 
   /** But for what a function that was presented breaks by the way it is built. */
-  get findings(): LabEvent[] {
+  get findings(): Finding[] {
     return this.events.filter(
-      (event) => event.kind === 'finding' && !(event.party === 'device' && this.#builtIn.has(event.clause)),
+      (event): event is Finding =>
+        event.kind === 'finding' && !(event.party === 'device' && this.#builtIn.has(event.clause)),
     );
   }
 
   /** Clauses that the guest broke, as often as it did. */
   get clauses(): string[] {
-    return this.events.flatMap((event) => (event.kind === 'finding' ? [event.clause] : []));
+    return this.findings.map(({ clause }) => clause);
   }
 
   destroy(): Promise<void> {
