@@ -60,8 +60,8 @@ describe.skipIf(pieces === null)(`Functions in one Linux guest${skipNote}`, () =
   });
 
   describe.each(guestWindows)('through %s', (window) => {
-    const whereIs = (device: number) =>
-      lab.sh(`head -n 6 ${pciFolder(device)}/resource | grep -v '^0x0*  *0x0* '`);
+    const whereIs = async (device: number) =>
+      (await lab.sh(`head -n 6 ${pciFolder(device)}/resource | grep -v '^0x0*  *0x0* '`)).split('\n');
 
     it('are moved to other addresses by the kernel, and answer there', async () => {
       const [moved, other] = [seededDisk(7), seededDisk(8)];
@@ -69,11 +69,12 @@ describe.skipIf(pieces === null)(`Functions in one Linux guest${skipNote}`, () =
       await lab.rescan();
       const before = await whereIs(6);
       await lab.sh(`echo 1 > ${pciFolder(6)}/remove`);
-      // Found first at the next scan, it takes the addresses that the other had.
+      // Found first at the next scan, it takes addresses that the other had: all, or where it has several BARs the first.
       lab.present(other.device, 5, window);
       await lab.rescan();
-      expect(await whereIs(5)).toBe(before);
-      expect(await whereIs(6)).not.toBe(before);
+      const taken = (await whereIs(5)).filter((place) => before.includes(place));
+      expect(taken).not.toEqual([]);
+      for (const place of taken) expect(await whereIs(6)).not.toContain(place);
       expect(await lab.sh('md5sum < /dev/vda; md5sum < /dev/vdb')).toBe(
         `${md5(other.bytes)}  -\n${md5(moved.bytes)}  -`,
       );
