@@ -40,8 +40,8 @@ not have is unknown, and held against nobody.
                    module that exports them (docs/your-own-device.md)
   --bridges LAYOUT the functions behind bridges: ports (root ports), switch (the
                    ports of a switch), pci (PCI-to-PCI bridges), or none
-  --shape JSON     a block device behind functions of every kind in a shape that is
-                   unusual instead (docs/shapes.md)
+  --shape JSON     a block device behind functions of every kind instead, in an
+                   unusual shape (docs/shapes.md)
   --read FILE      a dump to be read, lines of -v between its bytes or not
   --json           one JSON document on standard output
   -h, --help       print this text
@@ -52,7 +52,7 @@ Exit status: 0; 1 when a function of FILE breaks a clause that says MUST;
 Example: dump every function, and let the pciutils decode it
   virtiolab lspci -xxxx > functions.txt && lspci -F functions.txt -vvv
 Example: compare the tree behind a switch with that of the pciutils
-  virtiolab lspci -x --bridges switch > functions.txt && lspci -F functions.txt -t
+  virtiolab lspci -x --bridges switch > all.txt && lspci -F all.txt -t
 Example: kicks at ports, and in memory 64 bytes from one queue to the next
   virtiolab lspci -v --shape '{"structures": {"notify": ["io", "memory"]},
                                "notify": {"multiplier": 64}}'

@@ -65,12 +65,12 @@ const wrong: readonly (readonly [what: string, args: () => readonly string[], na
   [
     'an unknown window',
     () => ['demo', '--window', 'frob'],
-    /unknown window 'frob'; windows are io-bar, mmr, native-mmr, modern/,
+    /unknown window 'frob'; windows are io-bar, mmr, native-mmr, legacy-memory, transitional-memory, modern/,
   ],
   [
     'an unknown device',
     () => ['demo', '--device', 'frob'],
-    /unknown device 'frob'; devices are balloon, block, console, entropy, network, p9, scsi/,
+    /unknown device 'frob'; devices are balloon, block, console, entropy, network, p9, rtc, scsi/,
   ],
   [
     'an image for a device without one',
@@ -83,7 +83,11 @@ const wrong: readonly (readonly [what: string, args: () => readonly string[], na
   ['an image of odd size', () => image('odd.img'), /is 1000 bytes long, not a multiple of 512; wants/],
   ['an empty image', () => image('empty.img'), /is empty; wants a regular file/],
   ['a slot that is none', () => ['lspci', '-s', 'zz'], /'zz' is no slot; wants a device such as 04/],
-  ['a slot without a function', () => ['lspci', '-s', '1f'], /no function at '1f'; there are functions from/],
+  [
+    'a slot without a function',
+    () => ['lspci', '-s', '7f:00'],
+    /no function at '7f:00'; there are functions from/,
+  ],
 ];
 
 describe.concurrent('bad input', () => {
