@@ -1,6 +1,7 @@
 import {
   type BusTarget,
   type FunctionAddress,
+  functionAddress,
   group,
   maskOf,
   readPieces,
@@ -114,19 +115,22 @@ export const ECAM_BUS_BYTES = 256 * FUNCTION_BYTES;
 const leavesFunction = (offset: number, width: Width) => (offset % FUNCTION_BYTES) + width > FUNCTION_BYTES;
 
 /**
- * Memory-mapped configuration (PCI Express 5.0, section 7.2.2), for the buses it is mapped over. An access over the edge
+ * Memory-mapped configuration of one segment (PCI Express 5.0, section 7.2.2), for the buses it is mapped over. An access over the edge
  * of a function's space is carried out as aligned pieces: each byte belongs to its function.
  */
 export class Ecam implements BusTarget {
   readonly config: ConfigAccess;
+  readonly #first: FunctionAddress;
 
-  constructor(config: ConfigAccess) {
+  constructor(config: ConfigAccess, segment = 0) {
     this.config = config;
+    this.#first = functionAddress(0, 0, 0, segment);
   }
 
   read(offset: number, width: Width): number {
     if (leavesFunction(offset, width)) return readPieces(this, offset, width);
-    return this.config.configRead(Math.floor(offset / FUNCTION_BYTES), offset % FUNCTION_BYTES, width);
+    const fn = this.#first + Math.floor(offset / FUNCTION_BYTES);
+    return this.config.configRead(fn, offset % FUNCTION_BYTES, width);
   }
 
   write(offset: number, width: Width, value: number): void {
@@ -134,7 +138,8 @@ export class Ecam implements BusTarget {
       writePieces(this, offset, width, value);
       return;
     }
-    this.config.configWrite(Math.floor(offset / FUNCTION_BYTES), offset % FUNCTION_BYTES, width, value);
+    const fn = this.#first + Math.floor(offset / FUNCTION_BYTES);
+    this.config.configWrite(fn, offset % FUNCTION_BYTES, width, value);
   }
 }
 

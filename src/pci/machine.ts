@@ -7,6 +7,7 @@ import {
   expectSame,
   type FunctionAddress,
   type FunctionWatcher,
+  functionAddress,
   GuestMemory,
   group,
   immediate,
@@ -83,9 +84,12 @@ export class Machine implements Bus, Stateful {
     this.interrupts = new InterruptSink(LINES, options.interruptScheduler ?? this.scheduler);
     this.posted = options.holdPostedWrites === true ? new PostedWrites(this.memory) : null;
     this.#plain = this.posted === null;
+    this.#ecam = ecamPlace(options, this.ram);
+    const { segments = 1 } = options;
     this.#board = new Board({
       io: this.io,
       memory: this.memory,
+      segments,
       scheduler: this.scheduler,
       message: (source, _low, _high, data) => this.interrupts.message(source, data),
       ...(this.posted === null ? {} : { arrive: (fn: PciFunction) => this.posted!.flush(fn) }),
@@ -99,12 +103,20 @@ export class Machine implements Bus, Stateful {
       target: this.#configPorts,
       priority: RAM_PRIORITY,
     });
-    this.#ecam = ecamPlace(options, this.ram);
-    if (this.#ecam !== null) {
-      const { start, length } = this.#ecam;
-      this.memory.map({ name: 'ECAM', start, length, target: new Ecam(this), priority: RAM_PRIORITY });
+    for (let segment = 0; segment < segments; segment++) {
+      if (this.#ecam !== null) this.#mapEcam(this.#ecam, segment);
+      this.plug(hostBridgeFunction(), functionAddress(0, 0, 0, segment));
     }
-    this.plug(hostBridgeFunction(), 0);
+  }
+
+  #mapEcam({ start, length }: EcamPlace, segment: number): void {
+    this.memory.map({
+      name: segment === 0 ? 'ECAM' : `ECAM of segment ${segment}`,
+      start: start + segment * length,
+      length,
+      target: new Ecam(this, segment),
+      priority: RAM_PRIORITY,
+    });
   }
 
   /** Address of memory-mapped configuration; null where the machine has none. */

@@ -19,7 +19,7 @@ export class PlaceError extends VirtiolabError {
 }
 
 /** Places of one bus: 32 devices of 8 functions. */
-const PLACES = 256;
+export const BUS_PLACES = 256;
 export const FUNCTIONS = 8;
 
 /** Function 0 of the device that a place belongs to. */
@@ -31,7 +31,7 @@ export const functionZero = (address: FunctionAddress): FunctionAddress => addre
  * @param has tells whether a place is occupied
  */
 export function whyUnfindable(place: number, has: (place: number) => boolean): string | undefined {
-  if (!Number.isInteger(place) || place < 0 || place >= PLACES)
+  if (!Number.isInteger(place) || place < 0 || place >= BUS_PLACES)
     return 'wants devices 0..31, functions 0..7 of a bus';
   if (place % FUNCTIONS !== 0 && !has(functionZero(place)))
     return 'the device has no function 0, without which software looks for no other: plug that one first';

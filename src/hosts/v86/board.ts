@@ -18,13 +18,15 @@ import {
 } from '../../core/index.ts';
 import {
   Board,
+  BUS_PLACES,
   functionsState,
   IO_BYTES,
   type PciFunction,
   type PinWiring,
+  type Place,
   type0Header,
 } from '../../pci/index.ts';
-import type { V86Bus } from './bus.ts';
+import type { PluggedFunction, V86Bus } from './bus.ts';
 import { ClaimingSpace } from './claiming-space.ts';
 
 /** `parts` are the machines of hosts, and whatever else is saved with the functions. */
@@ -38,6 +40,9 @@ export interface V86BoardOptions {
   /** When the functions do their work; by default at once. */
   readonly scheduler?: Scheduler;
 }
+
+/** What a function has of the machine, and how it gives that back. */
+type Attached = Pick<PluggedFunction, 'pin' | 'unplug'>;
 
 /**
  * Slots for virtiolab's functions in a v86 machine: what the in-process machine is to software of ours, this is to a
@@ -69,6 +74,7 @@ export class V86Board implements Stateful {
         bus.interrupts.message(low, high, data);
       },
     });
+    bus.answerBeyond(this.#board);
     bus.onReboot(() => this.#board.reset());
   }
 
@@ -77,8 +83,14 @@ export class V86Board implements Stateful {
     return this.bus.acpi;
   }
 
+  /** The functions that software reaches, by their addresses of the moment. */
   get functions(): ReadonlyMap<FunctionAddress, PciFunction> {
     return this.#board.functions;
+  }
+
+  /** The function that configuration accesses to an address reach. */
+  at(address: FunctionAddress): PciFunction | undefined {
+    return this.#board.at(address);
   }
 
   /** Receives every access to functions with its bounds, interrupt and finding, as far as the sink wants them; null ends it. */
@@ -100,45 +112,61 @@ export class V86Board implements Stateful {
   }
 
   /**
-   * Puts a function at a place on bus 0, or throws and changes nothing; `dma` is what it may reach, by default all RAM.
-   * Function 0 of a device comes before its others, and is taken out after them; while there are several, each says so in
-   * its header.
-   * @returns a function that takes it out. @throws SlotUnavailableError; SlotError when it sits in a slot already
+   * Puts a function at a place on bus 0 or behind a bridge, or throws and changes nothing; `dma` is what it may reach, by
+   * default all RAM. Function 0 of a device comes before its others, and is taken out after them; while there are several,
+   * each says so in its header.
+   * @returns a function that takes it out. @throws SlotUnavailableError; PlaceError; SlotError when it sits in a slot already
    */
-  plug(fn: PciFunction, address: FunctionAddress, dma: DmaDomain = new DmaDomain(this.ram)): () => void {
-    this.bus.checkFree(address);
-    this.#board.checkFree(fn, address);
-    const pin = fn.config.get(type0Header.interruptPin.offset, 1);
-    const routed = () => (pin === 0 ? undefined : this.bus.interrupts.routedLine(address >> 3, pin));
-    const config = {
-      configRead: (offset: number, width: Width) => this.#board.readConfigOf(fn, address, offset, width),
-      configWrite: (offset: number, width: Width, value: number) =>
-        this.#board.writeConfigOf(fn, address, offset, width, value),
-    };
-    const plugged = this.bus.plug(address, config, { presetInterruptLine: false });
+  plug(fn: PciFunction, place: Place, dma: DmaDomain = new DmaDomain(this.ram)): () => void {
+    const onRoot = typeof place === 'number' && place < BUS_PLACES ? place : null;
+    if (onRoot !== null) this.bus.checkFree(onRoot);
+    this.#board.checkFree(fn, place);
+    const pinNumber = fn.config.get(type0Header.interruptPin.offset, 1);
+    const root = this.#board.rootPin(place, pinNumber);
+    const routed = () =>
+      pinNumber === 0 ? undefined : this.bus.interrupts.routedLine(root.device, root.pin);
+    const attached =
+      onRoot === null ? this.#connect(pinNumber === 0 ? null : root) : this.#attach(fn, onRoot);
     const wiring: PinWiring = {
       line: routed() ?? null,
       set: (asserted) => {
-        const line = routed() ?? 0;
-        const event = { kind: 'interrupt', signal: 'line', vector: line, asserted, source: address } as const;
-        this.#board.interrupts?.(event);
-        plugged.pin?.set(asserted);
+        const [line, source] = [routed() ?? 0, fn.slot.address];
+        this.#board.interrupts?.({ kind: 'interrupt', signal: 'line', vector: line, asserted, source });
+        attached.pin?.set(asserted);
       },
     };
     try {
-      this.#board.plug(fn, address, dma, wiring);
+      this.#board.plug(fn, place, dma, wiring);
     } catch (error) {
-      plugged.unplug();
+      attached.unplug();
       throw error;
     }
     const unwatch = this.watchWrites(dma);
+    let there = true;
     return () => {
-      if (this.functions.get(address) !== fn) return;
-      this.bus.checkRemovable(address);
-      this.#board.unplug(address);
-      plugged.unplug();
+      if (!there) return;
+      if (onRoot !== null) this.bus.checkRemovable(onRoot);
+      this.#board.unplug(fn);
+      there = false;
+      attached.unplug();
       unwatch();
     };
+  }
+
+  /** A function of bus 0: v86's configuration ports and its own functions are beside it. */
+  #attach(fn: PciFunction, place: number): Attached {
+    const config = {
+      configRead: (offset: number, width: Width) => this.#board.readConfigOf(fn, place, offset, width),
+      configWrite: (offset: number, width: Width, value: number) =>
+        this.#board.writeConfigOf(fn, place, offset, width, value),
+    };
+    return this.bus.plug(place, config, { presetInterruptLine: false });
+  }
+
+  /** A function behind a bridge: the board finds it; what it needs of the machine is a pin of bus 0. */
+  #connect(root: { readonly device: number; readonly pin: number } | null): Attached {
+    const pin = root === null ? null : this.bus.interrupts.connect(root.device, root.pin);
+    return { pin, unplug: () => pin?.release() };
   }
 
   save() {

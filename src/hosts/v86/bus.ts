@@ -1,5 +1,5 @@
 import type { BusTarget } from '../../core/index.ts';
-import { whyNeeded, whyUnfindable } from '../../pci/index.ts';
+import { type ConfigAccess, whyNeeded, whyUnfindable } from '../../pci/index.ts';
 import { type FaultSink, TargetCalls } from './claims.ts';
 import { ConfigPorts, type ConfigTarget } from './config-ports.ts';
 import { SlotUnavailableError } from './errors.ts';
@@ -155,6 +155,11 @@ export class V86Bus {
         pin?.release();
       },
     };
+  }
+
+  /** Lets somebody answer configuration accesses of all buses but bus 0, as whoever has bridges on that one does. */
+  answerBeyond(access: ConfigAccess): void {
+    this.#config.answerBeyond(access);
   }
 
   /**

@@ -1,4 +1,5 @@
-import { maskOf, type Width } from '../../core/index.ts';
+import { type BusTarget, type FunctionAddress, maskOf, type Width } from '../../core/index.ts';
+import { BUS_PLACES, type ConfigAccess, configPorts, resetControl } from '../../pci/index.ts';
 import type { TargetCalls } from './claims.ts';
 import type { V86Cpu, V86Port } from './emulator.ts';
 
@@ -8,9 +9,8 @@ export interface ConfigTarget {
   configWrite(offset: number, width: Width, value: number): void;
 }
 
-const DATA_PORT = 0xcfc;
 const DATA_PORTS = 4;
-const PLACES = 256;
+
 /** The PCI to ISA bridge, whose registers from 0x60 route the interrupt pins. */
 const ISA_BRIDGE = 1 << 3;
 const ROUTES_DWORD = 0x60;
@@ -32,15 +32,36 @@ class Space {
   }
 }
 
+/** Functions of buses other than 0, as the kind of target that is called safely. */
+class Beyond {
+  address: FunctionAddress = 0;
+  readonly access: ConfigAccess;
+
+  constructor(access: ConfigAccess) {
+    this.access = access;
+  }
+
+  read(offset: number, width: Width): number {
+    return this.access.configRead(this.address, offset, width);
+  }
+
+  write(offset: number, width: Width, value: number): void {
+    this.access.configWrite(this.address, offset, width, value);
+  }
+}
+
 /**
  * The configuration data ports 0xCFC..0xCFF. Accesses to places where a function of ours sits go to it with their
- * exact offset and width; all others to v86's own functions, as before.
+ * exact offset and width; all others to v86's own functions, as before. What other buses than 0 have is for whoever has
+ * bridges here to say. Port 0xCF9, which v86 does not have, resets the machine as a PC's does.
  */
 export class ConfigPorts {
   readonly #cpu: V86Cpu;
   readonly #calls: TargetCalls;
-  readonly #spaces: (Space | undefined)[] = new Array(PLACES).fill(undefined);
+  readonly #spaces: (Space | undefined)[] = new Array(BUS_PLACES).fill(undefined);
   readonly #onRoutes: () => void;
+  #beyond: Beyond | null = null;
+  #resetControl = 0;
 
   /** `onRoutes` is called after the guest wrote to the interrupt routing registers. */
   constructor(cpu: V86Cpu, calls: TargetCalls, onRoutes: () => void) {
@@ -48,7 +69,33 @@ export class ConfigPorts {
     this.#calls = calls;
     this.#onRoutes = onRoutes;
     for (let lane = 0; lane < DATA_PORTS; lane++)
-      cpu.io.ports[DATA_PORT + lane] = this.#entry(lane, cpu.io.ports[DATA_PORT + lane]!);
+      cpu.io.ports[configPorts.data + lane] = this.#entry(lane, cpu.io.ports[configPorts.data + lane]!);
+    const { port } = resetControl;
+    cpu.io.ports[port] = this.#resetEntry(cpu.io.ports[port]!);
+  }
+
+  /** Who answers for all buses but bus 0. */
+  answerBeyond(access: ConfigAccess): void {
+    this.#beyond = new Beyond(access);
+  }
+
+  /** The byte at 0xCF9 resets the machine where the bit that does it rises; wider accesses are v86's own. */
+  #resetEntry(own: V86Port): V86Port {
+    const device = own.device as V86Port;
+    const { port, reset, mask } = resetControl;
+    return {
+      device: undefined,
+      read8: () => this.#resetControl,
+      read16: () => own.read16.call(device, port),
+      read32: () => own.read32.call(device, port),
+      write8: (value) => {
+        const rises = (value & ~this.#resetControl & reset) !== 0;
+        this.#resetControl = rises ? 0 : value & mask;
+        if (rises) this.#cpu.reboot_internal();
+      },
+      write16: (value) => own.write16.call(device, value),
+      write32: (value) => own.write32.call(device, value),
+    };
   }
 
   /** The function at device << 3 | function of bus 0. */
@@ -68,7 +115,7 @@ export class ConfigPorts {
   #entry(lane: number, own: V86Port): V86Port {
     const ownRead = (width: Width): number => {
       const device = own.device as V86Port;
-      const port = DATA_PORT + lane;
+      const port = configPorts.data + lane;
       if (width === 4) return own.read32.call(device, port);
       return width === 2 ? own.read16.call(device, port) : own.read8.call(device, port);
     };
@@ -116,9 +163,12 @@ export class ConfigPorts {
     return (this.#address() >>> 8) & 0xffff;
   }
 
-  #selected(): Space | undefined {
+  #selected(): BusTarget | undefined {
     if (this.#address() >= 0) return undefined;
     const place = this.#place();
-    return place < PLACES ? this.#spaces[place] : undefined;
+    if (place < BUS_PLACES) return this.#spaces[place];
+    if (this.#beyond === null) return undefined;
+    this.#beyond.address = place;
+    return this.#beyond;
   }
 }

@@ -18,10 +18,8 @@ export interface TracedAccess extends DecodedAccess {
 /** Configuration space of a board's functions, unseen by whoever listens to the board. */
 function configOf(board: V86Board): Bus {
   const bus: Pick<Bus, 'configRead' | 'configWrite'> = {
-    configRead: (address, offset, width) =>
-      board.functions.get(address)?.configRead(offset, width) ?? 0xffffffff,
-    configWrite: (address, offset, width, value) =>
-      board.functions.get(address)?.configWrite(offset, width, value),
+    configRead: (address, offset, width) => board.at(address)?.configRead(offset, width) ?? 0xffffffff,
+    configWrite: (address, offset, width, value) => board.at(address)?.configWrite(offset, width, value),
   };
   // Finding a function and decoding its accesses take no more of a bus than this.
   return bus as Bus;
