@@ -23,7 +23,9 @@ import type { PciFunction } from './function.ts';
 import type { ConfigAccess } from './host-bridge.ts';
 import { MESSAGE_WINDOW } from './interrupts.ts';
 import { bounded, tellConfig } from './observed.ts';
+import type { FunctionDirectory } from './pci-bus.ts';
 import { PlaceError } from './places.ts';
+import type { Slot } from './slot.ts';
 import { type Place, Topology } from './topology.ts';
 
 /** What a host gives to all functions of its board. */
@@ -45,6 +47,9 @@ export interface PinWiring {
   readonly line: number | null;
   set(asserted: boolean): void;
 }
+
+/** Those that a directory makes have messages only. */
+const NO_PIN: PinWiring = { line: null, set: () => {} };
 
 /**
  * The state of a board's functions, each in its slot. On a root bus it bears its address; the buses behind bridges are
@@ -115,6 +120,24 @@ export class Board implements ConfigAccess {
     site.bus.checkFree(fn, site.place);
     fn.plug(new BoardSlot(this, site, dma, pin));
     this.#topology.add(fn, site);
+  }
+
+  /**
+   * Lets a directory answer for places of a bus where nobody is plugged.
+   * @param beside a place of that bus. @param make is given a way to slots for the functions that it makes.
+   * @returns a function that ends it. @throws PlaceError
+   */
+  addDirectory(
+    beside: Place,
+    make: (slotAt: (place: number, dma: DmaDomain) => Slot) => FunctionDirectory,
+  ): () => void {
+    const { bus } = this.#topology.resolve(beside);
+    const directory = make((place, dma) => new BoardSlot(this, { bus, place }, dma, NO_PIN));
+    bus.directories.push(directory);
+    return () => {
+      const index = bus.directories.indexOf(directory);
+      if (index >= 0) bus.directories.splice(index, 1);
+    };
   }
 
   /**

@@ -146,7 +146,7 @@ export class Bridge extends PciFunction implements BusBridge {
 
   #onNumbers(): void {
     const number = this.secondaryBus;
-    if (number !== this.#number) for (const fn of this.secondary.functions.values()) fn.renumbered();
+    if (number !== this.#number) for (const fn of this.secondary.present()) fn.renumbered();
     this.#number = number;
     this.onRoutes();
   }
@@ -170,7 +170,7 @@ export class Bridge extends PciFunction implements BusBridge {
   }
 
   #tellBehind(): void {
-    for (const fn of this.secondary.functions.values()) fn.upstreamChanged();
+    for (const fn of this.secondary.present()) fn.upstreamChanged();
   }
 
   protected override decode(): void {

@@ -150,6 +150,15 @@ export class Machine implements Bus, Stateful {
     this.#board.plug(fn, place, dma, new RoutedPin(this.interrupts, fn, line));
   }
 
+  /**
+   * Lets a directory answer for places of a bus where nobody is plugged: it makes functions when software touches them.
+   * @param beside a place of that bus. @param make is given a way to slots for the functions that it makes.
+   * @returns a function that ends it. @throws PlaceError
+   */
+  addDirectory(beside: Place, make: Parameters<Board['addDirectory']>[1]): () => void {
+    return this.#board.addDirectory(beside, make);
+  }
+
   dmaMemory(address: FunctionAddress): GuestMemory | undefined {
     return this.#board.at(address)?.slot.dma.memory;
   }

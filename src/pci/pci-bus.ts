@@ -26,6 +26,20 @@ export interface BusBridge extends Upstream {
   set occupied(present: boolean);
 }
 
+/**
+ * Functions that are made when software first touches them: virtual functions, of which there may be thousands. They are not
+ * plugged, but stand in slots that their directory gives them; it resets them, and saves them with what they belong to.
+ */
+export interface FunctionDirectory {
+  /**
+   * @param place device << 3 | function on the bus that the directory belongs to; from 256 on, on those whose numbers follow
+   * and that no bridge leads to: a function may have more addresses than its bus has places.
+   */
+  at(place: number): PciFunction | undefined;
+  /** Those that it has made and not taken back. */
+  readonly made: Iterable<PciFunction>;
+}
+
 /** A place behind a bridge, whatever number its bus has. */
 export interface PlaceBehind {
   readonly behind: BusBridge;
@@ -39,6 +53,8 @@ export interface PlaceBehind {
  */
 export class PciBus {
   readonly functions = new Map<number, PciFunction>();
+  /** Asked in turn where nobody was plugged. */
+  readonly directories: FunctionDirectory[] = [];
   /** Ascending by place. */
   #bridges: readonly BusBridge[] = [];
   readonly #segment: number;
@@ -73,7 +89,7 @@ export class PciBus {
 
   /** Where software finds a place of it at the moment. */
   addressOf(place: number): FunctionAddress {
-    return ((this.segment << 16) | (this.number << 8) | place) >>> 0;
+    return (((this.segment << 16) | (this.number << 8)) + place) >>> 0;
   }
 
   /** The place in words that stay true whatever numbers software gives to buses. */
@@ -84,13 +100,27 @@ export class PciBus {
       : `${this.bridge.path}/${own.slice(own.indexOf(':') + 1)}`;
   }
 
-  /** The bus of a number at or below this one, or null where the bridges lead nowhere. */
+  /**
+   * Who answers for a bus number: a bus at or below this one, also for numbers after its own that no bridge on it has; null
+   * where a bridge does not pass anything on.
+   */
   find(number: number): PciBus | null {
     if (number === this.number) return this;
     for (const { secondaryBus, subordinateBus, passesConfig, secondary } of this.#bridges)
       if (secondaryBus !== 0 && secondaryBus <= number && number <= subordinateBus)
         return passesConfig ? secondary.find(number) : null;
-    return null;
+    return this;
+  }
+
+  /** The function at a place: the one that was plugged there, or else one that a directory knows. */
+  at(place: number): PciFunction | undefined {
+    const fn = this.functions.get(place);
+    if (fn !== undefined || this.directories.length === 0) return fn;
+    for (const directory of this.directories) {
+      const found = directory.at(place);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   /** Its functions by place, each followed by those behind it. */
@@ -100,6 +130,12 @@ export class PciBus {
       yield [this, place, fn];
       if (fn.bridge !== null) yield* fn.bridge.secondary.all();
     }
+  }
+
+  /** Those that stand on it, and those that directories have made. */
+  *present(): Generator<PciFunction> {
+    yield* this.functions.values();
+    for (const { made } of this.directories) yield* made;
   }
 
   /** Resets what stands on it. */

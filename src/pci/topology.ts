@@ -2,7 +2,7 @@ import type { AddressSpace, FunctionAddress } from '../core/index.ts';
 import { Bridge } from './bridge.ts';
 import type { PciFunction } from './function.ts';
 import { PciBus, type PlaceBehind } from './pci-bus.ts';
-import { FUNCTIONS, PlaceError } from './places.ts';
+import { BUS_PLACES, FUNCTIONS, PlaceError } from './places.ts';
 
 /**
  * A place for a function: an address, of a bus that bridges lead to as software has programmed them, or one behind a bridge,
@@ -30,7 +30,7 @@ export class Topology {
     this.#roots = Array.from({ length: segments }, (_, segment) => new PciBus(segment, io, memory));
   }
 
-  /** The bus that software reaches by segment << 8 | bus; null where no bridge leads there. */
+  /** The bus that answers for segment << 8 | bus; null where there is none. */
   #busAt(number: number): PciBus | null {
     let bus = this.#routes.get(number);
     if (bus === undefined) {
@@ -42,7 +42,8 @@ export class Topology {
 
   /** The function that configuration accesses to an address reach. */
   at(address: FunctionAddress): PciFunction | undefined {
-    return this.#busAt(address >>> 8)?.functions.get(address & 0xff);
+    const bus = this.#busAt(address >>> 8);
+    return bus === null ? undefined : bus.at((address & 0xffff) - bus.number * BUS_PLACES);
   }
 
   /** @throws PlaceError where there is no such place. */
@@ -51,7 +52,7 @@ export class Topology {
       if (!Number.isInteger(place) || place < 0 || place > MOST_ADDRESS)
         throw new PlaceError(place, 'wants an address of segment, bus, device and function');
       const bus = this.#busAt(place >>> 8);
-      if (bus === null) throw new PlaceError(place, 'no bridge leads to its bus');
+      if (bus?.number !== ((place >>> 8) & 0xff)) throw new PlaceError(place, 'no bridge leads to its bus');
       return { bus, place: place & 0xff };
     }
     const { behind, device = 0, function: fn = 0 } = place;

@@ -13,6 +13,7 @@ export {
   type BridgeOptions,
   CapabilitySpaceError,
   ConfigSpace,
+  type FunctionDirectory,
   FunctionOptionsError,
   InterruptError,
   InterruptSink,
