@@ -12,7 +12,10 @@ import type { Site } from './topology.ts';
 
 /** What a slot needs of its board. */
 export interface SlotBoard {
-  readonly wiring: { readonly scheduler: Scheduler };
+  readonly wiring: {
+    readonly scheduler: Scheduler;
+    vector?(source: FunctionAddress, vector: number): void;
+  };
   readonly findings: EventSink | null;
   message(
     source: FunctionAddress,
@@ -75,5 +78,13 @@ export class BoardSlot implements Slot {
 
   sendMessage(addressLow: number, addressHigh: number, data: number): void {
     this.#board.message(this.address, this.dma, addressLow, addressHigh, data);
+  }
+
+  get tableElsewhere(): boolean {
+    return this.#board.wiring.vector !== undefined;
+  }
+
+  sendVector(vector: number): void {
+    this.#board.wiring.vector?.(this.address, vector);
   }
 }

@@ -37,6 +37,8 @@ export interface BoardWiring {
   readonly scheduler: Scheduler;
   /** A message to the interrupt controllers' addresses. */
   message(source: FunctionAddress, addressLow: number, addressHigh: number, data: number): void;
+  /** For a host that keeps the MSI-X tables itself: a function's vector, sent whatever the function's own table says. */
+  vector?(source: FunctionAddress, vector: number): void;
   /** Memory writes on their way to a function arrive: before it is configured, or taken away. */
   arrive?(fn: PciFunction): void;
 }

@@ -24,4 +24,12 @@ export class FunctionMessages implements MessagePort {
   send(addressLow: number, addressHigh: number, data: number): void {
     if (this.#function.plugged) this.#function.slot.sendMessage(addressLow, addressHigh, data);
   }
+
+  elsewhere(): boolean {
+    return this.#function.plugged && this.#function.slot.tableElsewhere;
+  }
+
+  sendVector(vector: number): void {
+    this.#function.slot.sendVector(vector);
+  }
 }

@@ -52,6 +52,9 @@ export interface MessagePort {
   /** Messages are memory writes: without bus mastering they wait as pending bits. */
   busMaster(): boolean;
   send(addressLow: number, addressHigh: number, data: number): void;
+  /** Somebody else keeps the table that counts, with masks and messages: a vector goes there by its number. */
+  elsewhere?(): boolean;
+  sendVector?(vector: number): void;
 }
 
 /** A table that MSI-X cannot have: its size is encoded in 11 bits, as N - 1 (PCI Local Bus 3.0, section 6.8.2.3). */
@@ -273,10 +276,15 @@ export class Msix implements Stateful {
   }
 
   #deliverable(vector: number): boolean {
-    return !this.#held && !this.isMasked(vector) && this.port.busMaster();
+    if (this.#held) return false;
+    return this.port.elsewhere?.() === true || (!this.isMasked(vector) && this.port.busMaster());
   }
 
   #send(vector: number): void {
+    if (this.port.elsewhere?.() === true) {
+      this.port.sendVector!(vector);
+      return;
+    }
     const at = vector * MSIX_ENTRY_BYTES;
     this.port.send(
       this.#word(at + msixEntry.messageAddressLow.offset),

@@ -35,6 +35,12 @@ export interface Slot {
   /** Level of the interrupt pin. */
   setLine(asserted: boolean): void;
   sendMessage(addressLow: number, addressHigh: number, data: number): void;
+  /**
+   * Somebody else keeps the MSI-X table that counts, as the one who attaches to a device in another process does: what the
+   * function's own says of masks and messages is nothing to go by, and it sends vectors by their numbers.
+   */
+  readonly tableElsewhere: boolean;
+  sendVector(vector: number): void;
 }
 
 /** A function that is used before it sits in a slot, or put into a second one. */
