@@ -68,10 +68,14 @@ export class VsockCredit {
     this.#received = (this.#received + length) >>> 0;
   }
 
-  /** Room that came back is told when it is half of all: who waits for more asks. */
+  /**
+   * Room that came back is told where the other side knows of half at most: it may wait for a little more, as for the end of a
+   * message of which the rest is here.
+   */
   wasRead(length: number): void {
     this.#forwarded = (this.#forwarded + length) >>> 0;
-    if ((this.#forwarded - this.#told) >>> 0 >= this.#allocation / 2) this.updateDue = true;
+    const known = this.#allocation - ((this.#received - this.#told) >>> 0);
+    if (known <= this.#allocation / 2) this.updateDue = true;
   }
 
   wentOut(length: number): void {
