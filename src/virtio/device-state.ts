@@ -1,7 +1,8 @@
-import { anyState, list, record, shape, type ValueOf } from '../core/index.ts';
-import type { SavedDevice } from './behaviour.ts';
+import { anyState, expectSame, list, record, shape, type ValueOf } from '../core/index.ts';
+import type { DeviceBehaviour } from './behaviour.ts';
 import { deviceConfigState } from './config.ts';
-import { featuresState } from './negotiation.ts';
+import { feature } from './layout/index.ts';
+import { type FeatureNegotiation, featuresState } from './negotiation.ts';
 import { queueResetsState } from './queue/queue-resets.ts';
 import { queueState } from './queue/state.ts';
 import { statusState } from './status.ts';
@@ -17,8 +18,19 @@ export const virtioDeviceState = record('virtio-device', 1, {
   behaviour: anyState,
 });
 
-/** What a behaviour is shown of the whole of which its state is a part. */
-export const savedDevice = (
-  { queues, config }: ValueOf<typeof virtioDeviceState>,
-  path: string,
-): SavedDevice => ({ path, queues, config: config.bytes });
+type SavedVirtioDevice = ValueOf<typeof virtioDeviceState>;
+
+/** How the rings of a saved device work, by what was agreed on. */
+export function agreedMode(features: FeatureNegotiation, saved: SavedVirtioDevice) {
+  const agreed = (bit: number) => features.hasIn(saved.features, bit);
+  return { packed: agreed(feature.ringPacked), inOrder: agreed(feature.inOrder) };
+}
+
+/** A behaviour that saves nothing is loaded with nothing. @throws StateMismatchError */
+export function checkBehaviour(behaviour: DeviceBehaviour, saved: SavedVirtioDevice, path: string): void {
+  const at = `${path}.behaviour`;
+  const { queues, config } = saved;
+  if (behaviour.check !== undefined)
+    behaviour.check(saved.behaviour, at, { path, queues, config: config.bytes });
+  else if (behaviour.save() === null) expectSame(at, saved.behaviour, null);
+}

@@ -25,10 +25,10 @@ import { umbrellaClause } from './clauses.ts';
 import { DriverConduct } from './conduct.ts';
 import type { DevicePort } from './device-port.ts';
 import { shapeOf, usualOptions } from './device-shape.ts';
-import { savedDevice, virtioDeviceState } from './device-state.ts';
+import { agreedMode, checkBehaviour, virtioDeviceState } from './device-state.ts';
 import { DmaGate } from './dma-gate.ts';
 import { explainAbsent, explainKick } from './idle-kick.ts';
-import { deviceStatus, feature } from './layout/index.ts';
+import { deviceStatus } from './layout/index.ts';
 import { type DriverInterface, FeatureNegotiation } from './negotiation.ts';
 import { Batch } from './queue/batch.ts';
 import { aboutChain, type Chain } from './queue/chain.ts';
@@ -352,12 +352,12 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     this.config.check(saved.config, `${path}.config`);
     const { suspended } = saved.status.suspension;
     expectSame(`${path}.config.held`, saved.config.held !== null, suspended);
-    const packed = this.features.hasIn(saved.features, feature.ringPacked);
+    const mode = agreedMode(this.features, saved);
     expectSame(`${path}.queues.length`, saved.queues.length, this.#queues.length);
     for (const [i, queue] of this.#queues.entries())
-      queue.check(saved.queues[i]!, `${path}.queues[${i}]`, packed);
+      queue.check(saved.queues[i]!, `${path}.queues[${i}]`, mode);
     this.#resets.check(saved.queueResets, `${path}.queueResets`);
-    this.behaviour.check?.(saved.behaviour, `${path}.behaviour`, savedDevice(saved, path));
+    checkBehaviour(this.behaviour, saved, path);
     return saved;
   }
 

@@ -298,7 +298,8 @@ export class ConsoleDevice implements DeviceBehaviour, LineOwner {
 
   load(state: State): void {
     const saved = this.check(state);
-    for (const [i, line] of this.#lines.entries()) line.load(saved.lines[i]!);
+    const stays = !this.device.has(consoleFeature.multiport);
+    for (const [i, line] of this.#lines.entries()) line.load(saved.lines[i]!, stays);
     this.#control.load(saved.control);
     const { size } = this.#lines[0]!;
     const shown =

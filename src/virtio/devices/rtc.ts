@@ -95,13 +95,13 @@ export class RtcDevice implements DeviceBehaviour {
     }
   }
 
-  resumeChain(chain: Chain, request: State): void {
-    if (request === ALARM_BUFFER) this.#alarms.keep(chain);
-    else this.handle(chain);
+  /** Of all chains only buffers for alarms stay here. */
+  resumeChain(chain: Chain): void {
+    this.#alarms.keep(chain);
   }
 
   checkRequest(request: State, path: string, queue: number): void {
-    expectSame(path, request, queue === rtcQueue.alarm && request !== null ? ALARM_BUFFER : null);
+    expectSame(path, request, queue === rtcQueue.alarm ? ALARM_BUFFER : null);
   }
 
   queueReset(queue: number): void {

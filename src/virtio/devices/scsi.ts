@@ -1,4 +1,4 @@
-import { expectSame, OptionError, type State } from '../../core/index.ts';
+import { expectAt, expectSame, OptionError, type State } from '../../core/index.ts';
 import type { DeviceBehaviour, SavedDevice } from '../behaviour.ts';
 import { framingClause, reachClause, shapeClause, strictFraming } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
@@ -238,8 +238,14 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
   }
 
   checkRequest(request: State, path: string, queue: number): void {
-    if (queue >= scsiQueue.request) scsiCommandState.parse(request, path);
-    else expectSame(path, request, queue === scsiQueue.event ? IN_HAND : null);
+    if (queue < scsiQueue.request) {
+      expectSame(path, request, queue === scsiQueue.event ? IN_HAND : null);
+      return;
+    }
+    const { attached, address, verdict } = scsiCommandState.parse(request, path);
+    // Commands of a unit that was taken out are aborted first.
+    const stands = this.#units.has(address) || verdict !== null;
+    expectAt(path)(!attached || stands, 'attached', attached, 'false: there is no such unit');
   }
 
   resumeChain(chain: Chain, request: State): void {

@@ -368,7 +368,7 @@ export class PackedQueue implements Virtqueue {
       nextUsed: this.#nextUsed,
       signalled: this.#signalled,
       hidden: this.#hidden,
-      hiddenFlags: this.#hiddenFlags,
+      hiddenFlags: this.#hidden === NOTHING ? 0 : this.#hiddenFlags,
       fault: saveFault(this.fault),
     });
   }

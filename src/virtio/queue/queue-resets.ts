@@ -64,8 +64,11 @@ export class QueueResets implements Stateful {
 
   check(state: State, path = 'queue resets') {
     const saved = queueResetsState.parse(state, path);
-    for (const [i, queue] of saved.entries())
-      expectAt(path)(queue < this.#queues, `[${i}]`, queue, `a queue below ${this.#queues}`);
+    for (const [i, queue] of saved.entries()) {
+      const last = saved[i - 1] ?? -1;
+      const fits = queue > last && queue < this.#queues;
+      expectAt(path)(fits, `[${i}]`, queue, `a queue after ${last}, below ${this.#queues}`);
+    }
     return saved;
   }
 

@@ -349,8 +349,12 @@ export class QueueService implements Publisher, Stateful {
     });
   }
 
-  /** @param packed the kind of ring that is in use where the state is loaded: by the features of the whole. */
-  check(state: State, path = `queue ${this.index}`, packed = this.#ring !== this.#split) {
+  /** @param mode what is agreed on where the state is loaded: by the features of the whole. */
+  check(
+    state: State,
+    path = `queue ${this.index}`,
+    { packed, inOrder } = { packed: this.#ring !== this.#split, inOrder: this.#inOrder },
+  ) {
     const saved = queueState.parse(state, path);
     const expect = expectAt(path);
     expect(
@@ -359,13 +363,17 @@ export class QueueService implements Publisher, Stateful {
       saved.packed,
       packed ? 'a packed ring' : 'no packed ring',
     );
-    const { size } = saved.split ?? saved.packed!;
+    const { size, fault } = saved.split ?? saved.packed!;
     const most = this.#split.maxSize;
     const fits = size <= most && (size > 0 || most === 0);
     expect(fits, packed ? 'packed.size' : 'split.size', size, most === 0 ? '0: no such queue' : `1..${most}`);
-    for (const [i, { request, written }] of saved.inFlight.entries())
-      if (written === NOT_DONE)
-        this.#owner.checkRequest?.(this.index, request, `${path}.inFlight[${i}].request`);
+    for (const [i, { request, written }] of saved.inFlight.entries()) {
+      const at = `inFlight[${i}]`;
+      // In order, and behind one that is not done, unless the ring has failed.
+      const mayBeDone = inOrder && (i > 0 || fault !== null);
+      expect(written === NOT_DONE || mayBeDone, `${at}.written`, written, `${NOT_DONE}: it is not done`);
+      if (written === NOT_DONE) this.#owner.checkRequest?.(this.index, request, `${path}.${at}.request`);
+    }
     return saved;
   }
 

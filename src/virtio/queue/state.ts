@@ -51,12 +51,19 @@ export const splitQueueState = record(
   1,
   { ...ring, nextAvailable: u16, nextUsed: u16, published: u16, signalled: u16 },
   {
-    relate({ size, ready }, expect) {
+    relate({ size, ready, nextAvailable, nextUsed, published, signalled }, expect) {
       expect((size & (size - 1)) === 0, 'size', size, 'a power of two');
       expect(!ready || size > 0, 'ready', ready, 'false: there is no such queue');
+      relateIdle(ready, { nextAvailable, nextUsed, published, signalled }, expect);
     },
   },
 );
+
+/** A queue that is not ready begins at 0. */
+function relateIdle(ready: boolean, places: { readonly [name: string]: number }, expect: Expect): void {
+  for (const [name, at] of Object.entries(places))
+    expect(ready || at === 0, name, at, '0: the queue is not ready');
+}
 
 const place = upTo(2 * MAX_QUEUE_SIZE - 1);
 
@@ -72,7 +79,9 @@ export const packedQueueState = record(
     hiddenFlags: u16,
   },
   {
-    relate({ size, ready, nextAvailable, nextUsed, signalled, hidden }, expect) {
+    relate({ size, ready, nextAvailable, nextUsed, signalled, hidden, hiddenFlags }, expect) {
+      relateIdle(ready, { nextAvailable, nextUsed, signalled }, expect);
+      expect(hidden >= 0 || hiddenFlags === 0, 'hiddenFlags', hiddenFlags, '0: nothing is hidden');
       const places = Math.max(1, 2 * size);
       for (const [name, at] of Object.entries({ nextAvailable, nextUsed, signalled }))
         expect(at < places, name, at, `a place below ${places}`);
@@ -134,7 +143,7 @@ export const queueState = record(
   {
     relate({ split, packed, inFlight }, expect) {
       expect((split === null) !== (packed === null), 'packed', packed, 'one ring, split or packed');
-      const { size, ready } = split ?? packed!;
+      const { size, ready, fault, nextAvailable, nextUsed } = split ?? packed!;
       expect(inFlight.length <= size, 'inFlight', inFlight.length, `at most ${size} chains`);
       expect(
         ready || inFlight.length === 0,
@@ -146,11 +155,13 @@ export const queueState = record(
         expect(chain.first < size, `inFlight[${i}].first`, chain.first, `a descriptor below ${size}`);
         if (split !== null) relateSplit(chain, i, size, expect);
       }
-      if (packed !== null) {
-        const taken = packedDistance(packed.nextUsed, packed.nextAvailable, size);
-        const spans = sumOf(inFlight.map(({ span }) => span));
-        expect(spans <= taken, 'inFlight', spans, `chains of at most ${taken} descriptors`);
-      }
+      // What was taken and not handed back: a ring that fails may have lost some of it.
+      const [spans, taken] =
+        packed === null
+          ? [inFlight.length, (nextAvailable - nextUsed) & 0xffff]
+          : [sumOf(inFlight.map(({ span }) => span)), packedDistance(nextUsed, nextAvailable, size)];
+      const fits = fault === null ? spans === taken : spans <= taken;
+      expect(fits, 'inFlight', spans, `${taken} of what was taken and not handed back`);
     },
   },
 );

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { expectSame, type State } from '../../../src/core/index.ts';
 import {
   encodeP9,
   NO_TAG,
@@ -30,6 +31,10 @@ class EchoServer implements P9Server {
   connect(receiver: P9Receiver) {
     this.log.push('connected');
     return this.resume(receiver);
+  }
+
+  check(state: State, path = 'session') {
+    expectSame(path, state, null);
   }
 
   resume(receiver: P9Receiver) {

@@ -216,4 +216,16 @@ describe('a console that goes on from a saved state', () => {
     const removed = [1, 0, 0, 0, REMOVE, 0, 1, 0];
     expect(Buffer.from(ram).includes(Buffer.from(removed))).toBe(true);
   });
+
+  it('without MULTIPORT gives its driver the input of a port that is plugged in later', () => {
+    const before = new ModernGuest(new ConsoleDevice({ maxPorts: 0 }));
+    const [at] = new Raw(before, before.start([], [RX0, TX0])).expose(RX0, [8]);
+    const device = new ConsoleDevice({ maxPorts: 0 });
+    const after = new ModernGuest(device);
+    after.machine.load(before.machine.save());
+    const backend = new MemoryConsole();
+    device.addPort({ backend });
+    backend.send(bytesOf('in'));
+    expect(text(after.machine.ram.read(at!, 2))).toBe('in');
+  });
 });

@@ -277,12 +277,13 @@ export class ConsoleLine {
     };
   }
 
-  load(saved: SavedLine): void {
+  /** @param stays the driver, having opened it, finds it open also while no port stands there. */
+  load(saved: SavedLine, stays: boolean): void {
     this.#receive.clear();
     this.#transmit.clear();
     this.#sent = saved.sent;
     this.#starved = true;
     this.size = saved.size;
-    this.setDriverOpen(saved.driverOpen && this.port !== null);
+    this.setDriverOpen(saved.driverOpen && (this.port !== null || stays));
   }
 }

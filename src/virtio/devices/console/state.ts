@@ -52,6 +52,13 @@ export const consoleState = record(
     relate({ control: { known, pending }, lines }, expect) {
       const ports = lines.length;
       expect(known.length === ports, 'control.known', known.length, `${ports}, one for each line`);
+      for (const [number, { driverOpen }] of lines.entries())
+        expect(
+          number === 0 || !driverOpen || known[number]!.added,
+          `lines[${number}].driverOpen`,
+          driverOpen,
+          'false: the driver knows no such port',
+        );
       for (const [i, { event, port }] of pending.entries()) {
         const at = `control.pending[${i}]`;
         expect(port < ports, `${at}.port`, port, `a port below ${ports}`);
