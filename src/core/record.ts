@@ -11,7 +11,7 @@ import {
   type ValuesOf,
   within,
 } from './kinds.ts';
-import { expectEqual, type Shape, type State } from './state.ts';
+import { expectEqual, type Manifest, type Shape, type State } from './state.ts';
 
 /** How a state of an older version becomes one of the next, by the older one's version. */
 export type Upgrades = { readonly [version: number]: (state: StateMap) => StateMap };
@@ -20,14 +20,6 @@ export interface RecordRules<F extends Fields> {
   readonly upgrades?: Upgrades;
   /** What holds between fields, each of which is right by itself. */
   readonly relate?: (values: ValuesOf<F>, expect: Expect) => void;
-}
-
-/** Names, versions and shapes as plain data: two sides that mean to exchange states compare them. */
-export interface Manifest {
-  readonly [name: string]: State;
-  readonly record: string;
-  readonly version: number;
-  readonly fields: State;
 }
 
 type Versioned<F extends Fields> = ValuesOf<F> & { readonly version: number };

@@ -24,6 +24,26 @@ export interface Stateful<S extends State = State> {
   load(state: S): void;
   /** Goes on with what was in flight; called once every part of the whole has been loaded. */
   resume?(): void;
+  /** The table that its states go by. */
+  readonly record?: { manifest(): Manifest };
+  /** What its states look like, with those of its parts; by default as {@link manifestOf} says. */
+  manifest?(): State;
+}
+
+/** Names, versions and shapes as plain data: two sides that mean to exchange states compare them. */
+export interface Manifest {
+  readonly [name: string]: State;
+  readonly record: string;
+  readonly version: number;
+  readonly fields: State;
+}
+
+/** The manifest of a part, with what it was made with; null for one whose states go by no table. */
+export function manifestOf(part: Stateful): State {
+  if (part.manifest !== undefined) return part.manifest();
+  if (part.record === undefined) return null;
+  const saved = part.save();
+  return { ...part.record.manifest(), made: isStateMap(saved) ? (saved.shape ?? null) : null };
 }
 
 /** @throws StateMismatchError unless `found` equals `expected`. */

@@ -12,6 +12,7 @@ import {
   list,
   maskOf,
   type Scheduler,
+  type State,
   u53,
   type ValueOf,
   type Width,
@@ -264,6 +265,10 @@ export class Board implements ConfigAccess {
   /** Functions by the numbers that stand for them in a state. */
   get saved(): ReadonlyMap<number, PciFunction> {
     return new Map(this.#topology.all());
+  }
+
+  manifest(): State {
+    return Array.from(this.#topology.all(), ([address, fn]) => ({ address, function: fn.manifest() }));
   }
 
   /** @throws StateMismatchError where a function's state is another's, or none that it can have. */

@@ -4,6 +4,7 @@ import {
   expectAt,
   expectParts,
   flag,
+  manifestOf,
   map,
   optional,
   record,
@@ -34,6 +35,12 @@ export const LIVE_BITS: ReadonlyMap<number, number> = new Map([
   [type0Header.headerType.offset, MULTI_FUNCTION],
   [type0Header.status.offset, status.interrupt],
 ]);
+
+export const functionManifest = (fn: PciFunction): State => ({
+  ...functionState.manifest(),
+  made: functionShape(fn),
+  parts: Object.fromEntries(Array.from(fn.parts, ([name, part]) => [name, manifestOf(part)])),
+});
 
 /**
  * @param msix where its MSI-X capability stands in configuration space; 0 without one.

@@ -20,7 +20,7 @@ import {
   headerValues,
   type PciFunctionOptions,
 } from './function-options.ts';
-import { checkFunction, functionState, LIVE_BITS } from './function-state.ts';
+import { checkFunction, functionManifest, functionState, LIVE_BITS } from './function-state.ts';
 import {
   CONVENTIONAL_BYTES,
   capabilityId,
@@ -363,6 +363,10 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
       pinLevel: this.#pinLevel,
       parts,
     });
+  }
+
+  manifest(): State {
+    return functionManifest(this);
   }
 
   check(state: State, path = `function ${this.name}`) {

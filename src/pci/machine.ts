@@ -283,6 +283,11 @@ export class Machine implements Bus, Stateful {
     };
   }
 
+  /** What its states look like, to be compared with another machine's: with an equal manifest each takes the other's. */
+  manifest(): State {
+    return { ...machineState.manifest(), made: this.#shape(), functions: this.#board.manifest() };
+  }
+
   check(state: State, path = 'machine') {
     const saved = machineState.parse(state, path, this.#shape());
     const { ram, functions, posted, messages } = saved;

@@ -3,6 +3,7 @@ import type {
   Finding,
   FindingAbout,
   FindingPlace,
+  Manifest,
   Scheduler,
   State,
   Stateful,
@@ -52,6 +53,8 @@ export interface DeviceBehaviour extends Stateful {
    * chain that had none is handled anew.
    */
   resumeChain?(chain: Chain, request: State): void;
+  /** The table of what it makes of chains in flight, where it saves such. */
+  readonly requestRecord?: { manifest(): Manifest };
   /**
    * Looks at a state before anything is loaded.
    * @param device the rest of the state of which it is a part.

@@ -1,6 +1,5 @@
 import {
   type DmaDomain,
-  expectSame,
   type FindingAbout,
   findingOf,
   immediate,
@@ -25,7 +24,7 @@ import { umbrellaClause } from './clauses.ts';
 import { DriverConduct } from './conduct.ts';
 import type { DevicePort } from './device-port.ts';
 import { shapeOf, usualOptions } from './device-shape.ts';
-import { agreedMode, checkBehaviour, virtioDeviceState } from './device-state.ts';
+import { checkDevice, deviceManifest, virtioDeviceState } from './device-state.ts';
 import { DmaGate } from './dma-gate.ts';
 import { explainAbsent, explainKick } from './idle-kick.ts';
 import { deviceStatus } from './layout/index.ts';
@@ -347,24 +346,11 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   }
 
   check(state: State, path: string = `device ${this.name}`) {
-    const saved = virtioDeviceState.parse(state, path, shapeOf(this));
-    this.features.check(saved.features, `${path}.features`);
-    this.config.check(saved.config, `${path}.config`);
-    const { suspended } = saved.status.suspension;
-    expectSame(`${path}.config.held`, saved.config.held !== null, suspended);
-    const mode = agreedMode(this.features, saved);
-    expectSame(`${path}.queues.length`, saved.queues.length, this.#queues.length);
-    for (const [i, queue] of this.#queues.entries())
-      queue.check(saved.queues[i]!, `${path}.queues[${i}]`, mode);
-    this.#resets.check(saved.queueResets, `${path}.queueResets`);
-    checkBehaviour(this.behaviour, saved, path);
-    return saved;
+    return checkDevice(this, this.#queues, this.#resets, state, path);
   }
 
-  checkRequest(queue: number, request: State, path: string): void {
-    const { behaviour } = this;
-    if (behaviour.checkRequest !== undefined) behaviour.checkRequest(request, path, queue);
-    else if (behaviour.resumeChain === undefined) expectSame(path, request, null);
+  manifest() {
+    return deviceManifest(this);
   }
 
   save() {

@@ -7,6 +7,7 @@ import {
   type FunctionAddress,
   GuestMemory,
   immediate,
+  manifestOf,
   map,
   record,
   type Scheduler,
@@ -177,6 +178,11 @@ export class V86Board implements Stateful {
 
   #shape(): Shape {
     return { functions: this.#board.slots, parts: [...this.parts.keys()].sort() };
+  }
+
+  manifest(): State {
+    const parts = Object.fromEntries(Array.from(this.parts, ([name, part]) => [name, manifestOf(part)]));
+    return { ...v86BoardState.manifest(), made: this.#shape(), functions: this.#board.manifest(), parts };
   }
 
   check(state: State, path = 'board') {

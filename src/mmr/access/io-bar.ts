@@ -25,6 +25,7 @@ export const ioBarState = record('io-bar-backend', 1, { shape });
  * guest's, masks and all. `configBytes` is told, since an I/O BAR does not say how much of it is configuration.
  */
 export class IoBarBackend implements LegacyBackend, Holder {
+  readonly record = ioBarState;
   readonly name = 'io-bar';
   readonly configBytes: number;
   readonly vectors: number;

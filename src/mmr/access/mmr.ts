@@ -60,6 +60,7 @@ export const mmrState = record('mmr-backend', 1, {
  * guest's ISR and interrupt line are kept here.
  */
 export class MmrBackend implements LegacyBackend, Holder {
+  readonly record = mmrState;
   readonly name = 'mmr';
   readonly configBytes: number;
   readonly vectors: number;

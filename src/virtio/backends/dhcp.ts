@@ -80,6 +80,7 @@ export interface DhcpAnswer {
  * no clocks, so a lease ends only when it is given back. Pure: what it gives out depends on nothing but what it was asked.
  */
 export class DhcpServer implements Stateful {
+  readonly record = dhcpState;
   readonly options: DhcpOptions;
   /** Who has an address, by its place in the pool: a hardware address as a Number; -1 where somebody else sits on it. */
   readonly #leases = new Map<number, number>();

@@ -64,6 +64,7 @@ const zeros = new ViewCache(new Uint8Array(1 << 16));
  * written, and given back by discards and by write zeroes that may.
  */
 export class OverlayStorage implements Storage, Stateful {
+  readonly record = overlayState;
   readonly base: Storage;
   readonly readOnly = false;
   readonly mayUnmap = true;

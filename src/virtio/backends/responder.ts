@@ -51,6 +51,7 @@ export interface ResponderCounts {
  * Everything it says depends only on what it was told.
  */
 export class Responder implements NetworkLink, Stateful {
+  readonly record = responderState;
   readonly offloads: boolean;
   /** As a Number, first byte highest. */
   readonly address: number;

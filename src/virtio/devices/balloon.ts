@@ -82,6 +82,7 @@ function sizes(numbers: ReadonlyMap<BalloonQueueName, number>, size: number): nu
  */
 export class BalloonDevice implements DeviceBehaviour {
   readonly type = balloonDeviceType;
+  readonly record = balloonState;
   readonly features: readonly number[];
   readonly queueSizes: readonly number[];
   readonly config: DeviceConfig<typeof balloonConfig>;

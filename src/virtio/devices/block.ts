@@ -52,6 +52,8 @@ const VARYING = ['capacity', 'cylinders', 'heads', 'sectors', 'writeback'] as co
  */
 export class BlockDevice implements DeviceBehaviour {
   readonly type = blockDeviceType;
+  readonly record = blockState;
+  readonly requestRecord = blockRequestState;
   readonly features: readonly number[];
   readonly legacyFeatures: readonly number[];
   readonly config: DeviceConfig<typeof blockConfig>;

@@ -100,6 +100,7 @@ const VARYING = ['columns', 'rows', 'emergencyWrite'] as const;
  */
 export class ConsoleDevice implements DeviceBehaviour, LineOwner {
   readonly type = consoleDeviceType;
+  readonly record = consoleState;
   readonly features: readonly number[];
   readonly config = new DeviceConfig(consoleConfig);
   readonly queueSizes: readonly number[];

@@ -47,6 +47,7 @@ const VARYING = ['mac', 'status'] as const;
  */
 export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkControlTarget {
   readonly type = networkDeviceType;
+  readonly record = networkState;
   readonly features: readonly number[];
   readonly legacyFeatures = [bit.gso];
   readonly brokenDriverFeatures = [bit.mac];

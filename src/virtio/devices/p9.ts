@@ -83,6 +83,8 @@ const VARYING = [] as const;
  */
 export class P9Device implements DeviceBehaviour {
   readonly type = p9DeviceType;
+  readonly record = p9State;
+  readonly requestRecord = p9RequestState;
   readonly features = [p9Feature.mountTag];
   readonly config: DeviceConfig<typeof p9Config>;
   readonly queueSizes: readonly number[];

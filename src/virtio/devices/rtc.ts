@@ -53,6 +53,7 @@ function checkClock({ type, smearing, counters = [] }: RtcClock): void {
  */
 export class RtcDevice implements DeviceBehaviour {
   readonly type = rtcDeviceType;
+  readonly record = rtcState;
   readonly features: readonly number[];
   readonly config = new DeviceConfig({});
   readonly queueSizes: readonly number[];

@@ -1,4 +1,4 @@
-import { expectAt, expectSame, OptionError, type State } from '../../core/index.ts';
+import { expectAt, expectSame, manifestOf, OptionError, type State } from '../../core/index.ts';
 import type { DeviceBehaviour, SavedDevice } from '../behaviour.ts';
 import { framingClause, reachClause, shapeClause, strictFraming } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
@@ -71,6 +71,8 @@ const VARYING = ['senseSize', 'cdbSize'] as const;
  */
 export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
   readonly type = scsiDeviceType;
+  readonly record = scsiState;
+  readonly requestRecord = scsiCommandState;
   readonly features: readonly number[];
   readonly config = new DeviceConfig(scsiConfig);
   readonly queueSizes: readonly number[];
@@ -358,6 +360,11 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
 
   #shape() {
     return { type: this.type.name, ...this.config.fixed };
+  }
+
+  manifest(): State {
+    const units = this.#units.unitsOf(EVERY_TARGET).map((key) => manifestOf(this.#units.get(key)!.unit));
+    return { ...scsiState.manifest(), made: this.#shape(), units };
   }
 
   check(state: State, path = 'SCSI host', device?: SavedDevice) {

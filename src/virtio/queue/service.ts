@@ -1,6 +1,5 @@
 import {
   type DmaDomain,
-  expectAt,
   type FindingAbout,
   immediate,
   type Party,
@@ -16,7 +15,7 @@ import { InFlight } from './in-flight.ts';
 import { PACKED_IDS } from './names.ts';
 import { PackedQueue } from './packed.ts';
 import { SplitQueue } from './split.ts';
-import { queueState, type SavedChain } from './state.ts';
+import { type AgreedMode, checkQueue, queueState, type SavedChain } from './state.ts';
 import { UsedRun } from './used-run.ts';
 import { pop, type RingMode, type Virtqueue } from './virtqueue.ts';
 
@@ -33,8 +32,6 @@ export interface QueueOwner {
   handle(chain: Chain): void;
   /** Takes a chain of a state that was loaded, of which the device had made `request`; others are handled anew. */
   resumeChain?(chain: Chain, request: State): void;
-  /** @throws StateMismatchError for what the device cannot have made of a chain of that queue; null stands for nothing. */
-  checkRequest?(queue: number, request: State, path: string): void;
   interrupt(index: number): void;
   fail(clause: string, message: string, about?: FindingAbout): void;
   report(party: Party, clause: string, message: string, about: FindingAbout): void;
@@ -349,32 +346,13 @@ export class QueueService implements Publisher, Stateful {
     });
   }
 
-  /** @param mode what is agreed on where the state is loaded: by the features of the whole. */
+  /** @param agreed how queues work where the state is loaded: by the features of the whole. */
   check(
     state: State,
     path = `queue ${this.index}`,
-    { packed, inOrder } = { packed: this.#ring !== this.#split, inOrder: this.#inOrder },
+    agreed: AgreedMode = { packed: this.#ring !== this.#split, inOrder: this.#inOrder },
   ) {
-    const saved = queueState.parse(state, path);
-    const expect = expectAt(path);
-    expect(
-      (saved.packed !== null) === packed,
-      'packed',
-      saved.packed,
-      packed ? 'a packed ring' : 'no packed ring',
-    );
-    const { size, fault } = saved.split ?? saved.packed!;
-    const most = this.#split.maxSize;
-    const fits = size <= most && (size > 0 || most === 0);
-    expect(fits, packed ? 'packed.size' : 'split.size', size, most === 0 ? '0: no such queue' : `1..${most}`);
-    for (const [i, { request, written }] of saved.inFlight.entries()) {
-      const at = `inFlight[${i}]`;
-      // In order, and behind one that is not done, unless the ring has failed.
-      const mayBeDone = inOrder && (i > 0 || fault !== null);
-      expect(written === NOT_DONE || mayBeDone, `${at}.written`, written, `${NOT_DONE}: it is not done`);
-      if (written === NOT_DONE) this.#owner.checkRequest?.(this.index, request, `${path}.${at}.request`);
-    }
-    return saved;
+    return checkQueue(state, path, this.#split.maxSize, agreed);
   }
 
   /** To be called in the mode in which the state was saved. */

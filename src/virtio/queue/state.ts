@@ -1,6 +1,7 @@
 import {
   anyState,
   type Expect,
+  expectAt,
   FOUR_GIB,
   flag,
   group,
@@ -8,6 +9,7 @@ import {
   list,
   optional,
   record,
+  type State,
   text,
   u16,
   u32,
@@ -166,8 +168,41 @@ export const queueState = record(
   },
 );
 
+type SavedQueue = ValueOf<typeof queueState>;
+
 function relateSplit({ head, first, span }: SavedChain, i: number, size: number, expect: Expect): void {
   expect(head < size, `inFlight[${i}].head`, head, `a descriptor below ${size}`);
   expect(first === head, `inFlight[${i}].first`, first, `the chain's head, ${head}`);
   expect(span === 1, `inFlight[${i}].span`, span, '1 in a split ring');
+}
+
+/** How a queue works in a state. */
+export interface AgreedMode {
+  readonly packed: boolean;
+  readonly inOrder: boolean;
+  /** @throws StateMismatchError for what the device cannot have made of a chain; null stands for nothing. */
+  request?(request: State, path: string): void;
+}
+
+/**
+ * @param most descriptors that the queue offers; 0 for one that is absent.
+ * @throws StateMismatchError for a state that such a queue cannot have.
+ */
+export function checkQueue(state: State, path: string, most: number, agreed: AgreedMode): SavedQueue {
+  const saved = queueState.parse(state, path);
+  const expect = expectAt(path);
+  const { packed, inOrder } = agreed;
+  const wanted = packed ? 'a packed ring' : 'no packed ring';
+  expect((saved.packed !== null) === packed, 'packed', saved.packed, wanted);
+  const { size, fault } = saved.split ?? saved.packed!;
+  const fits = size <= most && (size > 0 || most === 0);
+  expect(fits, packed ? 'packed.size' : 'split.size', size, most === 0 ? '0: no such queue' : `1..${most}`);
+  for (const [i, { request, written }] of saved.inFlight.entries()) {
+    const at = `inFlight[${i}]`;
+    // In order, and behind one that is not done, unless the ring has failed.
+    const mayBeDone = inOrder && (i > 0 || fault !== null);
+    expect(written === NOT_DONE || mayBeDone, `${at}.written`, written, `${NOT_DONE}: it is not done`);
+    if (written === NOT_DONE) agreed.request?.(request, `${path}.${at}.request`);
+  }
+  return saved;
 }

@@ -141,6 +141,7 @@ export class CommonConfigWindow implements BusTarget, ResetListener, Stateful {
   deviceFeatureSelect = 0;
   driverFeatureSelect = 0;
   queueSelect = 0;
+  readonly record = commonConfigState;
   readonly device: VirtioDevice;
   readonly notifyOffsets: readonly number[] | null;
   readonly interrupts: VirtioInterrupts;

@@ -20,6 +20,7 @@ export const interruptsState = record('virtio-interrupts', 1, {
 
 /** ISR status and vector registers of a virtio function: one state, whichever window shows it. */
 export class VirtioInterrupts implements InterruptPort, Stateful {
+  readonly record = interruptsState;
   readonly function: PciFunction;
   #isr = 0;
   #configVector = NO_VECTOR;

@@ -102,6 +102,7 @@ const withVectors = new RegisterBlock(legacyHeaderWithVectors, handlers, LEGACY_
 export class LegacyWindow implements BusTarget, ResetListener, Stateful {
   /** The queue that the queue registers are about. */
   queueSelect = 0;
+  readonly record = legacyWindowState;
   readonly device: VirtioDevice;
   readonly interrupts: VirtioInterrupts;
   readonly #shift: MsixShift;

@@ -59,6 +59,7 @@ export const sharedMemoryState = record('shared-memory', 1, {
 });
 
 class SharedMemory implements Stateful {
+  readonly record = sharedMemoryState;
   readonly #regions: readonly SharedMemoryRegion[];
 
   constructor(regions: readonly SharedMemoryRegion[]) {

@@ -76,6 +76,7 @@ const withoutMedium: ReadonlySet<DiskCommandName> = new Set([
 
 /** A disk as a logical unit (SPC-4, SBC-3), over a storage. */
 export class DiskUnit implements ScsiUnit {
+  readonly record = diskState;
   readonly storage: Storage;
   readonly blockBytes: number;
   readonly identity: UnitIdentity;
