@@ -35,8 +35,8 @@ const corrected: readonly (readonly [where: RegExp, what: RegExp])[] = [
   [/control\.(ready|known)/, /control\.pending/],
   // An alarm of another time may have been reached.
   [/clocks/, /clocks|queues|ram|isr|pinLevel|state\.config|claims/],
-  // What was asked for, or left half done, is done.
-  [/statistics\.asked|packed\.hidden/, /./],
+  // What was asked for or left half done is done; what waits for a port to be opened arrives.
+  [/statistics\.asked|packed\.hidden|driverOpen/, /./],
   // A chain with other buffers is another request: what comes of it may be there at once.
   [/inFlight\[\d+\]\.(lows|highs|lengths|readableCount|touched)/, /./],
   // An older version is made one of today.
