@@ -199,18 +199,21 @@ describe.skipIf(pieces === null)(`Linux's SCSI driver${skipNote}`, () => {
     },
   );
 
-  it.each(['io-bar', 'modern'] as const)('finds and loses a disk through %s', async (window) => {
-    const device = new ScsiDevice();
-    lab.present(device, DEVICE, window);
-    await lab.rescan();
-    const storage = new MemoryStorage(seeded(MIB, 7));
-    device.attachLun(2, 5, disk(storage));
-    await ready('/dev/sda');
-    expect(await lab.sh('md5sum < /dev/sda')).toBe(`${md5(storage.bytes)}  -`);
-    device.detachLun(2, 5);
-    await until('[ ! -e /dev/sda ]');
-    expect(lab.findings).toEqual([]);
-  });
+  it.each(['io-bar', 'legacy-memory', 'transitional-memory', 'modern'] as const)(
+    'finds and loses a disk through %s',
+    async (window) => {
+      const device = new ScsiDevice();
+      lab.present(device, DEVICE, window);
+      await lab.rescan();
+      const storage = new MemoryStorage(seeded(MIB, 7));
+      device.attachLun(2, 5, disk(storage));
+      await ready('/dev/sda');
+      expect(await lab.sh('md5sum < /dev/sda')).toBe(`${md5(storage.bytes)}  -`);
+      device.detachLun(2, 5);
+      await until('[ ! -e /dev/sda ]');
+      expect(lab.findings).toEqual([]);
+    },
+  );
 
   it('resets a unit with a command in flight, and sends the command again', async () => {
     const storage = new WatchedStorage(seeded(MIB, 6));

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it, test } from 'vitest';
 import { judgeConfig } from '../../src/conformance/config.ts';
 import { StateMismatchError } from '../../src/core/index.ts';
@@ -373,4 +375,13 @@ describe('a saved state', () => {
   });
 
   const commonState = ({ function: fn }: ModernGuest) => fn.pci.parts.get('common')!.save();
+});
+
+it('the one that docs/shapes.md shows can be, and breaks nothing', () => {
+  const text = readFileSync(new URL('../../docs/shapes.md', import.meta.url), 'utf8');
+  const literal = /^ {2}shape: (\{.*?^ {2}\}),$/ms.exec(text)![1]!;
+  const shape = runInNewContext(`(${literal})`) as FunctionShape;
+  expect(Object.keys(shape).length).toBeGreaterThan(4);
+  const { pci } = made(shape);
+  expect(judgeConfig(ConfigImage.of(imageOf(pci, 256))).findings).toEqual([]);
 });
