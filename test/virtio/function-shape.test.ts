@@ -322,6 +322,21 @@ describe('MSI-X', () => {
   });
 });
 
+it('the BAR of the structures stays what it is, whoever else stands in it', () => {
+  const msix = { table: { bar: 4, offset: 0 }, pendingBits: { bar: 4, offset: 0x800 } } as const;
+  const structures = {
+    common: [{ bar: 4, offset: 0x40 }],
+    isr: [{ bar: 4 }],
+    device: [{ bar: 4 }],
+    notify: [{ bar: 4 }],
+  } as const;
+  for (const shape of [{}, { msix }, { structures }] as const)
+    expect(made(shape).pci.bars.find(({ index }) => index === 4)).toMatchObject({
+      kind: 'memory64',
+      prefetchable: true,
+    });
+});
+
 describe('an MMR function', () => {
   it('may have a shape as well', () => {
     const shape = { notify: { multiplier: 64 }, structures: { notify: ['io', 'memory'] } } as const;

@@ -35,7 +35,7 @@ export class BarPlan {
    * What a BAR is.
    * @param usual what it is unless the shape says otherwise, or it is open already. `lengthBytes` is the least of it.
    */
-  open(index: BarIndex, usual: BarShape = { kind: 'memory32' }): BarShape {
+  open(index: BarIndex, usual: BarShape): BarShape {
     const open = this.#bars.get(index);
     const leastBytes = usual.lengthBytes ?? 0;
     if (open !== undefined) {

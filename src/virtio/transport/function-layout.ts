@@ -8,6 +8,7 @@ import {
   msixTableBytes,
 } from '../../pci/index.ts';
 import {
+  type BarShape,
   checkShape,
   commonConfig,
   type ExactPlace,
@@ -129,18 +130,23 @@ export function layOut(needs: LayoutNeeds): FunctionLayout {
   return { bars: plan.finish(), legacy: block, msix, structures, sharedMemory: regions };
 }
 
-function layMsix(plan: BarPlan, { vectors, shape }: LayoutNeeds): FunctionLayout['msix'] {
+/** What a BAR is that somebody chose to stand in. */
+const usualBar = ({ modern, prefetchable = true }: LayoutNeeds, bar: BarIndex): BarShape =>
+  modern && bar === conventionalBars.modern ? { kind: 'memory64', prefetchable } : { kind: 'memory32' };
+
+function layMsix(plan: BarPlan, needs: LayoutNeeds): FunctionLayout['msix'] {
+  const { vectors, shape } = needs;
   if (vectors === 0) return null;
   checkVectors(vectors);
   const [tableBytes, pendingBytes] = [msixTableBytes(vectors), msixPendingBytes(vectors)];
   const half = Math.max(MSIX_HALF, 2 ** Math.ceil(Math.log2(tableBytes)));
   const { msix: bar } = conventionalBars;
   const places = shape.msix ?? { table: { bar, offset: 0 }, pendingBits: { bar, offset: half } };
-  const usual = { kind: 'memory32', lengthBytes: shape.msix === undefined ? 2 * half : 0 } as const;
+  const lengthBytes = shape.msix === undefined ? 2 * half : 0;
   for (const [name, place] of Object.entries(places)) {
     if (!Number.isInteger(place.offset) || place.offset < 0 || place.offset % MSIX_ALIGNMENT !== 0)
       throw new ShapeError(`msix.${name}.offset`, place.offset, `a multiple of ${MSIX_ALIGNMENT}`);
-    if (plan.open(place.bar, usual).kind === 'io')
+    if (plan.open(place.bar, { ...usualBar(needs, place.bar), lengthBytes }).kind === 'io')
       throw new ShapeError(`msix.${name}.bar`, place.bar, 'a memory BAR');
   }
   const { table, pendingBits } = places;
@@ -162,13 +168,12 @@ function layLegacy(plan: BarPlan, legacy: LegacyPlace): Stand {
 }
 
 function layStructures(plan: BarPlan, needs: LayoutNeeds): StructureStand[] {
-  const { shape, legacy, prefetchable = true } = needs;
+  const { shape, legacy } = needs;
   const placesOf = (name: StructureName) => shape.structures?.[name] ?? ['memory'];
   const ioBar = legacy === null ? LEGACY_BAR : conventionalBars.modernIo;
   if (structureNames.some((name) => placesOf(name).includes('io'))) plan.open(ioBar, { kind: 'io' });
   return structureNames.flatMap((name) =>
     placesOf(name).map((place, i): StructureStand => {
-      if (place === 'memory') plan.open(conventionalBars.modern, { kind: 'memory64', prefetchable });
       const exact: ExactPlace =
         place === 'memory' ? { bar: conventionalBars.modern } : place === 'io' ? { bar: ioBar } : place;
       return layStructure(plan, needs, name, exact, `structures.${name}[${i}]`);
@@ -184,7 +189,7 @@ function layStructure(
   { bar, offset, length, multiplier }: ExactPlace,
   option: string,
 ): StructureStand {
-  const io = plan.open(bar).kind === 'io';
+  const io = plan.open(bar, usualBar(needs, bar)).kind === 'io';
   const unit =
     name !== 'notify'
       ? null
