@@ -171,7 +171,7 @@ export const CASES: readonly Case[] = [
     unit: 'ms',
     prepare: () => ({ ours: () => bringUpBehindBridges(256), baseline: () => 100 }),
   }),
-  atMost(1.25, {
+  atMost(1.5, {
     name: 'firmware for 4,096 functions behind bridges, each, against 256',
     unit: 'us/function',
     prepare: () => {
