@@ -235,7 +235,7 @@ function isaPieces({ start, end }: WindowRange): WindowRange[] {
   const { everyBytes, passedBytes, end: isaEnd } = isaPorts;
   const pieces: WindowRange[] = [];
   for (let at = start; at < Math.min(end, isaEnd); at += everyBytes)
-    pieces.push({ start: at, end: Math.min(at + passedBytes, end) });
+    pieces.push({ start: at, end: at + passedBytes });
   if (end > isaEnd) pieces.push({ start: Math.max(start, isaEnd), end });
   return pieces;
 }

@@ -78,7 +78,6 @@ export class Topology {
     const site = this.#sites.get(fn);
     this.#sites.delete(fn);
     site?.bus.remove(site.place);
-    this.#routes.clear();
   }
 
   /**

@@ -141,6 +141,24 @@ describe('bus numbers', () => {
     ]);
   });
 
+  it('are no more than there are between the others: for spare ones, and for new bridges', () => {
+    const machine = smallMachine();
+    for (const device of [1, 2]) plugBridge(machine, functionAddress(0, device), { kind: 'root-port' });
+    bridgeOf(machine, functionAddress(0, 2)).buses(4, 255);
+    runFirmware(machine, { spare: { buses: 9 } });
+    expect([1, 2].map((device) => numbersOf(machine, functionAddress(0, device)).slice(1))).toEqual([
+      [1, 3],
+      [4, 255],
+    ]);
+    const full = smallMachine();
+    for (const device of [1, 2, 3, 4]) plugBridge(full, functionAddress(0, device));
+    bridgeOf(full, functionAddress(0, 4)).buses(3, 255);
+    expect(() => runFirmware(full)).toThrow(/bus behind 00:03.0: no number is left/);
+    expect([1, 2, 3].map((device) => numbersOf(full, functionAddress(0, device)))).toEqual(
+      Array(3).fill([0, 0, 0]),
+    );
+  });
+
   it('that run out are told, and then nothing has been written', () => {
     const machine = smallMachine();
     const outer = plugBridge(machine, DEVICE);
@@ -253,6 +271,7 @@ describe('windows', () => {
   it('have spare room behind slots for hot plug, where firmware is told how much', () => {
     const machine = smallMachine();
     plugBridge(machine, DEVICE, { kind: 'root-port' });
+    plugBridge(machine, functionAddress(0, 3), { kind: 'root-port', slotNumber: null });
     runFirmware(machine, { spare: { io: 1, memory: 0x180000, prefetchable64: 0x100000 } });
     expect(windowsOf(machine, DEVICE)).toEqual({
       io: 0xc0c0,
@@ -261,6 +280,7 @@ describe('windows', () => {
       upper: [0x80, 0x80],
       command: 7,
     });
+    expect(windowsOf(machine, functionAddress(0, 3)).memory).toBe(0x0000fff0);
   });
 });
 
@@ -280,6 +300,20 @@ describe('firmware that runs again', () => {
     expect([windowsOf(machine, DEVICE), placesOf(old)]).toEqual(before);
     expect(placesOf(added)).toEqual([0xc020, 0xc0001000, 0x80_0000_1000]);
     expect(windowsOf(machine, functionAddress(0, 1)).memory).toBe(0xc010c010);
+  });
+
+  it('leaves what is decoded where it is, also where two overlap', () => {
+    const machine = smallMachine();
+    const fns = [4, 5].map((device) => {
+      const fn = withBars({ memory32: 4096 });
+      machine.plug(fn, functionAddress(0, device));
+      const config = configOf(machine, functionAddress(0, device));
+      config.setBar(1, 0xd0000000);
+      config.command(2);
+      return fn;
+    });
+    runFirmware(machine);
+    expect(fns.map(placesOf)).toEqual([[0xd0000000], [0xd0000000]]);
   });
 
   it('moves what its bridge does not reach', () => {

@@ -385,6 +385,16 @@ describe('what a function behind a bridge decodes', () => {
     expect(machine.memoryRead(0xc00ffffe, 4)).toBe(0xffff0000);
   });
 
+  it('ends where the space ends, however far software lets the window reach', () => {
+    const { machine, upper } = open({ kind: 'pci-to-pci', ioWindow: 32 });
+    upper.write(bridgeAt.ioLimitUpper, 2, 0xffff);
+    upper.write(bridgeAt.prefetchableLimitUpper, 4, 0xffffffff);
+    expect(answers(machine)).toBe('yyy');
+    upper.write(bridgeAt.ioBaseUpper, 2, 1);
+    upper.write(bridgeAt.prefetchableBaseUpper, 4, 0xffffffff);
+    expect(answers(machine)).toBe('nyn');
+  });
+
   it('leaves ports to ISA cards where bridge control says so', () => {
     const { machine, upper, lower } = open();
     lower.setBar(0, 0xc0f0);
@@ -617,7 +627,9 @@ describe('the state of a machine with bridges', () => {
     const from = open();
     from.targets[1]!.bytes.fill(0x5a);
     const into = behindBridge();
+    expect(into.machine.configRead(0x500, 0, 4)).toBe(0xffffffff);
     into.machine.load(from.machine.save());
+    expect(into.machine.configRead(0x500, 0, 4)).toBe(0x56781234);
     expect([answers(into.machine), into.fn.slot.address, into.fn.busMaster]).toEqual(['yyy', 0x500, true]);
     expect([...into.machine.functions.keys()]).toEqual([0, BRIDGE, 0x500]);
     const back = behindBridge();
@@ -672,7 +684,8 @@ describe('software that watches a function behind a bridge', () => {
       loaded: hear('loaded'),
       resume: (go) => go(),
     });
-    upper.command(0);
+    // A window alone: those behind master the bus as before.
+    upper.command(IO | MASTER);
     expect(heard.length).toBeGreaterThan(0);
     heard.length = 0;
     upper.command(ALL);
