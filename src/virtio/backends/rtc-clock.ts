@@ -1,4 +1,4 @@
-import { type State, VirtiolabError } from '../../core/index.ts';
+import { record, type State, text, VirtiolabError } from '../../core/index.ts';
 import { rtcClockType } from '../layout/index.ts';
 
 /** Nanoseconds of a clock, and the value that a hardware counter of the driver's had then. */
@@ -54,6 +54,20 @@ export interface SteppedClockOptions {
 const SECOND = 1_000_000_000n;
 const TIMES = 2n ** 64n;
 
+/** Nanoseconds in decimal digits: what it shows, modulo 2^64, and how many have passed. */
+export const steppedClockState = record(
+  'stepped-clock',
+  1,
+  { time: text(20), elapsed: text(40) },
+  {
+    relate({ time, elapsed }, expect) {
+      const whole = /^(0|[1-9]\d*)$/;
+      expect(whole.test(time) && BigInt(time) < TIMES, 'time', time, 'a number of 64 bits in decimal digits');
+      expect(whole.test(elapsed), 'elapsed', elapsed, 'a number in decimal digits');
+    },
+  },
+);
+
 /** A clock that stands still until it is told that time passes: the same at each run. */
 export class SteppedClock implements RtcClock {
   readonly type: number;
@@ -108,13 +122,17 @@ export class SteppedClock implements RtcClock {
     for (const moved of this.#watchers) moved();
   }
 
-  save(): State {
-    return [`${this.#time}`, `${this.#elapsed}`];
+  save() {
+    return steppedClockState.save({ time: `${this.#time}`, elapsed: `${this.#elapsed}` });
+  }
+
+  check(state: State, path = 'stepped clock') {
+    return steppedClockState.parse(state, path);
   }
 
   /** Goes on from there; nobody is told. */
   load(state: State): void {
-    const [time, elapsed] = state as readonly [string, string];
+    const { time, elapsed } = this.check(state);
     this.#time = BigInt(time);
     this.#elapsed = BigInt(elapsed);
   }

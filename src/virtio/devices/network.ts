@@ -165,7 +165,7 @@ export class NetworkDevice implements DeviceBehaviour, NetworkPort, NetworkContr
 
   resumeChain(chain: Chain, request: State): void {
     if (request === FRAME) this.#transmit(chain);
-    else this.#receiver.keep(request as number, chain);
+    else this.#receiver.keep(chain.queue >> 1, chain);
   }
 
   /**

@@ -39,6 +39,7 @@ function checkCid(guestCid: number): void {
  */
 export class VsockDevice implements DeviceBehaviour, VsockPort {
   readonly type = vsockDeviceType;
+  readonly record = vsockState;
   readonly features: readonly number[];
   readonly config = new DeviceConfig(vsockConfig);
   readonly queueSizes: readonly number[];

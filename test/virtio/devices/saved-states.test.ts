@@ -16,6 +16,7 @@ import {
   Responder,
   ScsiDevice,
   SeededEntropy,
+  SteppedClock,
 } from '../../../src/virtio/index.ts';
 import { changed, type Place, placeName } from '../../properties/support/state-leaves.ts';
 import { ModernGuest } from '../support/guests.ts';
@@ -169,6 +170,20 @@ describe('the state of a back end', () => {
     const loaded = new Responder();
     loaded.load(leases([first, 1], [first + 1, -1], [first + 2, -1]));
     expect([...(loaded.dhcp as DhcpServer).leases.keys()]).toEqual([first, first + 1, first + 2]);
+  });
+
+  it('is refused where none can have it: a clock', () => {
+    const saved = new SteppedClock({ time: 5n }).save();
+    for (const wrong of [
+      at(saved, ['time'], '-1'),
+      at(saved, ['time'], `${2n ** 64n}`),
+      at(saved, ['time'], 'x'),
+      at(saved, ['elapsed'], ''),
+    ])
+      expect(() => new SteppedClock().load(wrong)).toThrow(StateMismatchError);
+    const loaded = new SteppedClock();
+    loaded.load(saved);
+    expect(loaded.save()).toEqual(saved);
   });
 
   it('is refused where none can have it: a connection to a 9P server', () => {
