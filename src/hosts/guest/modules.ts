@@ -22,8 +22,8 @@ export const GUEST_MODULES: readonly string[] = [
   'ext4',
 ];
 
-/** At hand in the guest and not loaded: the driver of v86's own disk, to be compared with ours. */
-export const SPARE_MODULES: readonly string[] = ['ata_piix'];
+/** At hand in the guest and not loaded: the driver of v86's own disk, to be compared with ours, and that of sockets. */
+export const SPARE_MODULES: readonly string[] = ['ata_piix', 'vmw_vsock_virtio_transport'];
 
 /** Both lists, to tell a cached copy of another making. */
 export const WANTED_MODULES = [...GUEST_MODULES, '|', ...SPARE_MODULES].join(' ');
