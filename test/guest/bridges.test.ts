@@ -99,7 +99,8 @@ describe.skipIf(pieces === null)(`Linux and SeaBIOS have functions behind bridge
       await expect.poll(blocks, { timeout: 20_000 }).toContain('vdc');
       expect(await disk('vdc')).toBe(`${md5(added.bytes)}  -`);
       expect(tree.board.at(functionAddress(5, 0))).toBe(added.pci);
-      // Who pulls a virtio function out before Linux has let go of it leaves that waiting for a reset for ever.
+      // By hand: pciehp would do it in the thread of the port's interrupt, where virtio_pci waits for all threads of the line
+      // that both share to end, that one among them.
       await sh('echo 1 > /sys/bus/pci/devices/0000:05:00.0/remove');
       added.takeOut();
     }
