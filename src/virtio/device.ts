@@ -65,7 +65,14 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   constructor(behaviour: DeviceBehaviour, options: VirtioDeviceOptions) {
     checkQueueSizes(behaviour.queueSizes);
     this.behaviour = behaviour;
-    this.options = { ...usualOptions, ...options };
+    const usual = usualOptions;
+    // Field by field: a spread makes an object of a form of its own, each time.
+    this.options = {
+      legacy: options.legacy,
+      guestEndian: options.guestEndian ?? usual.guestEndian,
+      transportFeatures: options.transportFeatures ?? usual.transportFeatures,
+      resetReads: options.resetReads ?? usual.resetReads,
+    };
     this.statusRegister = new StatusRegister(this, this.options.resetReads);
     const { transportFeatures, legacy } = this.options;
     this.features = new FeatureNegotiation(behaviour, transportFeatures, legacy, this);

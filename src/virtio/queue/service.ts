@@ -37,9 +37,6 @@ export interface QueueOwner {
   report(party: Party, clause: string, message: string, about: FindingAbout): void;
 }
 
-/** Of a queue that is connected to nothing. */
-const NO_WORK = new Work('', immediate, () => {});
-
 /** Why a kick leads to nothing, as bits. */
 export const idleCause = { notSetUp: 1, broken: 2, noDma: 4 } as const;
 
@@ -67,7 +64,10 @@ export class QueueService implements Publisher, Stateful {
   #resumedKick = false;
   /** A kick that came while DMA was off. */
   #waiting = false;
-  #work = NO_WORK;
+  #subject = '';
+  #scheduler: Scheduler = immediate;
+  /** Made with the first kick. */
+  #work: Work | null = null;
 
   /** `maxSize` in descriptors, a power of two; 0 for an absent queue. */
   constructor(maxSize: number, index: number, owner: QueueOwner, batch: Batch) {
@@ -88,10 +88,10 @@ export class QueueService implements Publisher, Stateful {
     this.#dma = dma;
     this.#split.attach(dma);
     this.#packed?.attach(dma);
-    const label = `${subject} queue ${this.index}`;
-    // Where it was before: the scheduler may hold the task still.
-    if (this.#work.label === label && this.#work.scheduler === scheduler) return;
-    this.#work = new Work(label, scheduler, () => this.#serve());
+    // Where it was before, the scheduler may hold the task still.
+    if (this.#subject !== subject || this.#scheduler !== scheduler) this.#work = null;
+    this.#subject = subject;
+    this.#scheduler = scheduler;
   }
 
   /**
@@ -126,6 +126,7 @@ export class QueueService implements Publisher, Stateful {
   }
 
   kick(): void {
+    this.#work ??= new Work(`${this.#subject} queue ${this.index}`, this.#scheduler, () => this.#serve());
     this.#work.schedule();
   }
 
@@ -135,7 +136,7 @@ export class QueueService implements Publisher, Stateful {
     if (this.#resumed.length > 0) this.#batch.run(() => this.#takeResumed());
     if (!this.#waiting) return;
     this.#waiting = false;
-    this.#work.schedule();
+    this.kick();
   }
 
   #serve(): void {
@@ -259,7 +260,7 @@ export class QueueService implements Publisher, Stateful {
   letGo(chain: Chain): void {
     if (!this.#inFlight.letGo(chain) || !this.#blocked) return;
     this.#blocked = false;
-    this.#work.schedule();
+    this.kick();
   }
 
   /** More than the first buffer was written: as much as all of them hold, or what the behaviour says is not so. */
@@ -324,7 +325,7 @@ export class QueueService implements Publisher, Stateful {
     this.#drop();
     this.#resumedKick = this.#waiting = this.#blocked = false;
     this.said = 0;
-    this.#work.cancel();
+    this.#work?.cancel();
     this.#ring.reset();
   }
 
@@ -342,7 +343,7 @@ export class QueueService implements Publisher, Stateful {
       packed: packed ? this.#packed!.save() : null,
       inFlight: [...this.#resumed, ...this.#inFlight.save()],
       waiting: this.#waiting,
-      pending: this.#work.pending || this.#blocked,
+      pending: this.#work?.pending === true || this.#blocked,
     });
   }
 
@@ -369,7 +370,7 @@ export class QueueService implements Publisher, Stateful {
   /** Handles chains that were in flight anew, in the order of being taken, then serves a pending kick. */
   resume(): void {
     if (this.#resumed.length > 0 && this.#owner.dmaEnabled) this.#batch.run(() => this.#takeResumed());
-    if (this.#resumedKick) this.#work.schedule();
+    if (this.#resumedKick) this.kick();
     this.#resumedKick = false;
   }
 }
