@@ -169,19 +169,20 @@ export class PciBus {
 
   add(place: number, fn: PciFunction): void {
     this.functions.set(place, fn);
-    this.#changed(place);
+    this.#changed(place, fn);
   }
 
   remove(place: number): void {
     const fn = this.functions.get(place);
     if (fn !== undefined) fn.multiFunction = false;
     this.functions.delete(place);
-    this.#changed(place);
+    this.#changed(place, fn);
   }
 
-  #changed(place: number): void {
+  #changed(place: number, fn: PciFunction | undefined): void {
     this.#mark(place);
-    this.#bridges = [...this.functions].sort(([a], [b]) => a - b).flatMap(([, { bridge }]) => bridge ?? []);
+    if ((fn?.bridge ?? null) !== null)
+      this.#bridges = [...this.functions].sort(([a], [b]) => a - b).flatMap(([, { bridge }]) => bridge ?? []);
     if (this.bridge !== null) this.bridge.occupied = this.functions.size > 0;
   }
 
