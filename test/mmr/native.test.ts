@@ -6,7 +6,13 @@ import {
   FunctionGoneError,
   NoDeviceError,
 } from '../../src/driver/index.ts';
-import { type BlockPlace, draft2023, encodeCapability, memoryAccess } from '../../src/mmr/index.ts';
+import {
+  type BlockPlace,
+  draft2023,
+  encodeCapability,
+  fixedVectorsDraft,
+  memoryAccess,
+} from '../../src/mmr/index.ts';
 import { SLOT } from '../pci/support.ts';
 
 const BAR: FoundBar = { index: 2, kind: 'memory32', prefetchable: false, size: 0x1000, address: 0x8000_0000 };
@@ -59,6 +65,27 @@ describe('the MMR capability that a driver takes', () => {
     access.read(0x12, 1);
     const at = (0x8000_1000 - length + 0x12).toString(16);
     expect(log).toEqual([`w1 ${at}`, `r1 ${at}`, `r1 ${at}`]);
+  });
+
+  it('is pushed by a read of status after each write but a notification', () => {
+    const { bus, fn, log } = made([{ bar: 2, offset: 0, length: 0x100 }]);
+    const access = memoryAccess(bus, fn, draft2023);
+    access.write(0x10, 2, 0);
+    expect(log).toEqual(['w2 80000010']);
+    access.write(0x0e, 2, 1);
+    expect(log.slice(1)).toEqual(['w2 8000000e', 'r1 80000012']);
+  });
+
+  it('has its configuration where the draft has it: behind the vectors always, or while MSI-X is on', () => {
+    const place = { bar: 2, offset: 0, length: 0x100 };
+    const access = [draft2023, fixedVectorsDraft].map((draft) => {
+      const { bus, fn } = made([place]);
+      return memoryAccess(bus, fn, draft);
+    });
+    expect(access.map(({ name, fixedVectors }) => [name, fixedVectors])).toEqual([
+      ['native-mmr', false],
+      ['native-mmr', true],
+    ]);
   });
 
   it('of a function that is gone is no missing one', () => {

@@ -35,7 +35,7 @@ export interface Holder {
   onMessage(vector: number): void;
   /** The states of guest and host have both been loaded: what one knows of the other is true again. */
   onLoaded(): void;
-  /** The function is gone for good. */
+  /** The function is gone for good; said again where a guest that still had it is loaded afterwards. */
   onLost(): void;
   report(clause: string, message: string, about: FindingAbout): void;
 }
@@ -132,7 +132,6 @@ export class HeldFunction implements FunctionWatcher {
 
   /** For an access of the guest. @returns whether there is something to access. */
   enter(clause?: string): boolean {
-    if (this.ready) return true;
     // A guest that runs has its state.
     this.#bothLoaded();
     return this.locate(clause);
@@ -191,6 +190,7 @@ export class HeldFunction implements FunctionWatcher {
     if (this.#gone) return;
     this.#gone = true;
     this.ready = this.#located = false;
+    this.#loaded = 'neither';
     this.#leave();
     this.#holder.onLost();
   }
@@ -208,7 +208,7 @@ export class HeldFunction implements FunctionWatcher {
   /** Looks at once where it can, so that the guest's next access is one like any other. */
   moved(): void {
     this.#unlocate();
-    if (!this.#loading && !this.#gone && this.#messages !== null && this.#decodedAt() !== 0) this.locate();
+    if (!this.#loading && this.#messages !== null && this.#decodedAt() !== 0) this.locate();
   }
 
   removed(): void {
@@ -238,7 +238,8 @@ export class HeldFunction implements FunctionWatcher {
   /** The guest's state was loaded. */
   guestLoaded(): void {
     this.ready = false;
-    if (this.#loaded === 'host') this.#bothLoaded();
+    if (this.#gone) this.#holder.onLost();
+    else if (this.#loaded === 'host') this.#bothLoaded();
     else this.#loaded = 'guest';
   }
 

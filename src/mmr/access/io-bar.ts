@@ -149,7 +149,6 @@ export class IoBarBackend implements LegacyBackend, Holder {
 
   onLost(): void {
     this.#disconnect();
-    this.#line = false;
     this.#guest?.setLine(false);
   }
 

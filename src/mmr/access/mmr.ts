@@ -317,12 +317,11 @@ export class MmrBackend implements LegacyBackend, Holder {
   }
 
   reset(): void {
-    const masked = this.#msix;
     this.#msix = false;
     if (!this.#held.locate()) return;
     this.#bus.memoryWrite(this.#held.base + deviceStatus.offset, 1, 0);
     this.#afterReset();
-    if (masked) this.#messages.maskAll(() => false);
+    this.#messages.maskAll(() => false);
   }
 
   onLost(): void {
