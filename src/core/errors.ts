@@ -56,8 +56,17 @@ export class StateMismatchError extends VirtiolabError {
 function brief(found: unknown): string {
   if (found instanceof Uint8Array) return `${found.length} bytes`;
   if (typeof found === 'number') return `${found}`;
-  const text = JSON.stringify(found) ?? String(found);
+  const text = written(found);
   return text.length <= 100 ? text : `${text.slice(0, 97)}...`;
+}
+
+/** What is no plain data, as one BigInt or a cycle, has no JSON: it is refused like anything else. */
+function written(found: unknown): string {
+  try {
+    return JSON.stringify(found) ?? String(found);
+  } catch {
+    return typeof found === 'object' ? 'an object that is no plain data' : String(found);
+  }
 }
 
 /** A saved state of a version that is newer than what this package knows, or that nothing upgrades. */

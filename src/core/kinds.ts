@@ -199,7 +199,7 @@ const isPlain = (value: unknown, depth: number): boolean =>
   value === null ||
   value instanceof Uint8Array ||
   ['boolean', 'string'].includes(typeof value) ||
-  (typeof value === 'number' && Number.isFinite(value)) ||
+  Number.isFinite(value) ||
   (typeof value === 'object' &&
     depth < DEPTH &&
     (Array.isArray(value) || [Object.prototype, null].includes(Object.getPrototypeOf(value))) &&

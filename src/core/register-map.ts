@@ -46,7 +46,7 @@ function row<A extends Access>(
   access: A,
   offset: number,
   width: FieldWidth,
-  clauses: string | readonly string[],
+  clauses: string,
   extras: RegisterExtras,
 ): Register<A> {
   const all = maskOf(width);
@@ -58,7 +58,7 @@ function row<A extends Access>(
     reset: extras.reset ?? 0,
     writable: extras.writable ?? (access === 'rw' ? all : 0),
     writeOneToClear: extras.writeOneToClear ?? 0,
-    clauses: typeof clauses === 'string' ? (clauses === '' ? [] : clauses.split(' ')) : clauses,
+    clauses: clauses === '' ? [] : clauses.split(' '),
   };
 }
 

@@ -123,6 +123,62 @@ describe('an address space', () => {
     expect(map).toThrow(expect.objectContaining({ start, length }));
   });
 
+  it('says what is wrong with a mapping, and takes the whole of the space', () => {
+    const map = (start: number, length: number) => () =>
+      space().map({ name: 'x', start, length, target: new Bytes(1) });
+    for (const [start, length] of [
+      [0, 0],
+      [0, -4],
+      [0.5, 4],
+      [0, 0.5],
+      [Number.NaN, 1],
+    ] as const)
+      expect(map(start, length)).toThrow('wants a whole address and a positive length');
+    expect(map(-1, 2)).toThrow('0x-1 + 0x2: leaves I/O space of 0x10000 bytes');
+    expect(map(0xffff, 2)).toThrow('0xffff + 0x2: leaves I/O space of 0x10000 bytes');
+    for (const [start, length] of [
+      [0, 0x10000],
+      [0, 1],
+      [0xffff, 1],
+    ] as const)
+      expect(map(start, length)).not.toThrow();
+  });
+
+  it('has what a mapping leaves out by default, and its span the place and the name', () => {
+    const io = space();
+    const target = new Bytes(4);
+    io.map({ name: 'a', start: 8, length: 4, target });
+    const mapping = { name: 'a', start: 8, length: 4, target, owner: null, priority: 0, parts: [] };
+    expect(io.mappings).toEqual([mapping]);
+    expect(io.find(9)).toMatchObject({ start: 8, end: 12, base: 8, name: 'a', mapping });
+    expect([io.find(7), io.find(12)]).toEqual([undefined, undefined]);
+  });
+
+  it.each([1, 4, 8, 9, 10, 40])('answers right after %d changes at once', (changes) => {
+    const io = space();
+    const unmaps = Array.from({ length: changes }, (_, i) =>
+      io.map({ name: `${i}`, start: 8 * i, length: 8, target: new Bytes(8, i) }),
+    );
+    const seen = () => Array.from({ length: changes + 1 }, (_, i) => io.read(8 * i, 1));
+    expect(seen()).toEqual([...Array(changes).keys(), 0xff]);
+    for (const unmap of unmaps.slice(1)) unmap();
+    expect(seen()).toEqual([0, ...Array(changes).fill(0xff)]);
+    expect(io.mappings.map(({ name }) => name)).toEqual(['0']);
+  });
+
+  it('knows who answers in the end where a space stands in another', () => {
+    const [inner, outer] = [new AddressSpace('inner', 32), space()];
+    const target = new Bytes(8, 0x40);
+    inner.map({ name: 'deep', start: 16, length: 8, target });
+    outer.map({ name: 'window', start: 0x100, length: 32, target: inner });
+    outer.map({ name: 'plain', start: 0x200, length: 8, target });
+    expect([outer.find(0x112)?.name, outer.answering(0x112)?.name]).toEqual(['window', 'deep']);
+    expect(outer.answering(0x200)?.name).toBe('plain');
+    expect([outer.answering(0x100), outer.answering(0x300)]).toEqual([undefined, undefined]);
+    expect(outer.read(0x112, 2)).toBe(0x4342);
+    expect(outer.read(0x10e, 4)).toBe(0x4140ffff);
+  });
+
   it('sends accesses to the parts of a target, each with offsets of its own and its name', () => {
     const io = space();
     const [first, second] = [new Bytes(4, 0x10), new Bytes(8, 0x20)];

@@ -2,148 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import {
   AddressRangeError,
-  DirtyLog,
   DmaDomain,
+  DmaRegion,
   type DmaWindow,
   FOUR_GIB,
   GuestMemory,
   ViewCache,
 } from '../../src/core/index.ts';
 import { sameBytes } from './bytes.ts';
-
-const KIB = 1024;
-
-/** RAM [0, 64 KiB) in two arrays that touch, and 4 KiB above 4 GiB; every byte is 0x55. */
-function ram(): GuestMemory {
-  const memory = GuestMemory.allocate(
-    { start: 0, length: 32 * KIB },
-    { start: 32 * KIB, length: 32 * KIB },
-    { start: FOUR_GIB, length: 4 * KIB },
-  );
-  for (const { start, end } of memory.ranges) memory.fill(start, end - start, 0x55);
-  return memory;
-}
-
-const windows: readonly DmaWindow[] = [
-  { start: 0, length: 4 * KIB, write: true },
-  { start: 4 * KIB, length: 4 * KIB, write: false },
-  { start: 12 * KIB, length: 40 * KIB, write: true },
-  { start: 60 * KIB, length: 100 * KIB, write: true },
-];
-
-const source = Uint8Array.from({ length: 2 * KIB }, (_, i) => i % 251);
-
-describe('a DMA domain that translates', () => {
-  /** The second page before the first, a page above 4 GiB in the middle, read-only. */
-  const mapped = (): readonly DmaWindow[] => [
-    { start: 0x10_0000, length: 4 * KIB, write: true, target: 4 * KIB },
-    { start: 0x10_1000, length: 4 * KIB, write: true, target: 0 },
-    { start: 0x10_2000, length: 4 * KIB, write: false, target: FOUR_GIB },
-    { start: 0x10_3000, length: 4 * KIB, write: true, target: 8 * KIB },
-  ];
-  const physical = (address: number) =>
-    [4 * KIB, 0, FOUR_GIB, 8 * KIB][(address - 0x10_0000) >> 12]! + (address & 0xfff);
-
-  it('reaches the same bytes as a walk through the windows, byte by byte', () => {
-    const bytes = fc.integer({ min: 0x10_0000 - 64, max: 0x10_4000 + 64 });
-    fc.assert(
-      fc.property(bytes, fc.nat(0x1800), fc.boolean(), (address, length, writes) => {
-        const memory = ram();
-        memory.write(
-          0,
-          Uint8Array.from({ length: 16 * KIB }, (_, i) => i * 7 + (i >> 8)),
-        );
-        memory.write(
-          FOUR_GIB,
-          Uint8Array.from({ length: 4 * KIB }, (_, i) => i * 3),
-        );
-        const before = (at: number) => memory.read(physical(at), 1)[0];
-        const domain = new DmaDomain(memory, mapped());
-        const inside = address >= 0x10_0000 && address + length <= 0x10_4000;
-        const touchesReadOnly = address < 0x10_3000 && address + length > 0x10_2000;
-        const may = (inside && !(writes && touchesReadOnly)) || length === 0;
-        const buffer = new Uint8Array(length).fill(0xd1);
-        if (writes) expect(domain.write(address, buffer, 0, length)).toBe(may);
-        else expect(domain.read(address, buffer, 0, length)).toBe(may);
-        if (!may || !inside) return;
-        for (let i = 0; i < length; i += 97) expect(buffer[i]).toBe(before(address + i));
-      }),
-      { numRuns: 300 },
-    );
-  });
-
-  it('finds the one of many windows that holds an address, in whatever order they lead to memory', () => {
-    const place = fc.record({ at: fc.nat(63), write: fc.boolean() });
-    const plan = fc.uniqueArray(place, { selector: ({ at }) => at, minLength: 1, maxLength: 48 });
-    const access = fc.record({
-      address: fc.nat(64 * 512 + 100),
-      length: fc.integer({ min: 1, max: 700 }),
-      write: fc.boolean(),
-    });
-    fc.assert(
-      fc.property(plan, fc.array(access, { minLength: 1, maxLength: 20 }), (places, accesses) => {
-        // Window i of the plan leads to the i-th 512 bytes of RAM.
-        const table = places.map(({ at, write }, i) => ({
-          start: 512 * at,
-          length: 512,
-          write,
-          target: 512 * i,
-        }));
-        const domain = new DmaDomain(ram(), table);
-        for (const { address, length, write } of accesses) {
-          const each = Array.from({ length }, (_, i) =>
-            table.find(({ start }) => address + i >= start && address + i < start + 512),
-          );
-          const may = each.every((window) => window !== undefined && (window.write || !write));
-          expect(domain.reaches(address, length, write)).toBe(may);
-          const window = each[0];
-          expect(domain.physical(address)).toBe(
-            window === undefined ? address : address - window.start + window.target,
-          );
-        }
-      }),
-      { numRuns: 300 },
-    );
-  });
-
-  it('has the views of its memory, not its own', () => {
-    const memory = ram();
-    const [one, other] = [new DmaDomain(memory), new DmaDomain(memory, windows)];
-    expect(one.find(0, 1, false)!.views).toBe(other.find(0, 1, false)!.views);
-  });
-
-  it('knows the guest-physical address of what it reaches, and itself as what it is', () => {
-    const domain = new DmaDomain(ram(), mapped());
-    expect([0x10_0010, 0x10_1fff, 0x10_2000].map((at) => domain.physical(at))).toEqual([
-      4 * KIB + 16,
-      4 * KIB - 1,
-      FOUR_GIB,
-    ]);
-    expect([domain.physical(5), domain.translated, domain.limited]).toEqual([5, true, true]);
-    domain.setWindows(windows);
-    expect([domain.translated, domain.limited]).toEqual([false, true]);
-    const plain = new DmaDomain(ram());
-    expect([plain.translated, plain.limited]).toEqual([false, false]);
-  });
-
-  it('logs the pages of the memory, not those of the bus', () => {
-    const domain = new DmaDomain(ram(), mapped());
-    const log = new DirtyLog(domain);
-    domain.write(0x10_0ff8, source, 0, 16);
-    expect(log.take()).toEqual([0, 4 * KIB]);
-  });
-
-  it('follows a window that is turned to other memory', () => {
-    const domain = new DmaDomain(ram(), [{ start: 0, length: 16, write: true, target: 64 }]);
-    domain.write(0, source, 1, 4);
-    domain.setWindows([{ start: 0, length: 16, write: true, target: 128 }]);
-    domain.write(0, source, 5, 4);
-    expect([...domain.memory.read(64, 4), ...domain.memory.read(128, 4)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
-    expect(() => domain.setWindows([{ start: 0, length: 1, write: true, target: -1 }])).toThrow(
-      AddressRangeError,
-    );
-  });
-});
+import { KIB, ram, source, windows } from './dma-ram.ts';
 
 describe('a DMA domain', () => {
   it('without windows reaches all RAM and nothing else', () => {
@@ -217,6 +84,84 @@ describe('a DMA domain', () => {
     expect(domain.reaches(24, 16, false)).toBe(true);
   });
 
+  it('joins any number of them, and those only that lead to one place after another', () => {
+    const row = [0, 16, 32, 48, 64].map((start) => ({ start, length: 16, write: true }));
+    const joined = new DmaDomain(ram(), row);
+    for (let at = 0; at < 80; at++)
+      expect(joined.find(at, 80 - at, true)).toMatchObject({ start: 0, end: 80, base: 0 });
+    expect(joined.find(79, 2, false)).toBeNull();
+    const apart = new DmaDomain(ram(), [
+      { start: 0, length: 16, write: true },
+      { start: 16, length: 16, write: true, target: 64 },
+      { start: 33, length: 16, write: true, target: 81 },
+    ]);
+    expect([0, 16, 33].map((at) => apart.find(at, 16, true)?.start)).toEqual([0, 16, 33]);
+    expect([15, 31, 48].map((at) => apart.find(at, 2, true))).toEqual([null, null, null]);
+  });
+
+  it('writes single bytes where it may, tells of them before, and leaves all others', () => {
+    const memory = ram();
+    const domain = new DmaDomain(memory, windows);
+    const told: unknown[] = [];
+    domain.observer = (at, length) => told.push([at, length, memory.read(at, 1)[0]]);
+    expect([0, 4 * KIB - 1, 4 * KIB, 8 * KIB, 64 * KIB].map((at) => domain.writeByte(at, 0x77))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+    expect(told).toEqual([
+      [0, 1, 0x55],
+      [4 * KIB - 1, 1, 0x55],
+    ]);
+    expect([0, 1, 4 * KIB - 1, 4 * KIB].map((at) => memory.read(at, 1)[0])).toEqual([0x77, 0x55, 0x77, 0x55]);
+    domain.observer = null;
+    expect([domain.writeByte(2, 0x78), memory.read(2, 1)[0]]).toEqual([true, 0x78]);
+  });
+
+  it('follows its memory from the first look until it is released, and again after that', () => {
+    const memory = ram();
+    const domain = new DmaDomain(memory, windows);
+    expect(memory.watchers).toBe(0);
+    const region = domain.find(0, 1, false)!;
+    expect([memory.watchers, region.current, domain.lastRegion]).toEqual([1, true, region]);
+    const before = domain.generation;
+    domain.release();
+    expect([memory.watchers, region.current, domain.lastRegion === region]).toEqual([0, false, false]);
+    expect(domain.generation).toBeGreaterThan(before);
+    domain.release();
+    expect(memory.watchers).toBe(0);
+    memory.replace([{ start: 0, bytes: new Uint8Array(KIB).fill(0x11) }]);
+    const target = new Uint8Array(1);
+    expect([domain.read(5, target, 0, 1), target[0], memory.watchers]).toEqual([true, 0x11, 1]);
+    const again = domain.find(5, 1, false)!;
+    memory.replace([{ start: 0, bytes: new Uint8Array(KIB).fill(0x22) }]);
+    expect([again.current, domain.read(5, target, 0, 1), target[0]]).toEqual([false, true, 0x22]);
+  });
+
+  it('reaches nothing where an address is no exact number any more', () => {
+    const domain = new DmaDomain(ram());
+    expect(domain.reaches(2 ** 53 - 1, 1, false)).toBe(false);
+    expect(domain.reaches(2 ** 53, 8, false)).toBe(false);
+    expect(domain.reaches(0, 0, true)).toBe(true);
+  });
+
+  it('says which window is wrong', () => {
+    const set =
+      (...each: DmaWindow[]) =>
+      () =>
+        new DmaDomain(ram(), each);
+    const window = { start: 16, length: 16, write: true };
+    expect(set({ start: 31, length: 1, write: true }, window)).toThrow(
+      '0x10 + 0x10: overlaps the next DMA window',
+    );
+    expect(set({ start: 32, length: 1, write: true }, window)).not.toThrow();
+    for (const target of [-1, 0.5, 2 ** 53])
+      expect(set({ ...window, target })).toThrow(`0x10 + 0x10: is to lead to address ${target}`);
+    expect(set({ ...window, target: 0 })).not.toThrow();
+  });
+
   it('changes its generation and forgets old places when windows or memory change', () => {
     const memory = ram();
     const domain = new DmaDomain(memory, windows);
@@ -283,6 +228,26 @@ describe('a DMA domain', () => {
     );
   });
 
+  test.each([
+    ['the first 2 GiB but a byte', 0, 0x7fffffff, 0, 0x7fffffff],
+    ['a byte more than 32 bits with a sign can count', 0, 0x80000000, 0, -1],
+    ['a piece that begins deep in its array', 0x70000000, 0x7fffffff, 0, 0x0fffffff],
+    ['one that ends too deep in it', 0x70000000, 0x80000000, 0, -1],
+    ['one across 4 GiB, up to its last byte but one', FOUR_GIB - 16, FOUR_GIB + 16, FOUR_GIB - 16, 15],
+    ['one at the last byte below 4 GiB', FOUR_GIB - 1, FOUR_GIB, FOUR_GIB - 1, -1],
+    ['one at 4 GiB', FOUR_GIB, FOUR_GIB + 16, FOUR_GIB, -1],
+  ])('has a length for 32-bit arithmetic: %s', (_, start, end, base, length) => {
+    const region = new DmaRegion(start, end, true, base, ram().ranges[0]!);
+    expect(region.lowLength).toBe(length);
+    if (length < 0) expect([region.lowStart, region.lowShift, region.lowBase]).toEqual([0, 0, 0]);
+    else
+      expect([region.lowStart >>> 0, region.lowShift, region.lowBase >>> 0]).toEqual([
+        start,
+        start - base,
+        base,
+      ]);
+  });
+
   it('copies like a plain array whatever the lengths, offsets and caches', () => {
     const copy = fc.record({
       write: fc.boolean(),
@@ -320,57 +285,5 @@ describe('a DMA domain', () => {
       }),
       { numRuns: 40 },
     );
-  });
-});
-
-describe('a view cache', () => {
-  it('always gives the view asked for, also where two of them share a place', () => {
-    const bytes = Uint8Array.from({ length: 8 * KIB }, (_, i) => i % 253);
-    const views = new ViewCache(bytes.subarray(16));
-    let hits = 0;
-    for (const round of [0, 1])
-      for (let offset = 0; offset < 4000; offset += 3) {
-        // One place of the cache holds a view and the one that is 4096 bytes longer.
-        for (const length of [1 + (offset % 512), 1 + (offset % 512) + 4096]) {
-          if (offset + length > 8 * KIB - 16) continue;
-          const view = views.view(offset, length);
-          expect([view.byteOffset - bytes.byteOffset - 16, view.length]).toEqual([offset, length]);
-          if (round === 1 && views.view(offset, length) === view) hits++;
-        }
-      }
-    expect(hits).toBeGreaterThan(0);
-  });
-});
-
-describe('a dirty log', () => {
-  it('names each page that was written, ascending, once, and starts anew', () => {
-    const domain = new DmaDomain(ram());
-    const log = new DirtyLog(domain);
-    domain.write(9 * KIB, source, 0, 8);
-    domain.write(4 * KIB - 1, source, 0, 2);
-    domain.write(FOUR_GIB, source, 0, 1);
-    domain.write(32 * KIB - 4, source, 0, 8);
-    domain.read(20 * KIB, new Uint8Array(4), 0, 4);
-    expect(log.take()).toEqual([0, 4 * KIB, 8 * KIB, 28 * KIB, 32 * KIB, FOUR_GIB]);
-    expect(log.take()).toEqual([]);
-  });
-
-  it('tells nothing of a refused write, and keeps an observer that was there before', () => {
-    const domain = new DmaDomain(ram(), windows);
-    const told: number[] = [];
-    domain.observer = (address) => told.push(address);
-    const log = new DirtyLog(domain, 64);
-    domain.write(4 * KIB, source, 0, 8);
-    domain.write(130, source, 0, 8);
-    expect([log.take(), told]).toEqual([[128], [130]]);
-  });
-
-  it('tells before the bytes change', () => {
-    const memory = ram();
-    const domain = new DmaDomain(memory);
-    let seen = 0;
-    domain.observer = (address) => void (seen = memory.read(address, 1)[0]!);
-    domain.write(0, source, 1, 1);
-    expect(seen).toBe(0x55);
   });
 });

@@ -20,6 +20,7 @@ import {
   u32,
   u53,
   upTo,
+  within,
   words,
 } from '../../src/core/index.ts';
 
@@ -58,7 +59,29 @@ describe('kinds of fields', () => {
     ['optional', optional(u8), [null, 1], [256, 'a', false]],
     ['map', map(u8), [{}, { a: 1 }], [{ a: 256 }, [], null]],
     ['group', group({ a: u8, b: flag }), [{ a: 1, b: true }], [{ a: 1 }, { a: 1, b: true, c: 0 }, [], null]],
-    ['anyState', anyState, [null, 1, { a: [new Uint8Array(1)] }], [Number.NaN, [Number.POSITIVE_INFINITY]]],
+    [
+      'list of at least so many',
+      list(u8, { least: 2 }),
+      [
+        [1, 2],
+        [1, 2, 3],
+      ],
+      [[], [1]],
+    ],
+    ['bytes within both limits', bytes(1, 2), [new Uint8Array(1)], [new Uint8Array(0)]],
+    [
+      'anyState',
+      anyState,
+      [null, 1, true, false, '', 'a', [], {}, { a: [new Uint8Array(1)] }, Object.create(null)],
+      [
+        Number.NaN,
+        [Number.POSITIVE_INFINITY],
+        { a: { b: Number.NaN } },
+        ...[new Map(), new Date(0), () => 1, 1n, Symbol('a'), [undefined], { a: undefined }].map(
+          (odd) => odd as unknown as State,
+        ),
+      ],
+    ],
   ])('%s', (_, of, right, wrong) => {
     for (const value of right) expect(of.parse(value, 'at')).toEqual(value);
     for (const value of wrong) expect(refused(of, value)).not.toBe('taken');
@@ -83,8 +106,68 @@ describe('kinds of fields', () => {
 
   it('take no data deeper than any state is', () => {
     let deep: State = null;
+    for (let i = 0; i < 64; i++) deep = [deep];
+    expect(refused(anyState, deep)).toBe('taken');
+    expect(refused(anyState, [deep])).toBe('at: plain data');
+    expect(refused(anyState, { a: deep })).toBe('at: plain data');
     for (let i = 0; i < 1000; i++) deep = [deep];
-    expect(refused(anyState, deep)).not.toBe('taken');
+    expect(refused(anyState, deep)).toBe('at: plain data');
+  });
+
+  test.each<[Kind<State>, string, State]>([
+    [flag, 'true or false', 'flag'],
+    [u8, 'a whole number of 0..255', 'u8'],
+    [u16, 'a whole number of 0..65535', 'u16'],
+    [u32, 'a whole number of 0..4294967295', 'u32'],
+    [u53, 'a whole number of 0..9007199254740991', 'u53'],
+    [upTo(3), 'a whole number of 0..3', '0..3'],
+    [bytes(), 'bytes, any number of them', { bytes: 'any number' }],
+    [bytes(2), 'bytes, 2 of them', { bytes: '2' }],
+    [bytes(1, 2), 'bytes, 1..2 of them', { bytes: '1..2' }],
+    [bytes(0, 2), 'bytes, 0..2 of them', { bytes: '0..2' }],
+    [text(3), 'text of at most 3 units', { text: '0..3' }],
+    [text(), 'text of at most 65536 units', { text: '0..65536' }],
+    [oneOf('a', 2, null), '"a" or 2 or null', { oneOf: ['a', 2, null] }],
+    [list(u8), 'a list, any number long', { list: 'u8', count: 'any number' }],
+    [list(u8, { least: 1 }), 'a list, at least 1 long', { list: 'u8', count: 'at least 1' }],
+    [list(u8, { most: 2 }), 'a list, 0..2 long', { list: 'u8', count: '0..2' }],
+    [words(2), 'a list, 2 long', { list: 'u32', count: '2' }],
+    [tuple(u8, flag), 'a list of 2', { tuple: ['u8', 'flag'] }],
+    [optional(u8), 'a whole number of 0..255', { optional: 'u8' }],
+    [map(u8), 'values by name', { map: 'u8' }],
+    [group({ a: u8, b: flag }), 'a, b by name', { a: 'u8', b: 'flag' }],
+    [anyState, 'plain data', 'state of a part'],
+  ])('say what they are: %#', (of, expected, shape) => {
+    expect(refused(of, undefined)).toBe(`at: ${expected}`);
+    expect(of.shape).toEqual(shape);
+  });
+
+  it('name the place within lists, tuples and names', () => {
+    expect(refused(list(u8), [1, 256])).toBe('at[1]: a whole number of 0..255');
+    expect(refused(tuple(u8, flag), [1, 1])).toBe('at[1]: true or false');
+    expect(refused(map(u8), { a: 1, b: 256 })).toBe('at.b: a whole number of 0..255');
+    const related = group({ a: u8 }, ({ a }, expect) => {
+      expect(a !== 1, 'a', a, 'not 1');
+      expect(a !== 2, '', a, 'not 2');
+      expect(a !== 3, '[3]', a, 'not 3');
+    });
+    expect([0, 1, 2, 3].map((a) => refused(related, { a }))).toEqual([
+      'taken',
+      'at.a: not 1',
+      'at: not 2',
+      'at[3]: not 3',
+    ]);
+    expect([within('', 'a'), within('a', ''), within('a', '[1]'), within('a[1]', 'b')]).toEqual([
+      'a',
+      'a',
+      'a[1]',
+      'a[1].b',
+    ]);
+  });
+
+  it('take nothing that only every object has for a value', () => {
+    expect(refused(group({ toString: u8 }), {})).toBe('at.toString: a whole number of 0..255');
+    expect(refused(group({}), { toString: 1 })).toBe('at.toString: no such field');
   });
 });
 

@@ -27,10 +27,13 @@ const handlers: Handlers<typeof map, Values> = {
   wide: { read: ({ wide }) => wide, write: (values, value) => void (values.wide = value) },
 };
 
-/** A block over three variables, as drivers use it: with each register's own width. */
+/**
+ * A block over three variables, as drivers use it: with each register's own width. The table is one of its own: tables of one map are
+ * made once, and the test that comes first would be the only one to make it.
+ */
 function block(hole: 'ones' | 'zeros' = 'ones', length = 8) {
   const values = { low: 0x1234, status: 0x56, wide: 0x89abcdef };
-  return { values, block: new RegisterBlock(map, handlers, length, hole) };
+  return { values, block: new RegisterBlock({ ...map }, handlers, length, hole) };
 }
 
 describe('a register block', () => {
@@ -45,6 +48,8 @@ describe('a register block', () => {
     ['the aligned pieces of an unaligned dword', 2, 4, 0xcdef0056],
     ['nothing between registers', 3, 1, 0xff],
     ['nothing past the end', 8, 4, 0xffffffff],
+    ['nothing so far out that its place has no 32 bits', 2 ** 30, 2, 0xffff],
+    ['the pieces of an access out there', 2 ** 30 + 1, 2, 0xffff],
     ['one byte inside and one past the end', 7, 2, 0xffff],
   ] as const)('reads %s', (_, offset, width, value) => {
     const { block: under, values } = block();
@@ -58,6 +63,7 @@ describe('a register block', () => {
     ['not at all when it is read-only', 2, 1, 0x77, {}],
     ['by the pieces that begin at it', 3, 2, 0x1122, { wide: 0x11 }],
     ['not at all past the end', 8, 4, 0x77, {}],
+    ['not at all so far out that its place has no 32 bits', 2 ** 30, 2, 0x77, {}],
   ] as const)('writes a register %s', (_, offset, width, value, changed) => {
     const { block: under, values } = block();
     under.write(values, offset, width, value);
@@ -85,6 +91,21 @@ describe('a register block', () => {
     expect([one.read(first, 4, 4), one.read(second, 4, 4)]).toEqual([0x89abcdef, 0xabcd]);
     one.write(first, 3, 2, 0x1122);
     expect([one.read(first, 4, 4), one.read(second, 4, 4)]).toEqual([0x11, 0xabcd]);
+  });
+
+  it('knows the width of what begins at an offset, and 1 where nothing does', () => {
+    const { block: under } = block();
+    const widths = [0, 1, 2, 3, 4, 5, 7, 8, 9, 2 ** 30].map((at) => under.widthAt(at));
+    expect(widths).toEqual([2, 1, 1, 1, 4, 1, 1, 1, 1, 1]);
+  });
+
+  it('serves one map at two lengths', () => {
+    const [short, long] = [8, 16].map((length) => new RegisterBlock(map, handlers, length, 'zeros'));
+    const values = { low: 1, status: 2, wide: 3 };
+    expect([short!.read(values, 9, 2), long!.read(values, 9, 2), long!.read(values, 4, 4)]).toEqual([
+      0, 0, 3,
+    ]);
+    expect(short!.map).toBe(map);
   });
 
   const none = { read: () => 0 };

@@ -35,6 +35,41 @@ describe('a register map', () => {
     expect([good.middle.writable, good.middle.clauses]).toEqual([0, []]);
   });
 
+  it('takes each column that a row gives, also a 0', () => {
+    const columns = { count: 2, reset: 3, writable: 0, writeOneToClear: 0x80 };
+    for (const [make, access] of [
+      [ro, 'ro'],
+      [rw, 'rw'],
+      [rc, 'rc'],
+    ] as const)
+      expect(make(4, 2, 'A B', columns)).toEqual({
+        offset: 4,
+        width: 2,
+        access,
+        clauses: ['A', 'B'],
+        ...columns,
+      });
+    expect(rw(0, 1, '', { writable: 0x0f }).writable).toBe(0x0f);
+    for (const make of [ro, rc])
+      expect([make(0, 4).writable, make(0, 4, '', { writable: 5 }).writable]).toEqual([0, 5]);
+    for (const [width, ones] of [
+      [1, 0xff],
+      [2, 0xffff],
+      [4, 0xffffffff],
+      [8, 0xffffffff],
+    ] as const)
+      expect(rw(0, width)).toEqual({
+        offset: 0,
+        width,
+        access: 'rw',
+        count: 1,
+        reset: 0,
+        writable: ones,
+        writeOneToClear: 0,
+        clauses: [],
+      });
+  });
+
   it('is put in order by offset, ends after its last register, and knows who covers a byte', () => {
     expect(inOrder(good).map(([name]) => name)).toEqual(['first', 'middle', 'last']);
     expect(lengthOf(good)).toBe(16);
