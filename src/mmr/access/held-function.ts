@@ -35,6 +35,8 @@ export interface Holder {
   onMessage(vector: number): void;
   /** The states of guest and host have both been loaded: what one knows of the other is true again. */
   onLoaded(): void;
+  /** The block is where the guest's accesses can reach it, for the first time or again. */
+  onFound(): void;
   /** The function is gone for good; said again where a guest that still had it is loaded afterwards. */
   onLost(): void;
   report(clause: string, message: string, about: FindingAbout): void;
@@ -155,8 +157,10 @@ export class HeldFunction implements FunctionWatcher {
     this.#located = true;
     this.ready = this.#loaded === 'neither';
     // Firmware may have taken them away. In a state that is being loaded they are as they ought to be.
-    if (this.ready) host.setCommand(this.#wanted | (this.#busMaster ? command.busMaster : 0), 0);
-    return true;
+    if (!this.ready) return true;
+    host.setCommand(this.#wanted | (this.#busMaster ? command.busMaster : 0), 0);
+    this.#holder.onFound();
+    return this.#located;
   }
 
   /** Where the block's BAR is decoded, or 0. */
@@ -266,6 +270,11 @@ export class HeldFunction implements FunctionWatcher {
     else this.#holder.onMessage(vector);
   }
 
+  /** It has neither gone nor been given back. */
+  get kept(): boolean {
+    return !this.#gone && !this.#released;
+  }
+
   get busMaster(): boolean {
     return this.#busMaster;
   }
@@ -277,7 +286,7 @@ export class HeldFunction implements FunctionWatcher {
 
   setBusMaster(on: boolean): void {
     this.#busMaster = on;
-    if (this.#gone || this.#released) return;
+    if (!this.kept) return;
     this.host.setCommand(on ? command.busMaster : 0, on ? 0 : command.busMaster);
   }
 

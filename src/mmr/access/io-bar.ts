@@ -118,7 +118,9 @@ export class IoBarBackend implements LegacyBackend, Holder {
   }
 
   setMsix(enabled: boolean): void {
-    if (!this.#held.locate()) return;
+    // In configuration space, whether or not the block is decoded.
+    this.#held.locate();
+    if (!this.#held.kept) return;
     this.#messages.enable(enabled);
     if (!enabled) this.#guest?.forget?.();
     this.#followLine();
@@ -146,6 +148,9 @@ export class IoBarBackend implements LegacyBackend, Holder {
     this.#forget();
     this.setMsix(false);
   }
+
+  /** Nothing to do: what the guest chose is in the function. */
+  onFound(): void {}
 
   onLost(): void {
     this.#disconnect();

@@ -69,7 +69,9 @@ export class MmrBackend implements LegacyBackend, Holder {
   readonly #held: HeldFunction;
   readonly #messages: DriverMsix;
   #guest: GuestSide | null = null;
+  /** The guest has MSI-X on; and the function's events go to the guest's vectors, as they do then where it can be reached. */
   #msix = false;
+  #aimed = false;
   /** Vectors are being changed: a message that comes now was sent before or after, there is no telling. */
   #switching = false;
   #unclear = false;
@@ -146,7 +148,7 @@ export class MmrBackend implements LegacyBackend, Holder {
       this.#unclear = true;
       return;
     }
-    if (this.#msix) {
+    if (this.#aimed) {
       this.#guest?.trigger(vector);
       return;
     }
@@ -262,17 +264,22 @@ export class MmrBackend implements LegacyBackend, Holder {
     this.#guest?.setLine(false);
   }
 
-  /** Events change sides: to the guest's vectors, or to ours. What ISR held goes along. */
   setMsix(enabled: boolean): void {
-    if (enabled === this.#msix) return;
-    if (!this.#held.locate()) {
-      this.#msix = enabled;
-      return;
-    }
+    this.#msix = enabled;
+    if (this.#held.locate()) this.onFound();
+  }
+
+  /** What the guest chose while its function could not be reached is done now. */
+  onFound(): void {
+    if (this.#aimed !== this.#msix) this.#changeSides(this.#msix);
+  }
+
+  /** Events change sides: to the guest's vectors, or to ours. What ISR held goes along. */
+  #changeSides(enabled: boolean): void {
     this.#switching = true;
     const kept = this.#get(isrRegister);
     this.#isr |= kept;
-    this.#msix = enabled;
+    this.#aimed = enabled;
     // A message that waits is withdrawn with its vector, which an event may keep by chance: ISR tells of it.
     if (!this.#held.busMaster || this.#messages.anyMasked) this.#moveVectors(() => NO_VECTOR, NO_VECTOR);
     if (enabled) this.#messages.maskAll((vector) => this.#guest?.masked?.(vector) ?? false);
@@ -319,6 +326,7 @@ export class MmrBackend implements LegacyBackend, Holder {
   reset(): void {
     this.#msix = false;
     if (!this.#held.locate()) return;
+    this.#aimed = false;
     this.#bus.memoryWrite(this.#held.base + deviceStatus.offset, 1, 0);
     this.#afterReset();
     this.#messages.maskAll(() => false);
@@ -340,7 +348,7 @@ export class MmrBackend implements LegacyBackend, Holder {
   }
 
   adopt({ msix, busMaster }: GuestRegisters): void {
-    this.#msix = msix;
+    this.#msix = this.#aimed = msix;
     this.#held.loadBusMaster(busMaster);
   }
 
