@@ -123,7 +123,10 @@ describe.skipIf(pieces === null)(`virtiolab boot${skipNote}`, () => {
 
   it.each([
     [['--image', '/nowhere/disk.img'], 'image "/nowhere/disk.img": no such file'],
-    [['--window', 'admin'], "unknown window 'admin'; windows are io-bar, mmr, legacy-memory, transitional-memory, modern"],
+    [
+      ['--window', 'admin'],
+      "unknown window 'admin'; windows are io-bar, mmr, legacy-memory, transitional-memory, modern",
+    ],
     [['--keep', '--json'], '--keep and --json do not go together'],
   ])('is called wrongly with %s', async (args, message) => {
     const { status, stdout, stderr } = await boot(args);

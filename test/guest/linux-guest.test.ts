@@ -45,6 +45,16 @@ describe.skipIf(pieces === null)(`Linux in v86${skipNote}`, () => {
     expect(await guest.runOk('echo $answer in $PWD')).toBe('42 in /tmp\n');
   });
 
+  it('outlives the end of a job in the background, whatever its shell does at that moment', async () => {
+    await restore();
+    for (let job = 0; job < 3; job++) {
+      await guest.runOk('usleep 200000 &');
+      // Nothing is asked of the shell until then.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+    expect(await guest.runOk('echo alive')).toBe('alive\n');
+  });
+
   it('continues a snapshot in a fresh machine, without booting', async () => {
     const started = performance.now();
     await restore();

@@ -11,7 +11,8 @@ export const READY_LINE = 'virtiolab guest ready';
 /**
  * The guest's first process. The terminal neither echoes nor translates, which also turns busybox's line editor off,
  * and the prompts are empty: what comes back over the serial line is what commands print and nothing else. Kernel
- * messages stay in dmesg, except those of a dying kernel.
+ * messages stay in dmesg, except those of a dying kernel. A shell that ends is followed by another: busybox's ends where a
+ * job in the background does while it reads a line without echo.
  */
 export const INIT_SCRIPT = `#!/bin/busybox sh
 /bin/busybox mount -t devtmpfs devtmpfs /dev
@@ -26,7 +27,7 @@ done < /lib/modules/order
 dmesg -n 1
 ip link set lo up
 echo '${READY_LINE}'
-exec setsid cttyhack sh
+while :; do setsid cttyhack sh; done
 `;
 
 /** A file that is put into the guest beside what it needs itself. `path` without leading slash. */
