@@ -1,36 +1,18 @@
 import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
-/** vitest would leave one of two to itself, which has little to do. */
-const CORES = Math.max(1, availableParallelism());
-
-/** Those that put something else in a module's place: nobody else may get it. */
-const MOCKING = ['test/hosts/node/p9-socket-timeout.test.ts'];
-
 const ordinary: TestProjectInlineConfiguration = {
   extends: true,
   test: {
     name: 'ordinary',
     include: ['test/**/*.test.ts'],
     setupFiles: ['test/clauses/watch.ts'],
-    exclude: [...configDefaults.exclude, ...MOCKING, 'test/guest/**'],
-    // Modules are loaded once a worker, not once a file: a third of the time.
-    isolate: false,
+    exclude: [...configDefaults.exclude, 'test/guest/**'],
     // Against hanging only: no test may fail because its machine is busy.
     testTimeout: 300_000,
-    maxWorkers: CORES,
+    // vitest would leave one of two cores to itself, which has little to do.
+    maxWorkers: Math.max(1, availableParallelism()),
     hookTimeout: 300_000,
-    sequence: { groupOrder: 0 },
-  },
-};
-
-const mocking: TestProjectInlineConfiguration = {
-  extends: true,
-  test: {
-    name: 'mocking',
-    include: MOCKING,
-    testTimeout: 300_000,
-    maxWorkers: CORES,
     sequence: { groupOrder: 0 },
   },
 };
@@ -57,7 +39,7 @@ export default defineConfig(({ mode }) => ({
     alias: [{ find: /^virtiolab\/(\w+)$/, replacement: `${import.meta.dirname}/src/public/$1.ts` }],
   },
   test: {
-    projects: mode === 'guest' ? [guest] : [ordinary, mocking, guest],
+    projects: mode === 'guest' ? [guest] : [ordinary, guest],
     reporters: ['default', './test/reporter.ts'],
     coverage: {
       provider: 'v8',
