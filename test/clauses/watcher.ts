@@ -4,7 +4,8 @@ import { misfit, type Reported } from './catalogue.ts';
 
 /*
  * Every finding of every test goes through here, whether somebody listens or not: its clause exists, binds whom it is
- * held against, and belongs to the interface that is spoken. Loaded once a worker, however many files it runs.
+ * held against, and belongs to the interface that is spoken. Apart from `watch.ts`, which
+ * runs for every file: reports are wrapped once, also where files share their modules.
  */
 /** What only one window can see, whoever the driver in charge is: a hostile one uses both. */
 const MODERN_WINDOW = /^(PCI-(COM|CFGW|VQ|LAY|KICK)|SUSP|KICK|INIT-04|RF-01)/;
