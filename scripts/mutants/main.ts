@@ -10,13 +10,14 @@ import { NOT_DRAWN } from './sampler.mjs';
  * Mutation testing of one folder of src: its code is changed in small ways, and its tests have to notice. Results are kept
  * in `.mutants/`, so that what neither code nor tests have changed since is not run again.
  */
-const HELP = `npm run mutants -- FOLDER [--sample N] [--seed S] [--tests PLACE ...] [--static] [--runs N] [--jobs N]
-                          [--json]
+const HELP = `npm run mutants -- FOLDER [--sample N] [--seed S] [--tests PLACE ...] [--flat] [--static] [--runs N]
+                          [--jobs N] [--json]
 
   FOLDER    below src: pci, virtio/queue, core/scheduler.ts
   --sample  of all mutants, so many drawn at random; by default 300
   --seed    of the draw; by default today's date
   --tests   files or folders of tests; by default the folder's own and the properties
+  --flat    the folder's own files, without the folders in it
   --static  changes of what runs while modules load, too, such as tables: each takes a run of all tests
   --runs    runs of each property; by default 20
   --jobs    processes at once; by default 2
@@ -58,6 +59,7 @@ function readCall(args: readonly string[]) {
     runs: wholeOf('runs', values.runs, 1),
     jobs: wholeOf('jobs', values.jobs, 1),
     tests: values.tests ?? [...foldersBelow(join(root, 'test'), folder), 'test/properties'],
+    flat: values.flat === true,
     loading: values.static === true,
     json: values.json === true,
   };
@@ -73,6 +75,7 @@ function parse(args: readonly string[]) {
       tests: { type: 'string', multiple: true },
       runs: { type: 'string', default: '20' },
       jobs: { type: 'string', default: '2' },
+      flat: { type: 'boolean' },
       static: { type: 'boolean' },
       json: { type: 'boolean' },
       help: { type: 'boolean' },
@@ -95,9 +98,9 @@ async function main(): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  const { folder, sample, seed, tests, loading, runs, jobs, json } = call;
+  const { folder, sample, seed, tests, flat, loading, runs, jobs, json } = call;
   mkdirSync(out, { recursive: true });
-  const name = folder.replaceAll('/', '-');
+  const name = folder.replaceAll('/', '-') + (flat ? '-flat' : '');
   const kept = join(out, `${name}.incremental.json`);
   Object.assign(process.env, {
     MUTANTS_SAMPLE: String(sample),
@@ -114,7 +117,7 @@ async function main(): Promise<number> {
   // Standard output is the report's.
   console.log = console.error;
   await new Stryker({
-    mutate: folder.endsWith('.ts') ? [`src/${folder}`] : [`src/${folder}/**/*.ts`],
+    mutate: folder.endsWith('.ts') ? [`src/${folder}`] : [`src/${folder}/${flat ? '' : '**/'}*.ts`],
     plugins: ['@stryker-mutator/vitest-runner', './scripts/mutants/sampler.mjs'],
     checkers: ['sample'],
     testRunner: 'vitest',

@@ -3,3 +3,4 @@ export * from './capabilities.ts';
 export * from './foreign.ts';
 export * from './header.ts';
 export * from './msix.ts';
+export * from './sriov.ts';

@@ -1,3 +1,4 @@
+export * from './admin.ts';
 export * from './balloon.ts';
 export * from './block.ts';
 export * from './common-config.ts';
