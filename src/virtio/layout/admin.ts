@@ -128,7 +128,8 @@ export const adminPartHead = registers({
   type: ro(0, 2),
   flags: ro(2, 1),
   reserved: ro(3, 1),
-  selector: ro(4, 8),
+  selectorLow: ro(4, 4),
+  selectorHigh: ro(8, 4),
   length: ro(12, 4),
 });
 export const ADMIN_PART_HEAD_BYTES = 16;
