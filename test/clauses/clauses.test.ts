@@ -8,7 +8,7 @@ describe('the clauses of findings', () => {
   it('are found in the code', () => {
     expect(sites.length).toBeGreaterThan(80);
     expect(sites).toContainEqual({
-      place: expect.stringContaining('mmr/access/mmr.ts'),
+      place: expect.stringContaining('mmr/access/block-backend.ts'),
       clause: 'BF-RST-01',
       party: 'device',
     });
