@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { HeldScheduler, immediate, type Scheduler } from '../../src/core/index.ts';
 import { fixedVectorsDraft, translatedWayNames, ways as waysTable } from '../../src/mmr/index.ts';
+import { command, status } from '../../src/pci/layout/index.ts';
+import { at, SLOT } from '../pci/support.ts';
 import { configProbe, DOWN, Pair, type PairOptions, UP } from './support.ts';
 
 /*
@@ -128,14 +130,37 @@ describe.each(ways)('by way of %s,', (_, options) => {
       expect([pending(), next.interrupts()]).toEqual([false, ['message 0']]);
     });
 
-    it('bus mastering is that of the state, also once firmware has moved the function', () => {
-      const under = pair(options);
+    it.each([0, command.busMaster])(
+      'bus mastering is that of the state (command bit: %d), also once firmware has moved the function',
+      (bit) => {
+        const under = pair(options);
+        waiting(under, false);
+        under.config.command(command.io | command.memory | bit);
+        const next = reload(under, order, options);
+        next.host.configWrite(SLOT, at.command, 2, 0);
+        next.host.configWrite(SLOT, at.command, 2, command.io | command.memory);
+        expect(next.get('deviceStatus')).toBe(7);
+        expect(next.host.configRead(SLOT, at.command, 2) & command.busMaster).toBe(bit);
+      },
+    );
+
+    it('a line that was about to rise does so where the one before the load was up', () => {
+      const held = new HeldScheduler();
+      const under = pair(options, held);
       waiting(under, false);
-      const next = reload(under, order, options);
-      next.host.configWrite(0x20, 4, 2, 0);
-      next.host.configWrite(0x20, 4, 2, 3);
-      expect(next.get('deviceStatus')).toBe(7);
-      expect(next.host.configRead(0x20, 4, 2) & 4).toBe(4);
+      under.probe.finish(1);
+      expect(under.interrupts()).toEqual([]);
+      const states = { host: under.host.save(), guest: under.guest.save() };
+      const next = pair(options);
+      next.set('deviceStatus', 7);
+      next.function.device.configChanged();
+      expect(next.config.read(at.status, 2) & status.interrupt).toBe(status.interrupt);
+      if (order === 'host first') next.host.load(states.host);
+      next.guest.load(states.guest);
+      if (order === 'guest first') next.host.load(states.host);
+      expect(next.config.read(at.status, 2) & status.interrupt).toBe(status.interrupt);
+      next.interrupts();
+      expect([next.get('isrStatus'), next.interrupts(), next.get('isrStatus')]).toEqual([1, [DOWN], 0]);
     });
 
     it('again and again: each load counts', () => {

@@ -3,6 +3,8 @@ import { at } from '../pci/support.ts';
 import { configProbe, DOWN, Pair, type PairOptions, UP } from './support.ts';
 
 const pair = (options: PairOptions = {}) => new Pair(configProbe(), options);
+/** Place of message control in the guest's function. */
+const msixControl = (under: Pair) => under.found.capabilities.find(({ id }) => id === 0x11)!.offset + 2;
 
 describe('a guest with MSI-X off', () => {
   it('has its interrupts by messages: a queue from one vector, the configuration from another', () => {
@@ -122,6 +124,24 @@ describe('a guest with MSI-X on', () => {
     under.function.interrupts.config();
     under.disableMsix();
     expect([under.interrupts().at(-1), under.get('isrStatus')]).toEqual([UP, 2]);
+  });
+
+  it.each([
+    ['bus mastering off', (under: Pair) => under.config.command(3)],
+    ['its vectors masked', (under: Pair) => under.config.write(msixControl(under), 2, 0xc000)],
+  ])('is told once of a change that waited when it switches MSI-X off, by ISR: %s', (_, keepBack) => {
+    const under = pair();
+    under.enableMsix();
+    under.set('configMsixVector', 0);
+    keepBack(under);
+    under.interrupts();
+    under.function.interrupts.config();
+    expect([under.interrupts(), under.function.pci.msix!.isPending(0)]).toEqual([[], true]);
+    under.disableMsix();
+    expect([under.interrupts(), under.function.pci.msix!.isPending(0)]).toEqual([[UP], false]);
+    expect([under.get('isrStatus'), under.interrupts()]).toEqual([2, [DOWN]]);
+    under.config.command(7);
+    expect([under.interrupts(), under.get('isrStatus')]).toEqual([[], 0]);
   });
 
   it('is sent nothing wrong by a message that arrives while it switches', () => {
