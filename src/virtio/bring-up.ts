@@ -16,6 +16,11 @@ interface BringUpOwner extends Speaker {
   readonly statusRegister: { fail(): void };
   report(party: Party, clause: string, message: string, about?: FindingAbout): void;
   fail(clause: string, message: string): void;
+  /** The driver can know of a queue of that number. */
+  shows(queue: number): boolean;
+  resetQueue(queue: number): void;
+  /** The chains of a queue are dead. */
+  queueDropped(queue: number): void;
 }
 
 /** Modes that devices have had: few, and alike for most. */
@@ -109,6 +114,10 @@ export class BringUp {
       addressClause,
     };
     const shared = shareMode(mode);
-    for (const queue of this.#queues) if (queue.setMode(shared)) device.behaviour.queueReset?.(queue.index);
+    for (const queue of this.#queues) {
+      if (queue.setMode(shared)) device.queueDropped(queue.index);
+      // A driver that gave ADMIN_VQ up again has set up queues that are not there.
+      if (queue.ring.ready && !device.shows(queue.index)) device.resetQueue(queue.index);
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { VirtiolabError } from '../core/index.ts';
 import type { DeviceBehaviour } from './behaviour.ts';
+import type { QueueUser } from './queue-user.ts';
 
 /** One behaviour behind two devices: what the one driver does would end with the other. */
 export class BehaviourInUseError extends VirtiolabError {
@@ -11,10 +12,24 @@ export class BehaviourInUseError extends VirtiolabError {
   }
 }
 
-const claimed = new WeakSet<DeviceBehaviour>();
+/** One administration behind two devices: each device owns its groups by itself. */
+export class AdministrationInUseError extends VirtiolabError {
+  constructor() {
+    super('this administration is behind a device already: make another one');
+  }
+}
 
-/** Whoever makes a device of a behaviour takes it for good. @throws BehaviourInUseError */
-export function claimBehaviour(behaviour: DeviceBehaviour): void {
+const claimed = new WeakSet<QueueUser>();
+
+/**
+ * Whoever makes a device of a behaviour, and of an administration, takes them for good: both or none.
+ * @throws BehaviourInUseError, AdministrationInUseError
+ */
+export function claimUsers(behaviour: DeviceBehaviour, administration: QueueUser | null): void {
   if (claimed.has(behaviour)) throw new BehaviourInUseError(behaviour);
+  if (administration !== null) {
+    if (claimed.has(administration)) throw new AdministrationInUseError();
+    claimed.add(administration);
+  }
   claimed.add(behaviour);
 }

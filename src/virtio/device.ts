@@ -11,6 +11,7 @@ import {
 } from '../core/index.ts';
 import {
   type AnyConfig,
+  type DeviceAdministration,
   type DeviceBehaviour,
   type DevicePlace,
   type InterruptPort,
@@ -19,25 +20,24 @@ import {
   type VirtioDeviceOptions,
 } from './behaviour.ts';
 import { BringUp } from './bring-up.ts';
-import { claimBehaviour } from './claim.ts';
+import { claimUsers } from './claim.ts';
 import { umbrellaClause } from './clauses.ts';
 import { DriverConduct } from './conduct.ts';
 import type { DevicePort } from './device-port.ts';
-import { shapeOf, usualOptions } from './device-shape.ts';
+import { DeviceQueues } from './device-queues.ts';
+import { completed, shapeOf } from './device-shape.ts';
 import { checkDevice, deviceManifest, virtioDeviceState } from './device-state.ts';
 import { DmaGate } from './dma-gate.ts';
 import { explainAbsent, explainKick } from './idle-kick.ts';
-import { deviceStatus } from './layout/index.ts';
+import { deviceStatus, feature } from './layout/index.ts';
 import { type DriverInterface, FeatureNegotiation } from './negotiation.ts';
-import { Batch } from './queue/batch.ts';
 import { aboutChain, type Chain } from './queue/chain.ts';
-import { checkQueueSizes } from './queue/limits.ts';
-import { QueueResets } from './queue/queue-resets.ts';
-import { type QueueOwner, QueueService } from './queue/service.ts';
+import type { QueueOwner, QueueService } from './queue/service.ts';
 import type { Virtqueue } from './queue/virtqueue.ts';
 import { type StatusOwner, StatusRegister } from './status.ts';
 
 const NO_LISTENERS: readonly ResetListener[] = [];
+const NO_FEATURES: readonly number[] = [];
 
 /**
  * A virtio device: status, features, configuration, queues, reset. It knows nothing of PCI; windows and the interrupt
@@ -51,38 +51,37 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   readonly conduct = new DriverConduct(this);
   interrupts: InterruptPort = noInterrupts;
   #resetListeners = NO_LISTENERS;
+  /** Of a group's owner. */
+  readonly administration: DeviceAdministration | null;
+  /** Queues of the device type: num_queues. Those of the administration follow. */
+  readonly queueCount: number;
+  readonly #all: DeviceQueues;
   readonly #queues: readonly QueueService[];
   readonly #bringUp: BringUp;
-  readonly #batch = new Batch();
-  readonly #resets = new QueueResets();
   #place: DevicePlace | null = null;
   readonly #gate = new DmaGate();
 
   /**
    * @throws QueueSizeError, QueueCountError, FeatureBitError, UnsupportedFeatureError, UnmetDependencyError,
-   * BehaviourInUseError; the behaviour is then free for another try.
+   * BehaviourInUseError, AdministrationInUseError; the behaviour is then free for another try.
    */
   constructor(behaviour: DeviceBehaviour, options: VirtioDeviceOptions) {
-    checkQueueSizes(behaviour.queueSizes);
+    const { administration = null } = options;
+    this.#all = new DeviceQueues(behaviour, administration, this);
+    this.#queues = this.#all.services;
     this.behaviour = behaviour;
-    const usual = usualOptions;
-    // Field by field: a spread makes an object of a form of its own, each time.
-    this.options = {
-      legacy: options.legacy,
-      guestEndian: options.guestEndian ?? usual.guestEndian,
-      transportFeatures: options.transportFeatures ?? usual.transportFeatures,
-      resetReads: options.resetReads ?? usual.resetReads,
-    };
+    this.administration = administration;
+    this.queueCount = this.#all.typeCount;
+    this.options = completed(options);
     this.statusRegister = new StatusRegister(this, this.options.resetReads);
     const { transportFeatures, legacy } = this.options;
-    this.features = new FeatureNegotiation(behaviour, transportFeatures, legacy, this);
-    claimBehaviour(behaviour);
-    this.#queues = behaviour.queueSizes.map(
-      (size, index) => new QueueService(size, index, this, this.#batch),
-    );
+    const own = administration === null ? NO_FEATURES : [feature.adminQueue];
+    this.features = new FeatureNegotiation(behaviour, transportFeatures, legacy, this, own);
+    claimUsers(behaviour, administration);
     this.#bringUp = new BringUp(this, this.#queues);
     this.#bringUp.updateMode();
     behaviour.attach(this);
+    administration?.attach(this);
   }
 
   /** Tells a window of resets from now on. */
@@ -102,14 +101,20 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     return this.statusRegister.value;
   }
 
-  get queueCount(): number {
-    return this.#queues.length;
+  /** Queues of the administration, which follow those of the type; they exist where ADMIN_VQ was accepted (PCI-COM-16). */
+  get adminQueueCount(): number {
+    return this.has(feature.adminQueue) ? this.#queues.length - this.queueCount : 0;
   }
 
   /** The ring of a queue that exists, or null. */
   queue(index: number): Virtqueue | null {
     const ring = this.#queues[index]?.ring;
-    return ring === undefined || ring.maxSize === 0 ? null : ring;
+    return ring === undefined || ring.maxSize === 0 || !this.shows(index) ? null : ring;
+  }
+
+  /** The driver can know of a queue of that number. */
+  shows(index: number): boolean {
+    return index < this.queueCount || this.has(feature.adminQueue);
   }
 
   /** The driver speaks by a legacy window (LEG-FEAT-04). */
@@ -146,8 +151,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   connect(place: DevicePlace): void {
     this.#place = place;
     this.features.placed(place.dma);
-    for (const queue of this.#queues) queue.connect(place.subject, place.scheduler, place.dma);
-    this.#resets.connect(place.subject, place.scheduler, this.#queues.length);
+    this.#all.connect(place);
   }
 
   disconnect(): void {
@@ -189,7 +193,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   }
 
   get idle(): boolean {
-    return this.#batch.idle && this.#queues.every((queue) => queue.idle);
+    return this.#all.idle;
   }
 
   settleFeatures(): boolean {
@@ -201,18 +205,14 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     if (!this.#live()) this.#bringUp.refuse();
     else {
       this.#bringUp.started();
-      this.#kickAll();
+      this.#all.kickAll();
     }
   }
 
   resumed(): void {
     this.interrupts.release();
     this.#catchUp();
-    this.#kickAll();
-  }
-
-  #kickAll(): void {
-    for (const queue of this.#queues) if (queue.ring.ready) queue.kick();
+    this.#all.kickAll();
   }
 
   /** Accepted features by word, through the common configuration. */
@@ -229,25 +229,30 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   resetQueue(index: number): void {
     this.#queues[index]!.reset();
     this.interrupts.queueStopped(index);
-    this.behaviour.queueReset?.(index);
+    this.queueDropped(index);
+  }
+
+  /** The chains of a queue are dead. */
+  queueDropped(index: number): void {
+    this.#all.userOf(index).queueReset?.(index);
   }
 
   /** The driver resets one queue by its register (PCI-COM-11). */
   startQueueReset(index: number): void {
     this.resetQueue(index);
     this.interrupts.queueReset(index);
-    this.#resets.start(index);
+    this.#all.resets.start(index);
   }
 
   /** The reset of a queue is not finished (PCI-COM-12). */
   queueResetRuns(index: number): boolean {
-    return this.#resets.running(index);
+    return this.#all.resets.running(index);
   }
 
   /** A kick. Spurious ones, and those of absent queues, are taken without effect (SPL-ANS-12). */
   notify(index: number): void {
     const queue = this.#queues[index];
-    if (queue === undefined || queue.ring.maxSize === 0) {
+    if (queue === undefined || queue.ring.maxSize === 0 || !this.shows(index)) {
       explainAbsent(this, index);
       return;
     }
@@ -279,12 +284,12 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   }
 
   handle(chain: Chain): void {
-    this.behaviour.handle(chain);
+    if (chain.queue < this.queueCount) this.behaviour.handle(chain);
+    else this.administration!.handle(chain);
   }
 
   resumeChain(chain: Chain, request: State): void {
-    if (this.behaviour.resumeChain === undefined) this.behaviour.handle(chain);
-    else this.behaviour.resumeChain(chain, request);
+    this.#all.resumeChain(chain, request);
   }
 
   interrupt(index: number): void {
@@ -316,12 +321,12 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
 
   /** Whatever `body` completes, in whichever queues, is published at its end, with one interrupt a queue. */
   batch(body: () => void): void {
-    this.#batch.run(body);
+    this.#all.batch.run(body);
   }
 
   /** Publishes what was completed so far before anything that is completed from now on, batch or not (SCSI-OP-08). */
   publish(): void {
-    this.#batch.publish();
+    this.#all.batch.publish();
   }
 
   /**
@@ -343,17 +348,17 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   reset(): void {
     this.statusRegister.reset();
     this.features.reset();
-    for (const queue of this.#queues) queue.reset();
-    this.#resets.cancel();
+    this.#all.reset();
     this.#gate.open();
     this.#bringUp.updateMode();
     this.behaviour.reset();
+    this.administration?.reset();
     this.interrupts.reset();
     for (const listener of this.#resetListeners) listener.deviceReset();
   }
 
   check(state: State, path: string = `device ${this.name}`) {
-    return checkDevice(this, this.#queues, this.#resets, state, path);
+    return checkDevice(this, this.#all, state, path);
   }
 
   manifest() {
@@ -365,10 +370,10 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
       shape: shapeOf(this),
       status: this.statusRegister.save(),
       features: this.features.save(),
-      queues: this.#queues.map((queue) => queue.save()),
-      queueResets: this.#resets.save(),
+      ...this.#all.save(),
       config: this.config.save(),
       behaviour: this.behaviour.save(),
+      administration: this.administration?.save() ?? null,
     });
   }
 
@@ -380,14 +385,13 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     this.#bringUp.updateMode();
     this.config.load(saved.config);
     this.behaviour.load(saved.behaviour);
-    for (const [index, queue] of this.#queues.entries()) queue.load(saved.queues[index]!);
-    this.#resets.load(saved.queueResets);
+    this.administration?.load(saved.administration);
+    this.#all.load(saved.queues, saved.queueResets);
     this.#gate.open();
   }
 
   /** Goes on with what was in flight when the state was saved. */
   resume(): void {
-    for (const queue of this.#queues) queue.resume();
-    this.#resets.resume();
+    this.#all.resume();
   }
 }

@@ -1,3 +1,4 @@
+export * from './admin/index.ts';
 export * from './backends/byte-queue.ts';
 export * from './backends/console-backend.ts';
 export * from './backends/counted-storage.ts';
@@ -27,7 +28,7 @@ export {
   VsockWriteError,
 } from './backends/vsock/socket-parts.ts';
 export * from './behaviour.ts';
-export { BehaviourInUseError } from './claim.ts';
+export { AdministrationInUseError, BehaviourInUseError } from './claim.ts';
 export * from './config.ts';
 export * from './device.ts';
 export * from './device-port.ts';
@@ -68,6 +69,7 @@ export * from './queue/service.ts';
 export * from './queue/split.ts';
 export * from './queue/virtqueue.ts';
 export * from './queue/waiting.ts';
+export * from './queue-user.ts';
 export * from './status.ts';
 export * from './storage.ts';
 export * from './suspension.ts';

@@ -142,6 +142,7 @@ export class FeatureNegotiation implements Stateful {
 
   /**
    * @param legacy whether a legacy window stands on the device.
+   * @param own features that the device has by the way it is made, for drivers of the modern interface.
    * @throws FeatureBitError, UnsupportedFeatureError, UnmetDependencyError
    */
   constructor(
@@ -149,6 +150,7 @@ export class FeatureNegotiation implements Stateful {
     transportFeatures: readonly number[],
     legacy: boolean,
     reporter: Reporter,
+    own: readonly number[] = [],
   ) {
     this.#behaviour = behaviour;
     this.#reporter = reporter;
@@ -161,7 +163,7 @@ export class FeatureNegotiation implements Stateful {
       if (bit >= LEGACY_FEATURE_BITS)
         throw new FeatureBitError(bit, `one below ${LEGACY_FEATURE_BITS}, to be offered to legacy drivers`);
     const shared = [...features, ...transportFeatures];
-    this.offered = [...featureWords([...shared, ...modernFeatures, feature.version1])];
+    this.offered = [...featureWords([...shared, ...modernFeatures, ...own, feature.version1])];
     const seen = [...shared, ...legacyFeatures, ...LEGACY_FEATURES];
     const legacyWords = featureWords(seen.filter((bit) => bit < LEGACY_FEATURE_BITS));
     this.offeredLegacy = legacyWords[0]!;

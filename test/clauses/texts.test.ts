@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
 import { type Finding, formatFinding } from '../../src/core/index.ts';
+import { administrations } from './scenarios/administration.ts';
 import { balloons } from './scenarios/balloons.ts';
 import { clocks } from './scenarios/clocks.ts';
 import { completions } from './scenarios/completions.ts';
@@ -25,6 +26,7 @@ const scenarios: readonly Scenario[] = [
   ...balloons,
   ...clocks,
   ...sockets,
+  ...administrations,
 ];
 
 /** What each scenario says: its name, and indented below it its findings in a line each. */

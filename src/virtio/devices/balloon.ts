@@ -1,5 +1,5 @@
 import { expectSame, type State, VirtiolabError } from '../../core/index.ts';
-import type { DeviceBehaviour, FeatureObjection, SavedDevice } from '../behaviour.ts';
+import type { DeviceBehaviour, FeatureObjection } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';
 import type { DevicePort } from '../device-port.ts';
 import {
@@ -14,6 +14,7 @@ import {
 } from '../layout/index.ts';
 import { aboutChain, type Chain, NOT_DONE } from '../queue/chain.ts';
 import { checkQueueSizes } from '../queue/limits.ts';
+import type { SavedDevice } from '../queue-user.ts';
 import { FreePageHints } from './balloon/hints.ts';
 import { BalloonMemory } from './balloon/memory.ts';
 import { PageNumbers } from './balloon/page-numbers.ts';

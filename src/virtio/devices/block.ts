@@ -1,5 +1,5 @@
 import { expectAt, expectSame, type State } from '../../core/index.ts';
-import type { DeviceBehaviour, SavedDevice } from '../behaviour.ts';
+import type { DeviceBehaviour } from '../behaviour.ts';
 import { framingClause, reachClause } from '../clauses.ts';
 import type { DeviceConfig } from '../config.ts';
 import type { DevicePort } from '../device-port.ts';
@@ -14,6 +14,7 @@ import {
 } from '../layout/index.ts';
 import { aboutChain, type Chain } from '../queue/chain.ts';
 import { checkQueueSizes } from '../queue/limits.ts';
+import type { SavedDevice } from '../queue-user.ts';
 import type { Storage } from '../storage.ts';
 import { BarrierOrder } from './block/barriers.ts';
 import {

@@ -7,7 +7,7 @@ import {
   VirtiolabError,
 } from '../../core/index.ts';
 import type { ConsoleBackend, ConsolePort, ConsoleSize } from '../backends/console-backend.ts';
-import type { DeviceBehaviour, SavedDevice } from '../behaviour.ts';
+import type { DeviceBehaviour } from '../behaviour.ts';
 import { DeviceConfig } from '../config.ts';
 import type { DevicePort } from '../device-port.ts';
 import {
@@ -22,6 +22,7 @@ import {
 } from '../layout/index.ts';
 import { aboutChain, type Chain, NOT_DONE } from '../queue/chain.ts';
 import { checkQueueSizes } from '../queue/limits.ts';
+import type { SavedDevice } from '../queue-user.ts';
 import { ConsoleControl, MAX_PORT_NAME_BYTES } from './console/control.ts';
 import { ConsoleLine, type LineOwner, PluggedPort } from './console/line.ts';
 import { consoleState } from './console/state.ts';

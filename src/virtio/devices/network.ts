@@ -2,7 +2,7 @@ import { expectSame, type State } from '../../core/index.ts';
 import { etherType, get16, payloadOffset } from '../backends/ethernet.ts';
 import type { NetworkLink, NetworkPort, Offload } from '../backends/network-link.ts';
 import { Segmenter } from '../backends/offload.ts';
-import type { DeviceBehaviour, SavedDevice } from '../behaviour.ts';
+import type { DeviceBehaviour } from '../behaviour.ts';
 import type { DeviceConfig } from '../config.ts';
 import type { DevicePort } from '../device-port.ts';
 import {
@@ -20,6 +20,7 @@ import {
   switchableOffloads,
 } from '../layout/index.ts';
 import { aboutChain, type Chain, type TakenRequest } from '../queue/chain.ts';
+import type { SavedDevice } from '../queue-user.ts';
 import { NetworkControl, type NetworkControlTarget } from './network/control.ts';
 import { ReceiveFilter } from './network/filter.ts';
 import { type NetworkOptions, networkShape, newStatistics, setField } from './network/options.ts';

@@ -1,7 +1,7 @@
 import { expectAt, type FindingAbout, Room, type State, type Task } from '../../core/index.ts';
 import { type P9Server, P9ServerError } from '../backends/p9-link.ts';
 import { P9Session } from '../backends/p9-session.ts';
-import type { DeviceBehaviour, SavedDevice } from '../behaviour.ts';
+import type { DeviceBehaviour } from '../behaviour.ts';
 import { reachClause, shapeClause } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
 import type { DevicePort } from '../device-port.ts';
@@ -21,6 +21,7 @@ import {
 } from '../layout/index.ts';
 import { aboutChain, type Chain, NOT_DONE, type TakenRequest } from '../queue/chain.ts';
 import { checkQueueSizes } from '../queue/limits.ts';
+import type { SavedDevice } from '../queue-user.ts';
 import { errorReply } from './p9/errors.ts';
 import { MAX_MESSAGE, MIN_MESSAGE, MountTagError, P9MessageBoundError } from './p9/option-errors.ts';
 import { p9RequestState, p9State } from './p9/state.ts';

@@ -1,5 +1,5 @@
 import { expectAt, expectSame, manifestOf, OptionError, type State } from '../../core/index.ts';
-import type { DeviceBehaviour, SavedDevice } from '../behaviour.ts';
+import type { DeviceBehaviour } from '../behaviour.ts';
 import { framingClause, reachClause, shapeClause, strictFraming } from '../clauses.ts';
 import { DeviceConfig } from '../config.ts';
 import type { DevicePort } from '../device-port.ts';
@@ -21,6 +21,7 @@ import {
 } from '../layout/index.ts';
 import { aboutChain, type Chain, NOT_DONE } from '../queue/chain.ts';
 import { checkQueueSizes, MAX_QUEUES } from '../queue/limits.ts';
+import type { SavedDevice } from '../queue-user.ts';
 import { EVERY_TARGET, lunOf, NOWHERE, targetOf, unitKey } from './scsi/address.ts';
 import { AttachedUnit } from './scsi/addressee.ts';
 import { type CommandHost, ScsiCommand } from './scsi/command.ts';

@@ -92,7 +92,9 @@ const handlers: Handlers<typeof commonConfig, CommonConfigWindow> = {
   queueSize: { read: ({ queue }) => queue?.size ?? 0, write: (window, value) => window.setSize(value) },
   queueMsixVector: {
     read: ({ interrupts, queueSelect }) => interrupts.queueVector(queueSelect),
-    write: ({ interrupts, queueSelect }, value) => interrupts.setQueueVector(queueSelect, value),
+    write: ({ interrupts, queue, queueSelect }, value) => {
+      if (queue !== null) interrupts.setQueueVector(queueSelect, value);
+    },
   },
   queueEnable: {
     read: ({ queue }) => (queue?.ready === true ? 1 : 0),
@@ -108,7 +110,7 @@ const handlers: Handlers<typeof commonConfig, CommonConfigWindow> = {
   queueDriverHigh: area('driver', 1),
   queueDeviceLow: area('device', 0),
   queueDeviceHigh: area('device', 1),
-  // The last fields exist where their features were accepted, and read 0 elsewhere; ADMIN_VQ is not built.
+  // The last fields exist where their features were accepted, and read 0 elsewhere.
   queueNotifConfigData: {
     read: ({ queue, device, queueSelect }) =>
       queue !== null && device.has(feature.notificationConfigData) ? notificationConfigData(queueSelect) : 0,
@@ -117,8 +119,8 @@ const handlers: Handlers<typeof commonConfig, CommonConfigWindow> = {
     read: ({ device, queueSelect }) => (device.queueResetRuns(queueSelect) ? 1 : 0),
     write: (window, value) => window.resetQueue(value),
   },
-  adminQueueIndex: { read: () => 0 },
-  adminQueueNum: { read: () => 0 },
+  adminQueueIndex: { read: ({ device }) => (device.adminQueueCount > 0 ? device.queueCount : 0) },
+  adminQueueNum: { read: ({ device }) => device.adminQueueCount },
 };
 
 const block = new RegisterBlock(commonConfig, handlers, COMMON_BYTES, 'zeros');

@@ -87,7 +87,9 @@ const handlers: Handlers<typeof legacyHeaderWithVectors, LegacyWindow> = {
   },
   queueMsixVector: {
     read: ({ interrupts, queueSelect }) => interrupts.queueVector(queueSelect),
-    write: ({ interrupts, queueSelect }, value) => interrupts.setQueueVector(queueSelect, value),
+    write: ({ device, interrupts, queueSelect }, value) => {
+      if (device.queue(queueSelect) !== null) interrupts.setQueueVector(queueSelect, value);
+    },
   },
 };
 

@@ -7,7 +7,7 @@ import {
   type PowerManagementOptions,
   type SavedFunction,
 } from '../../pci/index.ts';
-import type { DeviceBehaviour } from '../behaviour.ts';
+import type { DeviceAdministration, DeviceBehaviour } from '../behaviour.ts';
 import type { ByteOrder } from '../config.ts';
 import { VirtioDevice } from '../device.ts';
 import type { FunctionShape } from '../layout/index.ts';
@@ -56,6 +56,8 @@ export interface VirtioFunctionOptions {
   readonly shape?: FunctionShape;
   /** PCI Express instead of conventional PCI: extended configuration space, function-level reset. */
   readonly express?: boolean;
+  /** The function owns groups: it has administration queues (ADMIN_VQ). */
+  readonly administration?: DeviceAdministration;
 }
 
 /** Ids by which a function is known. */
@@ -89,6 +91,13 @@ export const legacyBytesOf = (behaviour: DeviceBehaviour): number =>
 
 type FunctionOptions = Omit<VirtioFunctionOptions, 'kind'>;
 
+/** Of all queues: those of the administration come after those of the type. */
+const queueSizesOf = (
+  { queueSizes }: DeviceBehaviour,
+  { administration }: Pick<FunctionOptions, 'administration'>,
+): readonly number[] =>
+  administration === undefined ? queueSizes : [...queueSizes, ...administration.queueSizes];
+
 /** Lays out what a function around a behaviour has to have room for. @throws as layOut */
 export function layoutOf(
   behaviour: DeviceBehaviour,
@@ -96,7 +105,7 @@ export function layoutOf(
   options: FunctionOptions,
 ): FunctionLayout {
   const { transportFeatures = defaultTransportFeatures, shape = {}, sharedMemory = [] } = options;
-  const queues = behaviour.queueSizes.length;
+  const queues = queueSizesOf(behaviour, options).length;
   return layOut({
     ...windows,
     queues,
@@ -132,7 +141,7 @@ export class VirtioFunction implements FunctionDevice {
     built: BuiltSpecially = {},
   ) {
     const { functionName: name, classCode } = behaviour.type;
-    const { shape = {}, guestEndian, transportFeatures } = options;
+    const { shape = {}, guestEndian, transportFeatures, administration = null } = options;
     this.#built = built;
     this.pci = new PciFunction({
       name,
@@ -147,14 +156,16 @@ export class VirtioFunction implements FunctionDevice {
     const targets = this.#addCapabilities(layout, options);
     this.device = new VirtioDevice(behaviour, {
       legacy: layout.legacy !== null,
+      administration,
       ...(shape.resetReads === undefined ? {} : { resetReads: shape.resetReads }),
       ...(guestEndian === undefined ? {} : { guestEndian }),
       ...(transportFeatures === undefined ? {} : { transportFeatures }),
     });
-    this.interrupts = new VirtioInterrupts(this.pci, behaviour.queueSizes);
+    const queueSizes = queueSizesOf(behaviour, options);
+    this.interrupts = new VirtioInterrupts(this.pci, queueSizes);
     this.device.interrupts = this.interrupts;
     this.#wire();
-    this.#addWindows(layout, shape, targets);
+    this.#addWindows(layout, notifyOffsets(queueSizes.length, shape), targets);
     this.#addBars(layout, targets);
   }
 
@@ -184,7 +195,7 @@ export class VirtioFunction implements FunctionDevice {
 
   #addWindows(
     { legacy, structures }: FunctionLayout,
-    shape: FunctionShape,
+    offsets: readonly number[] | null,
     targets: Map<Stand, BusTarget>,
   ): void {
     const { pci, device, interrupts } = this;
@@ -194,7 +205,6 @@ export class VirtioFunction implements FunctionDevice {
       targets.set(legacy, window);
     }
     if (structures.length === 0) return;
-    const offsets = notifyOffsets(device.queueCount, shape);
     for (const [stand, target] of structureTargets(pci, device, interrupts, structures, offsets))
       targets.set(stand, target);
   }

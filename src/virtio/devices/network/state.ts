@@ -16,7 +16,6 @@ import {
   upTo,
   type ValueOf,
 } from '../../../core/index.ts';
-import type { SavedDevice } from '../../behaviour.ts';
 import type { DeviceConfig } from '../../config.ts';
 import {
   MAC_BYTES,
@@ -26,6 +25,7 @@ import {
   switchableOffloads,
   VLAN_IDS,
 } from '../../layout/index.ts';
+import type { SavedDevice } from '../../queue-user.ts';
 import { isGroupAddress, MAC_TABLE_ENTRIES } from './addresses.ts';
 
 const MODES = Object.keys(networkReceiveMode).length;

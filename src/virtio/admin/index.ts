@@ -1,0 +1,3 @@
+export * from './administration.ts';
+export * from './members.ts';
+export * from './readings.ts';

@@ -1,0 +1,82 @@
+import { HeldScheduler } from '../../../src/core/index.ts';
+import {
+  AdminGuest,
+  type AdminGuestOptions,
+  type Command,
+  HandMadeGroup,
+  little,
+} from '../../virtio/admin/support.ts';
+import { during, type Scenario, scenario } from './scenario.ts';
+
+const SELF = 0;
+const OUTSIDE = 0x8000_0000;
+
+/** A guest with three virtual functions of which nobody asks more than their number. */
+function owner(options: AdminGuestOptions = {}) {
+  const members = new HandMadeGroup();
+  members.numVfs = 3;
+  return { members, guest: new AdminGuest({ ...options, admin: { members, ...options.admin } }) };
+}
+
+const admin = (
+  name: string,
+  wrong: (on: ReturnType<typeof owner>) => void,
+  options: AdminGuestOptions = {},
+) =>
+  scenario(`administration: ${name}`, () => {
+    const on = owner(options);
+    return during(on.guest, () => wrong(on));
+  });
+
+const command = (name: string, sent: Command, options: AdminGuestOptions = {}) =>
+  admin(name, ({ guest }) => guest.send(sent), options);
+
+const query: Command = { opcode: 0, group: SELF, room: 8 };
+
+/** The parts of a query, elsewhere. */
+const parts = ({ guest }: ReturnType<typeof owner>, readable: number, writable: number) => {
+  guest.put(query);
+  const ring = guest.rings.get(1)!;
+  ring.describe(0, { address: readable, length: 24, flags: 1, next: 1 });
+  ring.describe(1, { address: writable, length: 16, flags: 2 });
+  guest.kick(1);
+};
+
+const scheduler = new HeldScheduler();
+
+export const administrations: readonly Scenario[] = [
+  command('a group type that there is not', { opcode: 1, group: 2 }),
+  admin('virtual functions before there are any', ({ guest, members }) => {
+    members.enabled = false;
+    guest.send({ opcode: 0, room: 8 });
+  }),
+  command('before LIST_USE', { opcode: 2, data: little(0, 8) }),
+  admin('not in the list', ({ guest }) => {
+    guest.send({ opcode: 1, group: SELF, data: little(2, 8) });
+    guest.send(query);
+  }),
+  command('a list with too much', { opcode: 1, data: little(1 << 30, 8) }),
+  admin(
+    'a list while another command is in flight',
+    ({ guest }) => {
+      guest.put(query, 1, 0);
+      guest.put({ opcode: 1, group: SELF, data: little(3, 8) }, 1, 1);
+      guest.kick(1);
+      scheduler.releaseAll();
+    },
+    { machine: { scheduler }, admin: { lateAnswers: true } },
+  ),
+  command(
+    'a list for a member beyond NumVFs',
+    { opcode: 0, member: 4, room: 8 },
+    { admin: { readings: { memberOfList: 'checked' } } },
+  ),
+  command('reserved bytes', { ...query, reserved: new Array(12).fill(1) }),
+  command('no readable part', { ...query, readable: 0 }),
+  command('no writable part', { opcode: 0, group: SELF, writable: 0 }),
+  command('a short readable part', { ...query, readable: 16 }),
+  command('a readable part of odd length', { ...query, readable: 27 }),
+  command('a writable part of odd length', { ...query, writable: 9 }),
+  admin('a command out of reach', (on) => parts(on, OUTSIDE, 0x90000)),
+  admin('an answer out of reach', (on) => parts(on, 0x80000, OUTSIDE)),
+];
