@@ -19,8 +19,9 @@ export class PlaceError extends VirtiolabError {
 }
 
 /** Places of one bus: 32 devices of 8 functions. */
-export const BUS_PLACES = 256;
+export const DEVICES = 32;
 export const FUNCTIONS = 8;
+export const BUS_PLACES = DEVICES * FUNCTIONS;
 
 /** Function 0 of the device that a place belongs to. */
 export const functionZero = (address: FunctionAddress): FunctionAddress => address - (address % FUNCTIONS);

@@ -2,7 +2,7 @@ import type { AddressSpace, FunctionAddress } from '../core/index.ts';
 import { Bridge } from './bridge.ts';
 import type { PciFunction } from './function.ts';
 import { PciBus, type PlaceBehind } from './pci-bus.ts';
-import { BUS_PLACES, FUNCTIONS, PlaceError } from './places.ts';
+import { BUS_PLACES, DEVICES, FUNCTIONS, PlaceError } from './places.ts';
 
 /**
  * A place for a function: an address, of a bus that bridges lead to as software has programmed them, or one behind a bridge,
@@ -56,8 +56,12 @@ export class Topology {
       return { bus, place: place & 0xff };
     }
     const { behind, device = 0, function: fn = 0 } = place;
-    const name = `${behind.path}/${device.toString(16).padStart(2, '0')}.${fn}`;
+    const digits = Number.isInteger(device) ? device.toString(16).padStart(2, '0') : `${device}`;
+    const name = `${behind.path}/${digits}.${fn}`;
     if (!this.#sites.has(behind)) throw new PlaceError(Number.NaN, 'the bridge is not plugged in here', name);
+    // Fractions and what is out of range might add up to a place that there is.
+    if (!Number.isInteger(device) || device < 0 || device >= DEVICES)
+      throw new PlaceError(Number.NaN, `wants devices 0..${DEVICES - 1}`, name);
     if (!Number.isInteger(fn) || fn < 0 || fn >= FUNCTIONS)
       throw new PlaceError(Number.NaN, `wants functions 0..${FUNCTIONS - 1}`, name);
     return { bus: behind.secondary, place: FUNCTIONS * device + fn };

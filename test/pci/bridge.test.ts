@@ -164,6 +164,14 @@ describe('the Express capability of a port (PCI Express 5.0, section 7.5.3)', ()
     expect(config.get(CAP + 0x04, 4)).toBe(0x00008000);
   });
 
+  it.each<[BridgeKind, number, number]>([
+    ...ports.map(([kind]) => [kind, 4096, 0] as [BridgeKind, number, number]),
+    ['pci-to-pci', 256, 0xffffffff],
+  ])('goes with extended configuration space: %s has %d bytes', (kind, bytes, beyond) => {
+    const { config } = new Bridge({ kind });
+    expect([config.length, config.read(0x100, 4)]).toEqual([bytes, beyond]);
+  });
+
   it('has no slot where the device behind it is soldered', () => {
     const { config } = new Bridge({ kind: 'root-port', slotNumber: null });
     expect([config.get(CAP + 0x02, 2), config.get(CAP + 0x14, 4)]).toEqual([0x0042, 0]);
@@ -230,16 +238,26 @@ describe('the Express capability of a port (PCI Express 5.0, section 7.5.3)', ()
 
 describe('options of a bridge', () => {
   test.each([
-    ['kind', { kind: 'cardbus' }],
-    ['ioWindow', { kind: 'pci-to-pci', ioWindow: 64 }],
-    ['prefetchableWindow', { kind: 'pci-to-pci', prefetchableWindow: 16 }],
-    ['slotNumber', { kind: 'root-port', slotNumber: 8192 }],
-    ['slotNumber', { kind: 'root-port', slotNumber: 0.5 }],
-    ['slotNumber', { kind: 'upstream-port', slotNumber: 1 }],
-    ['vendorId', { kind: 'root-port', vendorId: 0x10000 }],
-  ])('that no bridge has are refused: %s', (option, options) => {
-    expect(() => new Bridge(options as BridgeOptions)).toThrow(FunctionOptionsError);
-    expect(() => new Bridge(options as BridgeOptions)).toThrow(option);
+    ['kind', { kind: 'cardbus' }, 'root-port, upstream-port, downstream-port, pci-to-pci, express-to-pci'],
+    ['ioWindow', { kind: 'pci-to-pci', ioWindow: 64 }, '16, 32 or null'],
+    ['prefetchableWindow', { kind: 'pci-to-pci', prefetchableWindow: 16 }, '32, 64 or null'],
+    ['slotNumber', { kind: 'root-port', slotNumber: 8192 }, 'a whole number of 0..8191'],
+    ['slotNumber', { kind: 'root-port', slotNumber: -1 }, 'a whole number of 0..8191'],
+    ['slotNumber', { kind: 'root-port', slotNumber: 0.5 }, 'a whole number of 0..8191'],
+    ['slotNumber', { kind: 'upstream-port', slotNumber: 1 }, 'a root port or a downstream port'],
+    ['vendorId', { kind: 'root-port', vendorId: 0x10000 }, 'a whole number of 0..0xfffe'],
+  ])('that no bridge has are refused: %s', (option, options, wanted) => {
+    const value = options[option as keyof typeof options];
+    const make = () => new Bridge(options as BridgeOptions);
+    expect(make).toThrow(FunctionOptionsError);
+    expect(make).toThrow(
+      expect.objectContaining({ option, value, message: expect.stringContaining(wanted) }),
+    );
+  });
+
+  it.each([0, 8191])('may be: slot number %d', (slotNumber) => {
+    const { config } = new Bridge({ kind: 'downstream-port', slotNumber });
+    expect(config.get(CAP + 0x14, 4) >>> 19).toBe(slotNumber);
   });
 });
 
@@ -329,6 +347,23 @@ describe('configuration behind a bridge', () => {
       'r1 07:00.0 BAR1 scratch1',
     ]);
     expect(fn.slot.address).toBe(0x700);
+    // The secondary number alone, as it changes.
+    events.length = 0;
+    upper.write(bridgeAt.secondary, 1, 6);
+    machine.memoryRead(0xc0000010, 1);
+    expect(accessesIn(events).map((line) => line.split('+')[0])).toEqual(['r1 06:00.0 BAR1 scratch1']);
+  });
+
+  it('disturbs nobody behind it while the secondary number stays', () => {
+    const { upper, fn } = open();
+    let decoded = 0;
+    fn.onDecode.push(() => decoded++);
+    upper.write(bridgeAt.primary, 1, 1);
+    upper.write(bridgeAt.secondary, 1, 5);
+    upper.write(bridgeAt.subordinate, 1, 9);
+    expect(decoded).toBe(0);
+    upper.write(bridgeAt.secondary, 1, 6);
+    expect(decoded).toBe(1);
   });
 });
 
@@ -459,6 +494,26 @@ describe('what goes up through a bridge', () => {
     ]);
   });
 
+  it.each([0, 1, 2, 3, 5, 31].flatMap((inner) => [1, 2, 3, 4].map((pin) => [inner, pin] as const)))(
+    'has its pin at the root bus as wires go: device %d behind device 6, pin %d',
+    (device, pin) => {
+      const machine = smallMachine();
+      const [outer, inner] = [new Bridge({ kind: 'pci-to-pci' }), new Bridge({ kind: 'pci-to-pci' })];
+      machine.plug(outer, BRIDGE);
+      machine.plug(inner, { behind: outer, device: 6 });
+      const fn = bareFunction({ interruptPin: pin as 1 });
+      machine.plug(fn, { behind: inner, device });
+      // INTA# of device n is wired to the n-th pin after INTA#, and so on: at the inner bridge, and then at device 6.
+      const wires = [1, 2, 3, 4];
+      const turned = (from: number, by: number) => {
+        let at = wires.indexOf(from);
+        for (let i = 0; i < by; i++) at = at === 3 ? 0 : at + 1;
+        return wires[at]!;
+      };
+      expect(fn.config.get(at.line, 1)).toBe(routePin(2, turned(turned(pin, device), 6)));
+    },
+  );
+
   it('turns interrupt pins by the device number at each bridge (section 9.1), whatever is switched off', () => {
     const machine = smallMachine();
     const [outer, inner] = [new Bridge({ kind: 'pci-to-pci' }), new Bridge({ kind: 'pci-to-pci' })];
@@ -547,6 +602,29 @@ describe('plugging behind a bridge', () => {
       'function 8',
       ({ machine, bridges }) => machine.plug(bareFunction(), { behind: bridges['pci-to-pci'], function: 8 }),
       /functions 0..7/,
+    ],
+    [
+      'function -1, which is no function 7 of the device before',
+      ({ machine, bridges }) =>
+        machine.plug(bareFunction(), { behind: bridges['express-to-pci'], device: 1, function: -1 }),
+      /00:06.0\/01.-1: wants functions 0..7/,
+    ],
+    [
+      'function 0.5',
+      ({ machine, bridges }) =>
+        machine.plug(bareFunction(), { behind: bridges['pci-to-pci'], function: 0.5 }),
+      /00:03.0\/00.0.5: wants functions 0..7/,
+    ],
+    [
+      'device 0.5, which is no function 4',
+      ({ machine, bridges }) =>
+        machine.plug(bareFunction(), { behind: bridges['express-to-pci'], device: 0.5 }),
+      /00:06.0\/0.5.0: wants devices 0..31/,
+    ],
+    [
+      'no address',
+      ({ machine }) => machine.plug(bareFunction(), -1),
+      /wants an address of segment, bus, device and function/,
     ],
     [
       'function 1 of nothing',
