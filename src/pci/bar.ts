@@ -92,8 +92,9 @@ export function checkBar({ index, kind, lengthBytes, prefetchable, regions }: Pl
 }
 
 /** The bits of a BAR's registers that software sets; `high` of a 64-bit one. */
-const addressBits = (kind: BarKind, lengthBytes: number) => ({
-  low: (-lengthBytes & (kind === 'io' ? barBits.ioAddressMask : barBits.memoryAddressMask)) >>> 0,
+const addressBits = (lengthBytes: number) => ({
+  // The smallest BAR of either kind has no address bit among those that say what kind it is.
+  low: -lengthBytes >>> 0,
   high: (FOUR_GIB - Math.max(1, lengthBytes / FOUR_GIB)) >>> 0,
 });
 
@@ -141,7 +142,7 @@ export class Bar implements BusTarget {
     this.offset = type0Header.bar.offset + 4 * index;
     const flags = kind === 'io' ? barBits.io : kind === 'memory64' ? barBits.memory64 : 0;
     space.set(this.offset, 4, flags | (this.prefetchable ? barBits.prefetchable : 0));
-    const { low, high } = addressBits(kind, lengthBytes);
+    const { low, high } = addressBits(lengthBytes);
     space.setMasks(this.offset, 4, low);
     if (kind === 'memory64') space.setMasks(this.offset + 4, 4, high);
   }
@@ -157,7 +158,7 @@ export class Bar implements BusTarget {
   /** Every address bit is set, of one register at least: software measures the BAR. */
   #measured(): boolean {
     const { offset, kind, lengthBytes } = this;
-    const { low, high } = addressBits(kind, lengthBytes);
+    const { low, high } = addressBits(lengthBytes);
     const all = (at: number, bits: number) => bits !== 0 && (this.space.get(at, 4) & bits) >>> 0 === bits;
     return all(offset, low) || (kind === 'memory64' && all(offset + 4, high));
   }

@@ -51,8 +51,8 @@ export interface PinWiring {
   set(asserted: boolean): void;
 }
 
-/** Those that a directory makes have messages only. */
-const NO_PIN: PinWiring = { line: null, set: () => {} };
+/** Of functions without a pin. Those that a directory makes have messages only. */
+export const NO_PIN: PinWiring = { line: null, set: () => {} };
 
 /**
  * The state of a board's functions, each in its slot. On a root bus it bears its address; the buses behind bridges are

@@ -51,12 +51,11 @@ class Line {
 
 /** A pin that leads to a line of the machine. */
 export class RoutedPin implements PinWiring {
-  readonly line: number | null;
+  readonly line: number;
   readonly #interrupts: InterruptSink;
   readonly #function: PciFunction;
 
-  /** `line` is null where the function has no pin. */
-  constructor(interrupts: InterruptSink, fn: PciFunction, line: number | null) {
+  constructor(interrupts: InterruptSink, fn: PciFunction, line: number) {
     this.#interrupts = interrupts;
     this.#function = fn;
     this.line = line;
@@ -64,7 +63,7 @@ export class RoutedPin implements PinWiring {
 
   set(asserted: boolean): void {
     const fn = this.#function;
-    if (this.line !== null) this.#interrupts.setLine(this.line, fn.slot.address, asserted, fn);
+    this.#interrupts.setLine(this.line, fn.slot.address, asserted, fn);
   }
 }
 

@@ -21,7 +21,7 @@ import {
   u53,
   type Width,
 } from '../core/index.ts';
-import { Board, functionsState } from './board.ts';
+import { Board, functionsState, NO_PIN } from './board.ts';
 import type { PciFunction } from './function.ts';
 import { ConfigPorts, configPortsState, Ecam, hostBridgeFunction } from './host-bridge.ts';
 import { InterruptSink, messagesState, RoutedPin } from './interrupts.ts';
@@ -146,8 +146,8 @@ export class Machine implements Bus, Stateful {
   plug(fn: PciFunction, place: Place, dma: DmaDomain = new DmaDomain(this.ram)): void {
     const pin = fn.config.get(type0Header.interruptPin.offset, 1);
     const root = this.#board.rootPin(place, pin);
-    const line = pin === 0 ? null : routePin(root.device, root.pin);
-    this.#board.plug(fn, place, dma, new RoutedPin(this.interrupts, fn, line));
+    const wiring = pin === 0 ? NO_PIN : new RoutedPin(this.interrupts, fn, routePin(root.device, root.pin));
+    this.#board.plug(fn, place, dma, wiring);
   }
 
   /**

@@ -1,5 +1,12 @@
 import { describe, expect, it, test } from 'vitest';
-import { AddressSpace, DmaDomain, GuestMemory, immediate, type LabEvent } from '../../src/core/index.ts';
+import {
+  AddressSpace,
+  DmaDomain,
+  GuestMemory,
+  immediate,
+  type LabEvent,
+  StateMismatchError,
+} from '../../src/core/index.ts';
 import { Board, type BoardWiring, IO_BYTES, type PciFunction, PlaceError } from '../../src/pci/index.ts';
 import { EntropyDevice, virtioFunction } from '../../src/virtio/index.ts';
 import { addScratch, at, bareFunction, configOf, SLOT, smallMachine, watch } from './support.ts';
@@ -82,6 +89,13 @@ describe('a board', () => {
     board.watchFunction(SLOT, nobody);
     expect(() => board.watchFunction(SLOT, nobody)).toThrow(PlaceError);
   });
+});
+
+it('the functions of a board are refused by name, where a host has no name for them', () => {
+  const [{ board, plug }, { board: other }] = [bareBoard(), bareBoard()];
+  plug(bareFunction(), SLOT);
+  expect(() => other.check(board.save())).toThrow(StateMismatchError);
+  expect(() => other.check(board.save())).toThrow(expect.objectContaining({ part: 'functions.length' }));
 });
 
 describe('a reset of the machine', () => {

@@ -7,6 +7,7 @@ import {
   type Machine,
   type PciFunction,
   PlaceError,
+  SlotError,
 } from '../../src/pci/index.ts';
 import { BlockDevice, MemoryStorage, virtioFunction } from '../../src/virtio/index.ts';
 import { addScratch, bareFunction, bridgeAt, bridgeOf, configOf, smallMachine } from './support.ts';
@@ -96,6 +97,20 @@ describe('a directory of functions', () => {
     expect(machine.memoryRead(0xc0000000, 4)).toBe(0);
   });
 
+  it('has functions that sit in one slot, as any other', () => {
+    const { machine, port, made } = withDirectory();
+    idAt(machine, 0x301);
+    const fn = made.get(0)!;
+    machine.addDirectory({ behind: port }, (slotAt) => {
+      expect(() => fn.plug(slotAt(9, new DmaDomain(machine.ram)))).toThrow(SlotError);
+      expect(() => fn.plug(slotAt(9, new DmaDomain(machine.ram)))).toThrow(
+        'scratch sits in slot 03:00.1 already',
+      );
+      return { at: () => undefined, made: [] };
+    });
+    expect([fn.slot.address, idAt(machine, 0x301)]).toEqual([0x301, 0]);
+  });
+
   it('has functions that drivers drive', async () => {
     const { machine } = withDirectory(
       (nth) =>
@@ -123,12 +138,19 @@ describe('a directory of functions', () => {
     }
   });
 
-  it('ends, and cannot be where there is no bus', () => {
-    const { machine, end } = withDirectory();
+  it('ends, once, and cannot be where there is no bus', () => {
+    const { machine, port, end } = withDirectory();
+    expect(idAt(machine, 0x301)).toBe(0);
+    // Another answers for what the first does not know, and for all once it has ended.
+    const other = bareFunction({ deviceId: 0x5555 });
+    machine.addDirectory({ behind: port }, (slotAt) => {
+      other.plug(slotAt(FIRST, new DmaDomain(machine.ram)));
+      return { at: () => other, made: [other] };
+    });
     expect(idAt(machine, 0x301)).toBe(0);
     end();
     end();
-    expect(idAt(machine, 0x301)).toBe(0xffff);
+    expect(idAt(machine, 0x301)).toBe(0x5555);
     expect(() => machine.addDirectory(0x900, () => ({ at: () => undefined, made: [] }))).toThrow(PlaceError);
   });
 });

@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
-import { HeldScheduler, immediate } from '../../src/core/index.ts';
+import { describe, expect, it, test } from 'vitest';
+import { HeldScheduler, immediate, type LabEvent } from '../../src/core/index.ts';
 import { InterruptError, InterruptSink } from '../../src/pci/index.ts';
+import { bareFunction } from './support.ts';
 
 const [A, B] = [0x20, 0x28];
 
@@ -66,7 +67,14 @@ describe('interrupt lines', () => {
   it('exist in the machine or are refused', () => {
     const sink = new InterruptSink(16, immediate);
     for (const line of [-1, 16, 255])
-      expect(() => sink.connectLine(line, () => false)).toThrow(InterruptError);
+      for (const use of [
+        () => sink.connectLine(line, () => false),
+        () => sink.isAsserted(line),
+        () => sink.setLine(line, A, true),
+      ]) {
+        expect(use).toThrow(InterruptError);
+        expect(use).toThrow(`interrupt line ${line}; the machine has 0..15`);
+      }
   });
 });
 
@@ -107,5 +115,57 @@ describe('messages', () => {
     sink.message(A, next.data);
     scheduler.releaseAll();
     expect(log).toEqual(['new']);
+  });
+});
+
+describe('messages of a saved machine', () => {
+  const [ENTRY, OTHER] = [1, 2];
+  /** A sink in which the vector of the entry is number `number`. */
+  const sinkWith = (number: number) => {
+    const sink = new InterruptSink(16, immediate);
+    for (let i = 0; i < number; i++) sink.allocateMessage(() => {});
+    const target = sink.allocateMessage(() => {}, { fn: A, entry: ENTRY });
+    expect(target.data).toBe(number);
+    return sink;
+  };
+
+  test.each([
+    ['the vector of then, which is the one of today', [0xfee00000, 0, 3], [0xfee00000, 0, 5]],
+    ['another vector', [0xfee00000, 0, 4], [0xfee00000, 0, 4]],
+    ['another controller', [0xfee01000, 0, 3], [0xfee01000, 0, 3]],
+    ['RAM', [0x1000, 1, 3], [0x1000, 1, 3]],
+    ['RAM above 4 GiB', [0xfee00000, 1, 3], [0xfee00000, 1, 3]],
+  ])('are aimed where their entries were: at %s', (_, before, after) => {
+    const msix = bareFunction().addMsix(1, 3);
+    for (const entry of [ENTRY, OTHER]) {
+      const [addressLow, addressHigh, data] = before as [number, number, number];
+      msix.aim(entry, { addressLow, addressHigh, data });
+    }
+    sinkWith(5).aimAgain(A, msix, sinkWith(3).save());
+    // The entry that nobody has taken messages of stays.
+    expect([ENTRY, OTHER].map((entry) => Object.values(msix.message(entry)))).toEqual([after, before]);
+  });
+
+  it('are those of one function: others keep theirs, and so do entries that a table does not have', () => {
+    const [msix, short] = [bareFunction().addMsix(1, 3), bareFunction().addMsix(1, 1)];
+    const aim = { addressLow: 0xfee00000, addressHigh: 0, data: 3 };
+    msix.aim(ENTRY, aim);
+    short.aim(0, aim);
+    sinkWith(5).aimAgain(B, msix, sinkWith(3).save());
+    sinkWith(5).aimAgain(A, short, sinkWith(3).save());
+    expect([msix.message(ENTRY).data, short.message(0).data]).toEqual([3, 3]);
+  });
+
+  it('that waited for somebody who is not here reach nobody, and nobody is told of them', () => {
+    const held = new HeldScheduler();
+    const from = new InterruptSink(16, held);
+    const { data } = from.allocateMessage(() => {}, { fn: A, entry: ENTRY });
+    from.message(A, data);
+    const into = new InterruptSink(16, immediate);
+    const told: LabEvent[] = [];
+    into.sink = (event) => void told.push(event);
+    into.check(from.save());
+    into.load(from.save());
+    expect([told, into.pendingVectors]).toEqual([[], []]);
   });
 });

@@ -252,10 +252,10 @@ describe('capabilities', () => {
     expect(() => bareFunction().capabilities.add(0x09, header, { more })).toThrow(RegisterMapError);
   });
 
-  it('hold the largest value that does', () => {
+  it('hold the largest value that does, and have the largest id', () => {
     const { capabilities, config } = bareFunction();
-    capabilities.add(0x09, header, { more: 0xffff });
-    expect(config.get(0x42, 2)).toBe(0xffff);
+    capabilities.add(0xff, header, { more: 0xffff });
+    expect([config.get(0x40, 1), config.get(0x42, 2)]).toEqual([0xff, 0xffff]);
   });
 });
 
@@ -290,7 +290,11 @@ describe('memory-mapped configuration', () => {
 
   test.each([0, 3, 512, 1.5, Number.NaN])('has no room for %d buses', (ecamBuses) => {
     expect(() => new Machine({ ram: ram(), ecamBuses })).toThrow(
-      expect.objectContaining({ option: 'ecamBuses', value: ecamBuses }),
+      expect.objectContaining({
+        option: 'ecamBuses',
+        value: ecamBuses,
+        message: expect.stringContaining('a power of two up to 256'),
+      }),
     );
   });
 

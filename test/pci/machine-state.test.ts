@@ -6,6 +6,8 @@ import {
   GuestMemory,
   HeldScheduler,
   type LabEvent,
+  registers,
+  ro,
   type Scheduler,
   StateMismatchError,
 } from '../../src/core/index.ts';
@@ -27,7 +29,7 @@ import {
   translatedWayNames,
   ways,
 } from '../../src/mmr/index.ts';
-import { Machine, type MachineOptions } from '../../src/pci/index.ts';
+import { extendedHeader, Machine, type MachineOptions, PciFunction } from '../../src/pci/index.ts';
 import {
   BalloonDevice,
   BlockDevice,
@@ -46,7 +48,7 @@ import {
   virtioFunction,
 } from '../../src/virtio/index.ts';
 import { Probe } from '../virtio/support/probe.ts';
-import { interruptsIn, SLOT, watch } from './support.ts';
+import { bareFunction, interruptsIn, Scratch, SLOT, watch } from './support.ts';
 
 const ram = (...lengths: readonly number[]) =>
   GuestMemory.allocate(...lengths.map((length, i) => ({ start: i * 2 ** 32, length })));
@@ -222,6 +224,78 @@ describe('a state of a machine that was made otherwise', () => {
     expect(() => plain().load(state)).toThrow(
       'machine.functions[1].state.shape.MSI-X vectors: found 2, expected 3',
     );
+  });
+
+  it('tells what machine and function were made with, by name', () => {
+    const made = new Machine({ ram: ram(0x1000) });
+    const fn = new PciFunction({
+      name: 'shaped',
+      vendorId: 0x1234,
+      deviceId: 0x5678,
+      revisionId: 2,
+      classCode: 0xff0102,
+      subsystemVendorId: 0x9abc,
+      subsystemId: 0xdef0,
+      interruptPin: 3,
+      express: true,
+    });
+    const [target, next] = [new Scratch(16), registers({ ...extendedHeader, more: ro(4, 4) })];
+    const regions = [{ name: 'here', offset: 8, length: 16, target }];
+    fn.addBar({ index: 2, kind: 'memory64', lengthBytes: 64, prefetchable: true, regions });
+    fn.extendedCapabilities.add(0x000b, 1, next, {});
+    fn.extendedCapabilities.add(0x0003, 1, next, {});
+    fn.addMsix(0, 5);
+    made.plug(fn, SLOT);
+    const { 'configuration space': space, ...shape } = fn.save().shape as Record<string, unknown>;
+    expect(space).toEqual(expect.any(Number));
+    expect(shape).toEqual({
+      name: 'shaped',
+      ids: {
+        vendorId: 0x1234,
+        deviceId: 0x5678,
+        revisionId: 2,
+        baseClass: 0xff,
+        subClass: 0x01,
+        programmingInterface: 0x02,
+        subsystemVendorId: 0x9abc,
+        subsystemId: 0xdef0,
+        interruptPin: 3,
+      },
+      'configuration bytes': 4096,
+      capabilities: ['10 at 40', '11 at 7c'],
+      'extended capabilities': ['b at 100', '3 at 108'],
+      'MSI-X vectors': 5,
+      BARs: [
+        { index: 2, kind: 'memory64', lengthBytes: 64, prefetchable: true, regions: ['here 8+16'] },
+        {
+          index: 0,
+          kind: 'memory32',
+          lengthBytes: 4096,
+          prefetchable: false,
+          regions: ['msix-table 0+80', 'msix-pba 2048+8'],
+        },
+      ],
+    });
+    const board = { RAM: [{ start: 0, end: 0x1000 }], functions: ['00:00.0', '00:04.0'] };
+    expect(made.save().shape).toEqual({ ...board, ecamBase: 0xe0000000 });
+    const others = (options: MachineOptions) => new Machine({ ram: ram(0x1000), ...options }).save().shape;
+    const alone = { ...board, functions: ['00:00.0'] };
+    expect(others({ ecamBuses: 4 })).toEqual({ ...alone, ecamBase: 0xe0000000, ecamBuses: 4 });
+    expect(others({ ecamBase: null })).toEqual({ ...alone, ecamBase: null });
+  });
+
+  it('is taken by one whose functions were plugged in another order', () => {
+    const places = [SLOT, functionAddress(0, 2), functionAddress(0, 31), functionAddress(0, 9)];
+    const make = (order: readonly number[]) => {
+      const made = new Machine({ ram: ram(0x1000) });
+      for (const place of order) made.plug(bareFunction({ deviceId: place }), place);
+      return made;
+    };
+    const [from, into] = [make(places), make(places.toReversed())];
+    for (const place of places) from.configWrite(place, 0x3c, 1, place & 0xff);
+    into.load(from.save());
+    expect(stateOf(into)).toEqual(stateOf(from));
+    expect(places.map((place) => into.configRead(place, 0x3c, 1))).toEqual(places.map((each) => each & 0xff));
   });
 
   it.each([null, 5, 'state', {}, [], Uint8Array.of(1)])('is refused where it is none at all: %j', (state) => {

@@ -106,10 +106,11 @@ describe('a machine', () => {
       'r4 RAM+1000=0',
       'r1 +0=ff',
     ]);
-    const inConfig = events
-      .filter((event): event is LabEvent & { kind: 'access' } => event.kind === 'access')
-      .at(-1);
-    expect(inConfig).toMatchObject({
+    const accesses = events.filter(
+      (event): event is LabEvent & { kind: 'access' } => event.kind === 'access',
+    );
+    expect(accesses.map(({ space }) => space)).toEqual([...Array(4).fill('memory'), 'io', 'config']);
+    expect(accesses.at(-1)).toMatchObject({
       space: 'config',
       operation: 'read',
       offset: at.line,

@@ -1,7 +1,16 @@
 import { describe, expect, it, test } from 'vitest';
 import { StateMismatchError, type Width } from '../../src/core/index.ts';
 import { Msix } from '../../src/pci/index.ts';
-import { addScratch, bareFunction, configOf, interruptsIn, SLOT, smallMachine, watch } from './support.ts';
+import {
+  accessesIn,
+  addScratch,
+  bareFunction,
+  configOf,
+  interruptsIn,
+  SLOT,
+  smallMachine,
+  watch,
+} from './support.ts';
 
 /** A table of its own, with every switch in the test's hand. */
 function table(vectors = 4) {
@@ -215,6 +224,14 @@ describe('MSI-X of a function (PCI-MSIX-02)', () => {
     msix.trigger(0);
     config.write(CONTROL, 2, 0x8000);
     expect(interruptsIn(events)).toEqual(['message 0', 'message 1', 'message 0']);
+  });
+
+  it('tells in traces which of its two tables is accessed', () => {
+    const { machine, events } = plugged(2);
+    events.length = 0;
+    machine.memoryRead(TABLE + 4, 4);
+    machine.memoryRead(TABLE + 0x800, 4);
+    expect(accessesIn(events)).toEqual(['r4 00:04.0 BAR1 msix-table+4=0', 'r4 00:04.0 BAR1 msix-pba+0=0']);
   });
 
   it('writes a message that is aimed at RAM into RAM, and only where DMA may go', () => {
