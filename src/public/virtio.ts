@@ -2,6 +2,7 @@
 export {
   Administration,
   AdministrationInUseError,
+  AdministrationOptionError,
   type AdministrationOptions,
   type AdminReadings,
   type AnyConfig,
@@ -60,6 +61,9 @@ export {
   IpAddressError,
   identityOf,
   LegacyBlockSizeError,
+  type LegacyCommandOptions,
+  LegacyFields,
+  type MemberDoorbells,
   type MemberGroup,
   MemoryConsole,
   type MemoryConsoleOptions,

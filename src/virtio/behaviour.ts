@@ -1,4 +1,4 @@
-import type { DmaDomain, Finding, FindingAbout, FindingPlace, Scheduler } from '../core/index.ts';
+import type { BusTarget, DmaDomain, Finding, FindingAbout, FindingPlace, Scheduler } from '../core/index.ts';
 import type { ByteOrder, DeviceConfig } from './config.ts';
 import type { DevicePort } from './device-port.ts';
 import type { DeviceType } from './layout/index.ts';
@@ -37,6 +37,15 @@ export interface DeviceBehaviour extends QueueUser {
 /** What the owner of a group adds to its device: queues for commands about the group's members (chapter Device groups). */
 export interface DeviceAdministration extends QueueUser {
   attach(device: DevicePort): void;
+  /** Where legacy drivers kick members in a BAR of the owner, if they can. */
+  readonly doorbells?: MemberDoorbells;
+}
+
+/** Addresses in a BAR of a group's owner at which its members are kicked (ADL-13). */
+export interface MemberDoorbells extends BusTarget {
+  readonly bytes: number;
+  /** Where they stand, once that is laid out. */
+  place(at: { readonly bar: number; readonly offset: number }): void;
 }
 
 export interface FeatureObjection {

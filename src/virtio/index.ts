@@ -79,6 +79,7 @@ export * from './transport/function-layout.ts';
 export * from './transport/interrupts.ts';
 export * from './transport/isr.ts';
 export * from './transport/legacy.ts';
+export * from './transport/legacy-fields.ts';
 export * from './transport/notify.ts';
 export * from './transport/pci-config-window.ts';
 export * from './transport/pci-function.ts';

@@ -4,29 +4,22 @@ import { reachClause } from '../clauses.ts';
 import type { DevicePort } from '../device-port.ts';
 import { ADMIN_COMMAND_BYTES, adminGroup, adminOpcode, adminQualifier } from '../layout/index.ts';
 import { aboutChain, type Chain } from '../queue/chain.ts';
-import { checkQueueSizes } from '../queue/limits.ts';
 import type { AdminCommand } from './command.ts';
+import { OwnerDoorbells } from './doorbells.ts';
+import { legacyRegisterRows, notifyRow } from './legacy-commands.ts';
 import { AdminLine, lateAnswerState } from './line.ts';
 import { GroupList, groupListState, groupListsState, listRows } from './lists.ts';
 import type { GroupMember, MemberGroup } from './members.ts';
+import { type AdministrationOptions, checkAdministration } from './options.ts';
 import { type AdminReadings, usualReadings } from './readings.ts';
-import type { AdminOwner, AdminRow } from './rows.ts';
+import type { AdminOwner, AdminRow, NotifyPlace } from './rows.ts';
 
 /** Unit of both parts of a command, in bytes (AVQ-13). */
 const PART_UNIT = 8;
 
 const DEFAULT_SIZES: readonly number[] = [64];
-
-export interface AdministrationOptions {
-  /** Of each administration queue, in descriptors; by default one of 64. */
-  readonly queueSizes?: readonly number[];
-  /** The virtual functions that the device owns; without them there is the self group alone. */
-  readonly members?: MemberGroup;
-  /** Commands are answered by a task of the scheduler each, in place of at once. */
-  readonly lateAnswers?: boolean;
-  /** How contradictions of the text are read. */
-  readonly readings?: Partial<AdminReadings>;
-}
+const USUAL_NOTIFY: readonly ('member' | 'owner')[] = ['member'];
+const USUAL_ADDRESSES = 256;
 
 export const administrationState = record('administration', 1, { lists: groupListsState });
 
@@ -42,19 +35,27 @@ export class Administration implements DeviceAdministration, AdminOwner {
   readonly readings: AdminReadings;
   readonly #members: MemberGroup | null;
   readonly #late: boolean;
+  readonly #notify: readonly ('member' | 'owner')[];
+  readonly doorbells?: OwnerDoorbells;
   /** By group type. */
   readonly #lists: readonly GroupList[];
   readonly #lines = new Map<number, AdminLine>();
   #port!: DevicePort;
 
-  /** @throws QueueSizeError, QueueCountError */
+  /** @throws QueueSizeError, QueueCountError, AdministrationOptionError */
   constructor(options: AdministrationOptions = {}) {
+    checkAdministration(options);
+    const { members = null, legacy } = options;
     this.queueSizes = options.queueSizes ?? DEFAULT_SIZES;
-    checkQueueSizes(this.queueSizes);
-    this.#members = options.members ?? null;
+    this.#members = members;
+    this.#notify = legacy?.notify ?? USUAL_NOTIFY;
+    if (members !== null && legacy !== undefined && this.#notify.includes('owner'))
+      this.doorbells = new OwnerDoorbells(members, legacy.ownerAddresses ?? USUAL_ADDRESSES);
     this.#late = options.lateAnswers ?? false;
     this.readings = { ...usualReadings, ...options.readings };
-    const rows: readonly AdminRow[] = listRows;
+    const rows: AdminRow[] = [...listRows];
+    if (legacy !== undefined) rows.push(...legacyRegisterRows);
+    if (legacy !== undefined && this.#notify.length > 0) rows.push(notifyRow);
     const types = this.#members === null ? [adminGroup.self] : [adminGroup.self, adminGroup.singleRootIov];
     this.#lists = types.map((type) => new GroupList(type, rows));
   }
@@ -81,6 +82,16 @@ export class Administration implements DeviceAdministration, AdminOwner {
 
   member({ memberId }: AdminCommand): GroupMember {
     return this.#members!.member(memberId);
+  }
+
+  notifyPlaces(command: AdminCommand): readonly NotifyPlace[] {
+    const places: NotifyPlace[] = [];
+    for (const of of this.#notify) {
+      const at =
+        of === 'owner' ? this.doorbells!.placeOf(command.memberId) : this.member(command).legacyNotify;
+      if (at !== null) places.push({ of, bar: at.bar, offset: at.offset });
+    }
+    return places;
   }
 
   blame({ chain }: AdminCommand, clause: string, message: string, what: string, value: number): void {

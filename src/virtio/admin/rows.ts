@@ -2,14 +2,25 @@ import type { adminGroup } from '../layout/index.ts';
 import type { AdminCommand } from './command.ts';
 import type { GroupList } from './lists.ts';
 import type { GroupMember } from './members.ts';
+import type { AdminReadings } from './readings.ts';
 
 export type GroupType = (typeof adminGroup)[keyof typeof adminGroup];
+
+/** An address at which a member's queues are kicked (ADL-18). */
+export interface NotifyPlace {
+  readonly of: 'owner' | 'member';
+  readonly bar: number;
+  readonly offset: number;
+}
 
 /** What commands work on: the device that owns the groups. */
 export interface AdminOwner {
   /** Commands that were taken, and not answered yet. */
   readonly inFlight: number;
+  readonly readings: AdminReadings;
   list(groupType: number): GroupList;
+  /** Where the member that a command is about is kicked, in the order in which that is to be preferred. */
+  notifyPlaces(command: AdminCommand): readonly NotifyPlace[];
   /** The member that a command is about: its number was looked at. */
   member(command: AdminCommand): GroupMember;
   /** The driver breaks a clause by a command; `what` names `value`. */

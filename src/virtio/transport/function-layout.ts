@@ -59,6 +59,10 @@ export interface StructureStand extends Stand {
 export interface FunctionLayout {
   readonly bars: readonly PlannedBar[];
   readonly legacy: Stand | null;
+  /** Where legacy drivers kick a member of a group by an address (ADL-13). */
+  readonly legacyNotify: Stand | null;
+  /** Where they kick the members of the group that the function owns. */
+  readonly doorbells: Stand | null;
   readonly msix: { readonly vectors: number; readonly table: Stand; readonly pendingBits: Stand } | null;
   /** In the order of their capabilities. */
   readonly structures: readonly StructureStand[];
@@ -92,6 +96,10 @@ export interface LayoutNeeds {
   /** Modern structures in memory stand in a prefetchable BAR. */
   readonly prefetchable?: boolean;
   readonly notificationData: boolean;
+  /** Its legacy interface is reached by commands, and its queues are kicked at an address. */
+  readonly legacyCommands: boolean;
+  /** Bytes for the addresses at which members of its group are kicked; 0 for none. */
+  readonly doorbellBytes: number;
   readonly sharedMemory: readonly SharedMemoryRegion[];
   readonly shape: FunctionShape;
 }
@@ -103,6 +111,8 @@ const PORT_BYTES = 4;
 /** Half of the BAR that MSI-X has to itself, at the least. */
 const MSIX_HALF = 2048;
 const MSIX_ALIGNMENT = 8;
+/** One queue notify register. */
+const NOTIFY_BYTES = 2;
 /** Longer notify structures are refused: no host has room for them. */
 const MOST_NOTIFY_BYTES = 2 ** 30;
 
@@ -127,7 +137,19 @@ export function layOut(needs: LayoutNeeds): FunctionLayout {
     if (kind === 'io') throw new ShapeError(`bars[${bar}].kind`, kind, 'a memory BAR: it has shared memory');
     return plan.put(`shared-memory-${id}`, bar, bytes.length, PAGE_BYTES);
   });
-  return { bars: plan.finish(), legacy: block, msix, structures, sharedMemory: regions };
+  const legacyNotify = needs.legacyCommands ? layDoorbells(plan, needs, 'legacy-notify', NOTIFY_BYTES) : null;
+  const doorbells =
+    needs.doorbellBytes > 0 ? layDoorbells(plan, needs, 'member-doorbells', needs.doorbellBytes) : null;
+  const stands = { legacy: block, msix, structures, sharedMemory: regions, legacyNotify, doorbells };
+  return { bars: plan.finish(), ...stands };
+}
+
+/** Pages of their own in the BAR of the modern structures, so that a guest can be given one and nothing else. */
+function layDoorbells(plan: BarPlan, needs: LayoutNeeds, name: string, bytes: number): Stand {
+  const { modern: bar } = conventionalBars;
+  if (plan.open(bar, usualBar(needs, bar)).kind === 'io')
+    throw new ShapeError(`bars[${bar}].kind`, 'io', 'a memory BAR: notification addresses stand there');
+  return plan.put(name, bar, roundUp(bytes, PAGE_BYTES), PAGE_BYTES);
 }
 
 /** What a BAR is that somebody chose to stand in. */

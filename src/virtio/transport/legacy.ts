@@ -12,6 +12,7 @@ import {
   writePieces,
 } from '../../core/index.ts';
 import type { ResetListener } from '../behaviour.ts';
+import type { ByteOrder } from '../config.ts';
 import type { VirtioDevice } from '../device.ts';
 import {
   LEGACY_CONFIG_OFFSET,
@@ -110,11 +111,17 @@ export class LegacyWindow implements BusTarget, ResetListener, Stateful {
   readonly #shift: MsixShift;
   readonly #config: BusTarget;
 
-  constructor(device: VirtioDevice, interrupts: VirtioInterrupts, shift: MsixShift = 'as-legacy') {
+  /** @param order of device configuration: by default that of the guest. */
+  constructor(
+    device: VirtioDevice,
+    interrupts: VirtioInterrupts,
+    shift: MsixShift = 'as-legacy',
+    order: ByteOrder = device.options.guestEndian,
+  ) {
     this.device = device;
     this.interrupts = interrupts;
     this.#shift = shift;
-    this.#config = device.config[device.options.guestEndian];
+    this.#config = device.config[order];
     device.onReset(this);
   }
 
@@ -122,13 +129,19 @@ export class LegacyWindow implements BusTarget, ResetListener, Stateful {
     this.queueSelect = 0;
   }
 
-  #vectorsShown(): boolean {
+  /** The two vector registers stand in the block (LEG-LAY-07). */
+  vectorsShown(): boolean {
     return this.#shift === 'fixed' || this.interrupts.function.msixEnabled;
+  }
+
+  /** Where device configuration begins (LEG-LAY-09). */
+  configOffset(): number {
+    return this.vectorsShown() ? LEGACY_CONFIG_OFFSET_MSIX : LEGACY_CONFIG_OFFSET;
   }
 
   read(offset: number, width: Width): number {
     if ((offset & (width - 1)) !== 0) return readPieces(this, offset, width);
-    if (this.#vectorsShown())
+    if (this.vectorsShown())
       return offset < LEGACY_CONFIG_OFFSET_MSIX
         ? withVectors.read(this, offset, width)
         : this.#config.read(offset - LEGACY_CONFIG_OFFSET_MSIX, width);
@@ -140,7 +153,7 @@ export class LegacyWindow implements BusTarget, ResetListener, Stateful {
   write(offset: number, width: Width, value: number): void {
     this.device.speak('legacy');
     if ((offset & (width - 1)) !== 0) writePieces(this, offset, width, value);
-    else if (this.#vectorsShown()) {
+    else if (this.vectorsShown()) {
       if (offset < LEGACY_CONFIG_OFFSET_MSIX) withVectors.write(this, offset, width, value);
       else this.#config.write(offset - LEGACY_CONFIG_OFFSET_MSIX, width, value);
     } else if (offset < LEGACY_CONFIG_OFFSET) plain.write(this, offset, width, value);
@@ -148,7 +161,7 @@ export class LegacyWindow implements BusTarget, ResetListener, Stateful {
   }
 
   widthAt(offset: number): Width {
-    return (this.#vectorsShown() ? withVectors : plain).widthAt(offset);
+    return (this.vectorsShown() ? withVectors : plain).widthAt(offset);
   }
 
   #shape() {

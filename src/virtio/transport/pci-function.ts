@@ -10,9 +10,9 @@ import {
 import type { DeviceAdministration, DeviceBehaviour } from '../behaviour.ts';
 import type { ByteOrder } from '../config.ts';
 import { VirtioDevice } from '../device.ts';
-import type { FunctionShape } from '../layout/index.ts';
 import {
   type FunctionKind,
+  type FunctionShape,
   feature,
   functionKinds,
   LEGACY_BAR,
@@ -21,6 +21,7 @@ import {
   MODERN_DEVICE_ID_BASE,
   MODERN_REVISION,
   MODERN_SUBSYSTEM_ID,
+  ShapeError,
   transitionalIdOf,
   VIRTIO_VENDOR_ID,
 } from '../layout/index.ts';
@@ -36,6 +37,7 @@ import {
 import { FunctionPlace } from './function-place.ts';
 import { VirtioInterrupts } from './interrupts.ts';
 import { LegacyWindow, type MsixShift } from './legacy.ts';
+import { LegacyFields, LegacyNotify } from './legacy-fields.ts';
 import { addStructureCapabilities, structureTargets } from './modern-structures.ts';
 import { addSharedMemory, type SharedMemoryRegion } from './shared-memory.ts';
 import { addVendorData, type VendorData } from './vendor-data.ts';
@@ -58,6 +60,8 @@ export interface VirtioFunctionOptions {
   readonly express?: boolean;
   /** The function owns groups: it has administration queues (ADMIN_VQ). */
   readonly administration?: DeviceAdministration;
+  /** The function has no legacy block in a BAR: the owner of its group reaches one by commands (ADL-01). */
+  readonly legacyCommands?: boolean;
 }
 
 /** Ids by which a function is known. */
@@ -112,6 +116,8 @@ export function layoutOf(
     configBytes: behaviour.config.length,
     vectors: options.vectors ?? Math.min(queues + 1, MAX_VECTORS),
     notificationData: transportFeatures.includes(feature.notificationData),
+    legacyCommands: options.legacyCommands ?? false,
+    doorbellBytes: options.administration?.doorbells?.bytes ?? 0,
     sharedMemory: windows.modern ? sharedMemory : [],
     shape,
   });
@@ -130,6 +136,10 @@ export class VirtioFunction implements FunctionDevice {
   readonly pci: PciFunction;
   readonly device: VirtioDevice;
   readonly interrupts: VirtioInterrupts;
+  /** Its legacy block, for the owner of its group. */
+  readonly legacy: LegacyFields | null;
+  /** Where that says that its queues are kicked. */
+  readonly legacyNotify: Stand | null;
   readonly #built: BuiltSpecially;
 
   /** @throws CapabilitySpaceError, SharedMemoryError, VendorDataError, and what `VirtioDevice` throws; the behaviour is then free for another try. */
@@ -142,6 +152,8 @@ export class VirtioFunction implements FunctionDevice {
   ) {
     const { functionName: name, classCode } = behaviour.type;
     const { shape = {}, guestEndian, transportFeatures, administration = null } = options;
+    if (options.legacyCommands === true && layout.legacy !== null)
+      throw new ShapeError('legacyCommands', true, 'a function without a legacy block of its own');
     this.#built = built;
     this.pci = new PciFunction({
       name,
@@ -155,7 +167,7 @@ export class VirtioFunction implements FunctionDevice {
     // What may be refused comes before the behaviour is taken.
     const targets = this.#addCapabilities(layout, options);
     this.device = new VirtioDevice(behaviour, {
-      legacy: layout.legacy !== null,
+      legacy: layout.legacy !== null || options.legacyCommands === true,
       administration,
       ...(shape.resetReads === undefined ? {} : { resetReads: shape.resetReads }),
       ...(guestEndian === undefined ? {} : { guestEndian }),
@@ -164,8 +176,11 @@ export class VirtioFunction implements FunctionDevice {
     const queueSizes = queueSizesOf(behaviour, options);
     this.interrupts = new VirtioInterrupts(this.pci, queueSizes);
     this.device.interrupts = this.interrupts;
+    this.legacy = options.legacyCommands === true ? new LegacyFields(this.device, this.interrupts) : null;
+    this.legacyNotify = layout.legacyNotify;
     this.#wire();
     this.#addWindows(layout, notifyOffsets(queueSizes.length, shape), targets);
+    this.#addLegacyDoorbells(layout, targets);
     this.#addBars(layout, targets);
   }
 
@@ -209,6 +224,15 @@ export class VirtioFunction implements FunctionDevice {
       targets.set(stand, target);
   }
 
+  #addLegacyDoorbells({ legacyNotify, doorbells }: FunctionLayout, targets: Map<Stand, BusTarget>): void {
+    if (legacyNotify !== null && this.legacy !== null)
+      targets.set(legacyNotify, new LegacyNotify(this.legacy));
+    const members = this.device.options.administration?.doorbells;
+    if (doorbells === null || members === undefined) return;
+    members.place(doorbells);
+    targets.set(doorbells, members);
+  }
+
   #addBars({ bars }: FunctionLayout, targets: ReadonlyMap<Stand, BusTarget>): void {
     const regions = [...targets].map(([{ name, bar, offset, length }, target]) => ({
       bar,
@@ -230,6 +254,7 @@ export class VirtioFunction implements FunctionDevice {
     const { pci, device, interrupts } = this;
     pci.parts.set('interrupts', interrupts);
     pci.parts.set('device', device);
+    if (this.legacy !== null) pci.parts.set('legacy', this.legacy);
     pci.device = this;
   }
 

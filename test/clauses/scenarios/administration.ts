@@ -5,7 +5,9 @@ import {
   type Command,
   HandMadeGroup,
   little,
+  MemberUnderTest,
 } from '../../virtio/admin/support.ts';
+import { Probe } from '../../virtio/support/probe.ts';
 import { during, type Scenario, scenario } from './scenario.ts';
 
 const SELF = 0;
@@ -44,6 +46,16 @@ const parts = ({ guest }: ReturnType<typeof owner>, readable: number, writable: 
 
 const scheduler = new HeldScheduler();
 
+/** An access to a member's legacy block by a command. */
+const legacy = (name: string, sent: Command) =>
+  scenario(`administration: ${name}`, () => {
+    const members = new HandMadeGroup();
+    const guest = new AdminGuest({ admin: { members, legacy: {} } });
+    members.members = [new MemberUnderTest(guest, new Probe(), 0x28).fn];
+    guest.useAll(1);
+    return during(guest, () => guest.send(sent));
+  });
+
 export const administrations: readonly Scenario[] = [
   command('a group type that there is not', { opcode: 1, group: 2 }),
   admin('virtual functions before there are any', ({ guest, members }) => {
@@ -79,4 +91,6 @@ export const administrations: readonly Scenario[] = [
   command('a writable part of odd length', { ...query, writable: 9 }),
   admin('a command out of reach', (on) => parts(on, OUTSIDE, 0x90000)),
   admin('an answer out of reach', (on) => parts(on, 0x80000, OUTSIDE)),
+  legacy('two fields of the header at once', { opcode: 3, member: 1, data: [12], room: 4 }),
+  legacy('beyond device configuration', { opcode: 4, member: 1, data: [8, 0, 0, 0, 0, 0, 0, 0, 1] }),
 ];

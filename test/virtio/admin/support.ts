@@ -1,8 +1,13 @@
+import { findFunction, runFirmware } from '../../../src/driver/index.ts';
 import {
   Administration,
   type AdministrationOptions,
+  type DeviceBehaviour,
   type GroupMember,
   type MemberGroup,
+  type VirtioFunction,
+  type VirtioFunctionOptions,
+  virtioFunction,
 } from '../../../src/virtio/index.ts';
 import { BUFFERS, type GuestOptions, ModernGuest } from '../support/guests.ts';
 import { Probe, type ProbeOptions } from '../support/probe.ts';
@@ -15,6 +20,7 @@ export const SRIOV = 1;
 /** A group that a test has in its hands. */
 export class HandMadeGroup implements MemberGroup {
   enabled = true;
+  bar0 = false;
   members: readonly GroupMember[];
   /** NumVFs, where it is not the number of the members. */
   numVfs: number | null = null;
@@ -176,3 +182,38 @@ export const EINVAL = {
   group: [22, 4],
   member: [22, 5],
 } as const;
+
+/** A virtual function as its owner's commands reach it: modern, in the guest's machine, its BARs assigned. */
+export class MemberUnderTest {
+  readonly fn: VirtioFunction;
+  readonly #guest: ModernGuest;
+
+  constructor(
+    guest: ModernGuest,
+    behaviour: DeviceBehaviour,
+    slot: number,
+    options: Partial<VirtioFunctionOptions> = {},
+  ) {
+    this.#guest = guest;
+    this.fn = virtioFunction(behaviour, { kind: 'modern', legacyCommands: true, ...options });
+    guest.machine.plug(this.fn.pci, slot);
+    this.#slot = slot;
+    runFirmware(guest.machine);
+    guest.machine.configWrite(slot, 4, 2, 7);
+  }
+
+  readonly #slot: number;
+
+  /** Enables or disables its MSI-X. */
+  set msix(on: boolean) {
+    const { machine } = this.#guest;
+    const found = findFunction(machine, this.#slot)!;
+    const at = found.capabilities.find(({ id }) => id === 0x11)!.offset;
+    machine.configWrite(this.#slot, at + 2, 2, on ? 0x8000 : 0);
+  }
+
+  /** Address of one of its BARs. */
+  bar(index: number): number {
+    return findFunction(this.#guest.machine, this.#slot)!.bars.find((bar) => bar.index === index)!.address;
+  }
+}
