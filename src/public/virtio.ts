@@ -93,6 +93,7 @@ export {
   type P9SessionOwner,
   type P9Tree,
   type PageRange,
+  type PartsLimits,
   type PcapngInterface,
   PcapngWriter,
   QueueCountError,

@@ -1,7 +1,8 @@
 import type { State } from '../core/index.ts';
 import type { DeviceBehaviour, DevicePlace } from './behaviour.ts';
+import { umbrellaClause } from './clauses.ts';
 import { Batch } from './queue/batch.ts';
-import type { Chain } from './queue/chain.ts';
+import { aboutChain, type Chain } from './queue/chain.ts';
 import { checkQueueSizes } from './queue/limits.ts';
 import { QueueResets } from './queue/queue-resets.ts';
 import { type QueueOwner, QueueService } from './queue/service.ts';
@@ -45,6 +46,19 @@ export class DeviceQueues {
     const user = this.userOf(chain.queue);
     if (user.resumeChain === undefined) user.handle(chain);
     else user.resumeChain(chain, request);
+  }
+
+  /** A user is done with a chain; see `DevicePort`. */
+  complete(owner: QueueOwner, chain: Chain, length: number, lingers: boolean): void {
+    const queue = this.services[chain.queue];
+    if (queue !== undefined && chain.owner === queue) queue.complete(chain, length, lingers);
+    else
+      owner.report(
+        'device',
+        umbrellaClause(owner, 'device'),
+        'a chain of another device was completed',
+        aboutChain(chain),
+      );
   }
 
   /** No chain is being processed, and the driver was told of all that are used. */

@@ -19,7 +19,7 @@ export const completed = (options: VirtioDeviceOptions): Required<VirtioDeviceOp
 });
 
 /** The device whose shape it is. */
-interface Shaped {
+export interface Shaped {
   readonly behaviour: DeviceBehaviour;
   readonly options: Required<VirtioDeviceOptions>;
   readonly features: FeatureNegotiation;

@@ -11,13 +11,14 @@ import {
 import type { AnyConfig } from './behaviour.ts';
 import { deviceConfigState } from './config.ts';
 import type { DeviceQueues } from './device-queues.ts';
-import { shapeOf } from './device-shape.ts';
+import { type Shaped, shapeOf } from './device-shape.ts';
 import { feature } from './layout/index.ts';
+import { DeviceMode, deviceModeState } from './mode.ts';
 import { featuresState } from './negotiation.ts';
 import { queueResetsState } from './queue/queue-resets.ts';
 import { queueState } from './queue/state.ts';
 import type { QueueUser } from './queue-user.ts';
-import { statusState } from './status.ts';
+import { type StatusRegister, statusState } from './status.ts';
 
 /**
  * A virtio device without its windows; whether it may do DMA is its function's to say. `behaviour` is the device type's own
@@ -35,14 +36,31 @@ export const virtioDeviceState = record(
     config: deviceConfigState,
     behaviour: anyState,
     administration: anyState,
+    mode: deviceModeState,
   },
-  { upgrades: { 1: (older) => ({ ...older, administration: null }) } },
+  { upgrades: { 1: (older) => ({ ...older, administration: null, mode: new DeviceMode().save() }) } },
 );
 
 type SavedVirtioDevice = ValueOf<typeof virtioDeviceState>;
 
 /** The device whose state it is. */
-type Saved = Parameters<typeof shapeOf>[0] & { readonly config: AnyConfig };
+interface Saved extends Shaped {
+  readonly config: AnyConfig;
+  readonly statusRegister: StatusRegister;
+  readonly mode: DeviceMode;
+}
+
+export const saveDevice = (device: Saved, queues: DeviceQueues) =>
+  virtioDeviceState.save({
+    shape: shapeOf(device),
+    status: device.statusRegister.save(),
+    features: device.features.save(),
+    ...queues.save(),
+    config: device.config.save(),
+    behaviour: device.behaviour.save(),
+    administration: device.options.administration?.save() ?? null,
+    mode: device.mode.save(),
+  });
 
 /** @throws StateMismatchError for a state that the device cannot have. */
 export function checkDevice(

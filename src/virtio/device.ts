@@ -21,17 +21,17 @@ import {
 } from './behaviour.ts';
 import { BringUp } from './bring-up.ts';
 import { claimUsers } from './claim.ts';
-import { umbrellaClause } from './clauses.ts';
 import { DriverConduct } from './conduct.ts';
 import type { DevicePort } from './device-port.ts';
 import { DeviceQueues } from './device-queues.ts';
-import { completed, shapeOf } from './device-shape.ts';
-import { checkDevice, deviceManifest, virtioDeviceState } from './device-state.ts';
+import { completed } from './device-shape.ts';
+import { checkDevice, deviceManifest, saveDevice } from './device-state.ts';
 import { DmaGate } from './dma-gate.ts';
 import { explainAbsent, explainKick } from './idle-kick.ts';
 import { deviceStatus, feature } from './layout/index.ts';
+import { DeviceMode } from './mode.ts';
 import { type DriverInterface, FeatureNegotiation } from './negotiation.ts';
-import { aboutChain, type Chain } from './queue/chain.ts';
+import type { Chain } from './queue/chain.ts';
 import type { QueueOwner, QueueService } from './queue/service.ts';
 import type { Virtqueue } from './queue/virtqueue.ts';
 import { type StatusOwner, StatusRegister } from './status.ts';
@@ -49,6 +49,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   readonly features: FeatureNegotiation;
   readonly statusRegister: StatusRegister;
   readonly conduct = new DriverConduct(this);
+  readonly mode = new DeviceMode();
   interrupts: InterruptPort = noInterrupts;
   #resetListeners = NO_LISTENERS;
   /** Of a group's owner. */
@@ -57,7 +58,8 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   readonly queueCount: number;
   readonly #all: DeviceQueues;
   readonly #queues: readonly QueueService[];
-  readonly #bringUp: BringUp;
+  /** How windows pass features on. */
+  readonly bringUp: BringUp;
   #place: DevicePlace | null = null;
   readonly #gate = new DmaGate();
 
@@ -78,8 +80,8 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     const own = administration === null ? NO_FEATURES : [feature.adminQueue];
     this.features = new FeatureNegotiation(behaviour, transportFeatures, legacy, this, own);
     claimUsers(behaviour, administration);
-    this.#bringUp = new BringUp(this, this.#queues);
-    this.#bringUp.updateMode();
+    this.bringUp = new BringUp(this, this.#queues);
+    this.bringUp.updateMode();
     behaviour.attach(this);
     administration?.attach(this);
   }
@@ -126,7 +128,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   speak(by: DriverInterface): void {
     if (this.features.spoken !== null) return;
     this.features.speak(by);
-    this.#bringUp.updateMode();
+    this.bringUp.updateMode();
   }
 
   /** Byte order of rings and requests as the driver in charge sees them. Each window has its own for configuration. */
@@ -155,7 +157,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   }
 
   disconnect(): void {
-    this.reset();
+    this.resetFunction();
     this.#place = null;
   }
 
@@ -197,32 +199,36 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   }
 
   settleFeatures(): boolean {
-    return this.#bringUp.settleFeatures();
+    return this.bringUp.settleFeatures();
   }
 
   started(): void {
     this.conduct.starts();
-    if (!this.#live()) this.#bringUp.refuse();
+    if (!this.#live()) this.bringUp.refuse();
     else {
-      this.#bringUp.started();
+      this.bringUp.started();
       this.#all.kickAll();
     }
   }
 
   resumed(): void {
+    if (this.mode.stopped) return;
     this.interrupts.release();
     this.#catchUp();
     this.#all.kickAll();
   }
 
-  /** Accepted features by word, through the common configuration. */
-  acceptFeatures(word: number, value: number): void {
-    this.#bringUp.acceptFeatures(word, value);
-  }
-
-  /** Accepted features through the legacy register, at any time. */
-  acceptLegacyFeatures(value: number): void {
-    this.#bringUp.acceptLegacyFeatures(value);
+  /**
+   * The owner of its group stops the device, which then touches no memory and tells nothing, or lets it go on (ADP-02,
+   * ADP-03). @returns false where it cannot stop now: requests are under way.
+   */
+  setStopped(stopped: boolean): boolean {
+    if (stopped === this.mode.stopped) return true;
+    if (stopped && !this.idle) return false;
+    this.mode.stopped = stopped;
+    if (stopped) this.interrupts.hold();
+    else if (!this.suspended) this.resumed();
+    return true;
   }
 
   /** Stops one queue: nothing of it is executed or reported any more (BF-VQR-01, BF-VQR-02). */
@@ -256,7 +262,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
       explainAbsent(this, index);
       return;
     }
-    if (!this.conduct.kicks(index)) explainKick(this, queue);
+    if (!this.conduct.kicks(index) && !this.mode.stopped) explainKick(this, queue);
     queue.kick();
   }
 
@@ -276,11 +282,14 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
 
   /** Chains are taken. */
   get mayRun(): boolean {
-    return this.served && !this.statusRegister.broken && !this.stopping && !this.features.strayAddresses;
+    const { mode, statusRegister, features } = this;
+    return (
+      this.served && !mode.stopped && !statusRegister.broken && !this.stopping && !features.strayAddresses
+    );
   }
 
   get dmaEnabled(): boolean {
-    return this.#gate.enabled && !this.suspended;
+    return this.#gate.enabled && !this.suspended && !this.mode.stopped;
   }
 
   handle(chain: Chain): void {
@@ -303,15 +312,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
    * @param lingers a back end goes on with the request all the same: {@link letGo} follows.
    */
   complete(chain: Chain, length: number, lingers = false): void {
-    const queue = this.#queues[chain.queue];
-    if (queue !== undefined && chain.owner === queue) queue.complete(chain, length, lingers);
-    else
-      this.report(
-        'device',
-        umbrellaClause(this, 'device'),
-        'a chain of another device was completed',
-        aboutChain(chain),
-      );
+    this.#all.complete(this, chain, length, lingers);
   }
 
   /** No back end works any more on a request whose chain was `held`, and died or was completed before. */
@@ -350,11 +351,19 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     this.features.reset();
     this.#all.reset();
     this.#gate.open();
-    this.#bringUp.updateMode();
+    this.bringUp.updateMode();
     this.behaviour.reset();
     this.administration?.reset();
     this.interrupts.reset();
+    this.mode.staged = null;
+    if (this.mode.stopped) this.interrupts.hold();
     for (const listener of this.#resetListeners) listener.deviceReset();
+  }
+
+  /** The function is reset, or unplugged: no owner has stopped it any more (ADP-04). */
+  resetFunction(): void {
+    this.mode.stopped = false;
+    this.reset();
   }
 
   check(state: State, path: string = `device ${this.name}`) {
@@ -366,23 +375,16 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   }
 
   save() {
-    return virtioDeviceState.save({
-      shape: shapeOf(this),
-      status: this.statusRegister.save(),
-      features: this.features.save(),
-      ...this.#all.save(),
-      config: this.config.save(),
-      behaviour: this.behaviour.save(),
-      administration: this.administration?.save() ?? null,
-    });
+    return saveDevice(this, this.#all);
   }
 
   load(state: State): void {
     const saved = this.check(state);
     this.statusRegister.load(saved.status);
-    if (this.suspended) this.interrupts.hold();
+    this.mode.load(saved.mode);
+    if (this.suspended || this.mode.stopped) this.interrupts.hold();
     this.features.load(saved.features);
-    this.#bringUp.updateMode();
+    this.bringUp.updateMode();
     this.config.load(saved.config);
     this.behaviour.load(saved.behaviour);
     this.administration?.load(saved.administration);

@@ -92,11 +92,11 @@ test('a device hears that a change of mode killed its chains, and only then', ()
   ring.offer(0);
   guest.kick();
   probe.told.length = 0;
-  guest.device.acceptFeatures(1, 1);
+  guest.device.bringUp.acceptFeatures(1, 1);
   expect(probe.told).toEqual([]);
-  guest.device.acceptFeatures(1, 1 | (1 << (feature.inOrder - 32)));
+  guest.device.bringUp.acceptFeatures(1, 1 | (1 << (feature.inOrder - 32)));
   expect(probe.told).toEqual(['queue reset 0']);
-  guest.device.acceptFeatures(1, 1);
+  guest.device.bringUp.acceptFeatures(1, 1);
   expect(probe.told).toEqual(['queue reset 0']);
 });
 

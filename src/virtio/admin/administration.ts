@@ -4,14 +4,18 @@ import { reachClause } from '../clauses.ts';
 import type { DevicePort } from '../device-port.ts';
 import { ADMIN_COMMAND_BYTES, adminGroup, adminOpcode, adminQualifier } from '../layout/index.ts';
 import { aboutChain, type Chain } from '../queue/chain.ts';
+import { capabilityRows } from './capabilities.ts';
 import type { AdminCommand } from './command.ts';
+import { partsRows } from './device-parts.ts';
 import { OwnerDoorbells } from './doorbells.ts';
 import { legacyRegisterRows, notifyRow } from './legacy-commands.ts';
 import { AdminLine, lateAnswerState } from './line.ts';
 import { GroupList, groupListState, groupListsState, listRows } from './lists.ts';
 import type { GroupMember, MemberGroup } from './members.ts';
 import { type AdministrationOptions, checkAdministration } from './options.ts';
+import { type PartsLimits, PartsObjects, partsObjectsState } from './parts-objects.ts';
 import { type AdminReadings, usualReadings } from './readings.ts';
+import { resourceRows } from './resources.ts';
 import type { AdminOwner, AdminRow, NotifyPlace } from './rows.ts';
 
 /** Unit of both parts of a command, in bytes (AVQ-13). */
@@ -20,8 +24,12 @@ const PART_UNIT = 8;
 const DEFAULT_SIZES: readonly number[] = [64];
 const USUAL_NOTIFY: readonly ('member' | 'owner')[] = ['member'];
 const USUAL_ADDRESSES = 256;
+const NO_PARTS: PartsLimits = { get: 0, set: 0 };
 
-export const administrationState = record('administration', 1, { lists: groupListsState });
+export const administrationState = record('administration', 1, {
+  lists: groupListsState,
+  parts: partsObjectsState,
+});
 
 /**
  * What the owner of groups does with the commands in its administration queues (chapters Group administration commands and
@@ -37,6 +45,7 @@ export class Administration implements DeviceAdministration, AdminOwner {
   readonly #late: boolean;
   readonly #notify: readonly ('member' | 'owner')[];
   readonly doorbells?: OwnerDoorbells;
+  readonly parts: PartsObjects;
   /** By group type. */
   readonly #lists: readonly GroupList[];
   readonly #lines = new Map<number, AdminLine>();
@@ -45,7 +54,7 @@ export class Administration implements DeviceAdministration, AdminOwner {
   /** @throws QueueSizeError, QueueCountError, AdministrationOptionError */
   constructor(options: AdministrationOptions = {}) {
     checkAdministration(options);
-    const { members = null, legacy } = options;
+    const { members = null, legacy, parts } = options;
     this.queueSizes = options.queueSizes ?? DEFAULT_SIZES;
     this.#members = members;
     this.#notify = legacy?.notify ?? USUAL_NOTIFY;
@@ -56,6 +65,8 @@ export class Administration implements DeviceAdministration, AdminOwner {
     const rows: AdminRow[] = [...listRows];
     if (legacy !== undefined) rows.push(...legacyRegisterRows);
     if (legacy !== undefined && this.#notify.length > 0) rows.push(notifyRow);
+    this.parts = new PartsObjects(parts ?? NO_PARTS);
+    if (parts !== undefined) rows.push(...capabilityRows, ...resourceRows(this.readings), ...partsRows);
     const types = this.#members === null ? [adminGroup.self] : [adminGroup.self, adminGroup.singleRootIov];
     this.#lists = types.map((type) => new GroupList(type, rows));
   }
@@ -131,10 +142,11 @@ export class Administration implements DeviceAdministration, AdminOwner {
     const list = this.list(command.groupType);
     const row = list.rows[command.opcode];
     this.#judgeParts(command, row);
-    if (row === undefined || !list.legal(command.opcode)) {
-      this.#blameOpcode(command, list);
+    const legal = row !== undefined && list.legal(command.opcode);
+    if (!legal) this.#blameOpcode(command, list);
+    if (row === undefined || !(legal || this.#takenAllTheSame(command, list)))
       command.refuse(adminQualifier.invalidOpcode);
-    } else if (!this.#memberStands(command, row)) command.refuse(adminQualifier.invalidMember);
+    else if (!this.#memberStands(command, row)) command.refuse(adminQualifier.invalidMember);
     else if (!command.readData(row.dataBytes, row.takes)) this.#unreached(command);
     else row.run(this, command);
   }
@@ -172,10 +184,19 @@ export class Administration implements DeviceAdministration, AdminOwner {
     else this.blame(command, 'ADM-31', 'a command that is not in the list in use', 'opcode', command.opcode);
   }
 
+  /** Commands about capabilities without a list, for drivers that send none for the self group. */
+  #takenAllTheSame({ groupType }: AdminCommand, { used }: GroupList): boolean {
+    return this.readings.capabilitiesBeforeUse === 'taken' && groupType === adminGroup.self && used === null;
+  }
+
   /** ADM-07, ADM-24 */
   #memberStands(command: AdminCommand, row: AdminRow): boolean {
     const { groupType, memberId } = command;
-    if (groupType === adminGroup.self) return true;
+    if (groupType === adminGroup.self) {
+      if (!row.member || memberId === 0) return true;
+      this.blame(command, 'GRP-01', 'a member of the self group other than 0', 'member', memberId);
+      return false;
+    }
     if (!row.member && this.readings.memberOfList === 'ignored') return true;
     if (memberId >= 1 && memberId <= this.#members!.count) return true;
     this.blame(command, 'ADM-35', 'a member that is none of 1 to NumVFs', 'member', memberId);
@@ -215,6 +236,7 @@ export class Administration implements DeviceAdministration, AdminOwner {
   reset(): void {
     for (const line of this.#lines.values()) line.reset();
     for (const list of this.#lists) list.used = null;
+    this.parts.reset();
   }
 
   check(state: State, path = 'administration') {
@@ -232,17 +254,22 @@ export class Administration implements DeviceAdministration, AdminOwner {
       const fits = ((used ?? 0) & ~supported) === 0;
       expect(fits, `lists[${i}].used`, used, `commands that there are: bits of ${supported}`);
     }
+    this.parts.check(saved.parts, `${path}.parts`);
     return saved;
   }
 
   save() {
     const lists = this.#lists.map(({ groupType, used }) => ({ groupType, used }));
-    return administrationState.save({ lists: lists.map((each) => groupListState.save(each)) });
+    return administrationState.save({
+      lists: lists.map((each) => groupListState.save(each)),
+      parts: this.parts.save(),
+    });
   }
 
   load(state: State): void {
     const saved = this.check(state);
     this.reset();
     for (const [i, list] of this.#lists.entries()) list.used = saved.lists[i]!.used;
+    this.parts.load(saved.parts);
   }
 }

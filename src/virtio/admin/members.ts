@@ -1,4 +1,5 @@
 import type { VirtioDevice } from '../device.ts';
+import type { CommonConfigWindow } from '../transport/common-config.ts';
 import type { VirtioInterrupts } from '../transport/interrupts.ts';
 import type { LegacyFields } from '../transport/legacy-fields.ts';
 
@@ -6,6 +7,8 @@ import type { LegacyFields } from '../transport/legacy-fields.ts';
 export interface GroupMember {
   readonly device: VirtioDevice;
   readonly interrupts: VirtioInterrupts;
+  /** By which a modern driver drives it; null where it has none, and no parts. */
+  readonly common: CommonConfigWindow | null;
   /** What the legacy commands reach; null where the member has no legacy interface. */
   readonly legacy: LegacyFields | null;
   /** Where in its BARs its queues are kicked as by the legacy interface; null for nowhere. */

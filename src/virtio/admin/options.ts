@@ -1,6 +1,7 @@
 import { OptionError } from '../../core/index.ts';
 import { checkQueueSizes } from '../queue/limits.ts';
 import type { MemberGroup } from './members.ts';
+import type { PartsLimits } from './parts-objects.ts';
 import type { AdminReadings } from './readings.ts';
 
 /** Legacy commands about the virtual functions of an owner (ADL-*). */
@@ -21,6 +22,8 @@ export interface AdministrationOptions {
   readonly members?: MemberGroup;
   /** Offers legacy commands about them. */
   readonly legacy?: LegacyCommandOptions;
+  /** Offers device parts of them, and so many objects by which they are read and written; up to 255 of each kind. */
+  readonly parts?: PartsLimits;
   /** Commands are answered by a task of the scheduler each, in place of at once. */
   readonly lateAnswers?: boolean;
   /** How contradictions of the text are read. */
@@ -30,12 +33,25 @@ export interface AdministrationOptions {
 /** An administration of a kind that cannot be. */
 export class AdministrationOptionError extends OptionError {}
 
+function checkParts(limits: PartsLimits, members: MemberGroup | undefined): void {
+  if (members === undefined)
+    throw new AdministrationOptionError('parts', 'device parts', 'members whose parts they are');
+  for (const kind of ['get', 'set'] as const) {
+    const limit = limits[kind];
+    if (!Number.isInteger(limit) || limit < 1 || limit > MOST_OBJECTS)
+      throw new AdministrationOptionError(`parts.${kind}`, limit, `1 to ${MOST_OBJECTS}`);
+  }
+}
+
+/** A limit has 8 bits. */
+const MOST_OBJECTS = 0xff;
 /** NumVFs has 16 bits. */
 const MOST_MEMBERS = 0xffff;
 
 /** @throws QueueSizeError, QueueCountError, AdministrationOptionError */
-export function checkAdministration({ queueSizes, members, legacy }: AdministrationOptions): void {
+export function checkAdministration({ queueSizes, members, legacy, parts }: AdministrationOptions): void {
   if (queueSizes !== undefined) checkQueueSizes(queueSizes);
+  if (parts !== undefined) checkParts(parts, members);
   if (legacy === undefined) return;
   if (members === undefined)
     throw new AdministrationOptionError('legacy', 'legacy commands', 'members that they are about');

@@ -2,6 +2,7 @@ import type { adminGroup } from '../layout/index.ts';
 import type { AdminCommand } from './command.ts';
 import type { GroupList } from './lists.ts';
 import type { GroupMember } from './members.ts';
+import type { PartsObjects } from './parts-objects.ts';
 import type { AdminReadings } from './readings.ts';
 
 export type GroupType = (typeof adminGroup)[keyof typeof adminGroup];
@@ -18,6 +19,8 @@ export interface AdminOwner {
   /** Commands that were taken, and not answered yet. */
   readonly inFlight: number;
   readonly readings: AdminReadings;
+  /** The objects by which device parts are read and written. */
+  readonly parts: PartsObjects;
   list(groupType: number): GroupList;
   /** Where the member that a command is about is kicked, in the order in which that is to be preferred. */
   notifyPlaces(command: AdminCommand): readonly NotifyPlace[];

@@ -1,9 +1,13 @@
 import { registers, ro } from '../../core/index.ts';
+import { FEATURE_WORDS } from './features.ts';
 
 /** Whose members a command is about. */
 export const adminGroup = { self: 0, singleRootIov: 1 } as const;
 
-/** Group administration commands. RESOURCE_OBJ_QUERY and RESOURCE_OBJ_MODIFY have these numbers in the table of opcodes; the prose exchanges them. */
+/**
+ * Group administration commands. RESOURCE_OBJ_MODIFY and RESOURCE_OBJ_QUERY have these numbers where they are described; the
+ * table of opcodes exchanges them.
+ */
 export const adminOpcode = {
   listQuery: 0x0,
   listUse: 0x1,
@@ -145,6 +149,30 @@ export const adminPart = {
   queueConfig: 0x104,
   queueNotification: 0x105,
 } as const;
+
+/** Value of the parts of features: as many words as there are of features. */
+export const adminFeaturesPart = registers({ words: ro(0, 4, '', { count: FEATURE_WORDS }) });
+
+/** Value of the part of one queue. */
+export const adminQueuePart = registers({
+  size: ro(0, 2),
+  vector: ro(2, 2),
+  enabled: ro(4, 2),
+  reserved: ro(6, 2),
+  descriptorLow: ro(8, 4),
+  descriptorHigh: ro(12, 4),
+  driverLow: ro(16, 4),
+  driverHigh: ro(20, 4),
+  deviceLow: ro(24, 4),
+  deviceHigh: ro(28, 4),
+});
+
+/** Value of the part of one queue's notifications. */
+export const adminQueueNotifyPart = registers({
+  offset: ro(0, 2),
+  configData: ro(2, 2),
+  reserved: ro(4, 1, '', { count: 4 }),
+});
 
 /** Data of DEV_MODE_SET. */
 export const adminMode = registers({ flags: ro(0, 1), reserved: ro(1, 1, '', { count: 7 }) });

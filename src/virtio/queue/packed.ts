@@ -359,6 +359,17 @@ export class PackedQueue implements Virtqueue {
     return ahead <= this.#room() && this.#isAvailable(last);
   }
 
+  position(): number {
+    return this.#nextUsed;
+  }
+
+  goOnFrom(position: number): void {
+    this.#nextAvailable = this.#nextUsed = this.#signalled = position;
+  }
+
+  /** Nothing in memory says where that was: it begins anew. */
+  takeOver(): void {}
+
   save() {
     return packedQueueState.save({
       size: this.size,

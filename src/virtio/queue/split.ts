@@ -335,6 +335,20 @@ export class SplitQueue implements Virtqueue {
     return ((index - next) & 0xffff) <= this.size;
   }
 
+  position(): number {
+    return this.#nextUsed;
+  }
+
+  goOnFrom(position: number): void {
+    this.#nextAvailable = this.#nextUsed = this.#published = this.#signalled = position;
+  }
+
+  /** The used index says how many chains were handed back, in the order in which they were made available. */
+  takeOver(): void {
+    if (!this.#ready()) return;
+    this.goOnFrom(this.#used!.view.getUint16(this.#usedAt + USED_INDEX, this.#mode.littleEndian));
+  }
+
   save() {
     return splitQueueState.save({
       size: this.size,

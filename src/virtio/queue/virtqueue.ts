@@ -112,5 +112,11 @@ export interface Virtqueue {
    * that it will make available. Not ahead of what is in the ring, nor further behind than the ring is long (KICK-01).
    */
   plausibleNext(next: number): boolean;
+  /** Where the ring is, as far as it was handed back: for {@link goOnFrom}. */
+  position(): number;
+  /** Goes on from there: what was made available since is taken anew. To be called once it is ready. */
+  goOnFrom(position: number): void;
+  /** Goes on where another device left off, as far as memory says where that was. */
+  takeOver(): void;
   reset(): void;
 }

@@ -69,7 +69,8 @@ const handlers: Handlers<typeof commonConfig, CommonConfigWindow> = {
   },
   driverFeature: {
     read: ({ device, driverFeatureSelect }) => device.features.accepted[driverFeatureSelect] ?? 0,
-    write: ({ device, driverFeatureSelect }, value) => device.acceptFeatures(driverFeatureSelect, value),
+    write: ({ device, driverFeatureSelect }, value) =>
+      device.bringUp.acceptFeatures(driverFeatureSelect, value),
   },
   configMsixVector: {
     read: ({ interrupts }) => interrupts.configVector,

@@ -58,7 +58,7 @@ const handlers: Handlers<typeof legacyHeaderWithVectors, LegacyWindow> = {
   deviceFeatures: { read: ({ device }) => device.features.offeredLegacy },
   driverFeatures: {
     read: ({ device }) => device.features.accepted[0]!,
-    write: ({ device }, value) => device.acceptLegacyFeatures(value),
+    write: ({ device }, value) => device.bringUp.acceptLegacyFeatures(value),
   },
   queueAddress: {
     read: ({ device, queueSelect }) => {

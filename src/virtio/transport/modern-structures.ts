@@ -4,7 +4,7 @@ import { capabilityHeader } from '../../pci/layout/index.ts';
 import type { VirtioDevice } from '../device.ts';
 import type { CapabilityShape, OtherCapability } from '../layout/index.ts';
 import { notifyCapability, structureCapability, structureType } from '../layout/index.ts';
-import { CommonConfigWindow } from './common-config.ts';
+import type { CommonConfigWindow } from './common-config.ts';
 import { DeviceConfigWindow } from './device-config.ts';
 import type { StructureStand } from './function-layout.ts';
 import type { VirtioInterrupts } from './interrupts.ts';
@@ -52,9 +52,9 @@ export function structureTargets(
   device: VirtioDevice,
   interrupts: VirtioInterrupts,
   stands: readonly StructureStand[],
-  notifyOffsets: readonly number[] | null,
+  common: CommonConfigWindow,
 ): Map<StructureStand, BusTarget> {
-  const common = new CommonConfigWindow(device, interrupts, notifyOffsets);
+  const { notifyOffsets } = common;
   pci.parts.set('common', common);
   const isr = new IsrWindow(interrupts);
   const config = new DeviceConfigWindow(device);

@@ -27,6 +27,7 @@ import {
 } from '../layout/index.ts';
 import { defaultTransportFeatures } from '../negotiation.ts';
 import type { Stand } from './bar-plan.ts';
+import { CommonConfigWindow } from './common-config.ts';
 import {
   type FunctionLayout,
   type LayoutNeeds,
@@ -141,6 +142,7 @@ export class VirtioFunction implements FunctionDevice {
   /** Where that says that its queues are kicked. */
   readonly legacyNotify: Stand | null;
   readonly #built: BuiltSpecially;
+  #common: CommonConfigWindow | null = null;
 
   /** @throws CapabilitySpaceError, SharedMemoryError, VendorDataError, and what `VirtioDevice` throws; the behaviour is then free for another try. */
   constructor(
@@ -184,6 +186,11 @@ export class VirtioFunction implements FunctionDevice {
     this.#addBars(layout, targets);
   }
 
+  /** The common configuration; null where there is none. */
+  get common(): CommonConfigWindow | null {
+    return this.#common;
+  }
+
   /** Everything that configuration space shows but BARs. @returns what answers in the places that are no windows of the device's. */
   #addCapabilities(layout: FunctionLayout, options: FunctionOptions): Map<Stand, BusTarget> {
     const { pci } = this;
@@ -220,7 +227,8 @@ export class VirtioFunction implements FunctionDevice {
       targets.set(legacy, window);
     }
     if (structures.length === 0) return;
-    for (const [stand, target] of structureTargets(pci, device, interrupts, structures, offsets))
+    this.#common = new CommonConfigWindow(device, interrupts, offsets);
+    for (const [stand, target] of structureTargets(pci, device, interrupts, structures, this.#common))
       targets.set(stand, target);
   }
 
@@ -263,7 +271,7 @@ export class VirtioFunction implements FunctionDevice {
     const { pci, device, interrupts } = this;
     if (event === 'plug') device.connect(new FunctionPlace(pci));
     else if (event === 'unplug') device.disconnect();
-    else if (event === 'reset') device.reset();
+    else if (event === 'reset') device.resetFunction();
     else if (event === 'msixEnable') interrupts.msixChanged();
     else if (event === 'load') device.setDmaEnabled(pci.busMaster, true);
     else if (event === 'busMaster') {

@@ -36,7 +36,7 @@ const command = (name: string, sent: Command, options: AdminGuestOptions = {}) =
 const query: Command = { opcode: 0, group: SELF, room: 8 };
 
 /** The parts of a query, elsewhere. */
-const parts = ({ guest }: ReturnType<typeof owner>, readable: number, writable: number) => {
+const elsewhere = ({ guest }: ReturnType<typeof owner>, readable: number, writable: number) => {
   guest.put(query);
   const ring = guest.rings.get(1)!;
   ring.describe(0, { address: readable, length: 24, flags: 1, next: 1 });
@@ -55,6 +55,30 @@ const legacy = (name: string, sent: Command) =>
     guest.useAll(1);
     return during(guest, () => guest.send(sent));
   });
+
+/** A command of the self group or about a member with parts, within limits of one object of each kind. */
+const parts = (name: string, ...sent: readonly Command[]) =>
+  scenario(`administration: ${name}`, () => {
+    const members = new HandMadeGroup();
+    const guest = new AdminGuest({ admin: { members, parts: { get: 1, set: 1 } } });
+    members.members = [new MemberUnderTest(guest, new Probe(), 0x28).fn];
+    for (const group of [SELF, 1]) guest.useAll(group);
+    guest.send({ opcode: 9, group: SELF, data: [...little(0, 8), 1, 1, ...little(0, 6)] });
+    return during(guest, () => {
+      for (const each of sent) guest.send(each);
+    });
+  });
+
+const create = (id: number, kind: number, flags = 0): Command => ({
+  opcode: 0xa,
+  member: 1,
+  data: [...little(0, 4), ...little(id, 4), ...little(flags, 8), ...little(kind, 8)],
+});
+const limits = (get: number, set: number): Command => ({
+  opcode: 9,
+  group: SELF,
+  data: [...little(0, 8), get, set, ...little(0, 6)],
+});
 
 export const administrations: readonly Scenario[] = [
   command('a group type that there is not', { opcode: 1, group: 2 }),
@@ -89,8 +113,19 @@ export const administrations: readonly Scenario[] = [
   command('a short readable part', { ...query, readable: 16 }),
   command('a readable part of odd length', { ...query, readable: 27 }),
   command('a writable part of odd length', { ...query, writable: 9 }),
-  admin('a command out of reach', (on) => parts(on, OUTSIDE, 0x90000)),
-  admin('an answer out of reach', (on) => parts(on, 0x80000, OUTSIDE)),
+  admin('a command out of reach', (on) => elsewhere(on, OUTSIDE, 0x90000)),
+  admin('an answer out of reach', (on) => elsewhere(on, 0x80000, OUTSIDE)),
   legacy('two fields of the header at once', { opcode: 3, member: 1, data: [12], room: 4 }),
+  parts('another member of the self group', { opcode: 7, group: SELF, member: 1, room: 8 }),
+  parts('a limit beyond that of the device', limits(1, 2)),
+  parts('limits while there are objects', create(0, 0), limits(1, 1)),
+  parts('an object with flags', create(0, 0, 1)),
+  parts('an object that there is', create(0, 0), create(0, 1)),
+  parts('an object beyond the limits', create(2, 0)),
+  parts('parts of a member that is not stopped', create(0, 1), {
+    opcode: 0x10,
+    member: 1,
+    data: little(0, 8),
+  }),
   legacy('beyond device configuration', { opcode: 4, member: 1, data: [8, 0, 0, 0, 0, 0, 0, 0, 1] }),
 ];

@@ -212,6 +212,17 @@ export class MemberUnderTest {
     machine.configWrite(this.#slot, at + 2, 2, on ? 0x8000 : 0);
   }
 
+  /** Enables MSI-X, every vector aimed at the machine and unmasked: messages are `message <vector>`. */
+  unmask(): void {
+    const { vectors } = this.fn.pci.msix!;
+    for (let vector = 0; vector < vectors; vector++) {
+      const entry = this.bar(1) + 16 * vector;
+      for (const [i, value] of [0xfee00000, 0, vector, 0].entries())
+        this.#guest.machine.memoryWrite(entry + 4 * i, 4, value);
+    }
+    this.msix = true;
+  }
+
   /** Address of one of its BARs. */
   bar(index: number): number {
     return findFunction(this.#guest.machine, this.#slot)!.bars.find((bar) => bar.index === index)!.address;
