@@ -4,6 +4,7 @@ import {
   formatFunctionAddress,
   lengthOf,
   maskOf,
+  type Register,
   type RegisterMap,
   registerAt,
 } from '../core/index.ts';
@@ -189,15 +190,27 @@ function describe(
   return { register: `${element} (${bytes}${inside === 0 ? '' : ` at +${inside}`})`, meaning: '' };
 }
 
+/** A bit of a register as a write has it; null for a write that does not reach it. */
+function bitWritten(
+  register: Register,
+  mask: number,
+  offset: number,
+  { value, width }: AccessEvent,
+): boolean | null {
+  const bit = 8 * (register.offset - offset) + Math.log2(mask);
+  return bit < 0 || bit >= 8 * width ? null : ((value >>> bit) & 1) !== 0;
+}
+
 /** Takes note of what changes the meaning of later accesses. */
-function follow(known: Known, { map, offset }: Found, { value, width }: AccessEvent): void {
-  const register = registerAt(map, offset)?.[1];
-  if (register === undefined || register.offset !== offset) return;
-  const cut = (value & maskOf(width)) >>> 0;
-  if (register === commonConfig.deviceFeatureSelect) known.featureSelect.device = cut;
-  else if (register === commonConfig.driverFeatureSelect) known.featureSelect.driver = cut;
-  else if (register === msixCapability.messageControl)
-    known.msixEnabled = (cut & messageControl.enable) !== 0;
-  else if (register === express.deviceControl && (cut & INITIATE_FUNCTION_RESET) !== 0)
+function follow(known: Known, { map, offset }: Found, event: AccessEvent): void {
+  const { deviceFeatureSelect, driverFeatureSelect } = commonConfig;
+  if (map === commonConfig) {
+    const cut = (event.value & maskOf(event.width)) >>> 0;
+    if (offset === deviceFeatureSelect.offset) known.featureSelect.device = cut;
+    else if (offset === driverFeatureSelect.offset) known.featureSelect.driver = cut;
+  } else if (map === msixCapability) {
+    const enabled = bitWritten(msixCapability.messageControl, messageControl.enable, offset, event);
+    known.msixEnabled = enabled ?? known.msixEnabled;
+  } else if (map === express && bitWritten(express.deviceControl, INITIATE_FUNCTION_RESET, offset, event))
     known.msixEnabled = false;
 }

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { type AccessEvent, functionAddress, type LabEvent } from '../../src/core/index.ts';
+import { type AccessEvent, functionAddress, type LabEvent, ro } from '../../src/core/index.ts';
 import { findFunction, runFirmware } from '../../src/driver/index.ts';
 import { type Draft, draft2023, fixedVectorsDraft, mmrFunction } from '../../src/mmr/index.ts';
 import { capabilityId, Machine, type PciFunction } from '../../src/pci/index.ts';
-import { Decoder, describeFunction, featureNames, identify } from '../../src/trace/index.ts';
+import { Decoder, featureNames, identify, placesOf } from '../../src/trace/index.ts';
 import {
   BlockDevice,
   blockDeviceType,
-  EntropyDevice,
+  defineDeviceType,
   entropyDeviceType,
   MemoryStorage,
   networkDeviceType,
@@ -16,6 +16,19 @@ import {
 
 const at = functionAddress(0, 4);
 const block = () => new BlockDevice({ storage: new MemoryStorage(new Uint8Array(1 << 20)) });
+
+/** A port access to a legacy block, whoever saw it. */
+const portAccess = (offset: number, width: 1 | 2 | 4): AccessEvent => ({
+  kind: 'access',
+  space: 'io',
+  operation: 'read',
+  address: 0xc000 + offset,
+  width,
+  value: 0,
+  target: '00:04.0 BAR0 legacy',
+  offset,
+  posted: false,
+});
 
 /** A machine with one function, whose accesses come out decoded. */
 function lab(pci: PciFunction, draft: Draft = draft2023) {
@@ -89,6 +102,35 @@ describe('decoding of the legacy block', () => {
     ]);
   });
 
+  it('says how far into a register an access begins, of types with packed configuration too', () => {
+    const packed = defineDeviceType({
+      name: 'packed',
+      functionName: 'virtio-packed',
+      typeNumber: 60,
+      transitionalId: 0x103f,
+      classCode: 0xff0000,
+      config: { mode: ro(0, 1), level: ro(1, 4), places: ro(5, 2, '', { count: 3 }) },
+    });
+    const { machine, fn } = lab(virtioFunction(block(), { kind: 'legacy' }).pci);
+    const decoder = new Decoder();
+    decoder.add(machine, { ...fn, deviceId: 0x103f }, draft2023, [packed]);
+    const registerOf = (offset: number, width: 1 | 2 | 4) =>
+      decoder.decode(portAccess(offset, width)).register;
+    expect([
+      registerOf(0x0f, 2),
+      registerOf(0x15, 4),
+      registerOf(0x17, 2),
+      registerOf(0x1b, 2),
+      registerOf(0x1c, 1),
+    ]).toEqual([
+      'queueSelect (2 bytes at +1)',
+      'config.level',
+      'config.level (2 bytes at +2)',
+      'config.places[1]',
+      'config.places[1] (1 byte at +1)',
+    ]);
+  });
+
   it('moves device configuration with the MSI-X enable bit, back and forth', () => {
     const { machine, decoded, bar, msixAt } = lab(virtioFunction(block(), { kind: 'legacy' }).pci);
     const read = () => machine.ioRead(bar(0) + 0x14, 2);
@@ -100,6 +142,66 @@ describe('decoding of the legacy block', () => {
       'messageControl',
       'config.capacity (2 bytes)',
     ]);
+  });
+
+  it.each([
+    ['the register', 2, 2, 0x8000],
+    ['the byte that has it', 3, 1, 0x80],
+    ['the whole dword', 0, 4, 0x80000000],
+  ] as const)('learns of MSI-X by a write of %s', (_, offset, width, value) => {
+    const { machine, decoded, bar, msixAt } = lab(virtioFunction(block(), { kind: 'legacy' }).pci);
+    const read = () => machine.ioRead(bar(0) + 0x14, 2);
+    const write = (bits: number) => () => machine.configWrite(at, msixAt + offset, width, bits);
+    const beside = () => machine.configWrite(at, msixAt + 2, 1, 0xff);
+    expect(
+      decoded(beside, read, write(value), read, beside, read, write(0), read)
+        .filter(([place]) => place === 'legacy')
+        .map(([, register]) => register),
+    ).toEqual([
+      'config.capacity (2 bytes)',
+      'configMsixVector',
+      'configMsixVector',
+      'config.capacity (2 bytes)',
+    ]);
+  });
+
+  it.each([
+    ['the register', 8, 2, 0x8000],
+    ['the byte that has it', 9, 1, 0x80],
+    ['the whole dword', 8, 4, 0x8000],
+  ] as const)(
+    'learns that a function-level reset ends MSI-X, by a write of %s',
+    (_, offset, width, value) => {
+      const { machine, fn, decoded, bar, msixAt } = lab(mmrFunction(block()).pci);
+      const expressAt = fn.capabilities.find(({ id }) => id === capabilityId.express)!.offset;
+      const read = () => machine.memoryRead(bar(0) + 0x1014, 2);
+      const registers = decoded(
+        () => machine.configWrite(at, msixAt + 2, 2, 0x8000),
+        () => machine.configWrite(at, expressAt + 8, 2, 0x2810),
+        read,
+        () => machine.configWrite(at, expressAt + offset, width, value),
+        () => machine.configWrite(at, 0x10, 4, bar(0)),
+        () => machine.configWrite(at, 4, 2, 2),
+        read,
+      ).map(([, register]) => register);
+      expect([registers[2], registers.at(-1)]).toEqual(['configMsixVector', 'config.capacity (2 bytes)']);
+    },
+  );
+
+  it.each([
+    ['off', 0, 'config.capacity (2 bytes)'],
+    ['on', 0x8000, 'configMsixVector'],
+  ])('sees that MSI-X is %s already where a function is added', (_, control, register) => {
+    const { machine, fn, msixAt } = lab(virtioFunction(block(), { kind: 'legacy' }).pci);
+    machine.configWrite(at, msixAt + 2, 2, control);
+    const decoder = new Decoder();
+    decoder.add(machine, fn);
+    expect(decoder.decode(portAccess(0x14, 2)).register).toBe(register);
+  });
+
+  it('lets a draft say nothing of a function that is none of its own', () => {
+    const { machine, decoded, bar } = lab(virtioFunction(block(), { kind: 'legacy' }).pci, fixedVectorsDraft);
+    expect(decoded(() => machine.ioRead(bar(0) + 0x14, 2))[0]?.[1]).toBe('config.capacity (2 bytes)');
   });
 
   it('knows that vectors move in a memory block, and a draft in which they do not', () => {
@@ -133,6 +235,26 @@ describe('decoding of the modern structures', () => {
       ['common', 'driverFeatureSelect', '0x00000001', '1'],
       ['common', 'driverFeature', '0x00000001', 'version1'],
       ['common', 'configMsixVector', '0xffff', 'NO_VECTOR'],
+    ]);
+  });
+
+  it('keeps the word that is selected where bytes beside it, or none of its registers, are written', () => {
+    const { machine, decoded, bar } = lab(virtioFunction(block(), { kind: 'modern' }).pci);
+    const common = bar(4);
+    expect(
+      decoded(
+        () => machine.memoryWrite(common, 4, 1),
+        () => machine.memoryWrite(common + 1, 1, 0),
+        () => machine.memoryWrite(common + 2, 2, 0),
+        () => machine.memoryWrite(common + 0x100, 4, 0),
+        () => machine.memoryRead(common + 4, 4),
+      ).map(([, register, , meaning]) => [register, meaning]),
+    ).toEqual([
+      ['deviceFeatureSelect', '1'],
+      ['deviceFeatureSelect (1 byte at +1)', ''],
+      ['deviceFeatureSelect (2 bytes at +2)', ''],
+      ['0x100', ''],
+      ['deviceFeature', 'version1 ringReset'],
     ]);
   });
 
@@ -193,6 +315,14 @@ describe('decoding of configuration space', () => {
     ]);
   });
 
+  it('has the offset in a place of a function that no table describes', () => {
+    const { machine, decoded, bar } = lab(virtioFunction(block(), { kind: 'modern' }).pci);
+    const { target } = placesOf(machine).find(({ target: each }) => each.endsWith('msix-pba'))!;
+    expect(target).toBe('00:04.0 BAR1 msix-pba');
+    const [pending] = decoded(() => machine.memoryRead(bar(1) + 0x804, 4));
+    expect(pending).toEqual(['msix-pba', '0x0004', '0x00000000', '']);
+  });
+
   it('leaves alone what no known function answered', () => {
     const { machine, decoded } = lab(virtioFunction(block(), { kind: 'modern' }).pci);
     expect(
@@ -222,33 +352,5 @@ describe('what ids say', () => {
     expect(featureNames(blockDeviceType, 0, 0x80000001)).toBe('barrier 0x80000000');
     expect(featureNames(null, 0, 1)).toBe('0x1');
     expect(featureNames(blockDeviceType, 1, 3)).toBe('version1 accessPlatform');
-  });
-});
-
-describe('description of a function', () => {
-  it('has BARs and capabilities by name', () => {
-    const { machine, fn } = lab(mmrFunction(new EntropyDevice()).pci);
-    const description = describeFunction(machine, fn);
-    expect(description).toMatchObject({
-      address: '00:04.0',
-      kind: 'mmr',
-      type: 'entropy',
-      device: 'virtio-rng',
-    });
-    expect(description.bars.map(({ index, sizeBytes }) => [index, sizeBytes])).toEqual([
-      [0, 8192],
-      [1, 4096],
-      [4, 16384],
-    ]);
-    expect(description.capabilities.map(({ name }) => name)).toEqual([
-      'express',
-      'msix',
-      'virtio common',
-      'virtio isr',
-      'virtio device',
-      'virtio notify',
-      'virtio pciConfig',
-    ]);
-    expect(description.extended[0]?.fields).toMatchObject({ bar: 0, offset: 0x1000, length: 24 });
   });
 });

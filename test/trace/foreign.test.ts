@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
+import type { Width } from '../../src/core/index.ts';
 import { Decoder, DumpedFunctions, eventOf, placesOf, readTrace, TraceError } from '../../src/trace/index.ts';
 
 const folder = join(import.meta.dirname, '../golden/traces');
@@ -67,14 +68,32 @@ describe('traces of other programs', () => {
         event('write', '0xcf8', '0x80002010', 4),
         event('read', '0xcf8', '0x80002010', 4),
         event('read', '0xcfe', '0xc081', 2),
+        // A byte there is a port of its own, and selects nothing; nor are the ports on either side of the two.
+        event('write', '0xcf8', '0x1', 1),
+        event('write', '0xcf9', '0x6', 1),
+        event('read', '0xd00', '0x1', 4),
+        event('read', '0x60', '0x1', 1),
+        event('read', '0xcff', '0xc0', 1),
         event('read', '0xfee00000', '0x1', 8),
         event('write', '0xc012', '0xffffffffffffff07', 1),
       ].join('\n'),
     );
     expect(accesses).toEqual([
       { space: 'config', operation: 'read', address: 0x12, width: 2, value: 0xc081, fn: 0x20, line: 5 },
-      { space: 'io', operation: 'write', address: 0xc012, width: 1, value: 7, fn: null, line: 7 },
+      { space: 'io', operation: 'write', address: 0xcf8, width: 1, value: 1, fn: null, line: 6 },
+      { space: 'io', operation: 'write', address: 0xcf9, width: 1, value: 6, fn: null, line: 7 },
+      { space: 'io', operation: 'read', address: 0xd00, width: 4, value: 1, fn: null, line: 8 },
+      { space: 'io', operation: 'read', address: 0x60, width: 1, value: 1, fn: null, line: 9 },
+      { space: 'config', operation: 'read', address: 0x13, width: 1, value: 0xc0, fn: 0x20, line: 10 },
+      { space: 'io', operation: 'write', address: 0xc012, width: 1, value: 7, fn: null, line: 12 },
     ]);
+  });
+
+  it('may have empty lines, which count, and lines that are indented', () => {
+    const line = JSON.stringify(object);
+    const linesOf = (trace: string) => readTrace(trace).accesses.map((access) => access.line);
+    expect(linesOf(`\n${line}\n\n  \n\r\n  ${line}\n\n`)).toEqual([2, 6]);
+    expect(linesOf('VERSION 20070824\n  W 1 12.6 1 0x8000000014 0x3 0x0 0\n')).toEqual([2]);
   });
 
   it('show addresses as they are where nobody says what they mean', () => {
@@ -91,8 +110,14 @@ describe('traces of other programs', () => {
     ['JSON that is cut', `${JSON.stringify(object)}\n{"space":"io","oper`, 'line 2: is no JSON object'],
     ['an array', '{}\n', 'line 1: space undefined; wants config, io, memory'],
     ['a list behind an object', `${JSON.stringify(object)}\n[]`, 'line 2: is no JSON object'],
+    ['a number behind an object', `${JSON.stringify(object)}\n5`, 'line 2: is no JSON object'],
+    ['null behind an object', `${JSON.stringify(object)}\nnull`, 'line 2: is no JSON object'],
     ['a width', JSON.stringify({ ...object, width: 3 }), 'line 1: width 3; wants 1, 2 or 4'],
     ['a value', JSON.stringify({ ...object, value: 256 }), 'value 256; wants a whole number from 0 to 0xff'],
+    ['a negative value', JSON.stringify({ ...object, value: -1 }), 'value -1; wants a whole number'],
+    ['half a value', JSON.stringify({ ...object, value: 0.5 }), 'value 0.5; wants a whole number'],
+    ['a decimal text', JSON.stringify({ ...object, value: '12' }), 'value "12"; wants a whole number'],
+    ['no value', JSON.stringify({ ...object, value: null }), 'value null; wants a whole number'],
     ['a port', JSON.stringify({ ...object, address: '0x10000' }), 'address "0x10000"; wants'],
     ['an operation', JSON.stringify({ ...object, operation: 'peek' }), 'operation "peek"; wants read, write'],
     [
@@ -104,6 +129,11 @@ describe('traces of other programs', () => {
     [
       'mmiotrace, cut',
       'VERSION 20070824\nW 4 1.5 1 0xf',
+      'line 2: is no whole access of mmiotrace: it is cut',
+    ],
+    [
+      'mmiotrace, cut before the end of a line of Windows',
+      'VERSION 20070824\r\nR 4 1.5 1 0xf0 0x1 0x0\r\n',
       'line 2: is no whole access of mmiotrace: it is cut',
     ],
     ['mmiotrace without accesses', 'VERSION 20070824\nMARK 1 x', 'there is no access in it'],
@@ -134,22 +164,14 @@ describe('traces of other programs', () => {
 });
 
 describe('a dump of functions', () => {
-  it('says which structures stand where', () => {
-    const places = placesOf(new DumpedFunctions(dump), [0x20]);
-    expect(places.map(({ target, start, length }) => [target, start, length])).toEqual([
-      ['00:04.0 BAR1 msix-table', 0xc0000000, 32],
-      ['00:04.0 BAR1 msix-pba', 0xc0000800, 8],
-      ['00:04.0 BAR4 notify', 0x8000003000, 4096],
-      ['00:04.0 BAR4 device', 0x8000002000, 4096],
-      ['00:04.0 BAR4 isr', 0x8000001000, 4096],
-      ['00:04.0 BAR4 common', 0x8000000000, 4096],
-      ['00:04.0 BAR0 legacy', 0xc080, 256],
+  it('answers as a bus does where there is no function: with ones', () => {
+    const functions = new DumpedFunctions(dump);
+    expect([1, 2, 4].map((width) => functions.configRead(0x28, 0, width as Width))).toEqual([
+      0xff, 0xffff, 0xffffffff,
     ]);
-  });
-
-  it('has no places for BARs that nobody decodes', () => {
-    const off = dump.replace('f4 1a 01 10 07 04', 'f4 1a 01 10 04 04');
-    expect(placesOf(new DumpedFunctions(off), [0x20])).toEqual([]);
+    // What was not listed of a function that is there is 0.
+    expect(functions.configRead(0x20, 0x100, 4)).toBe(0);
+    expect(placesOf(functions)).toEqual(placesOf(functions, [0x20]));
   });
 
   test.each([

@@ -34,6 +34,7 @@ describe('a dump of lspci', () => {
     ['a line cut behind its offset', `00:04.0 x\n${HEX}\n10:`, 3, /"" is no byte/],
     ['other text behind an offset', `00:04.0 x\n00: f4 1a xyz\n`, 2, /"xyz" is no byte/],
     ['a very long word', `00:04.0 x\n00: ${'a'.repeat(1e5)}\n`, 2, /^line 2: "a{40}\.\.\." is no byte/],
+    ['what no terminal should see', '00:04.0 x\n00: f4 \x1b[2J\x07\n', 2, /^line 2: "\.\[2J\." is no byte/],
     ['seventeen bytes', `00:04.0 x\n00: ${'00 '.repeat(17)}\n`, 2, /17 bytes, more than 16/],
     ['bytes beyond the end', `00:04.0 x\n${HEX}\nfff: 00 00\n`, 3, /beyond the 4096 bytes/],
     ['a byte twice', `00:04.0 x\n${HEX}\n02: 00\n`, 3, /byte at 0x2 for the second time/],

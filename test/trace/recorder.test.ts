@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AccessEvent, LabEvent } from '../../src/core/index.ts';
+import { type AccessEvent, findingOf, type LabEvent } from '../../src/core/index.ts';
 import { Recorder, type TraceNode, walk } from '../../src/trace/index.ts';
 
 const access = (operation: 'read' | 'write', offset: number): AccessEvent => ({
@@ -72,6 +72,22 @@ describe('recorder', () => {
     expect(shape(recorder.roots)).toEqual(['guest 1']);
     expect(recorder.counts('guest').io).toBe(2);
     expect(recorder.dropped).toBe(0);
+  });
+
+  it('puts an interrupt that comes during an access below it, not in its place', () => {
+    const recorder = new Recorder();
+    const sink = recorder.sink('guest');
+    for (const event of [enter, message, access('read', 1), leave]) sink(event);
+    expect(shape(recorder.roots)).toEqual([['guest 1', ['guest interrupt']]]);
+  });
+
+  it('keeps a finding, and counts it', () => {
+    const recorder = new Recorder();
+    const sink = recorder.sink('guest');
+    const finding = findingOf({ address: 0x20, subject: 'virtio-blk' }, 'driver', 'SPL-FRM-03', 'a finding');
+    for (const event of [enter, access('write', 1), finding, finding, leave]) sink(event);
+    expect(shape(recorder.roots)).toEqual([['guest 1', ['guest finding', 'guest finding']]]);
+    expect(recorder.counts('guest')).toEqual({ config: 0, io: 1, memory: 0, interrupts: 0, findings: 2 });
   });
 
   it('counts a line when it rises', () => {

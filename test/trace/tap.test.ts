@@ -137,4 +137,70 @@ describe('a tapped bus', () => {
     machine.unplug(SLOT);
     expect(new Set(heard)).toEqual(new Set(['moved', 'loading', 'loaded', 'removed']));
   });
+
+  it('tells the bounds of every access around what the bus does', () => {
+    const machine = smallMachine();
+    const told: string[] = [];
+    const sink = (who: string) => (event: LabEvent) => void told.push(`${who} ${event.kind}`);
+    const bus = tap(machine, sink('tap'));
+    bus.ioRead(0x80, 1);
+    machine.events = sink('bus');
+    const of = (access: () => void) => {
+      told.length = 0;
+      access();
+      return told;
+    };
+    const own = ['bus enter', 'bus access', 'bus leave'];
+    const read = ['tap enter', ...own, 'tap access', 'tap leave'];
+    const write = ['tap enter', 'tap access', ...own, 'tap leave'];
+    expect(of(() => bus.ioRead(0x80, 1))).toEqual(read);
+    expect(of(() => bus.ioWrite(0x80, 1, 1))).toEqual(write);
+    expect(of(() => bus.memoryRead(0x1000, 4))).toEqual(read);
+    expect(of(() => bus.memoryWrite(0x1000, 4, 1))).toEqual(write);
+    expect(of(() => bus.configRead(0, 4, 2))).toEqual(read);
+    expect(of(() => bus.configWrite(0, 0x3c, 1, 0))).toEqual(write);
+  });
+
+  it('closes the bounds of an access that throws', () => {
+    const machine = smallMachine();
+    const broken = () => {
+      throw new Error('broken');
+    };
+    machine.io.map({ name: 'broken', start: 0x200, length: 4, target: { read: broken, write: broken } });
+    const told: string[] = [];
+    const bus = tap(machine, ({ kind }) => void told.push(kind));
+    expect(() => bus.ioRead(0x200, 1)).toThrow('broken');
+    expect(() => bus.ioWrite(0x200, 1, 0)).toThrow('broken');
+    expect(told).toEqual(['enter', 'leave', 'enter', 'access', 'leave']);
+  });
+
+  it('tells of an interrupt before its handler runs, by its line, its entry, or its data', () => {
+    const machine = smallMachine();
+    const seen: unknown[] = [];
+    const bus = tap(machine, (event) => void seen.push(event));
+    const { interrupts } = bus;
+    const disconnect = interrupts.connectLine(11, () => {
+      seen.push('line');
+      machine.interrupts.setLine(11, SLOT, false);
+      return true;
+    });
+    const bare = interrupts.allocateMessage(() => void seen.push('bare'));
+    const placed = interrupts.allocateMessage(() => void seen.push('placed'), { fn: SLOT, entry: 3 });
+    machine.interrupts.setLine(11, SLOT, true);
+    for (const { data } of [bare, placed]) machine.interrupts.message(SLOT, data);
+    machine.pause();
+    const interrupt = { kind: 'interrupt', asserted: true };
+    expect(seen).toEqual([
+      { ...interrupt, signal: 'line', vector: 11, source: null },
+      'line',
+      { ...interrupt, signal: 'message', vector: bare.data, source: null },
+      'bare',
+      { ...interrupt, signal: 'message', vector: 3, source: SLOT },
+      'placed',
+    ]);
+    disconnect();
+    machine.interrupts.setLine(11, SLOT, true);
+    machine.pause();
+    expect(seen).toHaveLength(6);
+  });
 });
