@@ -25,6 +25,11 @@ export interface Mapping {
   readonly priority: number;
   /** What the target is made of, ascending and without gaps; accesses go to the parts. None: it is one piece. */
   readonly parts: readonly TargetPart[];
+  /**
+   * For a target of more parts than anybody wants to list: the one around an offset in it, whose name says all. It is asked
+   * when software touches it, and the space remembers the part that was hit last, until {@link AddressSpace.forget}.
+   */
+  readonly partAt: ((offset: number) => TargetPart) | null;
 }
 
 /** A stretch of the space in which one mapping, or one part of it, answers. */
@@ -64,13 +69,13 @@ const NOWHERE: Mapping = {
   owner: null,
   priority: 0,
   parts: [],
+  partAt: null,
 };
 /** Matches no access: the cached span of a space that was just changed. */
 const NO_SPAN = new Span(0, -1, 0, nowhere, NOWHERE);
 
 /** What a mapping is told; the rest has defaults. */
-export type MappingOptions = Omit<Mapping, 'owner' | 'priority' | 'parts'> &
-  Partial<Pick<Mapping, 'owner' | 'priority' | 'parts'>>;
+export type MappingOptions = Pick<Mapping, 'name' | 'start' | 'length' | 'target'> & Partial<Mapping>;
 
 /** A mapping, and its place in the order of mapping. */
 interface Entry {
@@ -136,6 +141,18 @@ function firstAfter(spans: readonly Span[], address: number): number {
     else low = middle + 1;
   }
   return low;
+}
+
+/** The part around an address of a span whose mapping is not listed. */
+function partOf(
+  { start, end, mapping }: Span,
+  address: number,
+  partAt: NonNullable<Mapping['partAt']>,
+): Span {
+  const { offset, length, base, target, name } = partAt(address - mapping.start);
+  const from = mapping.start + offset;
+  const first = Math.max(start, from);
+  return new Span(first, Math.min(end, from + length), mapping.start + base, target, mapping, name);
 }
 
 /** So many changes are settled one by one; more, in one sweep over the whole space. */
@@ -208,7 +225,7 @@ export class AddressSpace implements BusTarget {
         `leaves ${this.name} space of 0x${this.size.toString(16)} bytes`,
       );
     const entry: Entry = {
-      mapping: { owner: null, priority: 0, parts: [], ...options },
+      mapping: { owner: null, priority: 0, parts: [], partAt: null, ...options },
       order: this.#made++,
     };
     this.#entries.add(entry);
@@ -251,7 +268,13 @@ export class AddressSpace implements BusTarget {
     if (this.#changed.length > 0) this.#settle();
     const span = this.#spans[firstAfter(this.#spans, address)];
     if (span === undefined || address < span.start) return undefined;
-    return (this.#last = span);
+    const { partAt } = span.mapping;
+    return (this.#last = partAt === null ? span : partOf(span, address, partAt));
+  }
+
+  /** What answers in a part that is not listed is another from now on. */
+  forget(): void {
+    this.#last = NO_SPAN;
   }
 
   /** The span that answers in the end: where a space stands in this one, as behind a bridge, the one that answers in it. */

@@ -13,6 +13,7 @@ export * from './register-map.ts';
 export * from './room.ts';
 export * from './scheduler.ts';
 export * from './state.ts';
+export * from './state-patch.ts';
 export * from './state-text.ts';
 export * from './target.ts';
 export * from './view-cache.ts';

@@ -7,7 +7,8 @@ import type {
   Scheduler,
 } from '../core/index.ts';
 import type { PinWiring } from './board.ts';
-import type { Slot, Upstream } from './slot.ts';
+import type { PciFunction } from './function.ts';
+import type { Neighbourhood, Slot, Upstream } from './slot.ts';
 import type { Site } from './topology.ts';
 
 /** What a slot needs of its board. */
@@ -15,7 +16,10 @@ export interface SlotBoard {
   readonly wiring: {
     readonly scheduler: Scheduler;
     vector?(source: FunctionAddress, vector: number): void;
+    arrive?(fn: PciFunction): void;
   };
+  isWatched(fn: PciFunction): boolean;
+  left(fn: PciFunction): void;
   readonly findings: EventSink | null;
   message(
     source: FunctionAddress,
@@ -26,8 +30,11 @@ export interface SlotBoard {
   ): void;
 }
 
+/** Of functions without a pin. Those that a directory makes have messages only. */
+export const NO_PIN: PinWiring = { line: null, set: () => {} };
+
 /** A slot that a function sits in: its way to the board. Of thousands of functions each has one, so it holds little. */
-export class BoardSlot implements Slot {
+export class BoardSlot implements Slot, Neighbourhood {
   readonly dma: DmaDomain;
   readonly #board: SlotBoard;
   readonly #site: Site;
@@ -86,5 +93,36 @@ export class BoardSlot implements Slot {
 
   sendVector(vector: number): void {
     this.#board.wiring.vector?.(this.address, vector);
+  }
+
+  get neighbourhood(): this {
+    return this;
+  }
+
+  slotAt(offset: number, dma: DmaDomain): Slot {
+    const { bus, place } = this.#site;
+    return new BoardSlot(this.#board, { bus, place: place + offset }, dma, NO_PIN);
+  }
+
+  addDirectory(directory: Parameters<Neighbourhood['addDirectory']>[0]): () => void {
+    const { bus, place } = this.#site;
+    return bus.addDirectory({
+      at: (asked) => directory.at(asked - place),
+      get made() {
+        return directory.made;
+      },
+    });
+  }
+
+  isWatched(fn: PciFunction): boolean {
+    return this.#board.isWatched(fn);
+  }
+
+  arrive(fn: PciFunction): void {
+    this.#board.wiring.arrive?.(fn.physical);
+  }
+
+  left(fn: PciFunction): void {
+    this.#board.left(fn);
   }
 }

@@ -18,7 +18,7 @@ import {
   type Width,
   wanting,
 } from '../core/index.ts';
-import { BoardSlot } from './board-slot.ts';
+import { BoardSlot, NO_PIN } from './board-slot.ts';
 import { readConfigPieces } from './config-space.ts';
 import type { PciFunction } from './function.ts';
 import type { ConfigAccess } from './host-bridge.ts';
@@ -50,9 +50,6 @@ export interface PinWiring {
   readonly line: number | null;
   set(asserted: boolean): void;
 }
-
-/** Of functions without a pin. Those that a directory makes have messages only. */
-export const NO_PIN: PinWiring = { line: null, set: () => {} };
 
 /**
  * The state of a board's functions, each in its slot. On a root bus it bears its address; the buses behind bridges are
@@ -135,12 +132,7 @@ export class Board implements ConfigAccess {
     make: (slotAt: (place: number, dma: DmaDomain) => Slot) => FunctionDirectory,
   ): () => void {
     const { bus } = this.#topology.resolve(beside);
-    const directory = make((place, dma) => new BoardSlot(this, { bus, place }, dma, NO_PIN));
-    bus.directories.push(directory);
-    return () => {
-      const index = bus.directories.indexOf(directory);
-      if (index >= 0) bus.directories.splice(index, 1);
-    };
+    return bus.addDirectory(make((place, dma) => new BoardSlot(this, { bus, place }, dma, NO_PIN)));
   }
 
   /**
@@ -157,10 +149,19 @@ export class Board implements ConfigAccess {
     fn.unplug();
     dma.release();
     this.#topology.remove(fn);
+    this.left(fn);
+    return fn;
+  }
+
+  /** A function was taken away: whoever watches it hears of it. */
+  left(fn: PciFunction): void {
     const watcher = this.#watchers.get(fn);
     this.#watchers.delete(fn);
     watcher?.removed();
-    return fn;
+  }
+
+  isWatched(fn: PciFunction): boolean {
+    return this.#watchers.has(fn);
   }
 
   /** @throws PlaceError when nothing is there, or somebody watches it already. */
@@ -232,14 +233,14 @@ export class Board implements ConfigAccess {
   }
 
   #read(fn: PciFunction, offset: number, width: Width): number {
-    this.wiring.arrive?.(fn);
+    this.wiring.arrive?.(fn.physical);
     return offset % width === 0
       ? fn.configRead(offset, width)
       : readConfigPieces((at, piece) => fn.configRead(at, piece), offset, width);
   }
 
   #write(fn: PciFunction, offset: number, width: Width, value: number): void {
-    this.wiring.arrive?.(fn);
+    this.wiring.arrive?.(fn.physical);
     for (let done = 0; done < width; ) {
       const piece = alignedPiece(offset + done, width - done);
       fn.configWrite(offset + done, piece, ((value >>> (8 * done)) & maskOf(piece)) >>> 0);
@@ -288,15 +289,21 @@ export class Board implements ConfigAccess {
       const fn = functions.get(address)!;
       fn.load(state);
       loaded(fn.slot.address, fn);
+      for (const each of fn.virtualFunctions?.made ?? []) loaded(each.slot.address, each);
     }
   }
 
   /** Lets functions go on with what was in flight; those that are watched, when their software says so. */
   resume(): void {
     for (const [, fn] of this.#topology.all()) {
-      const watcher = this.#watchers.get(fn);
-      if (watcher === undefined) fn.resume();
-      else watcher.resume(() => fn.resume());
+      this.#resume(fn);
+      for (const each of fn.virtualFunctions?.made ?? []) this.#resume(each);
     }
+  }
+
+  #resume(fn: PciFunction): void {
+    const watcher = this.#watchers.get(fn);
+    if (watcher === undefined) fn.resume();
+    else watcher.resume(() => fn.resume());
   }
 }

@@ -1,5 +1,5 @@
 import { AddressSpace, FOUR_GIB, formatFunctionAddress, type State } from '../core/index.ts';
-import { type Bar, BarError, type BarOptions } from './bar.ts';
+import { type BarContents, BarError, type BarOptions } from './bar-contents.ts';
 import {
   type BridgeKind,
   type BridgeOptions,
@@ -127,7 +127,7 @@ export class Bridge extends PciFunction implements BusBridge {
   }
 
   /** @throws BarError */
-  override addBar(options: BarOptions): Bar {
+  override addBar(options: BarOptions): BarContents {
     if (options.index + (options.kind === 'memory64' ? 1 : 0) >= BRIDGE_BARS)
       throw new BarError(options.index, `a bridge has ${BRIDGE_BARS} registers`);
     return super.addBar(options);

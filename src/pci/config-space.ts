@@ -97,10 +97,7 @@ export class ConfigSpace implements Stateful {
   /** Says which bits of a field software may change. */
   setMasks(at: number, width: Width, writable: number, clearable = 0): void {
     const template = this.#own();
-    for (let i = 0; i < width; i++) {
-      template.writable[at + i] = writable >>> (8 * i);
-      template.clearable[at + i] = clearable >>> (8 * i);
-    }
+    for (let i = 0; i < width; i++) template.mask(at + i, writable >>> (8 * i), clearable >>> (8 * i));
   }
 
   /** The function's own view: no masks, no hooks. */
@@ -120,15 +117,15 @@ export class ConfigSpace implements Stateful {
   wire(at: number, width: Width, value: number): void {
     // As after power-on it has no bytes of its own to be changed.
     if (this.#bytes !== null) this.set(at, width, value);
-    const { initial } = this.#own();
-    for (let i = 0; i < width; i++) initial[at + i] = value >>> (8 * i);
+    const template = this.#own();
+    for (let i = 0; i < width; i++) template.wire(at + i, value >>> (8 * i));
     if (this.#sealed) this.#template = shareTemplate(this.#template);
   }
 
   /** Takes the present bytes as those that a reset restores. */
   seal(): void {
     this.#sealed = true;
-    if (this.#bytes !== null) this.#own().initial.set(this.#bytes);
+    if (this.#bytes !== null) this.#own().take(this.#bytes);
     this.#bytes = null;
     this.#template = shareTemplate(this.#template);
   }
@@ -180,7 +177,7 @@ export class ConfigSpace implements Stateful {
   fingerprint(except: readonly number[]): number {
     if (this.#sealed || this.#bytes === null) return this.#template.fingerprint(except);
     const present = new ConfigTemplate(this.length, this.#template);
-    present.initial.set(this.#bytes);
+    present.take(this.#bytes);
     return present.fingerprint(except);
   }
 

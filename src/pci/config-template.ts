@@ -1,3 +1,15 @@
+const FNV_PRIME = 0x01000193;
+
+/** The prime to that power, in 32 bits. */
+function powerOfPrime(exponent: number): number {
+  let power = 1;
+  for (let [factor, left] = [FNV_PRIME, exponent]; left > 0; left >>>= 1) {
+    if (left % 2 === 1) power = Math.imul(power, factor);
+    factor = Math.imul(factor, factor);
+  }
+  return power;
+}
+
 /**
  * What is built into configuration space: for each byte its value after power-on, the bits that a write changes, and those
  * that writing 1 clears. Functions that were built alike share one: none of them changes it.
@@ -8,6 +20,8 @@ export class ConfigTemplate {
   readonly clearable: Uint8Array;
   /** Somebody else has it too. */
   shared = false;
+  /** Bytes from here on are all zero, in value and in masks. */
+  end = 0;
 
   /** All zero, or a copy. `length` in bytes. */
   constructor(length: number, of: ConfigTemplate | null = null) {
@@ -19,24 +33,46 @@ export class ConfigTemplate {
     this.initial.set(of.initial);
     this.writable.set(of.writable);
     this.clearable.set(of.clearable);
+    this.end = of.end;
+  }
+
+  /** Takes other bytes as those after power-on. */
+  take(bytes: Uint8Array): void {
+    this.initial.set(bytes);
+    let end = bytes.length;
+    while (end > this.end && bytes[end - 1] === 0) end--;
+    this.end = end;
+  }
+
+  /** A byte is wired to a value. */
+  wire(at: number, value: number): void {
+    this.initial[at] = value;
+    this.end = Math.max(this.end, at + 1);
+  }
+
+  mask(at: number, writable: number, clearable: number): void {
+    this.writable[at] = writable;
+    this.clearable[at] = clearable;
+    this.end = Math.max(this.end, at + 1);
   }
 
   /** A number that stands for all of it, but for the bytes in `except`. */
   fingerprint(except: readonly number[]): number {
     let sum = 0x811c9dc5;
-    for (let at = 0; at < this.initial.length; at++) {
+    for (let at = 0; at < this.end; at++) {
       const counts = !except.includes(at);
       // FNV-1a, 32 bits.
-      sum = Math.imul(sum ^ (counts ? this.initial[at]! : 0), 0x01000193);
-      sum = Math.imul(sum ^ (counts ? this.writable[at]! : 0), 0x01000193);
-      sum = Math.imul(sum ^ (counts ? this.clearable[at]! : 0), 0x01000193);
+      sum = Math.imul(sum ^ (counts ? this.initial[at]! : 0), FNV_PRIME);
+      sum = Math.imul(sum ^ (counts ? this.writable[at]! : 0), FNV_PRIME);
+      sum = Math.imul(sum ^ (counts ? this.clearable[at]! : 0), FNV_PRIME);
     }
-    return sum >>> 0;
+    // Each zero byte is one more factor.
+    return Math.imul(sum, powerOfPrime(3 * (this.initial.length - this.end))) >>> 0;
   }
 
   equals(other: ConfigTemplate): boolean {
     if (this.initial.length !== other.initial.length) return false;
-    for (let at = 0; at < this.initial.length; at++)
+    for (let at = 0; at < Math.max(this.end, other.end); at++)
       if (
         this.initial[at] !== other.initial[at] ||
         this.writable[at] !== other.writable[at] ||

@@ -7,6 +7,11 @@ export type FunctionEvent = 'plug' | 'unplug' | 'reset' | 'busMaster' | 'msixEna
 export interface FunctionDevice {
   hear(event: FunctionEvent): void;
   /**
+   * Nothing is under way, and nothing but an access can change that: where only the state of the function is kept, nobody misses
+   * it. By default it is never so.
+   */
+  asleep?(): boolean;
+  /**
    * Relates the parts of a state with each other, each of which is right by itself.
    * @throws StateMismatchError
    */

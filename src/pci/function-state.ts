@@ -65,7 +65,10 @@ export function checkFunction(fn: PciFunction, state: State, path: string, msix:
   expectAt(path)((saved.msix === null) === (fn.msix === null), 'msix', saved.msix, table);
   if (saved.msix !== null) fn.msix!.check(saved.msix, `${path}.msix`);
   expectParts(`${path}.parts`, parts, fn.parts);
-  for (const [name, part] of fn.parts) part.check?.(parts[name]!, `${path}.parts.${name}`);
+  for (const [name, part] of fn.parts)
+    if (part === fn.virtualFunctions)
+      fn.virtualFunctions.check(parts[name]!, `${path}.parts.${name}`, config);
+    else part.check?.(parts[name]!, `${path}.parts.${name}`);
   fn.device?.check?.(saved, path);
   return saved;
 }

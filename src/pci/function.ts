@@ -8,7 +8,8 @@ import {
   type Stateful,
   type Width,
 } from '../core/index.ts';
-import { Bar, BarError, type BarOptions } from './bar.ts';
+import { Bar } from './bar.ts';
+import { type BarContents, type BarOptions, checkRegistersFree } from './bar-contents.ts';
 import { CapabilityList, ExtendedCapabilityList } from './capability-list.ts';
 import { type ConfigListener, ConfigSpace, reaches } from './config-space.ts';
 import { ExpressCapability } from './express.ts';
@@ -31,14 +32,16 @@ import {
   msixCapability,
   status,
   type0Header,
+  type1Header,
 } from './layout/index.ts';
 import { checkVectors, Msix, type MsixPlace, msixTableBytes } from './msix.ts';
 import type { BusBridge } from './pci-bus.ts';
 import { PowerCapability, type PowerManagementOptions } from './power.ts';
 import { functionShape } from './shape.ts';
 import { type Slot, SlotError } from './slot.ts';
+import type { VirtualFunctions } from './virtual-functions.ts';
 
-const NO_BARS: readonly Bar[] = [];
+const NO_BARS: readonly BarContents[] = [];
 
 /**
  * A PCI function: configuration space, capability lists, BARs, MSI-X, an interrupt pin. It knows nothing of what
@@ -53,6 +56,8 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
   bars = NO_BARS;
   /** State behind the BARs that is saved and loaded with the function. */
   readonly parts = new Map<string, Stateful>();
+  /** Those that it has beside it. */
+  virtualFunctions: VirtualFunctions | null = null;
   #slot: Slot | null = null;
   #msix: Msix | null = null;
   #msixAt = 0;
@@ -75,7 +80,7 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
     this.capabilities = new CapabilityList(this.config);
     this.extendedCapabilities = new ExtendedCapabilityList(this.config);
     this.config.listen(this);
-    if (options.express === true && header === type0Header)
+    if (options.express === true && header !== type1Header)
       this.#express = new ExpressCapability(this.config, this.capabilities, this);
   }
 
@@ -92,16 +97,17 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
   }
 
   /** @throws BarError when the register is taken or the BAR is impossible. */
-  addBar(options: BarOptions): Bar {
-    const taken = (index: number) =>
-      this.bars.some((bar) => bar.index === index || (bar.kind === 'memory64' && bar.index + 1 === index));
-    if (taken(options.index) || (options.kind === 'memory64' && taken(options.index + 1)))
-      throw new BarError(options.index, 'the register is taken already');
-    const bar = new Bar(this.config, options);
+  addBar(options: BarOptions): BarContents {
+    checkRegistersFree(this.bars, options);
+    const bar = this.makeBar(options);
     // Unlike a spread, which leaves room for more.
     this.bars = this.bars.concat(bar);
     if (bar.kind === 'io') this.#express?.claimsIo();
     return bar;
+  }
+
+  protected makeBar(options: BarOptions): BarContents {
+    return new Bar(this.config, options);
   }
 
   /**
@@ -112,15 +118,7 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
     checkVectors(vectors);
     const half = Math.max(2048, 2 ** Math.ceil(Math.log2(msixTableBytes(vectors))));
     const msix = this.placeMsix(vectors, { bar: index, offset: 0 }, { bar: index, offset: half });
-    this.addBar({
-      index,
-      kind: 'memory32',
-      lengthBytes: 2 * half,
-      regions: [
-        { name: 'msix-table', offset: 0, length: msix.tableBytes, target: msix.table },
-        { name: 'msix-pba', offset: half, length: msix.pendingBytes, target: msix.pendingBits },
-      ],
-    });
+    this.addBar({ index, kind: 'memory32', lengthBytes: 2 * half, regions: msix.regions(half) });
     return msix;
   }
 
@@ -131,11 +129,7 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
    */
   placeMsix(vectors: number, table: MsixPlace, pendingBits: MsixPlace): Msix {
     if (this.#msix !== null)
-      throw new FunctionOptionsError(
-        'MSI-X',
-        vectors,
-        `one table: the function has ${this.#msix.vectors} vectors`,
-      );
+      throw new FunctionOptionsError('MSI-X', vectors, `one table: it has ${this.#msix.vectors} vectors`);
     const msix = new Msix(vectors, new FunctionMessages(this));
     this.#msixAt = this.capabilities.add(capabilityId.msix, msixCapability, {
       messageControl: vectors - 1,
@@ -160,9 +154,9 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
   }
 
   #wireHeaderType(): void {
-    const at = type0Header.headerType.offset;
-    const layout = this.config.get(at, 1) & ~MULTI_FUNCTION;
-    this.config.wire(at, 1, this.#multiFunction ? layout | MULTI_FUNCTION : layout);
+    const { offset } = type0Header.headerType;
+    const bit = this.#multiFunction ? MULTI_FUNCTION : 0;
+    this.config.wire(offset, 1, (this.config.get(offset, 1) & ~MULTI_FUNCTION) | bit);
   }
 
   get slot(): Slot {
@@ -184,6 +178,11 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
   /** What is a bridge, as one. */
   get bridge(): BusBridge | null {
     return null;
+  }
+
+  /** The function that stands for the whole device on its link: itself, but for a virtual function. */
+  get physical(): PciFunction {
+    return this;
   }
 
   /** Bus mastering is on, of each bridge above too: DMA and messages leave the function. */
@@ -260,6 +259,7 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
   renumbered(): void {
     for (const bar of this.bars) bar.release();
     this.decode();
+    this.virtualFunctions?.renumbered();
   }
 
   configRead(offset: number, width: Width): number {

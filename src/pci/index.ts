@@ -1,4 +1,5 @@
 export * from './bar.ts';
+export * from './bar-contents.ts';
 export * from './board.ts';
 export * from './bridge.ts';
 export { type BridgeKind, type BridgeOptions, bridgeKinds } from './bridge-options.ts';
@@ -22,3 +23,10 @@ export type { PowerManagementOptions } from './power.ts';
 export * from './slot.ts';
 export * from './target.ts';
 export type { Place } from './topology.ts';
+export * from './virtual-function.ts';
+export * from './virtual-functions.ts';
+export {
+  type VirtualBarOptions,
+  VirtualFunctionsError,
+  type VirtualFunctionsOptions,
+} from './virtual-options.ts';

@@ -21,7 +21,8 @@ import {
   u53,
   type Width,
 } from '../core/index.ts';
-import { Board, functionsState, NO_PIN } from './board.ts';
+import { Board, functionsState } from './board.ts';
+import { NO_PIN } from './board-slot.ts';
 import type { PciFunction } from './function.ts';
 import { ConfigPorts, configPortsState, Ecam, hostBridgeFunction } from './host-bridge.ts';
 import { InterruptSink, messagesState, RoutedPin } from './interrupts.ts';

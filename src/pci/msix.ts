@@ -16,6 +16,7 @@ import {
   type Width,
   writePieces,
 } from '../core/index.ts';
+import type { BarRegion } from './bar-contents.ts';
 import { MAX_VECTORS, MSIX_ENTRY_BYTES, msixEntry, VECTOR_MASKED } from './layout/index.ts';
 
 /** Where one of the two tables stands: BAR number, and offset in it in bytes. */
@@ -152,6 +153,14 @@ export class Msix implements Stateful {
   /** Bytes that the pending bit array takes. */
   get pendingBytes(): number {
     return msixPendingBytes(this.vectors);
+  }
+
+  /** Both tables in one BAR: the pending bits at `pendingAt`, in bytes from its start. */
+  regions(pendingAt: number): BarRegion[] {
+    return [
+      { name: 'msix-table', offset: 0, length: this.tableBytes, target: this.table },
+      { name: 'msix-pba', offset: pendingAt, length: this.pendingBytes, target: this.pendingBits },
+    ];
   }
 
   /** What the pending bit array shows. */

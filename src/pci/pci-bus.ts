@@ -123,6 +123,15 @@ export class PciBus {
     return undefined;
   }
 
+  /** Lets a directory answer. @returns a function that ends it. */
+  addDirectory(directory: FunctionDirectory): () => void {
+    this.directories.push(directory);
+    return () => {
+      const index = this.directories.indexOf(directory);
+      if (index >= 0) this.directories.splice(index, 1);
+    };
+  }
+
   /** Its functions by place, each followed by those behind it. */
   *all(): Generator<readonly [bus: PciBus, place: number, fn: PciFunction]> {
     for (const place of [...this.functions.keys()].sort((a, b) => a - b)) {

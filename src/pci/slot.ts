@@ -6,6 +6,7 @@ import {
   type Scheduler,
   VirtiolabError,
 } from '../core/index.ts';
+import type { PciFunction } from './function.ts';
 
 /** What a bus is: the root complex's, a link with one device, the inside of a switch, or a conventional one behind a bridge. */
 export type BusKind = 'root' | 'link' | 'switch' | 'conventional';
@@ -15,6 +16,26 @@ export interface Upstream {
   /** It passes DMA and messages of those behind it on. */
   readonly busMaster: boolean;
   readonly leadsTo: BusKind;
+}
+
+/** What a board does for a function that has others beside it: virtual functions, which it makes and takes back itself. */
+export interface Neighbourhood {
+  /** A slot so many places further on, on the function's bus or those whose numbers follow; without an interrupt pin. */
+  slotAt(offset: number, dma: DmaDomain): Slot;
+  /**
+   * Lets a directory answer for places where nobody was plugged.
+   * @param at by how many places further on than the function. @returns a function that ends it.
+   */
+  addDirectory(directory: {
+    at(offset: number): PciFunction | undefined;
+    readonly made: Iterable<PciFunction>;
+  }): () => void;
+  /** Software has it, and relies on its being the same for as long as it is there. */
+  isWatched(fn: PciFunction): boolean;
+  /** It is about to be taken away: memory writes on their way to it arrive. */
+  arrive(fn: PciFunction): void;
+  /** It was taken away. */
+  left(fn: PciFunction): void;
 }
 
 /** What a machine gives to the function in one of its slots. */
@@ -41,6 +62,7 @@ export interface Slot {
    */
   readonly tableElsewhere: boolean;
   sendVector(vector: number): void;
+  readonly neighbourhood: Neighbourhood;
 }
 
 /** A function that is used before it sits in a slot, or put into a second one. */

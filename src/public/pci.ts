@@ -1,6 +1,7 @@
 /** PCI functions, and the computer in the process that they are plugged into. */
 export {
   Bar,
+  BarContents,
   BarError,
   type BarIndex,
   type BarKind,
@@ -34,4 +35,10 @@ export {
   type Slot,
   SlotError,
   VectorCountError,
+  type VirtualBarOptions,
+  VirtualFunction,
+  type VirtualFunctionOptions,
+  VirtualFunctions,
+  VirtualFunctionsError,
+  type VirtualFunctionsOptions,
 } from '../pci/index.ts';

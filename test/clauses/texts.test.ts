@@ -13,6 +13,7 @@ import { sockets } from './scenarios/sockets.ts';
 import { storages } from './scenarios/storage.ts';
 import { streams } from './scenarios/streams.ts';
 import { transports } from './scenarios/transports.ts';
+import { virtualFunctions } from './scenarios/virtual.ts';
 import { wordings } from './sites.ts';
 
 const scenarios: readonly Scenario[] = [
@@ -27,6 +28,7 @@ const scenarios: readonly Scenario[] = [
   ...clocks,
   ...sockets,
   ...administrations,
+  ...virtualFunctions,
 ];
 
 /** What each scenario says: its name, and indented below it its findings in a line each. */

@@ -148,7 +148,16 @@ describe('an address space', () => {
     const io = space();
     const target = new Bytes(4);
     io.map({ name: 'a', start: 8, length: 4, target });
-    const mapping = { name: 'a', start: 8, length: 4, target, owner: null, priority: 0, parts: [] };
+    const mapping = {
+      name: 'a',
+      start: 8,
+      length: 4,
+      target,
+      owner: null,
+      priority: 0,
+      parts: [],
+      partAt: null,
+    };
     expect(io.mappings).toEqual([mapping]);
     expect(io.find(9)).toMatchObject({ start: 8, end: 12, base: 8, name: 'a', mapping });
     expect([io.find(7), io.find(12)]).toEqual([undefined, undefined]);

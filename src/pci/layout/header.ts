@@ -36,6 +36,18 @@ export const type0Header = registers({
   maximumLatency: ro(0x3f, 1),
 });
 
+/**
+ * Header of a virtual function (PCI Express 5.0, section 9.3.4.1): of the command register there is bus mastering only, and of
+ * interrupt pin and line, BARs and what conventional PCI times nothing. What counts of ids stands in its physical function.
+ */
+export const virtualHeader = registers({
+  ...type0Header,
+  command: rw(0x04, 2, 'PCI-BUS-01', { writable: 0x0004 }),
+  cacheLineSize: ro(0x0c, 1),
+  latencyTimer: ro(0x0d, 1),
+  interruptLine: ro(0x3c, 1),
+});
+
 /** Type 1 configuration header, that of a bridge (PCI-to-PCI Bridge 1.2, section 3.2). */
 export const type1Header = registers({
   ...headerStart,
