@@ -1,8 +1,16 @@
 import { type Bus, formatFunctionAddress } from '../core/index.ts';
-import { capabilityId, express, expressCapabilities, expressSlot, type1Header } from '../pci/layout/index.ts';
+import {
+  capabilityId,
+  express,
+  expressCapabilities,
+  expressSlot,
+  extendedCapabilityId,
+  type1Header,
+} from '../pci/layout/index.ts';
 import { ResourceError } from './errors.ts';
 import { FunctionConfig } from './function-config.ts';
 import { enumerate, type FoundBridge, type FoundFunction } from './pci.ts';
+import { DriverSriov } from './sriov.ts';
 
 /** A bridge as software finds it. */
 export type FoundBridgeFunction = FoundFunction & { readonly bridge: FoundBridge };
@@ -16,6 +24,8 @@ export interface FoundBus {
 }
 
 const MOST_BUS = 255;
+/** Routing ids of one bus. */
+const BUS_PLACES = 256;
 
 /** Numbers of buses; both ends belong to it. */
 interface BusRange {
@@ -63,42 +73,68 @@ export function takesHotPlug(bus: Bus, { address, capabilities }: FoundFunction)
   );
 }
 
+/** How many numbers after that of its own bus the virtual functions of a function may have. */
+function busesOfVirtual(bus: Bus, { address, extended }: FoundFunction): number {
+  const found = extended.find(({ id }) => id === extendedCapabilityId.singleRootIov);
+  if (found === undefined) return 0;
+  const farthest = new DriverSriov(new FunctionConfig(bus, address), found.offset).farthest();
+  return Math.floor(((address & 0xff) + farthest) / BUS_PLACES);
+}
+
+/** How buses are to be numbered. */
+export interface NumberingRules {
+  /** Numbers that are kept free behind a port that something may be plugged into later. */
+  readonly spare: number;
+  /** Gives every bus a new number. */
+  readonly anew: boolean;
+  /** Leaves numbers to virtual functions. */
+  readonly virtual: boolean;
+}
+
 /**
  * Finds everything behind a root bus and numbers the buses, depth first. Bridges that lead somewhere sensible keep their
- * numbers; the others get what is still free between them. All or nothing.
+ * numbers; the others get what is still free between them. Numbers that virtual functions may have on the buses after that of
+ * their physical function are left to them. All or nothing.
  */
 class Numbering {
   readonly #bus: Bus;
   readonly #spare: number;
   readonly #anew: boolean;
+  readonly #virtual: boolean;
   readonly #undo: (() => void)[] = [];
 
-  constructor(bus: Bus, spare: number, anew: boolean) {
+  constructor(bus: Bus, { spare, anew, virtual }: NumberingRules) {
     this.#bus = bus;
     this.#spare = spare;
     this.#anew = anew;
+    this.#virtual = virtual;
   }
 
   /** @throws ResourceError where there are more buses than numbers. */
   root(segment: number): FoundBus {
     try {
-      return this.#scan(segment << 8, MOST_BUS);
+      return this.#scan(segment << 8, MOST_BUS).found;
     } catch (error) {
       for (const undo of this.#undo.reverse()) undo();
       throw error;
     }
   }
 
-  #scan(number: number, last: number): FoundBus {
+  /** @returns the bus, and the highest number that it, those behind it and their virtual functions have. */
+  #scan(number: number, last: number): { readonly found: FoundBus; readonly end: number } {
+    const own = number & 0xff;
     const functions = enumerate(this.#bus, number);
     const found = functions.filter(isBridge);
-    const taken: BusRange[] = [];
+    const virtual = this.#virtual ? functions.map((fn) => busesOfVirtual(this.#bus, fn)) : [];
+    const taken: BusRange[] = [{ first: own, last: Math.min(last, own + Math.max(0, ...virtual)) }];
     const keeping = new Set<FoundBridgeFunction>();
     for (const fn of this.#anew ? [] : found) {
       const { secondaryBus: first, subordinateBus } = fn.bridge;
       const range = { first, last: subordinateBus };
-      const sensible = first > (number & 0xff) && first <= subordinateBus && subordinateBus <= last;
-      if (!sensible || taken.some((each) => each.first <= range.last && range.first <= each.last)) continue;
+      const sensible = first > own && first <= subordinateBus && subordinateBus <= last;
+      const overlaps = (each: BusRange) => each.first <= range.last && range.first <= each.last;
+      // What is used already stays, where virtual functions could be too.
+      if (!sensible || taken.slice(1).some(overlaps)) continue;
       keeping.add(fn);
       taken.push(range);
     }
@@ -107,26 +143,27 @@ class Numbering {
     const numbered = found.map((fn) => {
       if (keeping.has(fn)) {
         const { secondaryBus, subordinateBus } = fn.bridge;
-        return { fn, behind: this.#scan((number & ~0xff) | secondaryBus, subordinateBus) };
+        return { fn, behind: this.#scan((number & ~0xff) | secondaryBus, subordinateBus).found };
       }
-      const gap = largestGap(taken, (number & 0xff) + 1, last);
+      const gap = largestGap(taken, own + 1, last);
       if (gap === null)
         throw new ResourceError(
-          `bus behind ${formatFunctionAddress(fn.address)}: no number is left in ${(number & 0xff) + 1}..${last}`,
+          `bus behind ${formatFunctionAddress(fn.address)}: no number is left in ${own + 1}..${last}`,
         );
       this.#write(fn, number, gap);
       const behind = this.#scan((number & ~0xff) | gap.first, gap.last);
       const spare = takesHotPlug(this.#bus, fn) ? gap.first + this.#spare : gap.first;
-      const range = { first: gap.first, last: Math.min(gap.last, Math.max(spare, lastOf(behind))) };
+      const range = { first: gap.first, last: Math.min(gap.last, Math.max(spare, behind.end)) };
       this.#write(fn, number, range);
       taken.push(range);
-      return { fn: { ...fn, bridge: { secondaryBus: range.first, subordinateBus: range.last } }, behind };
+      const bridge = { secondaryBus: range.first, subordinateBus: range.last };
+      return { fn: { ...fn, bridge }, behind: behind.found };
     });
     const byAddress = new Map(numbered.map(({ fn }) => [fn.address, fn]));
+    const all = functions.map((fn) => byAddress.get(fn.address) ?? fn);
     return {
-      number,
-      functions: functions.map((fn) => byAddress.get(fn.address) ?? fn),
-      bridges: numbered,
+      found: { number, functions: all, bridges: numbered },
+      end: Math.max(...taken.map((range) => range.last)),
     };
   }
 
@@ -147,10 +184,6 @@ class Numbering {
   }
 }
 
-/** The highest number of a bus and those behind it. */
-const lastOf = ({ number, bridges }: FoundBus): number =>
-  Math.max(number & 0xff, ...bridges.map(({ fn }) => fn.bridge.subordinateBus));
-
 function largestGap(taken: readonly BusRange[], first: number, last: number): BusRange | null {
   let largest: BusRange | null = null;
   let from = first;
@@ -160,12 +193,12 @@ function largestGap(taken: readonly BusRange[], first: number, last: number): Bu
   };
   for (const range of [...taken].sort((a, b) => a.first - b.first)) {
     consider(range.first - 1);
-    from = range.last + 1;
+    from = Math.max(from, range.last + 1);
   }
   consider(last);
   return largest;
 }
 
 /** @throws ResourceError where there are more buses than numbers; nothing has been changed then. */
-export const numberBuses = (bus: Bus, segment: number, spare: number, anew: boolean): FoundBus =>
-  new Numbering(bus, spare, anew).root(segment);
+export const numberBuses = (bus: Bus, segment: number, rules: NumberingRules): FoundBus =>
+  new Numbering(bus, rules).root(segment);

@@ -4,12 +4,13 @@ import {
   bridgeWindowNames,
   bridgeWindows,
   command,
+  sriovControl,
   windowValues,
 } from '../pci/layout/index.ts';
 import { AddressPool, type Claim, type Window } from './address-pool.ts';
 import { type FoundBus, takesHotPlug } from './bus-numbers.ts';
 import { ResourceError } from './errors.ts';
-import { FunctionConfig } from './function-config.ts';
+import { type FoundBar, FunctionConfig } from './function-config.ts';
 import type { FoundFunction } from './pci.ts';
 import {
   barResources,
@@ -17,8 +18,10 @@ import {
   decodeBit,
   findWindows,
   type Resource,
+  virtualResources,
   windowResource,
 } from './resources.ts';
+import type { DriverSriov } from './sriov.ts';
 
 type Windows = Readonly<Record<BridgeWindowName, Window | null>>;
 type Sizes = Readonly<Record<BridgeWindowName, number>>;
@@ -35,6 +38,14 @@ const alignUp = (value: number, to: number) => Math.ceil(value / to) * to;
 /** The largest alignment first: nothing is lost between them. */
 const byAlign = (resources: readonly Resource[]) => [...resources].sort((a, b) => b.align - a.align);
 
+/** Moves the BARs of virtual functions, which are not decoded meanwhile. */
+function placeVirtual(virtual: DriverSriov, bar: FoundBar, at: number): void {
+  const { decodes } = virtual;
+  if (decodes) virtual.setControl(0, sriovControl.memorySpace);
+  virtual.placeBar(bar, at);
+  if (decodes) virtual.setControl(sriovControl.memorySpace);
+}
+
 /** What all buses have in common. */
 export interface RoomRules {
   readonly bus: Bus;
@@ -42,6 +53,8 @@ export interface RoomRules {
   readonly beyond4GiB: boolean;
   /** Least size of the windows of a port that something may be plugged into later, in bytes. */
   readonly spare: Sizes;
+  /** BARs of virtual functions get addresses too. */
+  readonly virtual: boolean;
 }
 
 interface BridgeRoom {
@@ -81,6 +94,7 @@ export class BusRoom {
     for (const fn of found.functions) {
       const bits = commandOf(bus, fn);
       this.#resources.push(...barResources(fn, bits, wide));
+      if (rules.virtual) this.#resources.push(...virtualResources(bus, fn, wide, this.#root));
       if (fn.bridge === null) continue;
       const has = findWindows(bus, fn);
       const windows = has.map((window) => windowResource(fn, window, bits));
@@ -199,7 +213,9 @@ export class BusRoom {
   /** Gives a function its addresses while it decodes nothing, and switches on the decoding that its BARs need. */
   #writeBars(fn: FoundFunction, resources: readonly Resource[]): void {
     const config = new FunctionConfig(this.#rules.bus, fn.address);
-    const bars = resources.filter(({ bar }) => bar !== null);
+    for (const { bar, virtual, planned: at } of resources)
+      if (virtual !== null && at !== null) placeVirtual(virtual, bar!, at);
+    const bars = resources.filter(({ bar, virtual }) => bar !== null && virtual === null);
     const planned = bars.filter((each) => each.planned !== null);
     if (planned.length === 0) return;
     config.setCommand(0, command.io | command.memory);

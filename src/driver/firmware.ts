@@ -23,6 +23,11 @@ export interface FirmwareOptions {
   /** Segments that the board has, by default one. No register tells. */
   readonly segments?: number;
   /**
+   * Leaves room for virtual functions, for as many as a function can ever have: addresses of their BARs, and numbers of the
+   * buses that they are on. By default true; without it they cannot be enabled.
+   */
+  readonly virtualFunctions?: boolean;
+  /**
    * Numbers every bus anew and gives every BAR a new address, those of functions in use too: whoever knows the old ones (a
    * driver, a translator) is wrong from then on. Default false: what has a number or an address keeps it.
    */
@@ -37,11 +42,12 @@ const defaults = {
 
 const rulesOf = (
   bus: Bus,
-  { spare = {}, prefetchable64 = defaults.prefetchable64 }: FirmwareOptions,
+  { spare = {}, prefetchable64 = defaults.prefetchable64, virtualFunctions = true }: FirmwareOptions,
 ): RoomRules => ({
   bus,
   beyond4GiB: prefetchable64.end > FOUR_GIB,
   spare: { io: spare.io ?? 0, memory: spare.memory ?? 0, prefetchable: spare.prefetchable64 ?? 0 },
+  virtual: virtualFunctions,
 });
 
 const windowsOf = (options: FirmwareOptions) => ({
@@ -64,10 +70,9 @@ const poolsOf = (bus: Bus) => ({
  * @throws ResourceError when a window is full, or there are more buses than numbers.
  */
 export function runFirmware(bus: Bus, options: FirmwareOptions = {}): FoundFunction[] {
-  const { segments = 1, reassign = false, spare } = options;
-  const roots = Array.from({ length: segments }, (_, segment) =>
-    numberBuses(bus, segment, spare?.buses ?? 0, reassign),
-  );
+  const { segments = 1, reassign = false, spare, virtualFunctions = true } = options;
+  const numbering = { spare: spare?.buses ?? 0, anew: reassign, virtual: virtualFunctions };
+  const roots = Array.from({ length: segments }, (_, segment) => numberBuses(bus, segment, numbering));
   const [rules, windows, pools] = [rulesOf(bus, options), windowsOf(options), poolsOf(bus)];
   const rooms = roots.map((root) => BusRoom.ofRoot(rules, root, pools, windows));
   const places = ({ space }: { space: string }) => space !== 'io' || windows.io !== null;

@@ -25,8 +25,18 @@ export interface BarPlace {
   readonly address: number;
 }
 
+/** Where a base address register at an offset says that it is, by the one after it where it has 64 bits. */
+export function barPlaceAt(read: (offset: number, width: Width) => number, at: number): BarPlace {
+  const low = read(at, 4);
+  if ((low & barBits.io) !== 0) return { space: 'io', address: (low & barBits.ioAddressMask) >>> 0 };
+  const high = (low & barBits.typeMask) === barBits.memory64 ? read(at + 4, 4) : 0;
+  return { space: 'memory', address: high * FOUR_GIB + ((low & barBits.memoryAddressMask) >>> 0) };
+}
+
 /** Vendor id where there is no function: nobody answers, and the bus floats. */
 const NO_FUNCTION = 0xffff;
+/** Command and status of such a place: in status, some bits are never set. */
+const NOBODY = 0xffffffff;
 
 /** Configuration space of one function, as software has it: reads and writes over a bus, at the time of the call. */
 export class FunctionConfig {
@@ -50,9 +60,22 @@ export class FunctionConfig {
   readonly readAt = (offset: number, width: Width): number =>
     this.bus.configRead(this.address, offset, width);
 
+  get vendorId(): number {
+    return this.read(type0Header.vendorId);
+  }
+
+  get deviceId(): number {
+    return this.read(type0Header.deviceId);
+  }
+
   /** Somebody answers in its slot. */
   get present(): boolean {
-    return this.read(type0Header.vendorId) !== NO_FUNCTION;
+    return this.vendorId !== NO_FUNCTION;
+  }
+
+  /** Somebody answers, who may be a virtual function: it reads no ids. */
+  get answers(): boolean {
+    return this.readAt(type0Header.command.offset, 4) !== NOBODY;
   }
 
   /** @throws FunctionGoneError where no function answers. */
@@ -80,27 +103,31 @@ export class FunctionConfig {
     return walkExtended(this.readAt);
   }
 
+  /** Offset of the first extended capability with that id, or 0. */
+  findExtended(id: number): number {
+    for (const capability of this.extendedCapabilities()) if (capability.id === id) return capability.offset;
+    return 0;
+  }
+
   /** Offset of the first capability with that id, or 0. */
   findCapability(id: number): number {
     for (const capability of this.capabilities()) if (capability.id === id) return capability.offset;
     return 0;
   }
 
-  #bar(index: number): number {
-    return this.readAt(type0Header.bar.offset + 4 * index, 4);
-  }
-
   /** Where a BAR is now. What is no BAR at all reads as memory without an address. */
   barPlace(index: number): BarPlace {
-    const low = this.#bar(index);
-    if ((low & barBits.io) !== 0) return { space: 'io', address: (low & barBits.ioAddressMask) >>> 0 };
-    const high = (low & barBits.typeMask) === barBits.memory64 ? this.#bar(index + 1) : 0;
-    return { space: 'memory', address: high * FOUR_GIB + ((low & barBits.memoryAddressMask) >>> 0) };
+    return barPlaceAt(this.readAt, type0Header.bar.offset + 4 * index);
   }
 
-  /** Writes an address into a BAR, while it is not decoded. */
-  placeBar(bar: FoundBar, address: number): void {
-    const at = type0Header.bar.offset + 4 * bar.index;
+  /** BARs of a space are decoded. */
+  decodes(space: BarPlace['space']): boolean {
+    return (this.read(type0Header.command) & command[space]) !== 0;
+  }
+
+  /** Writes an address into a BAR, while it is not decoded. `registers` is where BAR0 stands, in bytes. */
+  placeBar(bar: FoundBar, address: number, registers: number = type0Header.bar.offset): void {
+    const at = registers + 4 * bar.index;
     this.bus.configWrite(this.address, at, 4, address % FOUR_GIB);
     if (bar.kind === 'memory64')
       this.bus.configWrite(this.address, at + 4, 4, Math.floor(address / FOUR_GIB));
@@ -111,15 +138,21 @@ export class FunctionConfig {
   measureBars(last: number = type0Header.bar.count - 1): FoundBar[] {
     const before = this.read(type0Header.command);
     this.write(type0Header.command, before & ~(command.io | command.memory));
+    const { offset, count } = (this.isBridge ? type1Header : type0Header).bar;
+    const bars = this.measureAt(offset, Math.min(last + 1, count));
+    this.write(type0Header.command, before);
+    return bars;
+  }
+
+  /** Measures `count` base address registers from an offset on, which nobody decodes meanwhile. */
+  measureAt(registers: number, count: number): FoundBar[] {
     const bars: FoundBar[] = [];
-    const { count } = (this.isBridge ? type1Header : type0Header).bar;
-    for (let index = 0; index <= Math.min(last, count - 1); index++) {
-      const bar = this.#measure(index);
+    for (let index = 0; index < count; index++) {
+      const bar = this.#measure(registers, index);
       if (bar === null) continue;
       bars.push(bar);
       if (bar.kind === 'memory64') index++;
     }
-    this.write(type0Header.command, before);
     return bars;
   }
 
@@ -129,8 +162,8 @@ export class FunctionConfig {
     return bar !== undefined && (bar.kind === 'io') === (space === 'io') ? bar.size : 0;
   }
 
-  #measure(index: number): FoundBar | null {
-    const low = this.#probe(index);
+  #measure(registers: number, index: number): FoundBar | null {
+    const low = this.#probe(registers + 4 * index);
     if ((low.mask & barBits.io) !== 0) {
       const size = (-(low.mask & barBits.ioAddressMask) & 0xffff) >>> 0;
       const address = (low.before & barBits.ioAddressMask) >>> 0;
@@ -143,17 +176,16 @@ export class FunctionConfig {
       return lowMask === 0
         ? null
         : { index, kind: 'memory32', prefetchable, size: FOUR_GIB - lowMask, address: lowAddress };
-    const high = this.#probe(index + 1);
+    const high = this.#probe(registers + 4 * (index + 1));
     const size = (FOUR_GIB - high.mask) * FOUR_GIB - lowMask;
     return { index, kind: 'memory64', prefetchable, size, address: high.before * FOUR_GIB + lowAddress };
   }
 
   /** What a base address register holds, and the bits of it that can be set. */
-  #probe(index: number): { before: number; mask: number } {
-    const at = type0Header.bar.offset + 4 * index;
-    const before = this.#bar(index);
+  #probe(at: number): { before: number; mask: number } {
+    const before = this.readAt(at, 4);
     this.bus.configWrite(this.address, at, 4, 0xffffffff);
-    const mask = this.#bar(index);
+    const mask = this.readAt(at, 4);
     this.bus.configWrite(this.address, at, 4, before);
     return { before, mask };
   }

@@ -8,8 +8,8 @@ import {
   msixEntry,
   VECTOR_MASKED,
 } from '../pci/layout/index.ts';
-import { FunctionConfig } from './function-config.ts';
-import type { FoundFunction } from './pci.ts';
+import type { FunctionConfig } from './function-config.ts';
+import { configOf, type FoundFunction } from './pci.ts';
 
 /** Where MSI-X has one of its two tables: BAR number, and offset in it in bytes. */
 interface TablePlace {
@@ -40,7 +40,7 @@ export class DriverMsix {
 
   /** @returns null where the function has no MSI-X, or its table no address or no room in its BAR. */
   static find(bus: Bus, fn: FoundFunction): DriverMsix | null {
-    const msix = new DriverMsix(new FunctionConfig(bus, fn.address));
+    const msix = new DriverMsix(configOf(bus, fn));
     return msix.#usable(fn) ? msix : null;
   }
 

@@ -2,6 +2,7 @@ import { type Bus, type FunctionAddress, functionAddress } from '../core/index.t
 import { MULTI_FUNCTION, type0Header, type1Header } from '../pci/layout/index.ts';
 import type { FoundCapability } from './capability-walk.ts';
 import { type FoundBar, FunctionConfig } from './function-config.ts';
+import { VirtualFunctionConfig, type VirtualOwner } from './virtual-config.ts';
 
 /** Buses that a bridge leads to, from its secondary one up to the subordinate one; 0 before it was given numbers. */
 export interface FoundBridge {
@@ -24,18 +25,31 @@ export interface FoundFunction {
   readonly extended: readonly FoundCapability[];
   /** Null for what is no bridge. */
   readonly bridge: FoundBridge | null;
+  /** Who tells ids and BARs of a virtual function; null for what tells them itself. */
+  readonly owner: VirtualOwner | null;
 }
 
-/** Looks at one function. @returns null where there is none. */
-export function findFunction(bus: Bus, fn: FunctionAddress): FoundFunction | null {
-  const config = new FunctionConfig(bus, fn);
+const configAt = (bus: Bus, address: FunctionAddress, owner: VirtualOwner | null): FunctionConfig =>
+  owner === null ? new FunctionConfig(bus, address) : new VirtualFunctionConfig(bus, address, owner);
+
+/** Configuration space of a function that was found: that of a virtual one is completed by its owner. */
+export const configOf = (bus: Bus, { address, owner }: FoundFunction): FunctionConfig =>
+  configAt(bus, address, owner);
+
+/** Looks at one function. @param owner of a virtual one. @returns null where there is none. */
+export function findFunction(
+  bus: Bus,
+  fn: FunctionAddress,
+  owner: VirtualOwner | null = null,
+): FoundFunction | null {
+  const config = configAt(bus, fn, owner);
   if (!config.present) return null;
   const get = (name: keyof typeof type0Header) => config.read(type0Header[name]);
   const { isBridge } = config;
   return {
     address: fn,
-    vendorId: get('vendorId'),
-    deviceId: get('deviceId'),
+    vendorId: config.vendorId,
+    deviceId: config.deviceId,
     revisionId: get('revisionId'),
     classCode: (get('baseClass') << 16) | (get('subClass') << 8) | get('programmingInterface'),
     subsystemId: isBridge ? 0 : get('subsystemId'),
@@ -50,6 +64,7 @@ export function findFunction(bus: Bus, fn: FunctionAddress): FoundFunction | nul
           subordinateBus: config.read(type1Header.subordinateBusNumber),
         }
       : null,
+    owner,
   };
 }
 
@@ -78,7 +93,7 @@ export function setCommand(bus: Bus, fn: FunctionAddress, set: number, clear = 0
   new FunctionConfig(bus, fn).setCommand(set, clear);
 }
 
-/** @throws FunctionGoneError where no function answers at an address. */
-export function assertPresent(bus: Bus, fn: FunctionAddress): void {
-  new FunctionConfig(bus, fn).assertPresent();
+/** @throws FunctionGoneError where a function does not answer any more. */
+export function assertPresent(bus: Bus, fn: FoundFunction): void {
+  configOf(bus, fn).assertPresent();
 }

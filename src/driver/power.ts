@@ -1,7 +1,7 @@
 import { type Bus, FOUR_GIB } from '../core/index.ts';
 import { capabilityId, powerManagement, powerState, type0Header } from '../pci/layout/index.ts';
-import { FunctionConfig } from './function-config.ts';
-import type { FoundFunction } from './pci.ts';
+import type { FunctionConfig } from './function-config.ts';
+import { configOf, type FoundFunction } from './pci.ts';
 
 /** Where a function's power management capability is, and its control register as it is; null where it has none. */
 function controlOf(config: FunctionConfig): { readonly at: number; readonly control: number } | null {
@@ -17,17 +17,17 @@ export const isPoweredDown = (config: FunctionConfig): boolean => isDown(control
 
 /**
  * Brings a function to D0. One without No_Soft_Reset comes back as after a reset: its BARs get their addresses again, and its
- * command register what it was (PCI PM 1.2, section 5.4.1). A function without power management is in D0 always.
+ * command register what it was (PCI PM 1.2, section 5.4.1); those of a virtual function are its owner's. A function without power management is in D0 always.
  */
 export function powerUp(bus: Bus, fn: FoundFunction): void {
-  const config = new FunctionConfig(bus, fn.address);
+  const config = configOf(bus, fn);
   const power = controlOf(config);
   if (power === null || !isDown(power)) return;
   const command = config.read(type0Header.command);
   config.write(powerManagement.controlStatus, power.control & ~powerState.mask, power.at);
   // It is not to be accessed for 10 ms (section 5.6.1).
   bus.pause();
-  for (const { index, kind, address } of fn.bars) {
+  for (const { index, kind, address } of fn.owner === null ? fn.bars : []) {
     if (address === 0 || config.barPlace(index).address === address) continue;
     const at = type0Header.bar.offset + 4 * index;
     bus.configWrite(fn.address, at, 4, address % FOUR_GIB);
@@ -38,7 +38,7 @@ export function powerUp(bus: Bus, fn: FoundFunction): void {
 
 /** Puts a function to D3hot, in which it answers only configuration accesses. @returns whether it can do that. */
 export function powerDown(bus: Bus, fn: FoundFunction): boolean {
-  const config = new FunctionConfig(bus, fn.address);
+  const config = configOf(bus, fn);
   const power = controlOf(config);
   if (power === null) return false;
   config.write(

@@ -4,6 +4,7 @@ import {
   bridgeWindowNames,
   bridgeWindows,
   command,
+  extendedCapabilityId,
   type0Header,
   windowRange,
   windowType,
@@ -11,8 +12,9 @@ import {
 import type { Claim } from './address-pool.ts';
 import { type FoundBar, FunctionConfig } from './function-config.ts';
 import type { FoundFunction } from './pci.ts';
+import { DriverSriov } from './sriov.ts';
 
-/** Something that takes addresses of a bus: a BAR, or a window of a bridge. */
+/** Something that takes addresses of a bus: a BAR, one of all virtual functions together, or a window of a bridge. */
 export interface Resource {
   readonly fn: FoundFunction;
   readonly space: 'io' | 'memory';
@@ -22,6 +24,8 @@ export interface Resource {
   readonly what: string;
   /** Null for a window. */
   readonly bar: FoundBar | null;
+  /** Where BARs of virtual functions have their registers; null for what is none. */
+  readonly virtual: DriverSriov | null;
   /** Where its registers say that it is; null for nowhere, and for what they hold while nobody has written them. */
   readonly at: Claim | null;
   /** It answers there now. What does not gives way to it. */
@@ -41,11 +45,10 @@ export const decodeBit = (space: 'io' | 'memory') => decodeBits[space];
 /** Last byte that a BAR of each kind can end with: at the top of memory stands what measuring a BAR leaves in it. */
 const lastByte = { io: 0xffff, memory32: FOUR_GIB - 2, memory64: Number.MAX_SAFE_INTEGER - 2 } as const;
 
-/** Where somebody put a BAR. 0 counts as nowhere: that is what a reset leaves. */
-function placeOfBar({ kind, address, size }: FoundBar): Claim | null {
-  return address !== 0 && address + size - 1 <= lastByte[kind]
-    ? { start: address, end: address + size }
-    : null;
+/** Where somebody put a BAR, or `count` of them in a row. 0 counts as nowhere: that is what a reset leaves. */
+function placeOfBar({ kind, address, size }: FoundBar, count = 1): Claim | null {
+  const end = address + count * size;
+  return address !== 0 && end - 1 <= lastByte[kind] ? { start: address, end } : null;
 }
 
 /** @param prefetchable there is a window for prefetchable BARs of 64 bits. */
@@ -59,6 +62,7 @@ export function barResources(fn: FoundFunction, bits: number, prefetchable: bool
       window: wide ? 'prefetchable' : space,
       what: `BAR${bar.index} of ${formatFunctionAddress(fn.address)}`,
       bar,
+      virtual: null,
       at: placeOfBar(bar),
       decoded: (bits & decodeBit(space)) !== 0,
       size: bar.size,
@@ -67,6 +71,33 @@ export function barResources(fn: FoundFunction, bits: number, prefetchable: bool
       planned: null,
     };
   });
+}
+
+/**
+ * The BARs of a function's virtual functions, each with room for as many of them as there can ever be.
+ * @param wide there is a window for prefetchable BARs of 64 bits. @param root no bridge is above: then one that is not
+ * prefetchable may go there too, as thousands have to, for whom there is no room below 4 GiB.
+ */
+export function virtualResources(bus: Bus, fn: FoundFunction, wide: boolean, root: boolean): Resource[] {
+  const found = fn.extended.find(({ id }) => id === extendedCapabilityId.singleRootIov);
+  if (found === undefined) return [];
+  const virtual = new DriverSriov(new FunctionConfig(bus, fn.address), found.offset);
+  const { totalVfs, decodes: decoded } = virtual;
+  virtual.settlePageSize();
+  return virtual.measureBars().map((bar) => ({
+    fn,
+    space: 'memory',
+    window: bar.kind === 'memory64' && wide && (bar.prefetchable || root) ? 'prefetchable' : 'memory',
+    what: `BAR${bar.index} of ${totalVfs} virtual functions of ${formatFunctionAddress(fn.address)}`,
+    bar,
+    virtual,
+    at: placeOfBar(bar, totalVfs),
+    decoded,
+    size: totalVfs * bar.size,
+    align: bar.size,
+    kept: false,
+    planned: null,
+  }));
 }
 
 /** A window that a bridge has, whether or not it is open. */
@@ -105,6 +136,7 @@ export function windowResource(fn: FoundFunction, { name, at }: FoundWindow, bit
     window: name,
     what: `${name} window of ${formatFunctionAddress(fn.address)}`,
     bar: null,
+    virtual: null,
     at,
     decoded: (bits & decodeBit(space)) !== 0,
     size: 0,

@@ -47,6 +47,7 @@ const DEFAULT_RING_FEATURES = [feature.ringIndirectDescriptors, feature.ringEven
 const DEFAULT_TRANSPORT_FEATURES = [
   feature.accessPlatform,
   feature.orderPlatform,
+  feature.singleRootIov,
   feature.notificationData,
   feature.notificationConfigData,
   feature.ringReset,

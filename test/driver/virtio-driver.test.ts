@@ -162,7 +162,7 @@ describe('bringing a device up', () => {
     const offered = Array.from({ length: 128 }, (_, bit) => bit);
     const { driver, log } = fake({ modern: true, ringLayout: 'separate' }, offered);
     driver.bringUp({ features: [5], queues: [0] }, handlers);
-    expect(log).toContain('features 5 28 29 32 33 36 38 39 40 43');
+    expect(log).toContain('features 5 28 29 32 33 36 37 38 39 40 43');
   });
 
   it('RF-05: hands out no bus addresses to a device that did not agree to them', () => {

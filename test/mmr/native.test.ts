@@ -38,7 +38,7 @@ function made(places: readonly BlockPlace[], bars: readonly FoundBar[] = [BAR]) 
     memoryWrite: (at, width) => void log.push(`w${width} ${at.toString(16)}`),
   };
   const bus = some as Bus;
-  const fn = { address: SLOT, bars, extended } as unknown as FoundFunction;
+  const fn = { address: SLOT, bars, extended, owner: null } as unknown as FoundFunction;
   return { bus, fn, log, bytes };
 }
 

@@ -1,7 +1,7 @@
 import { type Bus, maskOf } from '../../core/index.ts';
 import { command } from '../../pci/layout/index.ts';
 import { commonConfig, isrStatus } from '../../virtio/layout/index.ts';
-import { FunctionGoneError } from '../errors.ts';
+import { FunctionGoneError, NoDeviceError } from '../errors.ts';
 import { DriverMsix } from '../msix.ts';
 import { type FoundFunction, setCommand } from '../pci.ts';
 import type { InterruptHandlers, Transport, TransportOptions } from './transport.ts';
@@ -41,6 +41,7 @@ export class TransportInterrupts {
   /**
    * @param readIsr reads ISR, which clears it. @param readStatus reads status as it is.
    * @returns whether MSI-X is enabled now, and vectors have to be mapped.
+   * @throws NoDeviceError for a virtual function that can use neither.
    */
   connect(handlers: InterruptHandlers, readIsr: () => number, readStatus: () => number): boolean {
     if (this.#msix !== null && this.#msix.vectors > 1) {
@@ -51,6 +52,8 @@ export class TransportInterrupts {
       this.#messages = true;
       return true;
     }
+    if (this.#fn.owner !== null)
+      throw new NoDeviceError('a virtual function has no interrupt pin, and no MSI-X that could be used');
     this.#disconnectLine = this.#bus.interrupts.connectLine(this.#fn.interruptLine, () => {
       const isr = readIsr();
       if (isr === ISR_GONE && isGone(readStatus())) {

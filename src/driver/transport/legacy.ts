@@ -44,7 +44,7 @@ export function legacyAccess(bus: Bus, fn: FoundFunction): BlockAccess {
     );
   const bar = fn.bars.find(({ index }) => index === LEGACY_BAR);
   if (bar === undefined || bar.address === 0 || bar.size < LEGACY_CONFIG_OFFSET) {
-    assertPresent(bus, fn.address);
+    assertPresent(bus, fn);
     throw new NoDeviceError(
       `a legacy driver wants a BAR0 with an address and ${LEGACY_CONFIG_OFFSET} bytes at least (LEG-DET-01)`,
     );

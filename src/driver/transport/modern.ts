@@ -1,4 +1,5 @@
 import { type Bus, FOUR_GIB, maskOf, type Register, type Width } from '../../core/index.ts';
+import { extendedCapabilityId } from '../../pci/layout/index.ts';
 import {
   commonConfig,
   FEATURE_WORDS,
@@ -50,6 +51,7 @@ export class ModernTransport implements Transport {
   #notificationData = false;
   #configData = false;
   readonly #interrupts: TransportInterrupts;
+  readonly #hasVirtualFunctions: boolean;
 
   /**
    * Its ids are not looked at: {@link openTransport} does.
@@ -66,6 +68,7 @@ export class ModernTransport implements Transport {
     this.#isr = new StructureAccess(bus, isr);
     this.#device = device === null ? null : new StructureAccess(bus, device);
     this.#interrupts = new TransportInterrupts(bus, fn, options);
+    this.#hasVirtualFunctions = fn.extended.some(({ id }) => id === extendedCapabilityId.singleRootIov);
   }
 
   #get(register: Register): number {
@@ -88,7 +91,7 @@ export class ModernTransport implements Transport {
     resetDevice(this);
   }
 
-  /** What the device offers, without what its structures have no room for. */
+  /** What the device offers, without what its structures have no room for, and SR_IOV where nothing stands behind it (RF-10). */
   readFeatures(): Uint32Array {
     const words = Uint32Array.from({ length: FEATURE_WORDS }, (_, word) => {
       this.#set(commonConfig.deviceFeatureSelect, word);
@@ -100,6 +103,7 @@ export class ModernTransport implements Transport {
     for (const { bit, register } of featureRegisters)
       if (!this.#common.holds(register.offset, register.width)) without(bit);
     if (!this.#takesNotificationData()) without(feature.notificationData);
+    if (!this.#hasVirtualFunctions) without(feature.singleRootIov);
     return words;
   }
 

@@ -73,7 +73,7 @@ export function openTransport(
 ): Transport {
   const found = typeof fn === 'number' ? findFunction(bus, fn) : fn;
   if (found === null) throw new NoDeviceError(`there is no function ${formatFunctionAddress(fn as number)}`);
-  assertPresent(bus, found.address);
+  assertPresent(bus, found);
   const { type } = options;
   const { ids, typeNumber } = identifyFunction(
     found,

@@ -144,7 +144,7 @@ class Chooser {
   need(name: keyof typeof demands, also?: (structure: Structure) => string | null): Structure {
     const { structure, reasons } = this.find(name, also);
     if (structure !== null) return structure;
-    assertPresent(this.#bus, this.#fn.address);
+    assertPresent(this.#bus, this.#fn);
     throw new NoStructureError(name, reasons);
   }
 }

@@ -70,7 +70,7 @@ function made(list: readonly Capability[], bars: readonly FoundBar[] = [PORTS, M
   });
   const read = { 1: 'getUint8', 2: 'getUint16', 4: 'getUint32' } as const;
   const bus = { configRead: (_fn, at, width) => config[read[width]](at, true) } as Bus;
-  const fn = { address: SLOT, capabilities, bars } as unknown as FoundFunction;
+  const fn = { address: SLOT, capabilities, bars, owner: null } as unknown as FoundFunction;
   return { bus, fn, config };
 }
 
@@ -281,6 +281,23 @@ describe('what a modern device offers', () => {
       set(type, offset, width, value);
     }).readFeatures();
     expect(all.filter((bit) => hasFeature(words, bit))).toEqual(expected);
+  });
+
+  test.each([
+    ['is passed over without an SR-IOV capability', [{ id: 0x0e, offset: 0x100 }], false],
+    ['is taken with one', [{ id: 0x10, offset: 0x100 }], true],
+  ])('RF-10: SR_IOV %s', (_, extended, expected) => {
+    const machine = smallMachine();
+    machine.plug(virtioFunction(new Probe({}), { kind: 'modern' }).pci, SLOT);
+    runFirmware(machine);
+    const found = { ...findFunction(machine, SLOT)!, extended };
+    const { common } = findStructures(machine, found);
+    const read = machine.memoryRead.bind(machine);
+    // The second word of what the device offers has the bit.
+    machine.memoryRead = (address, width) =>
+      (address === common.address + 4 && read(common.address, 4) === 1 ? 0x20 : 0) | read(address, width);
+    const words = new ModernTransport(machine, found).readFeatures();
+    expect(hasFeature(words, feature.singleRootIov)).toBe(expected);
   });
 
   it('PCI-NOT-09: is not kicked where four bytes do not fit', () => {
