@@ -1,8 +1,9 @@
 import type { BusTarget } from '../../core/index.ts';
-import { type ConfigAccess, whyNeeded, whyUnfindable } from '../../pci/index.ts';
+import { whyNeeded, whyUnfindable } from '../../pci/index.ts';
 import { type FaultSink, TargetCalls } from './claims.ts';
-import { ConfigPorts, type ConfigTarget } from './config-ports.ts';
+import { type BoardAccess, ConfigPorts, type ConfigTarget } from './config-ports.ts';
 import { SlotUnavailableError } from './errors.ts';
+import { ExtendedConfig } from './extended-config.ts';
 import { GuestRam } from './guest-ram.ts';
 import { InterruptLines, type InterruptPin } from './interrupts.ts';
 import type { V86Machine } from './machine.ts';
@@ -19,6 +20,11 @@ const INTERRUPT_PIN = 0x3d;
 
 /** Where the guest's ACPI tables look for slots that were plugged or ejected; nobody ejects anything. */
 const HOTPLUG_PORTS = { start: 0xae00, length: 0x20 } as const;
+
+export interface BusOptions {
+  /** Memory-mapped configuration space, which v86's machine does not have: extended capabilities can be reached. Default false. */
+  readonly extendedConfig?: boolean;
+}
 
 export interface PlugOptions {
   /**
@@ -55,7 +61,7 @@ export class V86Bus {
   readonly #faultSinks = new Set<FaultSink>();
   readonly #rebootListeners = new Set<() => void>();
 
-  constructor(machine: V86Machine) {
+  constructor(machine: V86Machine, { extendedConfig = false }: BusOptions = {}) {
     const { cpu } = machine;
     const points = new SafePoints(cpu);
     this.#machine = machine;
@@ -71,6 +77,7 @@ export class V86Bus {
       reboot.call(cpu);
       for (const listener of this.#rebootListeners) listener();
     };
+    if (extendedConfig) new ExtendedConfig(cpu, this, this.#config.everything);
     if (machine.acpi)
       this.claimPorts(HOTPLUG_PORTS.start, HOTPLUG_PORTS.length, { read: () => 0, write: () => {} });
   }
@@ -157,8 +164,11 @@ export class V86Bus {
     };
   }
 
-  /** Lets somebody answer configuration accesses of all buses but bus 0, as whoever has bridges on that one does. */
-  answerBeyond(access: ConfigAccess): void {
+  /**
+   * Lets a board answer configuration accesses of all buses but bus 0, as whoever has bridges on that one does, and for
+   * functions of bus 0 that nobody plugged: virtual ones.
+   */
+  answerBeyond(access: BoardAccess): void {
     this.#config.answerBeyond(access);
   }
 

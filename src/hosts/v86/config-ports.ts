@@ -1,5 +1,12 @@
 import { type BusTarget, type FunctionAddress, maskOf, type Width } from '../../core/index.ts';
-import { BUS_PLACES, type ConfigAccess, configPorts, resetControl } from '../../pci/index.ts';
+import {
+  BUS_PLACES,
+  CONVENTIONAL_BYTES,
+  type ConfigAccess,
+  configPorts,
+  readConfigPieces,
+  resetControl,
+} from '../../pci/index.ts';
 import type { TargetCalls } from './claims.ts';
 import type { V86Cpu, V86Port } from './emulator.ts';
 
@@ -32,12 +39,17 @@ class Space {
   }
 }
 
-/** Functions of buses other than 0, as the kind of target that is called safely. */
+/** A board, which also has functions that nobody has plugged: on other buses, and virtual ones. */
+export interface BoardAccess extends ConfigAccess {
+  at(address: FunctionAddress): object | undefined;
+}
+
+/** Functions that were plugged nowhere on bus 0, as the kind of target that is called safely. */
 class Beyond {
   address: FunctionAddress = 0;
-  readonly access: ConfigAccess;
+  readonly access: BoardAccess;
 
-  constructor(access: ConfigAccess) {
+  constructor(access: BoardAccess) {
     this.access = access;
   }
 
@@ -52,8 +64,8 @@ class Beyond {
 
 /**
  * The configuration data ports 0xCFC..0xCFF. Accesses to places where a function of ours sits go to it with their
- * exact offset and width; all others to v86's own functions, as before. What other buses than 0 have is for whoever has
- * bridges here to say. Port 0xCF9, which v86 does not have, resets the machine as a PC's does.
+ * exact offset and width; all others to v86's own functions, as before. What other buses than 0 have, and virtual
+ * functions, is for the board to say. Port 0xCF9, which v86 does not have, resets the machine as a PC's does.
  */
 export class ConfigPorts {
   readonly #cpu: V86Cpu;
@@ -74,8 +86,8 @@ export class ConfigPorts {
     cpu.io.ports[port] = this.#resetEntry(cpu.io.ports[port]!);
   }
 
-  /** Who answers for all buses but bus 0. */
-  answerBeyond(access: ConfigAccess): void {
+  /** Who answers for all buses but bus 0, and on that where nobody was put. */
+  answerBeyond(access: BoardAccess): void {
     this.#beyond = new Beyond(access);
   }
 
@@ -96,6 +108,43 @@ export class ConfigPorts {
       write16: (value) => own.write16.call(device, value),
       write32: (value) => own.write32.call(device, value),
     };
+  }
+
+  /**
+   * The way to every function past the ports: with all its bytes where it is one of ours, and of v86's own the 256 that
+   * they have, and 0 behind them.
+   */
+  readonly everything: ConfigAccess = {
+    configRead: (address, offset, width) => {
+      const ours = this.#oursAt(address);
+      if (ours !== undefined) return ours.read(offset, width);
+      if (this.#cpu.devices.pci.device_spaces[address] === undefined) return maskOf(width);
+      return readConfigPieces((at, piece) => this.#ownRead(address, at, piece), offset, width);
+    },
+    configWrite: (address, offset, width, value) => {
+      const ours = this.#oursAt(address);
+      if (ours !== undefined) ours.write(offset, width, value);
+      else if (offset % width === 0 && offset < CONVENTIONAL_BYTES)
+        this.#ownWrite(address, offset, width, value);
+    },
+  };
+
+  #ownRead(address: FunctionAddress, offset: number, width: Width): number {
+    const dwords = this.#cpu.devices.pci.device_spaces[address]!;
+    const dword = offset < CONVENTIONAL_BYTES ? dwords[offset >> 2]! : 0;
+    return ((dword >>> (8 * (offset & 3))) & maskOf(width)) >>> 0;
+  }
+
+  /** Through the ports, which do what the write leads to. What the guest has selected there stays selected. */
+  #ownWrite(address: FunctionAddress, offset: number, width: Width, value: number): void {
+    const selected = this.#cpu.devices.pci.pci_addr32;
+    const before = selected[0]!;
+    selected[0] = configPorts.enable | (address << 8) | (offset & ~3);
+    const port = this.#cpu.io.ports[configPorts.data + (offset & 3)]!;
+    if (width === 4) port.write32(value | 0);
+    else if (width === 2) port.write16(value);
+    else port.write8(value);
+    selected[0] = before;
   }
 
   /** The function at device << 3 | function of bus 0. */
@@ -164,11 +213,16 @@ export class ConfigPorts {
   }
 
   #selected(): BusTarget | undefined {
-    if (this.#address() >= 0) return undefined;
-    const place = this.#place();
-    if (place < BUS_PLACES) return this.#spaces[place];
-    if (this.#beyond === null) return undefined;
-    this.#beyond.address = place;
-    return this.#beyond;
+    return this.#address() >= 0 ? undefined : this.#oursAt(this.#place());
+  }
+
+  /** Who answers at bus << 8 | device << 3 | function, unless that is v86 itself. */
+  #oursAt(place: FunctionAddress): BusTarget | undefined {
+    const plugged = this.#spaces[place];
+    if (plugged !== undefined) return plugged;
+    const beyond = this.#beyond;
+    if (beyond === null || (place < BUS_PLACES && beyond.access.at(place) === undefined)) return undefined;
+    beyond.address = place;
+    return beyond;
   }
 }

@@ -7,6 +7,7 @@ import { type GuestFile, guestInitramfs, READY_LINE } from '../guest/initramfs.t
 import type { GuestPieces } from '../guest/pieces.ts';
 import { V86Bus } from './bus.ts';
 import { SnapshotDamagedError, SnapshotMismatchError } from './errors.ts';
+import { RESERVE_EXTENDED_CONFIG } from './extended-config.ts';
 import { loadV86 } from './load-v86.ts';
 import { V86Machine } from './machine.ts';
 import { SerialConsole } from './serial-console.ts';
@@ -36,6 +37,8 @@ export interface LinuxGuestOptions {
   readonly memoryBytes?: number;
   /** A local interrupt controller, for MSI-X. Boots slower. Default false. */
   readonly acpi?: boolean;
+  /** Memory-mapped configuration space, so that the kernel reaches extended capabilities. Default false. */
+  readonly extendedConfig?: boolean;
   /** Files to find in the guest, beside busybox and modules. */
   readonly files?: readonly GuestFile[];
   /** Bytes of a disk on v86's own IDE controller, whose driver is at hand in the guest. For {@link LinuxGuest.boot}. */
@@ -89,7 +92,8 @@ async function readImages(options: Omit<LinuxGuestOptions, 'plug'>): Promise<Boo
   checkKernelImage(pieces.kernel, kernel);
   checkBios(pieces.bios, bios);
   checkVgaBios(pieces.vgaBios, vgaBios);
-  const commandLine = [COMMAND_LINE, options.commandLine ?? ''].join(' ').trim();
+  const reserved = options.extendedConfig === true ? RESERVE_EXTENDED_CONFIG : '';
+  const commandLine = [COMMAND_LINE, reserved, options.commandLine ?? ''].filter(Boolean).join(' ');
   const { version } = await loadV86();
   const key: SnapshotKey = {
     v86: version,
@@ -117,13 +121,13 @@ export class LinuxGuest {
   private constructor(
     machine: V86Machine,
     key: SnapshotKey,
-    progress: ((line: string) => void) | undefined,
+    { progress, extendedConfig = false }: Pick<LinuxGuestOptions, 'progress' | 'extendedConfig'>,
     restored: boolean,
   ) {
     this.machine = machine;
     this.key = key;
     this.restored = restored;
-    this.bus = new V86Bus(machine);
+    this.bus = new V86Bus(machine, { extendedConfig });
     this.#console = new SerialConsole((text) => machine.sendSerial(text));
     this.#console.onLine = progress;
     this.#shell = new GuestShell(this.#console);
@@ -150,7 +154,7 @@ export class LinuxGuest {
       memoryBytes: key.memoryBytes,
       acpi: key.acpi,
     });
-    const guest = new LinuxGuest(machine, key, options.progress, false);
+    const guest = new LinuxGuest(machine, key, options, false);
     try {
       options.plug?.(guest.bus);
       const ready = guest.#console.waitForLine(
@@ -188,7 +192,7 @@ export class LinuxGuest {
       memoryBytes: key.memoryBytes,
       acpi: key.acpi,
     });
-    const guest = new LinuxGuest(machine, key, options.progress, true);
+    const guest = new LinuxGuest(machine, key, options, true);
     try {
       await machine.restoreState(snapshot.state);
       guest.bus.ram.refresh();
