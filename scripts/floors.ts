@@ -14,6 +14,7 @@ export const FLOORS: Readonly<Record<string, number>> = {
   mmr: 4,
   conformance: 5,
   trace: 5,
+  compare: 5,
   hosts: 6,
   cli: 7,
   public: 8,

@@ -17,6 +17,10 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     summary: 'list every kind of function, also as dumps that the real lspci reads',
     load: async () => (await import('./lspci.ts')).lspci,
   },
+  compare: {
+    summary: 'count what every way to a device takes, and model its time',
+    load: async () => (await import('./compare.ts')).compare,
+  },
   boot: {
     summary: 'boot a real Linux kernel on our functions, and compare the two sides',
     load: async () => (await import('./boot.ts')).boot,

@@ -190,9 +190,14 @@ export class DmaDomain {
           before.bytes === range.bytes &&
           before.base === base;
         if (joins) regions.pop();
-        regions.push(new DmaRegion(joins ? before.start : low, high, write, base, range));
+        regions.push(this.regionOf(joins ? before.start : low, high, write, base, range));
       }
     this.#exchange(regions.sort((a, b) => a.start - b.start));
+  }
+
+  /** A region as this domain has them: one that counts makes others. */
+  protected regionOf(start: number, end: number, write: boolean, base: number, ram: Ram): DmaRegion {
+    return new DmaRegion(start, end, write, base, ram);
   }
 
   /** Whoever remembers a region of before learns that it is none any more. */

@@ -173,6 +173,15 @@ export class ConfigSpace implements Stateful {
     return this.#sealed ? this.#template.initial[at]! : this.get(at, 1);
   }
 
+  /** Bytes that are not hardwired to 0: what a function of hardware has to keep or to wire. */
+  inUse(): number {
+    const { writable, clearable } = this.#template;
+    let count = 0;
+    for (let at = 0; at < this.length; at++)
+      if ((this.initial(at) | writable[at]! | clearable[at]!) !== 0) count++;
+    return count;
+  }
+
   /** A number that stands for all that is built in: bytes and masks, but for `except`, which are filled in later. */
   fingerprint(except: readonly number[]): number {
     if (this.#sealed || this.#bytes === null) return this.#template.fingerprint(except);

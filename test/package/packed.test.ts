@@ -64,6 +64,7 @@ describe.skipIf(cloned === null)(`the package of a clean clone${reason}`, { time
       '/driver',
       '/lab',
       '/trace',
+      '/compare',
       '/layout',
       '/node',
       '/v86',

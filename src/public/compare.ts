@@ -1,0 +1,22 @@
+/** What every way from a driver to a device takes, counted in runs. */
+export {
+  type ChangedNumber,
+  type ComparedChoice,
+  type ComparedWay,
+  type CompareOptions,
+  type Comparison,
+  CostError,
+  type CostTable,
+  type CountName,
+  type Counts,
+  compareWays,
+  costTable,
+  countNames,
+  defaultCosts,
+  type PhaseName,
+  phaseNames,
+  type Resources,
+  resourcesOf,
+  type WorkloadName,
+  workloadNames,
+} from '../compare/index.ts';
