@@ -53,7 +53,7 @@ export function findBuses(bus: Bus, number = 0, toward: number | null = null, la
   const functions = enumerate(bus, number);
   const bridges: { fn: FoundBridgeFunction; behind: FoundBus }[] = [];
   const own = number & 0xff;
-  for (const fn of own === toward ? [] : functions.filter(isBridge)) {
+  for (const fn of functions.filter(isBridge)) {
     const { secondaryBus: first, subordinateBus } = fn.bridge;
     const end = Math.min(last, subordinateBus);
     if (first <= own || first > end || (toward !== null && (toward < first || toward > end))) continue;

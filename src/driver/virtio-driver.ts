@@ -1,4 +1,5 @@
 import {
+  FOUR_GIB,
   maskOf,
   type RegisterMap,
   TargetGoneError,
@@ -338,7 +339,8 @@ export class VirtioDriver {
       const before = transport.configGeneration();
       const value = once();
       if (before === null ? width !== 8 || once() === value : transport.configGeneration() === before) {
-        if (value % 2 ** (8 * Math.min(width, 4)) === maskOf(width)) this.#assertPresent();
+        // Of 64 bits the upper half tells: all of them are more than a Number holds.
+        if (value >= maskOf(width) * (width === 8 ? FOUR_GIB : 1)) this.#assertPresent();
         return value;
       }
     }
@@ -347,7 +349,7 @@ export class VirtioDriver {
 
   #readHalves(offset: number): number {
     const [first, second] = [this.transport.readConfig(offset, 4), this.transport.readConfig(offset + 4, 4)];
-    return this.transport.littleEndian ? second * 2 ** 32 + first : first * 2 ** 32 + second;
+    return this.transport.littleEndian ? second * FOUR_GIB + first : first * FOUR_GIB + second;
   }
 
   /** Writes a field of at most 32 bits. @throws DeviceFailedError while the device is suspended (SUSP-05). */

@@ -51,32 +51,44 @@ function scsi() {
 
 describe('arguments that make no request', () => {
   const cdb = new Uint8Array(6);
-  test.each<readonly [string, () => Promise<unknown>]>([
-    ['random bytes, less than none', () => new EntropyDriver(...open(new EntropyDevice())).read(-1)],
-    ['random bytes, a half', () => new EntropyDriver(...open(new EntropyDevice())).read(0.5)],
+  test.each<readonly [string, option: string, () => Promise<unknown>]>([
+    [
+      'random bytes, less than none',
+      'length',
+      () => new EntropyDriver(...open(new EntropyDevice())).read(-1),
+    ],
+    ['random bytes, a half', 'length', () => new EntropyDriver(...open(new EntropyDevice())).read(0.5)],
     [
       'random bytes, more than there is room for',
+      'length',
       () => new EntropyDriver(...open(new EntropyDevice())).read(2 ** 40),
     ],
     [
       'pages, less than none',
+      'count',
       () => new BalloonDriver(...open(new BalloonDevice({ freePageReports: true }))).report(-1),
     ],
-    ['9P room', () => new P9Driver(...open(new P9Device({ server: new P9MemoryServer({}) }))).rpc(cdb, -1)],
-    ['a SCSI queue', () => scsi().command(unit, cdb, undefined, 0, { queue: -1 })],
-    ['a SCSI id', () => scsi().command(unit, cdb, undefined, 0, { id: 2 ** 53 })],
-    ['SCSI data in', () => scsi().command(unit, cdb, undefined, -1)],
-    ['a SCSI target', () => scsi().command({ target: 256, lun: 0 }, cdb)],
-    ['a SCSI LUN', () => scsi().command({ target: 0, lun: 16384 }, cdb)],
-    ['a SCSI address', () => scsi().command(new Uint8Array(7), cdb)],
-    ['an id of a task', () => scsi().manage('queryTask', unit, -1)],
-    ['a negative block', () => new ScsiDisk(scsi(), unit).read(-1, 1)],
-    ['half a block', () => new ScsiDisk(scsi(), unit).read(0, 0.5)],
-    ['more blocks than there are', () => new ScsiDisk(scsi(), unit).read(0, BLOCKS + 1)],
-    ['half a block of data', () => new ScsiDisk(scsi(), unit).write(0, new Uint8Array(513))],
-    ['no extent', () => new ScsiDisk(scsi(), unit).unmap([{ lba: 0, blocks: -1 }])],
-  ])('are refused by name: %s', async (_, ask) => {
-    await expect(ask()).rejects.toThrow(ArgumentError);
+    [
+      '9P room',
+      'room',
+      () => new P9Driver(...open(new P9Device({ server: new P9MemoryServer({}) }))).rpc(cdb, -1),
+    ],
+    ['a SCSI queue', 'queue', () => scsi().command(unit, cdb, undefined, 0, { queue: -1 })],
+    ['a SCSI id', 'id', () => scsi().command(unit, cdb, undefined, 0, { id: 2 ** 53 })],
+    ['SCSI data in', 'inBytes', () => scsi().command(unit, cdb, undefined, -1)],
+    ['a SCSI target', 'target', () => scsi().command({ target: 256, lun: 0 }, cdb)],
+    ['a SCSI LUN', 'lun', () => scsi().command({ target: 0, lun: 16384 }, cdb)],
+    ['a SCSI address', 'address', () => scsi().command(new Uint8Array(7), cdb)],
+    ['an id of a task', 'id', () => scsi().manage('queryTask', unit, -1)],
+    ['a negative block', 'lba', () => new ScsiDisk(scsi(), unit).read(-1, 1)],
+    ['half a block', 'blocks', () => new ScsiDisk(scsi(), unit).read(0, 0.5)],
+    ['more blocks than there are', 'blocks', () => new ScsiDisk(scsi(), unit).read(0, BLOCKS + 1)],
+    ['half a block of data', 'bytes of data', () => new ScsiDisk(scsi(), unit).write(0, new Uint8Array(513))],
+    ['no extent', 'blocks', () => new ScsiDisk(scsi(), unit).unmap([{ lba: 0, blocks: -1 }])],
+  ])('are refused by name: %s', async (_, option, ask) => {
+    const refused = await ask().catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(ArgumentError);
+    expect(refused).toMatchObject({ option });
   });
 
   it('have limits that are still good', async () => {

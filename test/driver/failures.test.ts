@@ -16,6 +16,7 @@ import {
   NetworkDriver,
   networkDriverFeatures,
   P9Driver,
+  RequestFailedError,
   RingBrokenError,
   runFirmware,
   ScsiDriver,
@@ -41,6 +42,7 @@ import {
   virtioFunction,
 } from '../../src/virtio/index.ts';
 import { SLOT, smallMachine } from '../pci/support.ts';
+import { strayWrites } from './support/pieces.ts';
 
 interface Started {
   readonly driver: { readonly driver: VirtioDriver; close(): void };
@@ -125,7 +127,7 @@ const kinds: Readonly<Record<string, Kind>> = {
 type Way = 'legacy' | 'modern' | 'packed';
 
 /** A driver whose device does nothing until it is let. */
-function open(name: string, way: Way, intx = false) {
+function open(name: string, way: Way, intx = false, early = false) {
   const tasks = new HeldScheduler();
   const machine = smallMachine({ scheduler: tasks, interruptScheduler: immediate });
   const ringFeatures = way === 'packed' ? [feature.ringPacked] : [];
@@ -137,7 +139,16 @@ function open(name: string, way: Way, intx = false) {
     way === 'legacy'
       ? new LegacyTransport(machine, found, legacyAccess(machine, found), { intx })
       : new ModernTransport(machine, found, { intx });
-  const started = kinds[name]!.start(transport, new DmaMemory(machine.ram, 0x10000), ringFeatures);
+  if (early) {
+    // Interrupts that nothing has brought about, as on a shared line: after each step of the driver's.
+    const { setUpQueue, setStatus } = transport;
+    const interrupt = () => fn.interrupts.queue(0);
+    transport.setUpQueue = (...args) => [setUpQueue.apply(transport, args), interrupt()];
+    transport.setStatus = (status) => [setStatus.call(transport, status), interrupt()];
+  }
+  const memory = new DmaMemory(machine.ram, 0x10000);
+  const strays = strayWrites(memory);
+  const started = kinds[name]!.start(transport, memory, ringFeatures);
   const ring = started.driver.driver.rings.get(started.queue)!;
   const { view, start } = machine.ram.find(ring.place.device, 1)!;
   return {
@@ -145,6 +156,7 @@ function open(name: string, way: Way, intx = false) {
     machine,
     fn,
     tasks,
+    strays,
     core: started.driver.driver,
     /** What no device writes: a used entry with an id that nobody has. */
     breakRing: () => {
@@ -162,6 +174,23 @@ function open(name: string, way: Way, intx = false) {
 }
 
 describe.each(Object.keys(kinds))('%s', (name) => {
+  test.each<Way>(['legacy', 'modern', 'packed'])(
+    'an interrupt that comes while the driver is being made does no harm (%s)',
+    async (way) => {
+      const { core, ask, tasks, driver, strays } = open(name, way, false, true);
+      expect(core.failure).toBeNull();
+      const asked = ask().then(
+        () => true,
+        (error) => error instanceof RequestFailedError || error instanceof DeviceFailedError,
+      );
+      await Promise.resolve();
+      tasks.releaseAll();
+      // Nor is anything written but into memory that was taken for it.
+      expect([await asked, core.failure, strays]).toEqual([true, null, []]);
+      driver.close();
+    },
+  );
+
   test.each<Way>(['legacy', 'modern', 'packed'])(
     'a %s ring that broke ends what is in flight and what comes later, by name',
     async (way) => {

@@ -217,6 +217,18 @@ describe('placing one function that was plugged later', () => {
     expect(() => runFirmware(machine, { memory: { start: 0xc0000000, end: 0xc0001000 } })).not.toThrow();
   });
 
+  it('gives no ports on a board that has none', () => {
+    const machine = smallMachine();
+    const fn = bareFunction();
+    addScratch(fn, 0, 'io', 32);
+    addScratch(fn, 1, 'memory32', 0x1000);
+    machine.plug(fn, SLOT);
+    placeFunction(machine, SLOT, { io: null });
+    expect(fn.bars.map(({ address }) => address)).toEqual([0, 0xc0000000]);
+    placeFunction(machine, SLOT);
+    expect(fn.bars.map(({ address }) => address)).toEqual([0xc000, 0xc0000000]);
+  });
+
   it('does not put a BAR at address 0, or where RAM is', () => {
     const machine = smallMachine();
     const fn = withBars();

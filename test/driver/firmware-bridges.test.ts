@@ -159,6 +159,25 @@ describe('bus numbers', () => {
     );
   });
 
+  it('of a new bridge are of the largest gap between those that stay', () => {
+    const machine = smallMachine();
+    const kept = [
+      [1, 39],
+      [46, 99],
+      [121, 200],
+      [220, 255],
+    ] as const;
+    for (const [i, [first, last]] of kept.entries()) {
+      plugBridge(machine, functionAddress(0, i + 1));
+      bridgeOf(machine, functionAddress(0, i + 1)).buses(first, last);
+    }
+    const added = functionAddress(0, 9);
+    plugBridge(machine, added, { kind: 'root-port' });
+    // Free are 40..45, 100..120 and 201..219; of the longest as much as the port wants to keep.
+    runFirmware(machine, { spare: { buses: 99 } });
+    expect(numbersOf(machine, added)).toEqual([0, 100, 120]);
+  });
+
   it('that run out are told, and then nothing has been written', () => {
     const machine = smallMachine();
     const outer = plugBridge(machine, DEVICE);
@@ -425,6 +444,34 @@ describe('looking without touching', () => {
     // Back to where it comes from: nobody runs in circles.
     bridgeOf(machine, DEVICE).buses(0, 255);
     expect(addresses()).toEqual([0, DEVICE]);
+  });
+
+  it('follows, toward a bus, only the bridges that lead there', () => {
+    const machine = smallMachine();
+    for (const [device, first, last] of [
+      [1, 1, 3],
+      [2, 5, 9],
+    ] as const) {
+      const place = functionAddress(0, device);
+      const inner = plugBridge(machine, { behind: plugBridge(machine, place) });
+      bridgeOf(machine, place).buses(first, last);
+      bridgeOf(machine, functionAddress(first, 0)).buses(first + 1, last);
+      machine.plug(bareFunction(), { behind: inner });
+    }
+    const all = [0, 0x08, 0x10];
+    const toward = (bus: number) =>
+      [...functionsOf(findBuses(machine, 0, bus))].map(({ address }) => address).sort((a, b) => a - b);
+    expect([0, 1, 2, 3, 4, 5, 6, 9, 10].map(toward)).toEqual([
+      all,
+      [...all, 0x100],
+      [...all, 0x100, 0x200],
+      [...all, 0x100, 0x200],
+      all,
+      [...all, 0x500],
+      [...all, 0x500, 0x600],
+      [...all, 0x500, 0x600],
+      all,
+    ]);
   });
 
   it('measures no more than the two BARs of a bridge', () => {

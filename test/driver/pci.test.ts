@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 import { functionAddress } from '../../src/core/index.ts';
-import { enumerate, findFunction, setCommand } from '../../src/driver/index.ts';
+import { enumerate, FunctionConfig, findFunction, setCommand } from '../../src/driver/index.ts';
 import type { BarKind } from '../../src/pci/index.ts';
 import { addScratch, at, bareFunction, configOf, SLOT, smallMachine, watch } from '../pci/support.ts';
 
@@ -50,6 +50,21 @@ describe('looking at a function', () => {
     ]);
     expect(fn.bars.map(({ mappedAt }) => mappedAt)).toEqual([0xc000, 0xc0000000, 0x12_d000_0000]);
     expect(config.read(at.command, 2)).toBe(0x7);
+  });
+
+  it('measures one BAR of a space: none of another space, none of an upper half', () => {
+    const machine = smallMachine();
+    const fn = bareFunction();
+    addScratch(fn, 0, 'io', 64);
+    addScratch(fn, 1, 'memory32', 0x2000);
+    addScratch(fn, 2, 'memory64', 0x4000);
+    machine.plug(fn, SLOT);
+    const config = new FunctionConfig(machine, SLOT);
+    const bytes = (space: 'io' | 'memory') => Array.from({ length: 6 }, (_, i) => config.barBytes(i, space));
+    expect([bytes('io'), bytes('memory')]).toEqual([
+      [64, 0, 0, 0, 0, 0],
+      [0, 0x2000, 0x4000, 0, 0, 0],
+    ]);
   });
 
   it('finds ids and interrupt routing, and nothing in an empty slot', () => {

@@ -277,6 +277,9 @@ describe('a device in order', () => {
     under.publish();
     use(heads[2]!, 1, 2);
     expect([under.take(), under.failure?.value]).toEqual([null, heads[2]]);
+    expect(under.failure?.message).toBe(
+      `the ring is broken: the device used chain ${heads[2]} in order, 3 chains by 2 used entries`,
+    );
   });
 
   it('SPL-DESC-06: gets descriptors in ring order', () => {

@@ -166,11 +166,17 @@ describe.each(kinds)('the %s transport', (kind) => {
     expect(() => transport.setUpQueue(0, 8, place)).toThrow(DeviceFailedError);
   });
 
-  it('is gone through a shared line without answering for others', () => {
+  it.each([
+    ['there', false, []],
+    ['gone', true, ['config']],
+  ] as const)('does not answer for others on a shared line, be it %s', (_, gone, expected) => {
     const { transport, machine } = open(kind, { intx: true });
-    transport.connect({ queue: () => {}, config: () => {} });
+    const log: string[] = [];
+    transport.connect({ queue: () => log.push('queue'), config: () => log.push('config') });
+    if (gone) machine.unplug(SLOT);
+    // Who is asked again and again has said that the interrupt was its own.
     machine.interrupts.setLine(11, 0x99, true);
-    expect(machine.interrupts.isAsserted(11)).toBe(true);
+    expect([log, machine.interrupts.isAsserted(11)]).toEqual([expected, true]);
   });
 });
 

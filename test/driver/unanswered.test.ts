@@ -11,11 +11,13 @@ import {
   ModernTransport,
   NetworkDriver,
   P9Driver,
+  ReceiveQueue,
   runFirmware,
   ScsiDisk,
   ScsiDriver,
   type Transport,
   UnansweredError,
+  VirtioDriver,
 } from '../../src/driver/index.ts';
 import {
   BlockDevice,
@@ -31,6 +33,7 @@ import {
   virtioFunction,
 } from '../../src/virtio/index.ts';
 import { SLOT, smallMachine } from '../pci/support.ts';
+import { Probe } from '../virtio/support/probe.ts';
 import { completeWith } from './support/lying.ts';
 
 type Way = 'legacy' | 'modern';
@@ -158,6 +161,23 @@ describe('used lengths', () => {
     expect((await read('modern', 8)).length).toBe(8);
     await expect(read('modern', 9)).rejects.toThrow(UnansweredError);
     expect((await read('legacy', 9)).length).toBe(8);
+  });
+
+  it('of a buffer that say more than it has are not believed, and counted: nobody gets what is in it', async () => {
+    const machine = smallMachine();
+    const probe = new Probe({ queueSizes: [8] });
+    const fn = virtioFunction(probe, { kind: 'modern' });
+    machine.plug(fn.pci, SLOT, new DmaDomain(machine.ram));
+    runFirmware(machine);
+    const transport = new ModernTransport(machine, findFunction(machine, SLOT)!);
+    const driver = new VirtioDriver(transport, new DmaMemory(machine.ram, 0x10000));
+    const got: number[] = [];
+    let queue: ReceiveQueue | null = null;
+    driver.bringUp({ features: [], queues: [0] }, { queue: () => queue?.poll(), config: () => {} });
+    queue = new ReceiveQueue(driver, 0, { count: 3, bytes: 16, onBuffer: ({ length }) => got.push(length) });
+    for (const length of [16, 17, 0, 0xffffffff, 1]) completeWith(fn.device, probe.taken.shift()!, length);
+    // Every buffer is the device's again.
+    expect([got, queue.errors, probe.taken.length]).toEqual([[16, 0, 1], 2, 3]);
   });
 
   // p9Header: a message begins with its own length.

@@ -5,6 +5,7 @@ import {
   DmaMemory,
   FunctionGoneError,
   NoDeviceError,
+  RequestQueue,
   RingSizeError,
   type Transport,
   VirtioDriver,
@@ -104,13 +105,14 @@ describe('bringing a device up', () => {
   );
 
   test.each([
-    ['a device without the queue', { queues: [2] }, {}, [5, 32], NoDeviceError],
+    ['a device without the queue', { queues: [2] }, {}, [5, 32], NoDeviceError, 'the device has no queue 2'],
     [
       'a device that refuses the features (INIT-05)',
       { queues: [0] },
       { modern: true, ringLayout: 'separate' },
       [5, 32],
       DeviceFailedError,
+      'the device refused the features',
     ],
     [
       'a device without VERSION_1',
@@ -118,15 +120,21 @@ describe('bringing a device up', () => {
       { modern: true, ringLayout: 'separate' },
       [5],
       DeviceFailedError,
+      'the device does not offer VERSION_1',
     ],
-  ] as const)('INIT-06, INIT-07: sets FAILED for %s, and stops', (_, options, overrides, offered, error) => {
-    const { driver, log, transport } = fake(overrides, offered);
-    const set = transport.setStatus;
-    // The device drops FEATURES_OK.
-    transport.setStatus = (value) => set(value & ~8);
-    expect(() => driver.bringUp({ features: [5], ...options }, handlers)).toThrow(error);
-    expect([log.at(-1), transport.status & 4]).toEqual(['status 131', 0]);
-  });
+  ] as const)(
+    'INIT-06, INIT-07: sets FAILED for %s, and stops',
+    (_, options, overrides, offered, error, why) => {
+      const { driver, log, transport } = fake(overrides, offered);
+      const set = transport.setStatus;
+      // The device drops FEATURES_OK.
+      transport.setStatus = (value) => set(value & ~8);
+      const bringUp = () => driver.bringUp({ features: [5], ...options }, handlers);
+      expect(bringUp).toThrow(error);
+      expect(bringUp).toThrow(why);
+      expect([log.at(-1), transport.status & 4]).toEqual(['status 131', 0]);
+    },
+  );
 
   it('keeps its rings zeroed and kicks only when there is something new', () => {
     const { driver, log, memory } = fake();
@@ -216,6 +224,18 @@ describe('one queue', () => {
       'queue 1 of 8',
       'reset queue 1',
       'queue 1 of 4',
+    ]);
+  });
+
+  it('takes no requests while it is down, and says so', async () => {
+    const { driver } = fake({}, [40]);
+    driver.bringUp({ features: [], queues: [0], ringFeatures: [] }, handlers);
+    const queue = new RequestQueue(driver, 0, { outBytes: 16, inBytes: 16, depth: 1 });
+    driver.resetQueue(0);
+    await expect(queue.send([Uint8Array.of(1)], [1], 1)).rejects.toThrow('queue 0 is not set up');
+    expect([driver.add(0, [{ address: 0x1000, length: 1, writable: true }]), driver.take(0)]).toEqual([
+      -1,
+      null,
     ]);
   });
 
@@ -348,7 +368,7 @@ describe('the end', () => {
 });
 
 describe('reading configuration', () => {
-  const map = registers({ wide: ro(0, 8), word: ro(8, 4), half: ro(12, 2) });
+  const map = registers({ wide: ro(0, 8), word: ro(8, 4), half: ro(12, 2), byte: ro(14, 1) });
 
   test.each([
     ['wide', true, 0x1111_2222_3333],
@@ -366,6 +386,41 @@ describe('reading configuration', () => {
     const { driver } = fake({ readConfig: () => readings.shift()! });
     expect(driver.readField(map, 'wide')).toBe(2);
     expect(readings).toEqual([]);
+  });
+
+  it.each([
+    ['LEG-CFG-02', false],
+    ['BF-CFG-02', true],
+  ])('%s: gives up a device whose field never holds still', (_, counts) => {
+    let reads = 0;
+    const readConfig = () => reads++ & 0xff;
+    const { driver } = fake({ readConfig, ...(counts ? { configGeneration: readConfig } : {}) });
+    expect(() => driver.readField(map, 'wide')).toThrow(DeviceFailedError);
+    expect(() => driver.readField(map, 'wide')).toThrow('configuration field wide does not hold still');
+  });
+
+  it.each([
+    ['byte', 0xff, false],
+    ['byte', 0xfe, true],
+    ['half', 0xffff, false],
+    ['half', 0xff, true],
+    ['word', 0xffffffff, false],
+    ['word', 0xffff, true],
+    ['wide', 0xffffffff, false],
+    ['wide', 0xfffffffd, true],
+  ] as const)('asks a function that may be gone whether it is: %s of %d', (name, reading, believed) => {
+    for (const gone of [false, true]) {
+      const { driver, transport } = fake({ readConfig: () => reading });
+      Object.defineProperty(transport, 'status', {
+        get: () => {
+          if (gone) throw new FunctionGoneError('status');
+          return 0;
+        },
+      });
+      const value = name === 'wide' ? reading * 2 ** 32 + reading : reading;
+      if (gone && !believed) expect(() => driver.readField(map, name)).toThrow(FunctionGoneError);
+      else expect(driver.readField(map, name)).toBe(value);
+    }
   });
 
   it('BF-CFG-02: reads again while the generation changes', () => {

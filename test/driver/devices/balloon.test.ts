@@ -19,6 +19,7 @@ import {
   virtioFunction,
 } from '../../../src/virtio/index.ts';
 import { SLOT, smallMachine, watch } from '../../pci/support.ts';
+import { strayWrites } from '../support/pieces.ts';
 
 const EVERYTHING: BalloonOptions = {
   deflateOnOutOfMemory: true,
@@ -46,6 +47,7 @@ function open(
       : new LegacyTransport(machine, found, legacyAccess(machine, found), { bigEndian });
   const events = watch(machine);
   const memory = new DmaMemory(machine.ram, 0x40000);
+  const strays = strayWrites(memory);
   const driver = new BalloonDriver(transport, memory, driverOptions);
   /** Writes into the configuration's `actual`, as they crossed the bus. */
   const writes = () =>
@@ -58,7 +60,7 @@ function open(
         : [],
     );
   const findings = () => events.filter((event) => event.kind === 'finding');
-  return { device, driver, fn, machine, writes, findings };
+  return { device, driver, fn, machine, writes, findings, strays };
 }
 
 /** Where `actual` stands in a legacy block that has vector registers. */
@@ -79,6 +81,23 @@ describe('the balloon driver', () => {
     device.setTarget(100);
     await driver.settled();
     expect([device.actual, device.inflated.size, findings()]).toEqual([40, 40, []]);
+  });
+
+  it('asks for many pages at once within the memory that it has for that', async () => {
+    const { device, driver, strays } = open('modern', EVERYTHING, { pages: 100 });
+    for (const target of [100, 0]) {
+      device.setTarget(target);
+      await driver.settled();
+      expect([device.inflated.size, strays]).toEqual([target, []]);
+    }
+  });
+
+  it('says that a ring is too short for pages that it was to report at once', async () => {
+    const { driver } = open('modern', EVERYTHING, { pages: 4, ringFeatures: [] });
+    const { rings } = driver.driver;
+    const ring = rings.get(Math.max(...rings.keys()))!;
+    ring.add(Array.from({ length: ring.free - 1 }, () => ({ address: 0, length: 1, writable: true })));
+    await expect(driver.report(2)).rejects.toThrow('a ring too short for a request');
   });
 
   it('LEG-BAL-05, BAL-OP-10: writes its count whole, after each change', async () => {
@@ -139,10 +158,11 @@ describe('the balloon driver', () => {
   );
 
   it('BAL-FPH-07, BAL-FPH-09: says its poison before DRIVER_OK, and poisons pages that it reports', async () => {
-    const { device, driver, machine, findings } = open('modern', EVERYTHING, { poison: 0x5a5a5a5a });
+    const { device, driver, machine, findings } = open('modern', EVERYTHING, { poison: 0x5a4b3c2d });
     const pages = await driver.report(3);
-    expect([device.poison, device.reported.size, findings()]).toEqual([0x5a5a5a5a, 3, []]);
-    for (const page of pages) expect(new Set(machine.ram.read(page * 4096, 4096))).toEqual(new Set([0x5a]));
+    expect([device.poison, device.reported.size, findings()]).toEqual([0x5a4b3c2d, 3, []]);
+    const poisoned = Uint8Array.from({ length: 4096 }, (_, i) => [0x2d, 0x3c, 0x4b, 0x5a][i % 4]!);
+    for (const page of pages) expect(Buffer.compare(machine.ram.read(page * 4096, 4096), poisoned)).toBe(0);
   });
 
   it('BAL-FEAT-02: does not accept PAGE_POISON without a poison', () => {

@@ -91,10 +91,17 @@ describe.each(kinds)('the block driver and ranges, %s', (kind) => {
     ['zeroes', 'writeZeroes'],
     ['erases', 'secureErase'],
   ] as const)('%s them in segments that the device takes', async (_, operation) => {
-    const { driver, storage, counted, events } = open(kind, { device });
+    const { driver, storage, counted, events, fn } = open(kind, { device });
+    let requests = 0;
+    const { behaviour } = fn.device;
+    const handle = behaviour.handle.bind(behaviour);
+    behaviour.handle = (chain) => {
+      requests++;
+      handle(chain);
+    };
     await driver[operation](ranges);
     expect(sameBytes(storage.bytes, zeroed)).toBe(true);
-    expect(counted.requests[operation]).toBe(4);
+    expect([requests, counted.requests[operation]]).toEqual([2, 4]);
     await driver[operation]([]);
     await driver.writeZeroes([{ sector: 40, sectors: 1 }], true);
     expect(storage.bytes[40 * 512 + 1]).toBe(0);
@@ -216,6 +223,19 @@ describe('the block driver', () => {
     expect(JSON.stringify(counted.requests)).toBe(before);
     expect((await driver.read(SECTORS - 1, 1)).length).toBe(512);
     expect((await driver.read(SECTORS, 0)).length).toBe(0);
+  });
+
+  // BLK-OP-05: 20 bytes, and a zero behind a shorter one.
+  it.each(['', 'x', 'nineteen characters', 'exactly 20 character'])('reads the id "%s"', async (serial) => {
+    expect(await open('modern', { device: { serial } }).driver.getId()).toBe(serial);
+  });
+
+  it('says of ranges what it says of everything once the device is lost', async () => {
+    for (const sector of [0, SECTORS, SECTORS + 1]) {
+      const { driver } = open('modern');
+      driver.close();
+      await expect(driver.read(sector, 1)).rejects.toThrow(driver.driver.failure!.message);
+    }
   });
 
   it('refuses no range that the device has by now, though word of that is under way', async () => {

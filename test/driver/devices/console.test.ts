@@ -18,6 +18,7 @@ import {
   ConsoleDevice,
   consoleConfig,
   consoleQueue,
+  consoleReceiveQueue,
   type DeviceBehaviour,
   DeviceConfig,
   MemoryConsole,
@@ -30,7 +31,7 @@ import { Probe } from '../../virtio/support/probe.ts';
  * What goes through both is in test/properties/console.test.ts. Here stands what a driver owes to devices that are not
  * ours, and what it promises to its callers.
  */
-const [DEVICE_READY, ADD, _REMOVE, PORT_READY, CONSOLE_PORT, RESIZE, OPEN, NAME] = [0, 1, 2, 3, 4, 5, 6, 7];
+const [DEVICE_READY, ADD, REMOVE, PORT_READY, CONSOLE_PORT, RESIZE, OPEN, NAME] = [0, 1, 2, 3, 4, 5, 6, 7];
 
 type Kind = 'legacy' | 'modern';
 
@@ -69,6 +70,12 @@ class Puppet extends Probe {
       const at = chain.headerAt;
       this.heard.push([view.getUint32(at, true), view.getUint16(at + 4, true), view.getUint16(at + 6, true)]);
     };
+  }
+
+  /** The oldest buffer for input that it has, of a queue. */
+  input(queue: number): Chain {
+    const at = this.taken.findIndex((chain) => chain.queue === queue);
+    return this.taken.splice(at, 1)[0]!;
   }
 
   say(port: number, event: number, value: number, ...rest: readonly number[]): void {
@@ -129,6 +136,27 @@ describe('the console driver', () => {
       [2, PORT_READY, 0],
     ]);
     expect([...driver.ports.keys()]).toEqual([0]);
+  });
+
+  it('passes over what arrives for a port that is gone', () => {
+    const puppet = new Puppet(2);
+    const { start } = plug(puppet);
+    const got: string[] = [];
+    const driver = start({
+      onPort: (port) => (port.onData = (data) => got.push(`${port.number}: ${data[0]}`)),
+    });
+    puppet.say(1, ADD, 0);
+    const arrive = (byte: number) => {
+      const chain = puppet.input(consoleReceiveQueue(1));
+      chain.write(0, Uint8Array.of(byte), 0, 1);
+      puppet.device.complete(chain, 1);
+    };
+    arrive(7);
+    puppet.say(1, REMOVE, 0);
+    arrive(8);
+    puppet.say(1, ADD, 0);
+    arrive(9);
+    expect([got, driver.driver.failure]).toEqual([['1: 7', '1: 9'], null]);
   });
 
   it('holds what is written until somebody is at the other end', async () => {

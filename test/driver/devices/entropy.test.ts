@@ -50,6 +50,7 @@ describe('the entropy driver', () => {
   it('RNG-03: gives up a device that gives nothing', async () => {
     const { driver } = open('legacy', new Probe({ complete: 0 }));
     await expect(driver.read(1)).rejects.toThrow(DeviceFailedError);
+    await expect(driver.read(1)).rejects.toThrow('the device returned no bytes (RNG-03)');
   });
 
   it('has one read in flight', async () => {

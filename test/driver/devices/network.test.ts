@@ -124,6 +124,10 @@ describe.each(kinds)('the network driver, %s', (kind) => {
     await commands.setGuestOffloads([]);
     expect(clausesIn(events)).toEqual([]);
     await expect(driver.setQueuePairs(3)).rejects.toThrow(RequestFailedError);
+    await expect(driver.setQueuePairs(3)).rejects.toMatchObject({
+      status: 1,
+      message: '3 pairs of queues: the device answered 1',
+    });
     await expect(driver.send(frame(60), null, 2)).rejects.toThrow(NoDeviceError);
     expect(device.device.has(bit.multiQueue)).toBe(true);
   });
@@ -153,6 +157,12 @@ describe('the network driver', () => {
       expect(device.config.get('status')).toBe(1);
     }
     expect(heard).toEqual([false, true, 'announce', 'announce']);
+    // Nobody has to listen.
+    const quiet = open('modern');
+    quiet.device.setLink(false);
+    quiet.device.announce();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    expect([quiet.driver.linkUp, quiet.driver.driver.failure]).toEqual([false, null]);
   });
 
   it('announces again when it is asked again before its acknowledgement came back', async () => {
@@ -203,7 +213,12 @@ describe('the network driver', () => {
     expect(open('legacy', { device: { speed } }).driver.speed).toBe(null);
   });
 
-  it.each([0, 0x8001])('does not believe a device that has %d pairs of queues', (pairs) => {
+  it.each([
+    [0, false],
+    [1, true],
+    [0x8000, true],
+    [0x8001, false],
+  ])('NET-CFG-01: believes a device that has %d pairs of queues: %s', (pairs, believed) => {
     class Liar extends NetworkDevice {
       constructor(options: NetworkOptions) {
         super(options);
@@ -216,8 +231,12 @@ describe('the network driver', () => {
     runFirmware(machine);
     const transport = new ModernTransport(machine, findFunction(machine, functionAddress(0, 4))!);
     const make = () => new NetworkDriver(transport, new DmaMemory(machine.ram, 0x10000));
-    expect(make).toThrow(DeviceFailedError);
-    expect(transport.status & 0x80).toBe(0x80);
+    if (believed) expect(make().driver.failure).toBeNull();
+    else {
+      expect(make).toThrow(DeviceFailedError);
+      expect(make).toThrow(`the device says that it has ${pairs} pairs of queues`);
+      expect(transport.status & 0x80).toBe(0x80);
+    }
   });
 
   it('carries offloads both ways between two functions on a hub', async () => {
@@ -246,6 +265,9 @@ describe('the network driver', () => {
     const scheduler = new HeldScheduler();
     const { driver } = open('modern', { scheduler, depth: 1 });
     await expect(driver.send(new Uint8Array(1519))).rejects.toThrow(ResourceError);
+    await expect(driver.send(new Uint8Array(1519))).rejects.toThrow(
+      'a frame of 1519 bytes; the driver has room for 1518',
+    );
     const sent = [
       driver.send(frame(60)),
       driver.send(frame(61)),

@@ -68,6 +68,38 @@ describe('the 9P driver', () => {
     expect(order).toEqual([2, 3, 1]);
   });
 
+  it("says what is asked for: the client's messages, field by field", async () => {
+    const { driver } = open('modern', new P9MemoryServer(TREE), { messageBytes: 1024 });
+    const sent: string[] = [];
+    const client = new P9Client({
+      messageBytes: driver.messageBytes,
+      rpc: (message) => {
+        sent.push(Buffer.from(message.subarray(4)).toString('hex'));
+        return driver.rpc(message);
+      },
+    });
+    await client.mount('tree', 1000);
+    await client.read(['hello']);
+    expect(await client.stat(['long'])).toMatchObject({ size: 5000n, mode: 0o100444, valid: 0x7ffn });
+    const [fid, next] = ['01000000', '02000000'];
+    expect(sent).toEqual([
+      // Tversion: no tag, msize, version.
+      `64ffff000400000800${Buffer.from('9P2000.L').toString('hex')}`,
+      // Tattach: fid, no afid, uname, aname, n_uname.
+      `68000000000000ffffffff0400${Buffer.from('root').toString('hex')}0400${Buffer.from('tree').toString('hex')}e8030000`,
+      // Twalk from the root, Tlopen to read, Tread until there is nothing, Tclunk.
+      `6e010000000000${fid}01000500${Buffer.from('hello').toString('hex')}`,
+      `0c0200${fid}00000000`,
+      `740300${fid}0000000000000000e8030000`,
+      `740400${fid}0500000000000000e8030000`,
+      `780500${fid}`,
+      // Twalk, Tgetattr with all basic fields, Tclunk.
+      `6e060000000000${next}01000400${Buffer.from('long').toString('hex')}`,
+      `180700${next}ff07000000000000`,
+      `780800${next}`,
+    ]);
+  });
+
   it('refuses messages that it has no room for', async () => {
     const { driver } = open('legacy', new P9MemoryServer(TREE), { messageBytes: 100 });
     await expect(driver.rpc(new Uint8Array(101))).rejects.toThrow(ResourceError);

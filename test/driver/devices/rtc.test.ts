@@ -44,6 +44,25 @@ describe('the RTC driver', () => {
     expect(await driver.readCross(0, TSC)).toEqual({ reading: 2n ** 62n + 6n, cycles: 5n });
   });
 
+  it('asks about the clock that is meant', async () => {
+    const monotonic = new SteppedClock({
+      type: rtcClockType.monotonic,
+      time: 2n ** 62n + 1n,
+      counters: { [TSC]: 1_000_000_000n },
+    });
+    const driver = open(new RtcDevice({ clocks: [new SteppedClock({ time: 5n }), monotonic] }));
+    const asked = async (index: number) => [
+      (await driver.capabilities(index)).type,
+      await driver.read(index),
+      await driver.canCross(index, TSC),
+    ];
+    expect([await asked(0), await asked(1)]).toEqual([
+      [rtcClockType.utc, 5n, false],
+      [rtcClockType.monotonic, 2n ** 62n + 1n, true],
+    ]);
+    await expect(driver.capabilities(2)).rejects.toThrow(RequestFailedError);
+  });
+
   it('hears of as many alarms as there are, more than it has buffers', async () => {
     const heard: number[] = [];
     const source = clock();

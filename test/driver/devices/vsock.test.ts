@@ -12,14 +12,28 @@ import {
   type VsockDriverOptions,
 } from '../../../src/driver/index.ts';
 import {
+  DeviceConfig,
   VsockDevice,
   VsockHost,
   type VsockHostOptions,
   type VsockSocket,
   virtioFunction,
+  vsockConfig,
   vsockType,
 } from '../../../src/virtio/index.ts';
 import { SLOT, smallMachine } from '../../pci/support.ts';
+import { Probe } from '../../virtio/support/probe.ts';
+import {
+  CID,
+  HOST,
+  packetBytes,
+  type RawPacket,
+  REQUEST,
+  RESPONSE,
+  RST,
+  RW,
+  SEQPACKET,
+} from '../../virtio/support/vsock.ts';
 
 function open(options: VsockDriverOptions = {}, hostOptions: VsockHostOptions = {}) {
   const machine = smallMachine();
@@ -145,6 +159,95 @@ describe('the socket driver', () => {
     again.reset();
     await expect(again.read()).rejects.toThrow('the connection was cut');
     expect(host.sockets).toEqual([]);
+  });
+
+  it('gives what comes to who waits for it already', async () => {
+    const { host, start } = open();
+    const arrived = accepted(host, 80);
+    const connection = await start().connect(80);
+    const socket = await arrived;
+    const reads = [connection.read(), connection.read()];
+    socket.write(bytes(3));
+    socket.write(bytes(2));
+    expect(await Promise.all(reads)).toEqual([bytes(3), bytes(2)]);
+    // What was read makes room again.
+    expect(connection.credit.room).toBe(1 << 16);
+  });
+
+  it('sends nothing where nothing is to be sent of a stream', async () => {
+    const { host, start } = open();
+    const arrived = accepted(host, 80);
+    const driver = start();
+    const connection = await driver.connect(80);
+    const socket = await arrived;
+    const sent: number[] = [];
+    const { send } = driver;
+    driver.send = (of, operation, ...rest) => {
+      sent.push(operation);
+      return send.call(driver, of, operation, ...rest);
+    };
+    await connection.send(new Uint8Array());
+    await connection.send(bytes(1));
+    expect([sent, socket.read()]).toEqual([[RW], bytes(1)]);
+  });
+
+  it('VSOCK-RT-02: believes nobody but the host, and refuses what others send', async () => {
+    const machine = smallMachine();
+    const config = new DeviceConfig(vsockConfig);
+    config.set('guestCid', 3);
+    const puppet = new Probe({ type: 'vsock', queueSizes: [16, 16, 16], config });
+    machine.plug(virtioFunction(puppet, { kind: 'modern' }).pci, SLOT);
+    runFirmware(machine);
+    const transport = new ModernTransport(machine, findFunction(machine, SLOT)!);
+    const driver = new VsockDriver(transport, new DmaMemory(machine.ram, 0x10000));
+    /** What the driver sent: operation, and to whom. */
+    const sent: [number, number][] = [];
+    const take = () => {
+      for (const chain of puppet.taken.filter(({ queue }) => queue === 1)) {
+        const view = chain.header(44)!;
+        const at = chain.headerAt;
+        sent.push([view.getUint16(at + 30, true), Number(view.getBigUint64(at + 8, true))]);
+        puppet.taken.splice(puppet.taken.indexOf(chain), 1);
+        puppet.device.complete(chain, 0);
+      }
+      return sent.splice(0);
+    };
+    const say = (packet: Partial<RawPacket>) => {
+      const chain = puppet.taken.find(({ queue }) => queue === 0)!;
+      puppet.taken.splice(puppet.taken.indexOf(chain), 1);
+      const raw = Uint8Array.from(
+        packetBytes({ op: RESPONSE, from: HOST, to: CID, ports: [80, 0], ...packet }),
+      );
+      chain.write(0, raw, 0, raw.length);
+      puppet.device.complete(chain, raw.length);
+    };
+    let settled = false;
+    const connecting = driver.connect(80);
+    const request = puppet.taken.find(({ queue }) => queue === 1)!;
+    const local = request.header(44)!.getUint32(request.headerAt + 16, true);
+    void connecting.then(
+      () => void (settled = true),
+      () => {},
+    );
+    expect(take()).toEqual([[REQUEST, HOST]]);
+    say({ ports: [80, local], from: 77 });
+    say({ ports: [80, local], type: SEQPACKET });
+    await Promise.resolve();
+    expect([settled, take()]).toEqual([
+      false,
+      [
+        [RST, 77],
+        [RST, HOST],
+      ],
+    ]);
+    say({ ports: [80, local] });
+    await connecting;
+    // Nobody takes the next.
+    const refused = driver.connect(81);
+    say({ op: RST, ports: [81, local + 1] });
+    const error = await refused.catch((each: unknown) => each);
+    expect(error).toBeInstanceOf(VsockConnectionError);
+    expect(error).toMatchObject({ message: 'nobody took the connection to port 81' });
   });
 
   test('what is sent after the end is refused', async () => {

@@ -107,7 +107,17 @@ describe('the way to a function', () => {
   ])('LEG-ID-01, LEG-ID-03: a legacy driver takes %j: %s', (change, taken) => {
     const { machine, found } = plug('legacy', change);
     if (taken) expect(legacyAccess(machine, found).read(0x12, 1)).toBe(0);
-    else expect(() => legacyAccess(machine, found)).toThrow(WrongIdsError);
+    else {
+      const ids = { vendorId: 0x1af4, deviceId: 0x1001, revisionId: 0, ...change };
+      const hex = (id: number) => id.toString(16).padStart(4, '0');
+      expect(() => legacyAccess(machine, found)).toThrow(WrongIdsError);
+      expect(() => legacyAccess(machine, found)).toThrow(
+        expect.objectContaining({
+          ...ids,
+          message: `function ${hex(ids.vendorId)}:${hex(ids.deviceId)}, revision ${ids.revisionId}: wants 1af4:1000 to 103f, revision 0`,
+        }),
+      );
+    }
   });
 
   it('is refused to a function of another type than is wanted', () => {

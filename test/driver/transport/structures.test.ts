@@ -146,11 +146,26 @@ describe('a virtio structure', () => {
     expect(findStructure(last.bus, last.fn, structureType.common)).toMatchObject({ capability: 0xf0 });
   });
 
-  it('LEG-DET-05: that cannot be used is named, with the reasons', () => {
-    const { bus, fn } = made([common, isr, { ...notify, bytes: 16 }, { ...notify, multiplier: 3 }]);
+  test.each<[Partial<Capability>, string]>([
+    [{ bytes: 16 }, 'the capability has 16 bytes, wants 20'],
+    [{ length: 1 }, 'it has 1 bytes, wants 2'],
+    [{ offset: 0x2801 }, 'offset 10241 is no multiple of 2'],
+    [{ bar: 6 }, 'BAR 6 is reserved'],
+    [{ bar: 2 }, 'there is no BAR 2'],
+    [{ offset: 0x3800 }, 'it ends beyond BAR 4'],
+    [{ offset: 0 }, 'it overlaps the common structure'],
+    [{ multiplier: 3 }, 'multiplier 3 is neither 0 nor an even power of two'],
+  ])('LEG-DET-05: that cannot be used is named, with the reason: %j', (change, reason) => {
+    const { bus, fn } = made([common, isr, { ...notify, ...change }, { ...notify, bytes: 0 }]);
     expect(() => findStructures(bus, fn)).toThrow(NoStructureError);
     expect(() => findStructures(bus, fn)).toThrow(
-      /0x80: the capability has 16 bytes, wants 20; .*0xa0: multiplier 3/,
+      expect.objectContaining({
+        structure: 'notify',
+        reasons: [
+          `that of the capability at 0x80: ${reason}`,
+          'that of the capability at 0xa0: the capability has 0 bytes, wants 20',
+        ],
+      }),
     );
   });
 
