@@ -1,4 +1,4 @@
-import { BAR_INDICATOR_MASK, messageControl } from '../pci/index.ts';
+import { BAR_INDICATOR_MASK, messageControl, sriovControl } from '../pci/index.ts';
 import type {
   BarDescription,
   BridgeDescription,
@@ -43,6 +43,16 @@ const placeText = (bar: number, offset: number) => `BAR${bar} +0x${hexText(offse
 /** Two halves of a field that may have one only. */
 const wide = (low: number | undefined, high = 0) => (low === undefined ? undefined : high * 2 ** 32 + low);
 
+/** How many virtual functions there can be and are, what they are, and where. */
+function virtualText(fields: CapabilityDescription['fields']): string {
+  const { totalVfs, initialVfs, numVfs, vfDeviceId = 0, control = 0 } = fields;
+  const now = `${numVfs} now${(control & sriovControl.enable) === 0 ? ', not enabled' : ''}`;
+  return (
+    `${totalVfs} virtual functions (${initialVfs} at first, ${now}), ids ${hexText(vfDeviceId, 4)}, ` +
+    `the first ${fields['firstVfOffset']} further on, then every ${fields['vfStride']}`
+  );
+}
+
 /** What a capability points at, where it points at something. */
 export function capabilityText({ fields }: Pick<CapabilityDescription, 'fields'>): string {
   const { bar, notifyOffMultiplier, offsetHigh = 0, lengthHigh, vendorId } = fields;
@@ -52,6 +62,7 @@ export function capabilityText({ fields }: Pick<CapabilityDescription, 'fields'>
     const vectors = (fields['messageControl'] & messageControl.tableSize) + 1;
     return `${vectors} vectors, table ${place(fields['table'])}, pending bits ${place(fields['pendingBits'])}`;
   }
+  if (fields['totalVfs'] !== undefined) return virtualText(fields);
   if (vendorId !== undefined) return `of vendor ${hexText(vendorId, 4)}`;
   if (bar === undefined || offset === undefined || length === undefined || length === 0) return '';
   const multiplier = notifyOffMultiplier === undefined ? '' : `, multiplier ${notifyOffMultiplier}`;

@@ -65,9 +65,6 @@ const texts: Readonly<Record<string, (fields: Readonly<Record<string, number>>) 
     vendorHeader === undefined
       ? ''
       : `id ${idText(vendorHeader & 0xffff)}, revision ${bits(vendorHeader, 16, 15)}, ${bits(vendorHeader, 20, 0xfff)} bytes`,
-  singleRootIov: ({ initialVfs, totalVfs, numVfs, firstVfOffset, vfStride, vfDeviceId = 0 }) =>
-    `${totalVfs} virtual functions (${initialVfs} at first, ${numVfs} now), ids ${idText(vfDeviceId)}, ` +
-    `the first ${firstVfOffset} further on, then every ${vfStride}`,
 };
 
 function capabilityCells(each: ImageCapability): string[] {

@@ -1,6 +1,7 @@
 import type { Bus, FunctionAddress, RegisterMap, Width } from '../core/index.ts';
 import { type Draft, draft2023, encodings } from '../mmr/layout/index.ts';
 import {
+  alternativeRoutingCapability,
   bridgeSubsystem,
   capabilityHeader,
   capabilityId,
@@ -56,6 +57,7 @@ const ordinary: Readonly<Record<number, RegisterMap>> = {
 const extended: Readonly<Record<number, RegisterMap>> = {
   [extendedCapabilityId.vendorSpecific]: vendorSpecificExtended,
   [extendedCapabilityId.singleRootIov]: sriovCapability,
+  [extendedCapabilityId.alternativeRoutingId]: alternativeRoutingCapability,
 };
 
 const structures: Readonly<Record<number, RegisterMap>> = {
@@ -76,18 +78,44 @@ export const isBridge = (bus: ConfigBus, fn: FunctionAddress): boolean =>
 export const headerOf = (bus: ConfigBus, fn: FunctionAddress) =>
   isBridge(bus, fn) ? type1Header : type0Header;
 
-/** Reads a register of a capability. */
+/** A field as it is told of: a register, or one of several that are no number together. */
+export interface Field {
+  readonly name: string;
+  /** In bytes, from the start of the table. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** Bytes that several registers of one name can be one number of: a field that is not aligned to its own width. */
+const ONE_NUMBER = 4;
+
+const HEADER_FIELDS = new Set<unknown>([
+  ...Object.values(capabilityHeader),
+  ...Object.values(extendedHeader),
+]);
+
+/** The fields of a capability, those of its header left out; BARs and the like each for itself, as `bar0`. */
+export const fieldsOf = ({ map }: PlacedTable): Field[] =>
+  Object.entries(map).flatMap(([name, register]) => {
+    if (HEADER_FIELDS.has(register)) return [];
+    const { offset, width, count } = register;
+    if (width * count <= ONE_NUMBER) return [{ name, offset, bytes: width * count }];
+    return Array.from({ length: count }, (_, i) => ({
+      name: count === 1 ? name : `${name}${i}`,
+      offset: offset + i * width,
+      bytes: width,
+    }));
+  });
+
+/** Reads a field of a capability, little-endian. */
 export function readField(
   bus: ConfigBus,
   address: FunctionAddress,
-  table: PlacedTable,
-  name: string,
+  { start }: PlacedTable,
+  { offset, bytes }: Field,
 ): number {
-  const { offset, width, count } = table.map[name]!;
-  const bytes = width * count;
   let value = 0;
-  for (let i = bytes - 1; i >= 0; i--)
-    value = value * 256 + bus.configRead(address, table.start + offset + i, 1);
+  for (let i = bytes - 1; i >= 0; i--) value = value * 256 + bus.configRead(address, start + offset + i, 1);
   return value;
 }
 

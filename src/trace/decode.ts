@@ -68,8 +68,8 @@ interface Found {
   readonly prefix?: string;
 }
 
-/** Region names of the machine's mappings: `00:04.0 BAR0 legacy`. */
-const TARGET = /^(?<fn>[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]) (?:BAR\d )?(?<region>.+)$/;
+/** Region names of the machine's mappings: `00:04.0 BAR0 legacy`, and of places in those of virtual functions: `00:04.3 VF3 BAR0 legacy`. */
+const TARGET = /^(?<fn>[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]) (?:VF\d+ )?(?:BAR\d )?(?<region>.+)$/;
 
 /**
  * Turns accesses into register names and values by the tables of the layout folders. Accesses of one machine must come in

@@ -12,13 +12,19 @@ import {
   capabilityHeader,
   capabilityId,
   EXTENDED_START,
-  extendedHeader,
   headerType,
   type0Header,
   type1Header,
 } from '../pci/layout/index.ts';
 import { kindOfTransitionalIds, VIRTIO_VENDOR_ID } from '../virtio/layout/index.ts';
-import { type ConfigBus, configTables, type PlacedTable, readField } from './config-tables.ts';
+import {
+  type ConfigBus,
+  configTables,
+  type Field,
+  fieldsOf,
+  type PlacedTable,
+  readField,
+} from './config-tables.ts';
 import type { VirtioKind } from './describe.ts';
 
 /** A capability with its fields by name, header fields left out. A field is null where its bytes are unknown. */
@@ -57,11 +63,6 @@ export interface ImageDescription {
   readonly knownBytes: number;
 }
 
-const HEADER_FIELDS = new Set<unknown>([
-  ...Object.values(capabilityHeader),
-  ...Object.values(extendedHeader),
-]);
-
 /** Bridges have two BARs, CardBus bridges none. */
 const barCounts = { function: type0Header.bar.count, bridge: type1Header.bar.count, cardBus: 0 } as const;
 
@@ -81,13 +82,12 @@ function capabilityOf(image: ConfigImage, { id, offset }: FoundCapability, virti
   };
   const bare: PlacedTable = { name: 'vendorSpecific', start: offset, map: capabilityHeader };
   const table = image.ask(() => configTables(bus, places, draft)[1]!) ?? bare;
-  const names = Object.keys(table.map).filter((name) => !HEADER_FIELDS.has(table.map[name]));
-  const field = (name: string) => image.ask(() => readField(bus, 0, table, name));
+  const read = (field: Field) => image.ask(() => readField(bus, 0, table, field));
   return {
     offset,
     id,
     name: table.name,
-    fields: Object.fromEntries(names.map((name) => [name, field(name)])),
+    fields: Object.fromEntries(fieldsOf(table).map((field) => [field.name, read(field)])),
   };
 }
 

@@ -4,9 +4,7 @@ import {
   type BridgeWindowName,
   bridgeWindowNames,
   bridgeWindows,
-  capabilityHeader,
   command,
-  extendedHeader,
   headerType,
   type0Header,
   type1Header,
@@ -18,7 +16,7 @@ import {
   kindOfTransitionalIds,
   structureType,
 } from '../virtio/layout/index.ts';
-import { configTables, keyOf, type PlacedTable, readField } from './config-tables.ts';
+import { configTables, fieldsOf, keyOf, type PlacedTable, readField } from './config-tables.ts';
 import type { FunctionToDecode } from './decode.ts';
 
 /** What kind of virtio function it is: which windows for drivers stand on it. */
@@ -89,14 +87,10 @@ export interface FunctionToDescribe extends FunctionToDecode {
   readonly bars: readonly (Omit<BarDescription, 'sizeBytes'> & { readonly size: number })[];
 }
 
-const HEADER_FIELDS = new Set<unknown>([
-  ...Object.values(capabilityHeader),
-  ...Object.values(extendedHeader),
-]);
-
 function capability(bus: Bus, fn: FunctionToDescribe, table: PlacedTable, id: number): CapabilityDescription {
-  const names = Object.keys(table.map).filter((name) => !HEADER_FIELDS.has(table.map[name]));
-  const fields = names.map((name) => [name, readField(bus, fn.address, table, name)] as const);
+  const fields = fieldsOf(table).map(
+    (field) => [field.name, readField(bus, fn.address, table, field)] as const,
+  );
   return { offset: table.start, id, name: table.name, fields: Object.fromEntries(fields) };
 }
 

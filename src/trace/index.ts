@@ -10,3 +10,4 @@ export * from './places.ts';
 export * from './recorder.ts';
 export * from './tap.ts';
 export * from './values.ts';
+export type { VirtualRun, VirtualSizes } from './virtual-places.ts';

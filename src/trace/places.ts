@@ -1,25 +1,11 @@
-import { type FunctionAddress, formatFunctionAddress, functionAddress, type Width } from '../core/index.ts';
-import { type ConfigReader, walkCapabilities, walkExtended } from '../driver/index.ts';
-import { type Draft, decodeCapability, draft2023 } from '../mmr/layout/index.ts';
-import {
-  BAR_INDICATOR_MASK,
-  barBits,
-  capabilityId,
-  command,
-  MSIX_ENTRY_BYTES,
-  messageControl,
-  msixCapability,
-  type0Header,
-  type1Header,
-} from '../pci/layout/index.ts';
-import {
-  structureCapability,
-  structureType,
-  TRANSITIONAL_ID_RANGE,
-  VIRTIO_VENDOR_ID,
-} from '../virtio/layout/index.ts';
+import { type FunctionAddress, formatFunctionAddress, functionAddress } from '../core/index.ts';
+import type { ConfigReader } from '../driver/index.ts';
+import { type Draft, draft2023 } from '../mmr/layout/index.ts';
+import { barBits, command, type0Header, type1Header } from '../pci/layout/index.ts';
+import { structuresOf } from './bar-structures.ts';
 import type { ConfigBus } from './config-tables.ts';
-import { headerOf, isBridge, keyOf } from './config-tables.ts';
+import { headerOf, isBridge } from './config-tables.ts';
+import { type VirtualRun, type VirtualSizes, virtualPlaces } from './virtual-places.ts';
 
 /** What configuration space says of a stretch of addresses. */
 export interface AccessPlace {
@@ -29,13 +15,13 @@ export interface AccessPlace {
   /** First address, and length in bytes. */
   readonly start: number;
   readonly length: number;
+  /** It stands for the same of every virtual function that a physical one has: all else is the first one's. */
+  readonly run?: VirtualRun;
 }
 
 /** What accesses to a function's configuration space name as their target. */
 export const configTarget = (fn: FunctionAddress) => `${formatFunctionAddress(fn)} configuration`;
 
-/** Bytes of a legacy block at the most: the header and the longest configuration that any type has. */
-const LEGACY_BYTES = 256;
 const NO_FUNCTION = 0xffff;
 const DEVICES = 32;
 
@@ -62,50 +48,6 @@ function barsOf(read: ConfigReader, count: number): Map<number, DecodedBar> {
   return bars;
 }
 
-/** A structure in a BAR. */
-interface Structure {
-  readonly bar: number;
-  readonly offset: number;
-  readonly length: number;
-  readonly name: string;
-}
-
-function* msixOf(read: ConfigReader, at: number): Generator<Structure> {
-  const entries = (read(at + msixCapability.messageControl.offset, 2) & messageControl.tableSize) + 1;
-  const place = (register: number, name: string, length: number): Structure => {
-    const where = read(at + register, 4);
-    const bar = where & BAR_INDICATOR_MASK;
-    return { name, length, bar, offset: (where & ~BAR_INDICATOR_MASK) >>> 0 };
-  };
-  yield place(msixCapability.table.offset, 'msix-table', MSIX_ENTRY_BYTES * entries);
-  yield place(msixCapability.pendingBits.offset, 'msix-pba', 8 * Math.ceil(entries / 64));
-}
-
-/** What stands in a function's BARs, as its capabilities say, and the legacy block of a transitional one. */
-function* structuresOf(read: ConfigReader, draft: Draft): Generator<Structure> {
-  const register = (at: number, { offset, width }: { offset: number; width: number }) =>
-    read(at + offset, width as Width);
-  for (const { id, offset: at } of walkCapabilities(read))
-    if (id === capabilityId.msix) yield* msixOf(read, at);
-    else if (id === capabilityId.vendorSpecific) {
-      const name = keyOf(structureType, register(at, structureCapability.structureType));
-      const [bar, offset, length] = (['bar', 'offset', 'length'] as const).map((field) =>
-        register(at, structureCapability[field]),
-      );
-      if (name !== 'pciConfig' && name !== 'vendor')
-        yield { name, bar: bar!, offset: offset!, length: length! };
-    }
-  for (const { id, offset: at } of walkExtended(read)) {
-    const place =
-      id === draft.extendedCapabilityId ? decodeCapability(draft, (offset) => read(at + offset, 4)) : null;
-    if (place !== null) yield { ...place, name: 'legacy' };
-  }
-  const device = read(type0Header.deviceId.offset, 2);
-  const { first, last } = TRANSITIONAL_ID_RANGE;
-  if (read(type0Header.vendorId.offset, 2) === VIRTIO_VENDOR_ID && device >= first && device <= last)
-    yield { name: 'legacy', bar: 0, offset: 0, length: LEGACY_BYTES };
-}
-
 /** The functions of a bus that answer, and those of the buses that its bridges lead to. */
 function* functionsOf(bus: ConfigBus, number = 0): Generator<FunctionAddress> {
   for (let device = 0; device < DEVICES; device++)
@@ -124,24 +66,28 @@ function* functionsOf(bus: ConfigBus, number = 0): Generator<FunctionAddress> {
 
 /**
  * What stands at a bus's addresses now, read from configuration space as software reads it, and without a write: a BAR
- * that nobody decodes, or that has no address, has no place.
- * @param functions where they are; by default all of bus 0 and behind its bridges. @param draft by which MMR functions were made.
+ * that nobody decodes, or that has no address, has no place. Of virtual functions, each is taken to have what the first has.
+ * @param functions where they are; by default all of bus 0 and behind its bridges, virtual ones with their owners.
+ * @param draft by which MMR functions were made. @param sizes of the BARs of virtual functions, where they are known.
  */
 export function placesOf(
   bus: ConfigBus,
   functions: Iterable<FunctionAddress> = functionsOf(bus),
   draft: Draft = draft2023,
+  sizes: VirtualSizes = () => undefined,
 ): AccessPlace[] {
   const places: AccessPlace[] = [];
   for (const fn of functions) {
     const read: ConfigReader = (offset, width) => bus.configRead(fn, offset, width);
     const bars = barsOf(read, headerOf(bus, fn).bar.count);
-    for (const { name, bar, offset, length } of structuresOf(read, draft)) {
+    const [vendorId, deviceId] = [read(type0Header.vendorId.offset, 2), read(type0Header.deviceId.offset, 2)];
+    for (const { name, bar, offset, length } of structuresOf(read, draft, { vendorId, deviceId })) {
       const found = bars.get(bar);
       if (found === undefined || length === 0) continue;
       const target = `${formatFunctionAddress(fn)} BAR${bar} ${name}`;
       places.push({ target, space: found.space, start: found.address + offset, length });
     }
+    places.push(...virtualPlaces(bus, fn, draft, sizes));
   }
   return places;
 }
@@ -152,10 +98,12 @@ export function placeAt(
   space: 'io' | 'memory',
   address: number,
 ): { readonly target: string; readonly offset: number } {
-  const found = places.find(
-    (place) => place.space === space && address >= place.start && address < place.start + place.length,
-  );
-  return found === undefined
-    ? { target: '', offset: 0 }
-    : { target: found.target, offset: address - found.start };
+  for (const { space: its, target, start, length, run } of places) {
+    if (its !== space || address < start) continue;
+    const nth =
+      run === undefined ? 0 : Math.min(run.count - 1, Math.floor((address - start) / run.everyBytes));
+    const offset = address - start - nth * (run?.everyBytes ?? 0);
+    if (offset < length) return { target: run?.targetOf(nth + 1) ?? target, offset };
+  }
+  return { target: '', offset: 0 };
 }

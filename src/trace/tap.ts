@@ -9,8 +9,9 @@ import {
   type Width,
 } from '../core/index.ts';
 import { type Draft, draft2023 } from '../mmr/layout/index.ts';
-import { type0Header } from '../pci/layout/index.ts';
+import { EXTENDED_START, type0Header } from '../pci/layout/index.ts';
 import { type AccessPlace, configTarget, placeAt, placesOf } from './places.ts';
+import { MeasuredBars } from './virtual-places.ts';
 
 /** Bytes of configuration space whose change may move what stands at addresses. */
 const MOVING = type0Header.bar.offset + type0Header.bar.width * type0Header.bar.count;
@@ -26,6 +27,7 @@ class Tap implements Bus {
   readonly interrupts: Interrupts;
   /** Null where it is not known, or not any more. */
   #places: readonly AccessPlace[] | null = null;
+  readonly #measured = new MeasuredBars();
   readonly dmaMemory?: NonNullable<Bus['dmaMemory']>;
   readonly watchFunction?: NonNullable<Bus['watchFunction']>;
 
@@ -63,7 +65,7 @@ class Tap implements Bus {
   }
 
   #place(space: 'io' | 'memory', address: number): Where {
-    this.#places ??= placesOf(this.#bus, undefined, this.#draft);
+    this.#places ??= placesOf(this.#bus, undefined, this.#draft, this.#measured.bytes);
     return { space, address, ...placeAt(this.#places, space, address), posted: false };
   }
 
@@ -94,11 +96,15 @@ class Tap implements Bus {
   }
 
   configRead(fn: FunctionAddress, offset: number, width: Width): number {
-    return this.#read(this.#config(fn, offset), width, () => this.#bus.configRead(fn, offset, width));
+    const value = this.#read(this.#config(fn, offset), width, () => this.#bus.configRead(fn, offset, width));
+    this.#measured.read(fn, offset, value);
+    return value;
   }
 
   configWrite(fn: FunctionAddress, offset: number, width: Width, value: number): void {
-    if (offset < MOVING) this.#places = null;
+    // Virtual functions have their BARs in an extended capability.
+    if (offset < MOVING || offset >= EXTENDED_START) this.#places = null;
+    this.#measured.wrote(fn, offset, value);
     this.#write(this.#config(fn, offset), width, value, () =>
       this.#bus.configWrite(fn, offset, width, value),
     );
