@@ -13,6 +13,15 @@ import { bringUpBehindBridges, prepareFirmware, prepareMove } from './places.ts'
 import { prepareQueue, type QueueContender } from './queue.ts';
 import { prepareLegacyRegisters, prepareTranslatedRegisters } from './registers.ts';
 import { prepareStart, prepareVersion } from './start.ts';
+import {
+  MOST,
+  prepareAccess,
+  preparePageIn,
+  preparePlainAccess,
+  touchCost,
+  touchedBytes,
+  untouchedBytes,
+} from './virtual.ts';
 
 /**
  * Bytes of heap per operation that count as none. The smallest object takes 16, a boxed number 16; what the measuring and
@@ -183,6 +192,38 @@ export const CASES: readonly Case[] = [
     name: 'one BAR moved among those of 248 functions, against its budget',
     unit: 'ms',
     prepare: () => prepareMove(1),
+  }),
+  ...[4096, MOST].map((count) =>
+    atMost(1.3, {
+      name: `virtual functions: ${count} enabled, found, read and written, each, against 256`,
+      unit: 'us/function',
+      prepare: () => ({ ours: () => touchCost(count), baseline: () => touchCost(256) }),
+    }),
+  ),
+  atMost(1, {
+    name: `virtual functions: heap of each of ${MOST} that were touched, against its budget`,
+    unit: 'bytes',
+    prepare: () => ({ ours: () => touchedBytes(MOST), baseline: () => 2048 }),
+  }),
+  atMost(1, {
+    name: `virtual functions: heap of each of ${MOST} that nobody touched, against none`,
+    unit: 'bytes',
+    prepare: () => ({ ours: () => untouchedBytes(MOST), baseline: () => NO_ALLOCATION }),
+  }),
+  atMost(2, {
+    name: `virtual functions: an access to one of ${MOST}, against the only one`,
+    unit: 'ns/access',
+    prepare: () => ({ ours: prepareAccess(MOST), baseline: prepareAccess(1) }),
+  }),
+  atMost(1.3, {
+    name: 'virtual functions: an access to an MMR block, against that of a plain function',
+    unit: 'ns/access',
+    prepare: () => ({ ours: prepareAccess(256), baseline: preparePlainAccess() }),
+  }),
+  atMost(1, {
+    name: 'virtual functions: one comes back of which the state was kept, against its budget',
+    unit: 'us',
+    prepare: () => ({ ours: preparePageIn(), baseline: () => 100 }),
   }),
   atMost(1, {
     name: 'npm start, from start to end, against its budget',

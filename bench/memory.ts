@@ -8,7 +8,7 @@ const MACHINES = 4;
 const RAM_BYTES = 0x10000;
 
 /** Bytes of heap, and of buffers outside it, that are in use. */
-function bytesInUse(): number {
+export function bytesInUse(): number {
   if (globalThis.gc === undefined) throw new Error('bytesInUse needs node --expose-gc');
   globalThis.gc();
   globalThis.gc();

@@ -22,6 +22,8 @@ export interface Stateful<S extends State = State> {
   check?(state: S, path?: string): void;
   /** @throws StateMismatchError as {@link check} does, and then nothing has changed. */
   load(state: S): void;
+  /** As {@link load}, for a state of its own saving by today's code: it need not be looked at. By default it is all the same. */
+  restore?(state: S): void;
   /** Goes on with what was in flight; called once every part of the whole has been loaded. */
   resume?(): void;
   /** The table that its states go by. */

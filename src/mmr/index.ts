@@ -6,6 +6,7 @@ export * from './access/mmr.ts';
 export * from './access/native.ts';
 export * from './layout/index.ts';
 export * from './mmr-function.ts';
+export * from './mmr-virtual-functions.ts';
 export * from './translator.ts';
 export * from './two-machines.ts';
 export * from './virtual-function.ts';

@@ -1,8 +1,10 @@
 import { VirtiolabError } from '../core/index.ts';
 import type { BarIndex } from '../pci/index.ts';
 import {
+  type BuiltSpecially,
   conventionalBars,
   type DeviceBehaviour,
+  type FunctionPlan,
   layoutOf,
   legacyBytesOf,
   VirtioFunction,
@@ -39,19 +41,24 @@ export function addLegacyBlockCapability(
 }
 
 /**
- * The transitional MMR function: no I/O BAR; the legacy block stands in a memory BAR that an extended capability names;
- * the modern structures stay available.
+ * Plans MMR functions around behaviours like one.
+ * @param built what is special about them.
+ * @throws ModernOnlyTypeError, ShapeError, StructurePlaceError, BarError
  */
-export function mmrFunction(behaviour: DeviceBehaviour, options: MmrFunctionOptions = {}): VirtioFunction {
+export function planMmrFunction(
+  like: DeviceBehaviour,
+  options: MmrFunctionOptions = {},
+  built: BuiltSpecially = {},
+): FunctionPlan {
   const { draft = draft2023, placement = 'own' } = options;
   const identity = {
     vendorId: draft.vendorId,
-    deviceId: mmrIdOf(behaviour.type, draft),
+    deviceId: mmrIdOf(like.type, draft),
     revisionId: draft.revisionId,
-    subsystemId: behaviour.type.typeNumber,
+    subsystemId: like.type.typeNumber,
   };
   const { prefetchable, offsetAlignment, msixShift } = draft;
-  const block = { prefetchable, leastBytes: offsetAlignment, bytes: legacyBytesOf(behaviour), whole: false };
+  const block = { prefetchable, leastBytes: offsetAlignment, bytes: legacyBytesOf(like), whole: false };
   const legacy =
     placement === 'own'
       ? ({ ...block, bar: draft.bar as BarIndex, kind: 'memory32', offset: draft.offset } as const)
@@ -62,9 +69,21 @@ export function mmrFunction(behaviour: DeviceBehaviour, options: MmrFunctionOpti
           offset: 'behind',
           alignment: offsetAlignment,
         } as const);
-  const layout = layoutOf(behaviour, { legacy, modern: true, prefetchable }, options);
-  const fn = new VirtioFunction(behaviour, identity, layout, { ...options, express: true }, { msixShift });
+  const layout = layoutOf(like, { legacy, modern: true, prefetchable }, options);
   const { bar, offset } = layout.legacy!;
-  addLegacyBlockCapability(fn, draft, bar, offset);
-  return fn;
+  const build = (behaviour: DeviceBehaviour) => {
+    const express = { ...options, express: true };
+    const fn = new VirtioFunction(behaviour, identity, layout, express, { ...built, msixShift });
+    addLegacyBlockCapability(fn, draft, bar, offset);
+    return fn;
+  };
+  return { identity, layout, build };
+}
+
+/**
+ * The transitional MMR function: no I/O BAR; the legacy block stands in a memory BAR that an extended capability names;
+ * the modern structures stay available.
+ */
+export function mmrFunction(behaviour: DeviceBehaviour, options: MmrFunctionOptions = {}): VirtioFunction {
+  return planMmrFunction(behaviour, options).build(behaviour);
 }

@@ -28,6 +28,15 @@ export const reaches = (start: number, end: number, at: number, length: number):
 /** Values of a block's fields where they differ from the table's reset values. */
 export type FieldValues<M extends RegisterMap> = { readonly [N in keyof M]?: number };
 
+/** The rows of tables that were laid down before: of thousands of functions each lays the same. */
+const rows = new WeakMap<RegisterMap, readonly (readonly [string, Register])[]>();
+
+function rowsOf(map: RegisterMap): readonly (readonly [string, Register])[] {
+  let found = rows.get(map);
+  if (found === undefined) rows.set(map, (found = Object.entries(map)));
+  return found;
+}
+
 const NO_LISTENERS: readonly ConfigListener[] = [];
 const NOTHING_LIVE: ReadonlyMap<number, number> = new Map();
 
@@ -76,7 +85,7 @@ export class ConfigSpace implements Stateful {
    * @throws RegisterMapError when it does not fit, or a value does not fit its field.
    */
   place<M extends RegisterMap>(map: M, at: number, values: FieldValues<M> = {}): void {
-    for (const [name, register] of Object.entries(map)) {
+    for (const [name, register] of rowsOf(map)) {
       const start = at + register.offset;
       if (start + register.width * register.count > this.length)
         throw new RegisterMapError(name, `ends outside configuration space of ${this.length} bytes`);
@@ -117,9 +126,16 @@ export class ConfigSpace implements Stateful {
   wire(at: number, width: Width, value: number): void {
     // As after power-on it has no bytes of its own to be changed.
     if (this.#bytes !== null) this.set(at, width, value);
+    if (this.#isWired(at, width, value)) return;
     const template = this.#own();
     for (let i = 0; i < width; i++) template.wire(at + i, value >>> (8 * i));
     if (this.#sealed) this.#template = shareTemplate(this.#template);
+  }
+
+  #isWired(at: number, width: Width, value: number): boolean {
+    const { initial } = this.#template;
+    for (let i = 0; i < width; i++) if (initial[at + i] !== ((value >>> (8 * i)) & 0xff)) return false;
+    return true;
   }
 
   /** Takes the present bytes as those that a reset restores. */
@@ -198,9 +214,11 @@ export class ConfigSpace implements Stateful {
     const saved = bytes().parse(state, path);
     expectSame(`${path}.length`, saved.length, this.length);
     const { writable, clearable } = this.#template;
-    for (const [at, found] of saved.entries()) {
+    const initials = this.#sealed ? this.#template.initial : (this.#bytes ?? this.#template.initial);
+    for (let at = 0; at < saved.length; at++) {
+      const [found, initial] = [saved[at]!, initials[at]!];
+      if (found === initial) continue;
       const built = ~(writable[at]! | clearable[at]! | (this.#live.get(at) ?? 0)) & 0xff;
-      const initial = this.initial(at);
       if (((found ^ initial) & built) !== 0)
         throw new StateMismatchError(`${path}[${at}]`, found, `${initial} in the bits ${built}`);
     }
@@ -208,9 +226,12 @@ export class ConfigSpace implements Stateful {
   }
 
   load(state: State): void {
-    const saved = this.check(state);
-    const same = this.#sealed && saved.every((byte, at) => byte === this.#template.initial[at]);
-    this.#bytes = same ? null : saved.slice();
+    this.restore(this.check(state));
+  }
+
+  /** Takes bytes over that were looked at. */
+  restore(saved: Uint8Array): void {
+    this.#bytes = this.#sealed && this.#template.isAs(saved) ? null : saved.slice();
   }
 }
 

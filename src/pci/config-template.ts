@@ -56,6 +56,13 @@ export class ConfigTemplate {
     this.end = Math.max(this.end, at + 1);
   }
 
+  /** These are the bytes after power-on. */
+  isAs(bytes: Uint8Array): boolean {
+    const { initial } = this;
+    for (let at = 0; at < initial.length; at++) if (bytes[at] !== initial[at]) return false;
+    return true;
+  }
+
   /** A number that stands for all of it, but for the bytes in `except`. */
   fingerprint(except: readonly number[]): number {
     let sum = 0x811c9dc5;

@@ -4,6 +4,7 @@ import {
   formatFunctionAddress,
   type Party,
   type RegisterMap,
+  type Shape,
   type State,
   type Stateful,
   type Width,
@@ -21,7 +22,13 @@ import {
   headerValues,
   type PciFunctionOptions,
 } from './function-options.ts';
-import { checkFunction, functionManifest, functionState, LIVE_BITS } from './function-state.ts';
+import {
+  checkFunction,
+  functionManifest,
+  functionState,
+  LIVE_BITS,
+  type SavedFunction,
+} from './function-state.ts';
 import {
   CONVENTIONAL_BYTES,
   capabilityId,
@@ -30,12 +37,13 @@ import {
   MULTI_FUNCTION,
   messageControl,
   msixCapability,
-  status,
   type0Header,
   type1Header,
 } from './layout/index.ts';
 import { checkVectors, Msix, type MsixPlace, msixTableBytes } from './msix.ts';
+import { msixRegions } from './msix-bar.ts';
 import type { BusBridge } from './pci-bus.ts';
+import { InterruptPin } from './pin.ts';
 import { PowerCapability, type PowerManagementOptions } from './power.ts';
 import { functionShape } from './shape.ts';
 import { type Slot, SlotError } from './slot.ts';
@@ -63,8 +71,7 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
   #msixAt = 0;
   #express: ExpressCapability | null = null;
   #power: PowerCapability | null = null;
-  #pinLevel = false;
-  #lineAsserted = false;
+  readonly #pin: InterruptPin;
   #busMaster = false;
   #msixEnabled = false;
   #multiFunction = false;
@@ -77,6 +84,7 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
     this.name = options.name;
     this.config = new ConfigSpace(options.express === true ? EXTENDED_BYTES : CONVENTIONAL_BYTES, LIVE_BITS);
     this.config.place(header, 0, headerValues(options));
+    this.#pin = new InterruptPin(this.config);
     this.capabilities = new CapabilityList(this.config);
     this.extendedCapabilities = new ExtendedCapabilityList(this.config);
     this.config.listen(this);
@@ -118,7 +126,7 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
     checkVectors(vectors);
     const half = Math.max(2048, 2 ** Math.ceil(Math.log2(msixTableBytes(vectors))));
     const msix = this.placeMsix(vectors, { bar: index, offset: 0 }, { bar: index, offset: half });
-    this.addBar({ index, kind: 'memory32', lengthBytes: 2 * half, regions: msix.regions(half) });
+    this.addBar({ index, kind: 'memory32', lengthBytes: 2 * half, regions: msixRegions(msix, half) });
     return msix;
   }
 
@@ -148,7 +156,6 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
 
   /** The device has other functions: header type bit 7. Said by whoever plugs them. */
   set multiFunction(on: boolean) {
-    if (on === this.#multiFunction) return;
     this.#multiFunction = on;
     this.#wireHeaderType();
   }
@@ -272,8 +279,8 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
 
   /** Level that the device wants on its pin; the command register, MSI-X and the power state have their say. */
   setInterrupt(level: boolean): void {
-    if (level === this.#pinLevel) return;
-    this.#pinLevel = level;
+    if (level === this.#pin.level) return;
+    this.#pin.level = level;
     this.#updateLine();
   }
 
@@ -289,7 +296,7 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
 
   /** The level that the device wants on its pin. */
   get pinLevel(): boolean {
-    return this.#pinLevel;
+    return this.#pin.level;
   }
 
   /** In D0. Below it the function decodes nothing and masters nothing. */
@@ -303,8 +310,7 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
   }
 
   #mastersBus(): boolean {
-    const on = (this.commandInForce & command.busMaster) !== 0;
-    return on && this.#slot?.upstream?.busMaster !== false;
+    return (this.commandInForce & command.busMaster) !== 0 && this.#slot?.upstream?.busMaster !== false;
   }
 
   #onCommand(): void {
@@ -341,26 +347,16 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
   }
 
   #updateLine(): void {
-    const hasPin = this.config.get(type0Header.interruptPin.offset, 1) !== 0;
-    const pending = this.#pinLevel && hasPin && !this.#msixEnabled;
-    const at = type0Header.status.offset;
-    const bits = this.config.get(at, 2) & ~status.interrupt;
-    this.config.set(at, 2, pending ? bits | status.interrupt : bits);
-    const disabled = (this.config.get(type0Header.command.offset, 2) & command.interruptDisable) !== 0;
-    const asserted = pending && !disabled && this.powered;
-    if (asserted === this.#lineAsserted) return;
-    this.#lineAsserted = asserted;
-    this.#slot?.setLine(asserted);
+    if (this.#pin.follow(this.#msixEnabled, this.powered)) this.#slot?.setLine(this.#pin.asserted);
   }
 
-  save() {
-    const parts: Record<string, State> = {};
-    for (const [name, part] of this.parts) parts[name] = part.save();
+  save(shape: Shape = functionShape(this)) {
+    const parts = Object.fromEntries(Array.from(this.parts, ([name, part]) => [name, part.save()]));
     return functionState.save({
-      shape: functionShape(this),
+      shape,
       config: this.config.save(),
       msix: this.#msix?.save() ?? null,
-      pinLevel: this.#pinLevel,
+      pinLevel: this.#pin.level,
       parts,
     });
   }
@@ -377,19 +373,25 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
   }
 
   load(state: State): void {
-    const saved = this.check(state);
-    this.config.load(saved.config);
+    this.restore(this.check(state), false);
+  }
+
+  /** @param own it is of its own saving by today's code, and its parts need not look at it. */
+  restore(saved: SavedFunction, own = true): void {
+    this.config.restore(saved.config);
     // Its neighbours are those of the slot that it sits in now.
     this.#wireHeaderType();
     this.#msix?.load(saved.msix!);
-    this.#pinLevel = saved.pinLevel;
+    this.#pin.level = saved.pinLevel;
     this.#power?.restore();
     this.#busMaster = this.#mastersBus();
     this.#readMsixControl();
     this.decode();
     this.#updateLine();
     this.tell('load');
-    for (const [name, part] of this.parts) part.load(saved.parts[name]!);
+    for (const [name, part] of this.parts)
+      if (own && part.restore !== undefined) part.restore(saved.parts[name]!);
+      else part.load(saved.parts[name]!);
   }
 
   resume(): void {

@@ -16,7 +16,6 @@ import {
   type Width,
   writePieces,
 } from '../core/index.ts';
-import type { BarRegion } from './bar-contents.ts';
 import { MAX_VECTORS, MSIX_ENTRY_BYTES, msixEntry, VECTOR_MASKED } from './layout/index.ts';
 
 /** Where one of the two tables stands: BAR number, and offset in it in bytes. */
@@ -155,17 +154,14 @@ export class Msix implements Stateful {
     return msixPendingBytes(this.vectors);
   }
 
-  /** Both tables in one BAR: the pending bits at `pendingAt`, in bytes from its start. */
-  regions(pendingAt: number): BarRegion[] {
-    return [
-      { name: 'msix-table', offset: 0, length: this.tableBytes, target: this.table },
-      { name: 'msix-pba', offset: pendingAt, length: this.pendingBytes, target: this.pendingBits },
-    ];
-  }
-
   /** What the pending bit array shows. */
   isPending(vector: number): boolean {
     return (this.pendingBits.read(4 * (vector >> 5), 4) & (1 << (vector & 31))) !== 0;
+  }
+
+  /** A message waits. */
+  get waiting(): boolean {
+    return this.#pendingCount > 0;
   }
 
   #waits(vector: number): boolean {

@@ -1,4 +1,5 @@
 import { patchedState, type State, stateFromText, statePatch, stateToText } from '../core/index.ts';
+import type { SavedFunction } from './function-state.ts';
 import type { VirtualFunction } from './virtual-function.ts';
 
 /** Makes functions, plugs them in, and takes them away again. */
@@ -8,6 +9,9 @@ export interface FunctionMaker {
   /** It has to stay what it is. */
   isHeld(index: number, fn: VirtualFunction): boolean;
 }
+
+/** What a function was made with it is made with again: it is no part of what is kept. */
+const NO_SHAPE = {};
 
 /** So many of the oldest are looked at, each time that one too many is there. */
 const LOOKED_AT = 8;
@@ -70,19 +74,21 @@ export class TouchedFunctions {
   }
 
   #bring(index: number): VirtualFunction {
-    const fn = this.#maker.make(index);
-    this.#fresh ??= fn.save();
+    const fn = this.#make(index);
     this.#touched[index >> 3]! |= 1 << (index & 7);
-    const patch = this.#patches.get(index);
-    if (patch === undefined) return fn;
     this.#patches.delete(index);
-    fn.load(this.#kept(patch));
-    fn.resume();
     return fn;
   }
 
-  #kept(patch: string | undefined): State {
-    return patchedState(this.#fresh, patch === undefined ? null : (stateFromText(patch) as readonly State[]));
+  /** A function as it is, with what was kept of it. */
+  #make(index: number): VirtualFunction {
+    const fn = this.#maker.make(index);
+    this.#fresh ??= fn.save(NO_SHAPE);
+    const patch = this.#patches.get(index);
+    if (patch === undefined) return fn;
+    fn.restore(patchedState(this.#fresh, stateFromText(patch) as readonly State[]) as SavedFunction);
+    fn.resume();
+    return fn;
   }
 
   /** Of the oldest that nothing keeps from it, only the state stays; what cannot be put away is asked again much later. */
@@ -101,7 +107,7 @@ export class TouchedFunctions {
   }
 
   #keep(index: number, fn: VirtualFunction): void {
-    const patch = statePatch(this.#fresh, fn.save());
+    const patch = statePatch(this.#fresh, fn.save(NO_SHAPE));
     if (patch !== null) this.#patches.set(index, stateToText(patch));
     this.#maker.takeAway(fn);
   }
@@ -131,8 +137,10 @@ export class TouchedFunctions {
     const saved: { index: number; state: State }[] = [];
     for (let index = 0; index < 8 * this.#touched.length; index++) {
       if (!this.has(index)) continue;
-      const state = this.#live.get(index)?.save() ?? structuredClone(this.#kept(this.#patches.get(index)));
-      saved.push({ index, state });
+      const live = this.#live.get(index);
+      const fn = live ?? this.#make(index);
+      saved.push({ index, state: fn.save() });
+      if (live === undefined) this.#maker.takeAway(fn);
     }
     return saved;
   }

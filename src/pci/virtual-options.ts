@@ -28,7 +28,7 @@ export interface VirtualFunctionsOptions {
   /** The capability for alternative routing ids; by default it is there. */
   readonly alternativeRouting?: boolean;
   /**
-   * So many exist as objects at a time, by default 256: of others that were touched and are asleep their state is kept only
+   * So many exist as objects at a time, by default 64: of others that were touched and are asleep their state is kept only
    * ({@link FunctionDevice.asleep}).
    */
   readonly live?: number;
@@ -44,7 +44,7 @@ export interface VirtualFunctionsOptions {
 export class VirtualFunctionsError extends OptionError {}
 
 const MOST = 0xffff;
-const DEFAULT_LIVE = 256;
+const DEFAULT_LIVE = 64;
 
 export type CheckedOptions = Required<VirtualFunctionsOptions>;
 

@@ -150,6 +150,9 @@ export {
   type VirtioDeviceOptions,
   VirtioFunction,
   type VirtioFunctionOptions,
+  VirtioVirtualFunctions,
+  VirtualMembers,
+  type VirtualOptions,
   VsockDevice,
   type VsockEnding,
   type VsockHandlers,
@@ -166,4 +169,5 @@ export {
   VsockSocket,
   VsockWriteError,
   virtioFunction,
+  virtualFunctions,
 } from '../virtio/index.ts';

@@ -22,6 +22,11 @@ export interface DeviceBehaviour extends QueueUser {
   /** Features that a legacy driver is left with when it acknowledges bit 30 (LEG-RF-06). */
   readonly brokenDriverFeatures?: readonly number[];
   readonly config: AnyConfig;
+  /**
+   * Nothing but a driver's access sets it going, and its state is all that there is of it: of a virtual function that does
+   * nothing at the moment, its state alone may be kept. What a program calls on the object itself needs one that is kept.
+   */
+  readonly sleeps?: boolean;
   attach(device: DevicePort): void;
   /**
    * Why the features that a driver wants to be settled cannot be (BF-FEAT-02, BF-FEAT-11); null when they can. `accepts`

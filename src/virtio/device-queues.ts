@@ -66,6 +66,11 @@ export class DeviceQueues {
     return this.batch.idle && this.services.every((queue) => queue.idle);
   }
 
+  /** Nothing is in flight, and nothing is to be done. */
+  get asleep(): boolean {
+    return this.batch.idle && this.resets.idle && this.services.every((queue) => queue.asleep);
+  }
+
   /** Whatever was made available is to be looked at. */
   kickAll(): void {
     for (const queue of this.services) if (queue.ring.ready) queue.kick();

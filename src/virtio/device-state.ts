@@ -41,7 +41,7 @@ export const virtioDeviceState = record(
   { upgrades: { 1: (older) => ({ ...older, administration: null, mode: new DeviceMode().save() }) } },
 );
 
-type SavedVirtioDevice = ValueOf<typeof virtioDeviceState>;
+export type SavedVirtioDevice = ValueOf<typeof virtioDeviceState>;
 
 /** The device whose state it is. */
 interface Saved extends Shaped {

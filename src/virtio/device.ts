@@ -25,7 +25,7 @@ import { DriverConduct } from './conduct.ts';
 import type { DevicePort } from './device-port.ts';
 import { DeviceQueues } from './device-queues.ts';
 import { completed } from './device-shape.ts';
-import { checkDevice, deviceManifest, saveDevice } from './device-state.ts';
+import { checkDevice, deviceManifest, type SavedVirtioDevice, saveDevice } from './device-state.ts';
 import { DmaGate } from './dma-gate.ts';
 import { explainAbsent, explainKick } from './idle-kick.ts';
 import { deviceStatus, feature } from './layout/index.ts';
@@ -37,7 +37,6 @@ import type { Virtqueue } from './queue/virtqueue.ts';
 import { type StatusOwner, StatusRegister } from './status.ts';
 
 const NO_LISTENERS: readonly ResetListener[] = [];
-const NO_FEATURES: readonly number[] = [];
 
 /**
  * A virtio device: status, features, configuration, queues, reset. It knows nothing of PCI; windows and the interrupt
@@ -56,7 +55,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   readonly administration: DeviceAdministration | null;
   /** Queues of the device type: num_queues. Those of the administration follow. */
   readonly queueCount: number;
-  readonly #all: DeviceQueues;
+  readonly queues: DeviceQueues;
   readonly #queues: readonly QueueService[];
   /** How windows pass features on. */
   readonly bringUp: BringUp;
@@ -69,15 +68,15 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
    */
   constructor(behaviour: DeviceBehaviour, options: VirtioDeviceOptions) {
     const { administration = null } = options;
-    this.#all = new DeviceQueues(behaviour, administration, this);
-    this.#queues = this.#all.services;
+    this.queues = new DeviceQueues(behaviour, administration, this);
+    this.#queues = this.queues.services;
     this.behaviour = behaviour;
     this.administration = administration;
-    this.queueCount = this.#all.typeCount;
+    this.queueCount = this.queues.typeCount;
     this.options = completed(options);
     this.statusRegister = new StatusRegister(this, this.options.resetReads);
     const { transportFeatures, legacy } = this.options;
-    const own = administration === null ? NO_FEATURES : [feature.adminQueue];
+    const own = administration === null ? [] : [feature.adminQueue];
     this.features = new FeatureNegotiation(behaviour, transportFeatures, legacy, this, own);
     claimUsers(behaviour, administration);
     this.bringUp = new BringUp(this, this.#queues);
@@ -153,7 +152,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   connect(place: DevicePlace): void {
     this.#place = place;
     this.features.placed(place.dma);
-    this.#all.connect(place);
+    this.queues.connect(place);
   }
 
   disconnect(): void {
@@ -195,7 +194,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   }
 
   get idle(): boolean {
-    return this.#all.idle;
+    return this.queues.idle;
   }
 
   settleFeatures(): boolean {
@@ -207,7 +206,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     if (!this.#live()) this.bringUp.refuse();
     else {
       this.bringUp.started();
-      this.#all.kickAll();
+      this.queues.kickAll();
     }
   }
 
@@ -215,7 +214,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     if (this.mode.stopped) return;
     this.interrupts.release();
     this.#catchUp();
-    this.#all.kickAll();
+    this.queues.kickAll();
   }
 
   /**
@@ -240,19 +239,19 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
 
   /** The chains of a queue are dead. */
   queueDropped(index: number): void {
-    this.#all.userOf(index).queueReset?.(index);
+    this.queues.userOf(index).queueReset?.(index);
   }
 
   /** The driver resets one queue by its register (PCI-COM-11). */
   startQueueReset(index: number): void {
     this.resetQueue(index);
     this.interrupts.queueReset(index);
-    this.#all.resets.start(index);
+    this.queues.resets.start(index);
   }
 
   /** The reset of a queue is not finished (PCI-COM-12). */
   queueResetRuns(index: number): boolean {
-    return this.#all.resets.running(index);
+    return this.queues.resets.running(index);
   }
 
   /** A kick. Spurious ones, and those of absent queues, are taken without effect (SPL-ANS-12). */
@@ -282,10 +281,8 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
 
   /** Chains are taken. */
   get mayRun(): boolean {
-    const { mode, statusRegister, features } = this;
-    return (
-      this.served && !mode.stopped && !statusRegister.broken && !this.stopping && !features.strayAddresses
-    );
+    const halted = this.mode.stopped || this.statusRegister.broken || this.stopping;
+    return this.served && !halted && !this.features.strayAddresses;
   }
 
   get dmaEnabled(): boolean {
@@ -298,7 +295,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   }
 
   resumeChain(chain: Chain, request: State): void {
-    this.#all.resumeChain(chain, request);
+    this.queues.resumeChain(chain, request);
   }
 
   interrupt(index: number): void {
@@ -312,7 +309,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
    * @param lingers a back end goes on with the request all the same: {@link letGo} follows.
    */
   complete(chain: Chain, length: number, lingers = false): void {
-    this.#all.complete(this, chain, length, lingers);
+    this.queues.complete(this, chain, length, lingers);
   }
 
   /** No back end works any more on a request whose chain was `held`, and died or was completed before. */
@@ -322,12 +319,12 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
 
   /** Whatever `body` completes, in whichever queues, is published at its end, with one interrupt a queue. */
   batch(body: () => void): void {
-    this.#all.batch.run(body);
+    this.queues.batch.run(body);
   }
 
   /** Publishes what was completed so far before anything that is completed from now on, batch or not (SCSI-OP-08). */
   publish(): void {
-    this.#all.batch.publish();
+    this.queues.batch.publish();
   }
 
   /**
@@ -349,7 +346,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   reset(): void {
     this.statusRegister.reset();
     this.features.reset();
-    this.#all.reset();
+    this.queues.reset();
     this.#gate.open();
     this.bringUp.updateMode();
     this.behaviour.reset();
@@ -367,7 +364,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   }
 
   check(state: State, path: string = `device ${this.name}`) {
-    return checkDevice(this, this.#all, state, path);
+    return checkDevice(this, this.queues, state, path);
   }
 
   manifest() {
@@ -375,11 +372,15 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   }
 
   save() {
-    return saveDevice(this, this.#all);
+    return saveDevice(this, this.queues);
   }
 
   load(state: State): void {
-    const saved = this.check(state);
+    this.restore(this.check(state));
+  }
+
+  /** Loads a state that is known to be right. */
+  restore(saved: SavedVirtioDevice): void {
     this.statusRegister.load(saved.status);
     this.mode.load(saved.mode);
     if (this.suspended || this.mode.stopped) this.interrupts.hold();
@@ -388,12 +389,12 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     this.config.load(saved.config);
     this.behaviour.load(saved.behaviour);
     this.administration?.load(saved.administration);
-    this.#all.load(saved.queues, saved.queueResets);
+    this.queues.load(saved.queues, saved.queueResets);
     this.#gate.open();
   }
 
   /** Goes on with what was in flight when the state was saved. */
   resume(): void {
-    this.#all.resume();
+    this.queues.resume();
   }
 }

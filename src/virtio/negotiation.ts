@@ -41,6 +41,7 @@ const supported: ReadonlySet<number> = new Set([
   feature.ringPacked,
   feature.inOrder,
   feature.orderPlatform,
+  feature.singleRootIov,
   feature.notificationData,
   feature.notificationConfigData,
   feature.ringReset,
@@ -133,6 +134,8 @@ export class FeatureNegotiation implements Stateful {
   /** It went on although FEATURES_OK did not stand, or found it refused. */
   #refused = false;
   #spoken: DriverInterface | null = null;
+  /** SR_IOV was agreed on once: then virtual functions may be enabled, whatever resets come (RF-12). */
+  mayEnableVirtual = false;
   readonly #inForce: number[] = [...NO_WORDS];
   readonly #behaviour: DeviceBehaviour;
   readonly #reporter: Reporter;
@@ -171,6 +174,11 @@ export class FeatureNegotiation implements Stateful {
       const unmet = this.#unmet(words);
       if (unmet !== null) throw new UnmetDependencyError(...unmet);
     }
+  }
+
+  /** Offers one more feature: what the function around the device has beside it (RF-22). */
+  offer(bit: number): void {
+    this.offered[bit >> 5] = (this.offered[bit >> 5]! | (1 << (bit & 31))) >>> 0;
   }
 
   #unmet(words: FeatureWords) {
@@ -241,6 +249,7 @@ export class FeatureNegotiation implements Stateful {
     this.#settled = objection === null;
     this.#refused = objection !== null;
     this.#enforce();
+    if (this.#settled && this.has(feature.singleRootIov)) this.mayEnableVirtual = true;
     return objection;
   }
 

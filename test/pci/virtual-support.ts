@@ -30,9 +30,9 @@ export const ENABLE = 1;
 export const MEMORY = 8;
 
 /** A virtual function with a scratch page in BAR0, two vectors in BAR1, and a device that sleeps while `asleep` says so. */
-export function scratchFunction(index: number, asleep = () => true): VirtualFunction {
+export function scratchFunction(_index: number, asleep = () => true): VirtualFunction {
   const fn = new VirtualFunction({
-    name: `scratch-vf-${index}`,
+    name: 'scratch-vf',
     vendorId: 0x1234,
     deviceId: 0x5678,
     classCode: 0xff0102,
@@ -115,7 +115,7 @@ export function software(machine: Machine, pf: FunctionAddress, { offset = 1, st
 /** A machine with it, whose ECAM reaches all buses. */
 export function withVirtual(options: Options = {}, machineOptions: MachineOptions = {}) {
   const machine = new Machine({
-    ram: GuestMemory.allocate({ start: 0, length: 1 << 20 }),
+    ram: GuestMemory.allocate({ start: 0, length: 1 << 12 }),
     ecamBase: 2 ** 40,
     ecamBuses: 256,
     ...machineOptions,

@@ -82,7 +82,7 @@ describe('features that need others', () => {
 });
 
 describe('ring and transport features', () => {
-  test.each([24, 27, 30, 31, 37, 41, 42, 44, 64])('BF-FEAT-12, RF-23: %d cannot be offered', (bit) => {
+  test.each([24, 27, 30, 31, 41, 42, 44, 64])('BF-FEAT-12: %d cannot be offered', (bit) => {
     const made = () => new ModernGuest(new Probe(), { transportFeatures: [28, bit] });
     expect(made).toThrow(UnsupportedFeatureError);
     expect(made).toThrow(`transport feature ${bit} `);

@@ -53,6 +53,7 @@ const VARYING = ['capacity', 'cylinders', 'heads', 'sectors', 'writeback'] as co
  */
 export class BlockDevice implements DeviceBehaviour {
   readonly type = blockDeviceType;
+  readonly sleeps = true;
   readonly record = blockState;
   readonly requestRecord = blockRequestState;
   readonly features: readonly number[];

@@ -79,6 +79,7 @@ const NO_FEATURES: readonly number[] = [];
 /** The entropy device (chapter Entropy Device): one queue, no configuration, no features. */
 export class EntropyDevice implements DeviceBehaviour {
   readonly type = entropyDeviceType;
+  readonly sleeps = true;
   readonly record = entropyState;
   readonly features = NO_FEATURES;
   readonly config = new DeviceConfig(NO_FIELDS);

@@ -36,6 +36,11 @@ export class QueueResets implements Stateful {
     this.#queues = queues;
   }
 
+  /** No reset is under way. */
+  get idle(): boolean {
+    return this.save().length === 0;
+  }
+
   /** The queue's reset is not finished. */
   running(queue: number): boolean {
     return this.#works?.get(queue)?.pending === true || this.#resumed.includes(queue);

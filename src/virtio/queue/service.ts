@@ -315,6 +315,13 @@ export class QueueService implements Publisher, Stateful {
     return this.#resumed.length === 0 && this.#inFlight.idle;
   }
 
+  /** Nothing is in flight, and nothing is to be done. */
+  get asleep(): boolean {
+    const nothing =
+      this.#resumed.length === 0 && this.#inFlight.count === 0 && this.#inFlight.lingering === 0;
+    return nothing && this.#work?.pending !== true && !this.#blocked;
+  }
+
   publish(): void {
     this.#useRun();
     if (this.#ring.publish()) this.#owner.interrupt(this.index);

@@ -69,13 +69,6 @@ function relateIdle(ready: boolean, places: { readonly [name: string]: number },
 
 const place = upTo(2 * MAX_QUEUE_SIZE - 1);
 
-/** Descriptors of a packed ring that were taken and not handed back; an absent queue has no places. */
-const takenOf = (ring: {
-  readonly size: number;
-  readonly nextAvailable: number;
-  readonly nextUsed: number;
-}) => (ring.size === 0 ? 0 : packedDistance(ring.nextUsed, ring.nextAvailable, ring.size));
-
 export const packedQueueState = record(
   'packed-queue',
   1,
@@ -96,7 +89,7 @@ export const packedQueueState = record(
         expect(at < places, name, at, `a place below ${places}`);
       expect(hidden < Math.max(1, size), 'hidden', hidden, `a descriptor below ${size}`);
       expect(!ready || size > 0, 'ready', ready, 'false: there is no such queue');
-      const taken = takenOf({ size, nextAvailable, nextUsed });
+      const taken = packedDistance(nextUsed, nextAvailable, size);
       expect(taken <= size, 'nextAvailable', nextAvailable, `at most ${size} after nextUsed, ${nextUsed}`);
     },
   },
@@ -168,7 +161,7 @@ export const queueState = record(
       const [spans, taken] =
         packed === null
           ? [inFlight.length, (nextAvailable - nextUsed) & 0xffff]
-          : [sumOf(inFlight.map(({ span }) => span)), takenOf(packed)];
+          : [sumOf(inFlight.map(({ span }) => span)), packedDistance(nextUsed, nextAvailable, size)];
       const fits = fault === null ? spans === taken : spans <= taken;
       expect(fits, 'inFlight', spans, `${taken} of what was taken and not handed back`);
     },

@@ -6,6 +6,7 @@ import {
   PciFunction,
   type PowerManagementOptions,
   type SavedFunction,
+  VirtualFunction,
 } from '../../pci/index.ts';
 import type { DeviceAdministration, DeviceBehaviour } from '../behaviour.ts';
 import type { ByteOrder } from '../config.ts';
@@ -15,6 +16,7 @@ import {
   type FunctionShape,
   feature,
   functionKinds,
+  hasFeature,
   LEGACY_BAR,
   LEGACY_CONFIG_OFFSET_MSIX,
   LEGACY_REVISION,
@@ -130,6 +132,8 @@ export interface BuiltSpecially {
   readonly msixShift?: MsixShift;
   /** The legacy block stands in memory under ids that promise an I/O BAR. */
   readonly legacyInMemory?: boolean;
+  /** It is a virtual function. */
+  readonly virtual?: boolean;
 }
 
 /** A virtio device on a PCI function: the parts from which a function of any kind is composed. */
@@ -157,15 +161,13 @@ export class VirtioFunction implements FunctionDevice {
     if (options.legacyCommands === true && layout.legacy !== null)
       throw new ShapeError('legacyCommands', true, 'a function without a legacy block of its own');
     this.#built = built;
-    this.pci = new PciFunction({
-      name,
-      vendorId: VIRTIO_VENDOR_ID,
-      subsystemVendorId: VIRTIO_VENDOR_ID,
-      classCode,
-      interruptPin: shape.interruptPin ?? 1,
-      express: options.express ?? false,
-      ...identity,
-    });
+    const vendor = { vendorId: VIRTIO_VENDOR_ID, subsystemVendorId: VIRTIO_VENDOR_ID };
+    const ids = { name, classCode, ...vendor, ...identity };
+    const { interruptPin = 1 } = shape;
+    this.pci =
+      built.virtual === true
+        ? new VirtualFunction(ids)
+        : new PciFunction({ ...ids, interruptPin, express: options.express ?? false });
     // What may be refused comes before the behaviour is taken.
     const targets = this.#addCapabilities(layout, options);
     this.device = new VirtioDevice(behaviour, {
@@ -280,8 +282,19 @@ export class VirtioFunction implements FunctionDevice {
     }
   }
 
+  /** Of it nothing waits that an access has not to come for. */
+  asleep(): boolean {
+    const { behaviour, queues } = this.device;
+    return behaviour.sleeps === true && queues.asleep && this.pci.msix?.waiting !== true;
+  }
+
   /** A driver takes the function: what is wrong with the way it is built is said now. */
   #admit(): void {
+    if (this.pci.virtualFunctions === null && hasFeature(this.device.features.offered, feature.singleRootIov))
+      this.pci.report('device', 'RF-23', 'SR_IOV is offered without the capability', {
+        what: 'feature bit',
+        value: feature.singleRootIov,
+      });
     if (this.#built.legacyInMemory === true)
       this.pci.report(
         'device',
@@ -311,18 +324,44 @@ export class VirtioFunction implements FunctionDevice {
   }
 }
 
+/** How functions of one kind are built around behaviours that are alike: worked out once. */
+export interface FunctionPlan {
+  readonly identity: Identity;
+  readonly layout: FunctionLayout;
+  /** @throws CapabilitySpaceError, and what `VirtioDevice` throws; the behaviour is then free for another try. */
+  build(behaviour: DeviceBehaviour): VirtioFunction;
+}
+
+/**
+ * Plans functions of any kind around behaviours like one.
+ * @param built what is special about them.
+ * @throws ModernOnlyTypeError, LegacyBlockSizeError, ShapeError, StructurePlaceError, BarError
+ */
+export function planFunction(
+  like: DeviceBehaviour,
+  options: VirtioFunctionOptions,
+  built: BuiltSpecially = {},
+): FunctionPlan {
+  const { kind } = options;
+  const { legacy, modern, breaks } = functionKinds[kind];
+  const identity = identityOf(like, kind);
+  const place = legacy === null ? null : legacyPlace(legacy, legacyBytesOf(like));
+  const layout = layoutOf(like, { legacy: place, modern }, options);
+  const special = { ...built, legacyInMemory: breaks !== null };
+  return {
+    identity,
+    layout,
+    build: (behaviour) => new VirtioFunction(behaviour, identity, layout, options, special),
+  };
+}
+
 /**
  * A function of any kind around a device type.
  * @throws ModernOnlyTypeError, LegacyBlockSizeError, ShapeError, StructurePlaceError, BarError, CapabilitySpaceError, and what
  * `VirtioDevice` throws; the behaviour is then free for another try.
  */
 export function virtioFunction(behaviour: DeviceBehaviour, options: VirtioFunctionOptions): VirtioFunction {
-  const { kind } = options;
-  const { legacy, modern, breaks } = functionKinds[kind];
-  const identity = identityOf(behaviour, kind);
-  const place = legacy === null ? null : legacyPlace(legacy, legacyBytesOf(behaviour));
-  const layout = layoutOf(behaviour, { legacy: place, modern }, options);
-  return new VirtioFunction(behaviour, identity, layout, options, { legacyInMemory: breaks !== null });
+  return planFunction(behaviour, options).build(behaviour);
 }
 
 /** The legacy block in a BAR0 of its own: in I/O space, where it belongs (LEG-LAY-01), or in memory. */

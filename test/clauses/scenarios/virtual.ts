@@ -1,5 +1,14 @@
+import {
+  EntropyDevice,
+  feature,
+  virtioFunction,
+  virtualFunctions as withFunctions,
+} from '../../../src/virtio/index.ts';
 import { watch } from '../../pci/support.ts';
 import { BAR0, ENABLE, MEMORY, sriov, withVirtual } from '../../pci/virtual-support.ts';
+import { ModernGuest } from '../../virtio/support/guests.ts';
+import { Probe } from '../../virtio/support/probe.ts';
+import { VirtualGuest } from '../../virtio/support/virtual.ts';
 import { during, type Scenario, scenario } from './scenario.ts';
 
 type Virtual = ReturnType<typeof withVirtual>;
@@ -29,5 +38,20 @@ export const virtualFunctions: readonly Scenario[] = [
     write(sriov.bar, 4, 0);
     write(sriov.bar + 4, 4, 0);
     enable(8, ENABLE | MEMORY);
+  }),
+  scenario('virtual functions: enabled before SR_IOV was agreed on', () => {
+    const owner = virtioFunction(new EntropyDevice(), { kind: 'modern', express: true });
+    const guest = new VirtualGuest(withFunctions(owner, { total: 2, make: () => new EntropyDevice() }));
+    return during(guest, () => {
+      guest.software.enable(2);
+      guest.agree();
+      guest.software.disable();
+      guest.software.enable(2);
+    });
+  }),
+  scenario('modern: SR_IOV without virtual functions', () => {
+    const guest = new ModernGuest(new Probe(), { transportFeatures: [feature.singleRootIov] });
+    guest.config.command(2);
+    return during(guest, () => guest.config.command(6));
   }),
 ];
