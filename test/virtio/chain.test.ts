@@ -5,10 +5,19 @@ import type { Chain } from '../../src/virtio/index.ts';
 import { BUFFERS, LegacyGuest } from './support/guests.ts';
 import { Probe } from './support/probe.ts';
 
+/** Above 4 GiB, and where a function may only read. */
+const HIGH = 2 ** 32;
+const READ_ONLY = 0xe0000;
+const windows = [
+  { start: 0, length: READ_ONLY, write: true },
+  { start: READ_ONLY, length: 0x10000, write: false },
+  { start: HIGH, length: 0x10000, write: true },
+];
+
 /** Lets a driver cut two streams into descriptors. @returns the chain that the device gets, and RAM. */
 function chainOf(readable: readonly number[], writable: readonly number[], place = BUFFERS) {
   const probe = new Probe({ queueSizes: [64] });
-  const guest = new LegacyGuest(probe, { windows: [{ start: 0, length: 0xf0000, write: true }] });
+  const guest = new LegacyGuest(probe, { windows });
   const ring = guest.start()[0]!;
   let at = place;
   const addresses: number[] = [];
@@ -24,7 +33,8 @@ function chainOf(readable: readonly number[], writable: readonly number[], place
   ]);
   ring.offer(0);
   guest.kick();
-  return { chain: probe.taken[0]!, ram: guest.machine.ram, addresses };
+  const { dma } = guest.function.pci.slot;
+  return { chain: probe.taken[0]!, ram: guest.machine.ram, addresses, dma };
 }
 
 const sum = (lengths: readonly number[]) => lengths.reduce((total, length) => total + length, 0);
@@ -40,9 +50,10 @@ describe('a chain is two streams of bytes (SPL-FRM-01)', () => {
         fc.nat(200),
         fc.nat(200),
         fc.boolean(),
-        (readable, writable, offset, length, cached) => {
+        fc.constantFrom(BUFFERS, HIGH),
+        (readable, writable, offset, length, cached, place) => {
           fc.pre(readable.length + writable.length > 0);
-          const { chain, ram, addresses } = chainOf(readable, writable);
+          const { chain, ram, addresses } = chainOf(readable, writable, place);
           const stream = Uint8Array.from({ length: sum(readable) }, (_, i) => i * 3 + 1);
           let done = 0;
           for (const [i, each] of readable.entries()) {
@@ -107,5 +118,75 @@ describe('a chain is two streams of bytes (SPL-FRM-01)', () => {
     expect(ram.read(addresses[2]!, 1)[0]).toBe(7);
     expect(chainOf([4], [0, 0]).chain.writeLast(7)).toBe(false);
     expect(chainOf([4], []).chain.writeLast(7)).toBe(false);
+  });
+
+  it.each<readonly [string, readonly number[], readonly number[]]>([
+    ['in one buffer', [8], [8]],
+    ['in several', [3, 5], [5, 3]],
+  ])('RF-05: reads memory that it may only read, and changes nothing there: %s', (_, readable, writable) => {
+    const { chain, ram, addresses } = chainOf(readable, writable, READ_ONLY);
+    ram.write(addresses[0]!, Uint8Array.of(1, 2, 3));
+    const before = ram.read(READ_ONLY, 64);
+    const target = new Uint8Array(8);
+    expect([chain.read(0, target, 0, 8), [...target.subarray(0, 3)]]).toEqual([true, [1, 2, 3]]);
+    expect(chain.header(8)?.getUint8(chain.headerAt + 2)).toBe(3);
+    expect([chain.write(0, new Uint8Array(8).fill(9), 0, 8), chain.writeLast(9)]).toEqual([false, false]);
+    expect(ram.read(READ_ONLY, 64)).toEqual(before);
+  });
+
+  it.each([
+    ['below 4 GiB', BUFFERS],
+    ['above 4 GiB', HIGH],
+  ])('reaches what the function reaches at the moment, and no longer what it did: %s', (_, place) => {
+    const { chain, ram, addresses, dma } = chainOf([8], [8], place);
+    const reaches = () => [
+      chain.read(0, new Uint8Array(8), 0, 8),
+      chain.header(8) !== null,
+      chain.write(0, new Uint8Array(8).fill(9), 0, 8),
+      chain.writeLast(9),
+    ];
+    dma.setWindows([{ start: 0, length: 0x1000, write: true }]);
+    expect(reaches()).toEqual([false, false, false, false]);
+    expect([...ram.read(addresses[1]!, 8)]).toEqual(Array(8).fill(0));
+    dma.setWindows(windows);
+    expect(reaches()).toEqual([true, true, true, true]);
+    expect([...ram.read(addresses[1]!, 8)]).toEqual(Array(8).fill(9));
+  });
+
+  it.each<readonly [string, (chain: Chain) => boolean, (at: number[]) => unknown]>([
+    ['in one', (chain) => chain.write(1, new Uint8Array(2), 0, 2), ([, a]) => [[a! + 1, 2]]],
+    [
+      'in two',
+      (chain) => chain.write(2, new Uint8Array(4), 0, 4),
+      ([, a, b]) => [
+        [a! + 2, 2],
+        [b!, 2],
+      ],
+    ],
+    ['the last', (chain) => chain.writeLast(1), ([, , b]) => [[b! + 3, 1]]],
+  ])('whoever observes writes is told of those into buffers, %s, and of no others', (_, write, expected) => {
+    for (const place of [BUFFERS, HIGH]) {
+      const { chain, addresses, dma } = chainOf([4], [4, 4], place);
+      const told: [number, number][] = [];
+      dma.observer = (address, length) => void told.push([address, length]);
+      chain.read(0, new Uint8Array(4), 0, 4);
+      chain.header(4);
+      expect(told).toEqual([]);
+      expect([write(chain), told]).toEqual([true, expected(addresses)]);
+    }
+  });
+
+  it('is touched once anything was to be written into it', () => {
+    const touched = (use: (chain: Chain) => void) => {
+      const { chain } = chainOf([4], [4]);
+      use(chain);
+      return chain.touched;
+    };
+    expect([
+      touched((chain) => void chain.read(0, new Uint8Array(4), 0, 4)),
+      touched((chain) => void chain.header(4)),
+      touched((chain) => void chain.write(0, new Uint8Array(4), 0, 4)),
+      touched((chain) => void chain.writeLast(1)),
+    ]).toEqual([false, false, true, true]);
   });
 });
