@@ -34,7 +34,14 @@ function chainOf(readable: readonly number[], writable: readonly number[], place
   ring.offer(0);
   guest.kick();
   const { dma } = guest.function.pci.slot;
-  return { chain: probe.taken[0]!, ram: guest.machine.ram, addresses, dma };
+  /** Hands the chain back, and has it offered anew. */
+  const again = () => {
+    probe.finish();
+    ring.offer(0);
+    guest.kick();
+    return probe.taken[0]!;
+  };
+  return { chain: probe.taken[0]!, ram: guest.machine.ram, addresses, dma, again };
 }
 
 const sum = (lengths: readonly number[]) => lengths.reduce((total, length) => total + length, 0);
@@ -124,14 +131,19 @@ describe('a chain is two streams of bytes (SPL-FRM-01)', () => {
     ['in one buffer', [8], [8]],
     ['in several', [3, 5], [5, 3]],
   ])('RF-05: reads memory that it may only read, and changes nothing there: %s', (_, readable, writable) => {
-    const { chain, ram, addresses } = chainOf(readable, writable, READ_ONLY);
+    const { chain, ram, addresses, again } = chainOf(readable, writable, READ_ONLY);
     ram.write(addresses[0]!, Uint8Array.of(1, 2, 3));
     const before = ram.read(READ_ONLY, 64);
-    const target = new Uint8Array(8);
-    expect([chain.read(0, target, 0, 8), [...target.subarray(0, 3)]]).toEqual([true, [1, 2, 3]]);
-    expect(chain.header(8)?.getUint8(chain.headerAt + 2)).toBe(3);
-    expect([chain.write(0, new Uint8Array(8).fill(9), 0, 8), chain.writeLast(9)]).toEqual([false, false]);
-    expect(ram.read(READ_ONLY, 64)).toEqual(before);
+    const use = (each: Chain) => {
+      const target = new Uint8Array(8);
+      expect([each.read(0, target, 0, 8), [...target.subarray(0, 3)]]).toEqual([true, [1, 2, 3]]);
+      expect(each.header(8)?.getUint8(each.headerAt + 2)).toBe(3);
+      expect([each.write(0, new Uint8Array(8).fill(9), 0, 8), each.writeLast(9)]).toEqual([false, false]);
+      expect(ram.read(READ_ONLY, 64)).toEqual(before);
+    };
+    use(chain);
+    // The memory that was used last is where the next chain is looked for.
+    use(again());
   });
 
   it.each([
