@@ -96,10 +96,17 @@ export class Administration implements DeviceAdministration, AdminOwner {
   }
 
   notifyPlaces(command: AdminCommand): readonly NotifyPlace[] {
+    const { chain, memberId } = command;
+    if (this.#members!.bar0)
+      this.#port.report(
+        'device',
+        'ADL-19',
+        'members have a BAR0, and LEGACY_NOTIFY_INFO is offered',
+        aboutChain(chain, 'member', memberId),
+      );
     const places: NotifyPlace[] = [];
     for (const of of this.#notify) {
-      const at =
-        of === 'owner' ? this.doorbells!.placeOf(command.memberId) : this.member(command).legacyNotify;
+      const at = of === 'owner' ? this.doorbells!.placeOf(memberId) : this.member(command).legacyNotify;
       if (at !== null) places.push({ of, bar: at.bar, offset: at.offset });
     }
     return places;

@@ -116,6 +116,14 @@ export const administrations: readonly Scenario[] = [
   admin('a command out of reach', (on) => elsewhere(on, OUTSIDE, 0x90000)),
   admin('an answer out of reach', (on) => elsewhere(on, 0x80000, OUTSIDE)),
   legacy('two fields of the header at once', { opcode: 3, member: 1, data: [12], room: 4 }),
+  scenario('administration: members with a BAR0', () => {
+    const members = new HandMadeGroup();
+    const guest = new AdminGuest({ admin: { members, legacy: {} } });
+    members.members = [new MemberUnderTest(guest, new Probe(), 0x28).fn];
+    guest.useAll(1);
+    members.bar0 = true;
+    return during(guest, () => guest.send({ opcode: 6, member: 1, room: 64 }));
+  }),
   parts('another member of the self group', { opcode: 7, group: SELF, member: 1, room: 8 }),
   parts('a limit beyond that of the device', limits(1, 2)),
   parts('limits while there are objects', create(0, 0), limits(1, 1)),
