@@ -13,7 +13,7 @@ import { deviceConfigState } from './config.ts';
 import type { DeviceQueues } from './device-queues.ts';
 import { type Shaped, shapeOf } from './device-shape.ts';
 import { feature } from './layout/index.ts';
-import { DeviceMode, deviceModeState } from './mode.ts';
+import { type DeviceMode, deviceModeState, RUNNING } from './mode.ts';
 import { featuresState } from './negotiation.ts';
 import { queueResetsState } from './queue/queue-resets.ts';
 import { queueState } from './queue/state.ts';
@@ -38,7 +38,7 @@ export const virtioDeviceState = record(
     administration: anyState,
     mode: deviceModeState,
   },
-  { upgrades: { 1: (older) => ({ ...older, administration: null, mode: new DeviceMode().save() }) } },
+  { upgrades: { 1: (older) => ({ ...older, administration: null, mode: RUNNING }) } },
 );
 
 export type SavedVirtioDevice = ValueOf<typeof virtioDeviceState>;

@@ -48,7 +48,8 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   readonly features: FeatureNegotiation;
   readonly statusRegister: StatusRegister;
   readonly conduct = new DriverConduct(this);
-  readonly mode = new DeviceMode();
+  /** What the owner of its group makes of it. */
+  readonly mode: DeviceMode;
   interrupts: InterruptPort = noInterrupts;
   #resetListeners = NO_LISTENERS;
   /** Of a group's owner. */
@@ -70,6 +71,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     const { administration = null } = options;
     this.queues = new DeviceQueues(behaviour, administration, this);
     this.#queues = this.queues.services;
+    this.mode = new DeviceMode(this, this.queues.batch);
     this.behaviour = behaviour;
     this.administration = administration;
     this.queueCount = this.queues.typeCount;
@@ -217,24 +219,12 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     this.queues.kickAll();
   }
 
-  /**
-   * The owner of its group stops the device, which then touches no memory and tells nothing, or lets it go on (ADP-02,
-   * ADP-03). @returns false where it cannot stop now: requests are under way.
-   */
-  setStopped(stopped: boolean): boolean {
-    if (stopped === this.mode.stopped) return true;
-    if (stopped && !this.idle) return false;
-    this.mode.stopped = stopped;
-    if (stopped) this.interrupts.hold();
-    else if (!this.suspended) this.resumed();
-    return true;
-  }
-
   /** Stops one queue: nothing of it is executed or reported any more (BF-VQR-01, BF-VQR-02). */
   resetQueue(index: number): void {
     this.#queues[index]!.reset();
     this.interrupts.queueStopped(index);
     this.queueDropped(index);
+    this.mode.settle();
   }
 
   /** The chains of a queue are dead. */
@@ -261,7 +251,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
       explainAbsent(this, index);
       return;
     }
-    if (!this.conduct.kicks(index) && !this.mode.stopped) explainKick(this, queue);
+    if (!this.conduct.kicks(index) && !this.mode.halted) explainKick(this, queue);
     queue.kick();
   }
 
@@ -281,7 +271,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
 
   /** Chains are taken. */
   get mayRun(): boolean {
-    const halted = this.mode.stopped || this.statusRegister.broken || this.stopping;
+    const halted = this.mode.halted || this.statusRegister.broken || this.stopping;
     return this.served && !halted && !this.features.strayAddresses;
   }
 
@@ -352,14 +342,13 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     this.behaviour.reset();
     this.administration?.reset();
     this.interrupts.reset();
-    this.mode.staged = null;
-    if (this.mode.stopped) this.interrupts.hold();
+    this.mode.reset();
     for (const listener of this.#resetListeners) listener.deviceReset();
   }
 
   /** The function is reset, or unplugged: no owner has stopped it any more (ADP-04). */
   resetFunction(): void {
-    this.mode.stopped = false;
+    this.mode.resetFunction();
     this.reset();
   }
 
@@ -382,8 +371,8 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   /** Loads a state that is known to be right. */
   restore(saved: SavedVirtioDevice): void {
     this.statusRegister.load(saved.status);
+    if (this.suspended) this.interrupts.hold();
     this.mode.load(saved.mode);
-    if (this.suspended || this.mode.stopped) this.interrupts.hold();
     this.features.load(saved.features);
     this.bringUp.updateMode();
     this.config.load(saved.config);
@@ -396,5 +385,6 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   /** Goes on with what was in flight when the state was saved. */
   resume(): void {
     this.queues.resume();
+    this.mode.settle();
   }
 }

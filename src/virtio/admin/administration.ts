@@ -118,9 +118,39 @@ export class Administration implements DeviceAdministration, AdminOwner {
 
   handle(chain: Chain): void {
     const line = this.#line(chain.queue);
+    if (line.waits) line.keep(chain);
+    else this.#take(line, chain);
+  }
+
+  #take(line: AdminLine, chain: Chain): void {
     const { command } = line;
     if (command.begin(chain)) this.#carryOut(command);
     else this.#unreached(command);
+    if (!line.waits) this.#finish(line);
+  }
+
+  wait({ chain }: AdminCommand, begin: (end: () => void) => void): void {
+    const line = this.#line(chain.queue);
+    const { turn } = line;
+    let begun = false;
+    line.waits = true;
+    begin(() => {
+      if (turn !== line.turn) return;
+      line.waits = false;
+      if (begun) this.#goOn(line);
+    });
+    begun = true;
+  }
+
+  /** The command in hand has come to its end: it is answered, and those behind it are carried out. */
+  #goOn(line: AdminLine): void {
+    this.#finish(line);
+    for (let chain = line.next(); chain !== undefined; chain = line.next()) this.#take(line, chain);
+  }
+
+  #finish(line: AdminLine): void {
+    const { command } = line;
+    const { chain } = command;
     const length = command.finish();
     if (this.#late || line.inFlight > 0) line.answerLater(chain, command.resultArray.slice(0, length));
     else if (!line.answer(chain, command.resultArray, length) && length > 0)

@@ -20,7 +20,7 @@ import type { PartedMember } from './parts-table.ts';
 import { objectKind } from './resources.ts';
 import type { AdminOwner, AdminRow } from './rows.ts';
 
-const { noMemory, tryAgain, busy } = adminStatus;
+const { noMemory, busy } = adminStatus;
 const SELECTION_BYTES = lengthOf(adminPartsSelection);
 /** Size or count, and what is reserved behind it; heads follow. */
 const METADATA_BYTES = 8;
@@ -119,11 +119,10 @@ function setMode(owner: AdminOwner, command: AdminCommand): void {
   const flags = command.data.getUint8(adminMode.flags.offset);
   const stopped = (flags & adminModeFlag.stopped) !== 0;
   if ((flags & ~adminModeFlag.stopped) !== 0) command.refuse();
-  else if (stopped) {
-    if (!member.device.setStopped(true)) command.fail(tryAgain, adminQualifier.tryAgain);
-  } else {
+  else if (stopped) owner.wait(command, (then) => member.device.mode.stop(then));
+  else {
     applyParts(member);
-    member.device.setStopped(false);
+    member.device.mode.goOn();
   }
 }
 

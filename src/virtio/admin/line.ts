@@ -27,6 +27,11 @@ export class AdminLine {
   readonly #port: DevicePort;
   readonly #label: string;
   readonly #answers: LateAnswer[] = [];
+  /** The command in hand has not come to its end, and those behind it. */
+  waits = false;
+  readonly #behind: Chain[] = [];
+  /** Goes up with each reset: whatever ends afterwards ends for nobody. */
+  turn = 0;
   #work: Work | null = null;
   #scheduler: Scheduler | null = null;
 
@@ -37,7 +42,17 @@ export class AdminLine {
 
   /** Commands that were not answered yet. */
   get inFlight(): number {
-    return this.#answers.length;
+    return this.#answers.length + this.#behind.length + (this.waits ? 1 : 0);
+  }
+
+  /** Keeps a command until the one in hand has come to its end. */
+  keep(chain: Chain): void {
+    this.#behind.push(chain);
+  }
+
+  /** The next command that was kept, unless one is in hand. */
+  next(): Chain | undefined {
+    return this.waits ? undefined : this.#behind.shift();
   }
 
   /** Writes an answer, and hands the command back. @returns false where it is out of reach. */
@@ -82,7 +97,9 @@ export class AdminLine {
 
   /** The queue was reset: its commands die. */
   reset(): void {
-    this.#answers.length = 0;
+    this.#answers.length = this.#behind.length = 0;
+    this.waits = false;
+    this.turn++;
     this.#work?.cancel();
   }
 }

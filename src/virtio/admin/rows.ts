@@ -26,6 +26,8 @@ export interface AdminOwner {
   notifyPlaces(command: AdminCommand): readonly NotifyPlace[];
   /** The member that a command is about: its number was looked at. */
   member(command: AdminCommand): GroupMember;
+  /** A command comes to its end later, or now: when what it begins says so. Those behind it in its queue wait. */
+  wait(command: AdminCommand, begin: (end: () => void) => void): void;
   /** The driver breaks a clause by a command; `what` names `value`. */
   blame(command: AdminCommand, clause: string, message: string, what: string, value: number): void;
 }

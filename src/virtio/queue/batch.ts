@@ -13,6 +13,8 @@ export class Batch {
   #next = 0;
   #end = 0;
   #depth = 0;
+  /** Hears each time that all that was completed is published; mostly nobody does. */
+  published: { settle(): void } | null = null;
 
   run(body: () => void): void {
     this.enter();
@@ -46,7 +48,10 @@ export class Batch {
     } finally {
       // A driver's handler threw: the other queues are published all the same.
       if (this.#next < this.#end) this.publish();
-      else this.#next = this.#end = 0;
+      else {
+        this.#next = this.#end = 0;
+        if (this.published !== null) this.published.settle();
+      }
     }
   }
 
@@ -56,8 +61,10 @@ export class Batch {
   }
 
   completed(queue: Publisher): void {
-    if (this.#depth === 0) queue.publish();
-    else if (!queue.dirty) {
+    if (this.#depth === 0) {
+      queue.publish();
+      if (this.published !== null) this.published.settle();
+    } else if (!queue.dirty) {
       queue.dirty = true;
       this.#dirty[this.#end++] = queue;
     }

@@ -32,7 +32,6 @@ const [DEV_FEATURES, DRV_FEATURES, COMMON, STATUS, QUEUE, NOTIFY] = [
   0x100, 0x101, 0x102, 0x103, 0x104, 0x105,
 ];
 const ENXIO = [6, 3];
-const EAGAIN = [11, 7];
 const ENOMEM = [12, 6];
 const EBUSY = [16, 1];
 /** Numbers of the objects: for reading and for writing, of members 1 and 2. */
@@ -351,15 +350,82 @@ describe('a member that is stopped (ADP-02, ADP-03)', () => {
     expect(members.map(({ fn }) => fn.device.mode.stopped)).toEqual([false, true]);
   });
 
-  it('is not stopped while requests are under way: try again', () => {
-    const { mode, drivers, probes, members } = setUp({ waiting: true });
-    const ring = drivers[0]!.start();
-    request(ring);
-    drivers[0]!.kick();
-    expect(outcome(mode(1))).toEqual(EAGAIN);
-    expect(members[0]!.fn.device.mode.stopped).toBe(false);
-    probes[0]!.finish();
-    expect(outcome(mode(1))).toEqual(OK);
+  describe('while requests are under way', () => {
+    const STOP = { opcode: MODE, member: 1, data: little(1, 8) } as const;
+    const QUERY = { opcode: 0, group: SELF, room: 8 } as const;
+
+    /** A member with a request in hand, and its owner's command to stop it in queue 1. */
+    function stopping() {
+      const all = setUp({ waiting: true, queueSizes: [8, 8] });
+      const ring = all.drivers[0]!.start();
+      request(ring);
+      all.drivers[0]!.kick();
+      const admin = all.guest.rings.get(1)!;
+      const before = admin.usedIndex;
+      all.guest.put(STOP, 1, 0);
+      all.guest.put(QUERY, 1, 1);
+      all.guest.kick(1);
+      const answered = () => (admin.usedIndex - before) & 0xffff;
+      expect(answered()).toBe(0);
+      return { ...all, ring, answered, device: all.members[0]!.fn.device };
+    }
+
+    it('takes no more, and is stopped when they are done', () => {
+      const { ring, drivers, probes, guest, answered, device } = stopping();
+      request(ring, 1);
+      drivers[0]!.kick();
+      expect([probes[0]!.handled, guest.administration.inFlight, guest.clauses()]).toEqual([['0:0'], 2, []]);
+      probes[0]!.finish();
+      expect([device.mode.stopped, ring.usedIndex, answered()]).toEqual([true, 1, 2]);
+      expect([outcome(guest.answer(8)), outcome(guest.answer(16, 1))]).toEqual([OK, OK]);
+      expect(probes[0]!.handled).toEqual(['0:0']);
+    });
+
+    it('keeps nobody else waiting', () => {
+      const { guest, answered } = stopping();
+      expect(outcome(guest.send(QUERY, 2))).toEqual(OK);
+      expect(answered()).toBe(0);
+    });
+
+    it('goes on when another command says so, which answers both', () => {
+      const { guest, answered, device, ring, drivers, probes } = stopping();
+      request(ring, 1);
+      drivers[0]!.kick();
+      guest.put({ opcode: MODE, member: 1, data: little(0, 8) }, 2, 2);
+      guest.kick(2);
+      expect([device.mode.halted, answered(), guest.rings.get(2)!.usedIndex]).toEqual([false, 2, 1]);
+      expect(probes[0]!.handled).toEqual(['0:0', '0:1']);
+    });
+
+    it.each([
+      ['its driver resets it', (driver: Driver) => driver.set('deviceStatus', 0)],
+      ['its function is reset', (driver: Driver) => driver.member.fn.pci.reset()],
+    ])('is stopped when %s', (_, reset) => {
+      const { drivers, device, answered } = stopping();
+      reset(drivers[0]!);
+      expect([device.mode.stopped, answered()]).toEqual([true, 2]);
+    });
+
+    it('answers nobody once the owner was reset', () => {
+      const { guest, device, probes } = stopping();
+      guest.restart();
+      probes[0]!.finish();
+      expect(device.mode.stopped).toBe(true);
+      expect([guest.rings.get(1)!.usedIndex, guest.administration.inFlight]).toEqual([0, 0]);
+      expect(outcome(guest.send(QUERY))).toEqual(OK);
+    });
+
+    it('is saved so', () => {
+      const { guest } = stopping();
+      const other = setUp({ waiting: true, queueSizes: [8, 8] });
+      const before = guest.rings.get(1)!.usedIndex;
+      other.guest.machine.load(guest.machine.save());
+      const ring = new RawRing(other.guest.machine.ram, 8, guest.rings.get(1)!.parts);
+      expect(other.guest.administration.inFlight).toBe(2);
+      other.probes[0]!.finish();
+      expect(other.members[0]!.fn.device.mode.stopped).toBe(true);
+      expect((ring.usedIndex - before) & 0xffff).toBe(2);
+    });
   });
 
   it('has no other flags', () => {
