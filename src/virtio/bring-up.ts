@@ -1,5 +1,5 @@
 import type { FindingAbout, Party } from '../core/index.ts';
-import type { DeviceBehaviour } from './behaviour.ts';
+import type { DeviceBehaviour, InterruptPort } from './behaviour.ts';
 import { reachClause, type Speaker } from './clauses.ts';
 import type { DriverConduct } from './conduct.ts';
 import { feature } from './layout/index.ts';
@@ -18,6 +18,7 @@ interface BringUpOwner extends Speaker {
   fail(clause: string, message: string): void;
   /** The driver can know of a queue of that number. */
   shows(queue: number): boolean;
+  readonly interrupts: InterruptPort;
   resetQueue(queue: number): void;
   /** The chains of a queue are dead. */
   queueDropped(queue: number): void;
@@ -116,8 +117,10 @@ export class BringUp {
     const shared = shareMode(mode);
     for (const queue of this.#queues) {
       if (queue.setMode(shared)) device.queueDropped(queue.index);
-      // A driver that gave ADMIN_VQ up again has set up queues that are not there.
-      if (queue.ring.ready && !device.shows(queue.index)) device.resetQueue(queue.index);
+      // A driver that gave ADMIN_VQ up again may have set up queues that are not there.
+      if (device.shows(queue.index)) continue;
+      device.resetQueue(queue.index);
+      device.interrupts.queueReset(queue.index);
     }
   }
 }

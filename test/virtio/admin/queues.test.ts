@@ -85,10 +85,15 @@ describe('the administration queues in the common configuration (PCI-COM-16, PCI
     guest.block.set('deviceStatus', 3);
     guest.block.set('driverFeatureSelect', 1);
     guest.block.set('driverFeature', 1 | (1 << (ADMIN_VQ - 32)));
-    guest.setUp(2);
+    guest.setUp(2, 4);
+    guest.block.set('queueMsixVector', 1);
     guest.block.set('driverFeature', 1);
     guest.block.set('driverFeature', 1 | (1 << (ADMIN_VQ - 32)));
-    expect(guest.block.get('queueEnable')).toBe(0);
+    expect(
+      (['queueEnable', 'queueSize', 'queueMsixVector', 'queueDescriptorLow'] as const).map((name) =>
+        guest.block.get(name),
+      ),
+    ).toEqual([0, 16, 0xffff, 0]);
   });
 
   it('are not shown by the legacy window', () => {
