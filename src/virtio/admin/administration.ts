@@ -9,7 +9,7 @@ import type { AdminCommand } from './command.ts';
 import { partsRows } from './device-parts.ts';
 import { OwnerDoorbells } from './doorbells.ts';
 import { legacyRegisterRows, notifyRow } from './legacy-commands.ts';
-import { AdminLine, lateAnswerState } from './line.ts';
+import { AdminLine, type AdminServer, lateAnswerState } from './line.ts';
 import { GroupList, groupListState, groupListsState, listRows } from './lists.ts';
 import type { GroupMember, MemberGroup } from './members.ts';
 import { type AdministrationOptions, checkAdministration } from './options.ts';
@@ -36,13 +36,13 @@ export const administrationState = record('administration', 1, {
  * Administration Virtqueues): looks at them in the order group, opcode, member (ADM-05..07), carries them out, and writes as
  * much of the answer as there is room for.
  */
-export class Administration implements DeviceAdministration, AdminOwner {
+export class Administration implements DeviceAdministration, AdminOwner, AdminServer {
   readonly record = administrationState;
   readonly requestRecord = lateAnswerState;
   readonly queueSizes: readonly number[];
   readonly readings: AdminReadings;
   readonly #members: MemberGroup | null;
-  readonly #late: boolean;
+  readonly late: boolean;
   readonly #notify: readonly ('member' | 'owner')[];
   readonly doorbells?: OwnerDoorbells;
   readonly parts: PartsObjects;
@@ -60,7 +60,7 @@ export class Administration implements DeviceAdministration, AdminOwner {
     this.#notify = legacy?.notify ?? USUAL_NOTIFY;
     if (members !== null && legacy !== undefined && this.#notify.includes('owner'))
       this.doorbells = new OwnerDoorbells(members, legacy.ownerAddresses ?? USUAL_ADDRESSES);
-    this.#late = options.lateAnswers ?? false;
+    this.late = options.lateAnswers ?? false;
     this.readings = { ...usualReadings, ...options.readings };
     const rows: AdminRow[] = [...listRows];
     if (legacy !== undefined) rows.push(...legacyRegisterRows);
@@ -77,7 +77,7 @@ export class Administration implements DeviceAdministration, AdminOwner {
 
   #line(queue: number): AdminLine {
     let line = this.#lines.get(queue);
-    if (line === undefined) this.#lines.set(queue, (line = new AdminLine(this.#port, queue)));
+    if (line === undefined) this.#lines.set(queue, (line = new AdminLine(this, this.#port, queue)));
     return line;
   }
 
@@ -117,44 +117,15 @@ export class Administration implements DeviceAdministration, AdminOwner {
   }
 
   handle(chain: Chain): void {
-    const line = this.#line(chain.queue);
-    if (line.waits) line.keep(chain);
-    else this.#take(line, chain);
-  }
-
-  #take(line: AdminLine, chain: Chain): void {
-    const { command } = line;
-    if (command.begin(chain)) this.#carryOut(command);
-    else this.#unreached(command);
-    if (!line.waits) this.#finish(line);
+    this.#line(chain.queue).take(chain);
   }
 
   wait({ chain }: AdminCommand, begin: (end: () => void) => void): void {
-    const line = this.#line(chain.queue);
-    const { turn } = line;
-    let begun = false;
-    line.waits = true;
-    begin(() => {
-      if (turn !== line.turn) return;
-      line.waits = false;
-      if (begun) this.#goOn(line);
-    });
-    begun = true;
+    this.#line(chain.queue).wait(begin);
   }
 
-  /** The command in hand has come to its end: it is answered, and those behind it are carried out. */
-  #goOn(line: AdminLine): void {
-    this.#finish(line);
-    for (let chain = line.next(); chain !== undefined; chain = line.next()) this.#take(line, chain);
-  }
-
-  #finish(line: AdminLine): void {
-    const { command } = line;
-    const { chain } = command;
-    const length = command.finish();
-    if (this.#late || line.inFlight > 0) line.answerLater(chain, command.resultArray.slice(0, length));
-    else if (!line.answer(chain, command.resultArray, length) && length > 0)
-      this.blame(command, reachClause(this.#port), 'an answer out of reach', 'length in bytes', length);
+  unanswered(command: AdminCommand, length: number): void {
+    this.blame(command, reachClause(this.#port), 'an answer out of reach', 'length in bytes', length);
   }
 
   resumeChain(chain: Chain, request: State): void {
@@ -171,7 +142,13 @@ export class Administration implements DeviceAdministration, AdminOwner {
     command.refuse(adminQualifier.invalidCommand);
   }
 
-  #carryOut(command: AdminCommand): void {
+  carryOut(command: AdminCommand, chain: Chain): void {
+    if (command.begin(chain)) this.#judge(command);
+    else this.#unreached(command);
+  }
+
+  /** Looks at a command, and carries it out where it stands. */
+  #judge(command: AdminCommand): void {
     if (!this.#groupStands(command)) {
       command.refuse(adminQualifier.invalidGroup);
       return;

@@ -272,3 +272,42 @@ describe('an administration', () => {
     expect(() => new Administration({ queueSizes })).toThrow(QueueSizeError);
   });
 });
+
+describe('a driver that does something before a command has come to its end', () => {
+  it('has its next command carried out behind it', () => {
+    const guest = new AdminGuest();
+    const ring = guest.rings.get(1)!;
+    let nested = false;
+    guest.machine.events = (event) => {
+      // What is reported of the first command brings the driver to send another.
+      if (event.kind !== 'finding' || nested) return;
+      nested = true;
+      guest.put(QUERY, 1, 1);
+      guest.kick(1);
+    };
+    guest.put({ opcode: 0x7fff, group: 0, writable: 8 }, 1, 0);
+    guest.kick(1);
+    expect([nested, ring.used()]).toEqual([
+      true,
+      [
+        [0, 8],
+        [2, 16],
+      ],
+    ]);
+    expect([outcome(guest.answer(8)), outcome(guest.answer(16, 1))]).toEqual([[22, 2], OK]);
+  });
+
+  it('resets the device: the command is not answered, and the next one is', () => {
+    const guest = new AdminGuest();
+    let nested = false;
+    guest.machine.events = (event) => {
+      if (event.kind !== 'finding' || nested) return;
+      nested = true;
+      guest.restart();
+    };
+    guest.put({ opcode: 0x7fff, group: 0, writable: 8 }, 1, 0);
+    guest.kick(1);
+    expect([nested, guest.rings.get(1)!.usedIndex]).toEqual([true, 0]);
+    expect(outcome(guest.send(QUERY))).toEqual(OK);
+  });
+});
