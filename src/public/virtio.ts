@@ -54,6 +54,7 @@ export {
   type FunctionShape,
   functionKindNames,
   functionKinds,
+  type GroupListener,
   type GroupMember,
   Hub,
   type HubSocket,

@@ -11,7 +11,7 @@ import { OwnerDoorbells } from './doorbells.ts';
 import { legacyRegisterRows, notifyRow } from './legacy-commands.ts';
 import { AdminLine, type AdminServer, lateAnswerState } from './line.ts';
 import { GroupList, groupListState, groupListsState, listRows } from './lists.ts';
-import type { GroupMember, MemberGroup } from './members.ts';
+import type { GroupListener, GroupMember, MemberGroup } from './members.ts';
 import { type AdministrationOptions, checkAdministration } from './options.ts';
 import { type PartsLimits, PartsObjects, partsObjectsState } from './parts-objects.ts';
 import { type AdminReadings, usualReadings } from './readings.ts';
@@ -36,7 +36,7 @@ export const administrationState = record('administration', 1, {
  * Administration Virtqueues): looks at them in the order group, opcode, member (ADM-05..07), carries them out, and writes as
  * much of the answer as there is room for.
  */
-export class Administration implements DeviceAdministration, AdminOwner, AdminServer {
+export class Administration implements DeviceAdministration, AdminOwner, AdminServer, GroupListener {
   readonly record = administrationState;
   readonly requestRecord = lateAnswerState;
   readonly queueSizes: readonly number[];
@@ -57,6 +57,7 @@ export class Administration implements DeviceAdministration, AdminOwner, AdminSe
     const { members = null, legacy, parts } = options;
     this.queueSizes = options.queueSizes ?? DEFAULT_SIZES;
     this.#members = members;
+    if (members !== null) members.listener = this;
     this.#notify = legacy?.notify ?? USUAL_NOTIFY;
     if (members !== null && legacy !== undefined && this.#notify.includes('owner'))
       this.doorbells = new OwnerDoorbells(members, legacy.ownerAddresses ?? USUAL_ADDRESSES);
@@ -110,6 +111,18 @@ export class Administration implements DeviceAdministration, AdminOwner, AdminSe
       if (at !== null) places.push({ of, bar: at.bar, offset: at.offset });
     }
     return places;
+  }
+
+  groupEnds(): void {
+    let count = 0;
+    for (const line of this.#lines.values()) count += line.inFlightAbout(adminGroup.singleRootIov);
+    if (count > 0)
+      this.#port.report(
+        'driver',
+        'ADM-36',
+        'VF Enable was cleared while commands about virtual functions are in flight',
+        { what: 'commands in flight', value: count },
+      );
   }
 
   blame({ chain }: AdminCommand, clause: string, message: string, what: string, value: number): void {

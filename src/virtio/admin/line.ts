@@ -9,10 +9,13 @@ export const lateAnswerState = record('admin-answer', 1, { answer: bytes() });
 class LateAnswer implements TakenRequest {
   readonly chain: Chain;
   readonly bytes: Uint8Array;
+  /** Whose members the command was about, where that is known. */
+  readonly groupType: number | null;
 
-  constructor(chain: Chain, answer: Uint8Array) {
+  constructor(chain: Chain, answer: Uint8Array, groupType: number | null) {
     this.chain = chain;
     this.bytes = answer;
+    this.groupType = groupType;
   }
 
   save() {
@@ -61,6 +64,12 @@ export class AdminLine {
     return this.#answers.length + this.#behind.length + (this.#waits ? 1 : 0);
   }
 
+  /** Of those, the ones that were about members of a group type. */
+  inFlightAbout(groupType: number): number {
+    const waits = this.#waits && this.#command.groupType === groupType ? 1 : 0;
+    return waits + this.#answers.filter((each) => each.groupType === groupType).length;
+  }
+
   take(chain: Chain): void {
     if (this.#busy) this.#behind.push(chain);
     else this.#run(chain);
@@ -105,7 +114,7 @@ export class AdminLine {
     const { chain } = command;
     const length = command.finish();
     if (this.#server.late || this.#answers.length > 0)
-      this.#answerLater(chain, command.resultArray.slice(0, length));
+      this.#answerLater(chain, command.resultArray.slice(0, length), command.groupType);
     else if (!this.#answer(chain, command.resultArray, length) && length > 0)
       this.#server.unanswered(command, length);
   }
@@ -120,8 +129,8 @@ export class AdminLine {
   }
 
   /** Answers when the scheduler lets it, after those of before. */
-  #answerLater(chain: Chain, answer: Uint8Array): void {
-    const late = new LateAnswer(chain, answer);
+  #answerLater(chain: Chain, answer: Uint8Array, groupType: number | null): void {
+    const late = new LateAnswer(chain, answer, groupType);
     chain.request = late;
     this.#answers.push(late);
     const { scheduler } = this.#port;
@@ -135,7 +144,7 @@ export class AdminLine {
 
   /** A command of a state that was loaded, which was carried out before. */
   resume(chain: Chain, request: State): void {
-    this.#answerLater(chain, lateAnswerState.parse(request).answer.slice());
+    this.#answerLater(chain, lateAnswerState.parse(request).answer.slice(), null);
   }
 
   #answerOldest(): void {

@@ -15,6 +15,12 @@ export interface GroupMember {
   readonly legacyNotify: { readonly bar: number; readonly offset: number } | null;
 }
 
+/** Hears of a group. */
+export interface GroupListener {
+  /** VF Enable was cleared, by whatever. */
+  groupEnds(): void;
+}
+
 /** The virtual functions of a physical function (GRP-01). */
 export interface MemberGroup {
   /** VF Enable is set: without it there is no group. */
@@ -23,6 +29,8 @@ export interface MemberGroup {
   readonly bar0: boolean;
   /** NumVFs: members have the numbers 1 to that. */
   readonly count: number;
+  /** The administration that the group is given to, which wants to hear of VF Enable. */
+  listener?: GroupListener | null;
   /** Of 1 to {@link count}; it may be made here, at first use. */
   member(id: number): GroupMember;
 }

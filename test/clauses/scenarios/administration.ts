@@ -102,6 +102,17 @@ export const administrations: readonly Scenario[] = [
     },
     { machine: { scheduler }, admin: { lateAnswers: true } },
   ),
+  admin(
+    'virtual functions taken away under a command',
+    ({ guest, members }) => {
+      guest.put({ opcode: 0, room: 8 });
+      guest.kick(1);
+      scheduler.release();
+      members.enabled = false;
+      scheduler.releaseAll();
+    },
+    { machine: { scheduler }, admin: { lateAnswers: true } },
+  ),
   command(
     'a list for a member beyond NumVFs',
     { opcode: 0, member: 4, room: 8 },

@@ -3,6 +3,7 @@ import {
   Administration,
   type AdministrationOptions,
   type DeviceBehaviour,
+  type GroupListener,
   type GroupMember,
   type MemberGroup,
   type VirtioFunction,
@@ -19,14 +20,26 @@ export const SRIOV = 1;
 
 /** A group that a test has in its hands. */
 export class HandMadeGroup implements MemberGroup {
-  enabled = true;
+  #enabled = true;
   bar0 = false;
+  listener: GroupListener | null = null;
   members: readonly GroupMember[];
   /** NumVFs, where it is not the number of the members. */
   numVfs: number | null = null;
 
   constructor(members: readonly GroupMember[] = []) {
     this.members = members;
+  }
+
+  get enabled(): boolean {
+    return this.#enabled;
+  }
+
+  /** VF Enable. */
+  set enabled(on: boolean) {
+    const ends = this.#enabled && !on;
+    this.#enabled = on;
+    if (ends) this.listener?.groupEnds();
   }
 
   get count(): number {
