@@ -42,6 +42,8 @@ const corrected: readonly (readonly [where: RegExp, what: RegExp])[] = [
     /queues$|queues\[\d+\]$|inFlight(\[\d+\])?$|inFlight\[\d+\]\.(lows|highs|lengths|readableCount|touched)/,
     /./,
   ],
+  // A device that is to stop, and has nothing to do, has stopped.
+  [/mode\.stopping/, /mode/],
   // An older version is made one of today.
   [/version$/, /./],
   // The line follows the function's, which is another state.
