@@ -39,6 +39,13 @@ export interface ShownFunction {
   readonly draft: Draft;
 }
 
+/** A machine that its firmware has brought up, with functions to be shown. */
+export interface EveryFunction {
+  readonly machine: Machine;
+  readonly functions: readonly ShownFunction[];
+  readonly types: readonly DeviceType[];
+}
+
 interface Built {
   readonly label: string;
   readonly pci: PciFunction;
@@ -49,7 +56,7 @@ interface Built {
  * lspci takes the upper half of a 64-bit BAR for a BAR of its own when it reads a dump and the half is not 0: it then
  * shows a region that is not there.
  */
-const BELOW_4_GIB = { start: 0xd0000000, end: 0xe0000000 };
+export const BELOW_4_GIB = { start: 0xd0000000, end: 0xe0000000 };
 
 /** Enough ports for the windows of many bridges: each takes 4 KiB. */
 const PORTS = { start: 0x1000, end: 0x10000 };
@@ -131,11 +138,7 @@ export function everyFunction(
   outside: readonly DeviceDemo[] = [],
   layout: BridgeLayout = 'none',
   shape: FunctionShape | null = null,
-): {
-  machine: Machine;
-  functions: ShownFunction[];
-  types: readonly DeviceType[];
-} {
+): EveryFunction {
   const machine = new Machine();
   const places = bridgeLayouts[layout](machine);
   const own = () => (shape === null ? ownFunctions() : shapedFunctions(shape));

@@ -17,9 +17,11 @@ import { readForeign } from './lspci-read.ts';
 import { lineWidth, print, printJson } from './output.ts';
 import { outsideTypes } from './outside-types.ts';
 import { fold, hexText } from './text.ts';
+import { everyVirtualFunction, MOST_VIRTUAL } from './virtual-layout.ts';
 
 const help = `Usage: virtiolab lspci [-v] [-x | -xxx | -xxxx] [-s SLOT] [--types FILE]
                        [--bridges LAYOUT] [--shape JSON] [--json]
+       virtiolab lspci --vfs N [-v] [-x | -xxx | -xxxx] [-s SLOT] [--json]
        virtiolab lspci -t [--types FILE] [--bridges LAYOUT] [--json]
        virtiolab lspci --read FILE [-s SLOT] [--json]
 
@@ -42,6 +44,8 @@ not have is unknown, and held against nobody.
                    ports of a switch), pci (PCI-to-PCI bridges), or none
   --shape JSON     a block device behind functions of every kind instead, in an
                    unusual shape (docs/shapes.md)
+  --vfs N          physical functions instead, each with N virtual functions
+                   beside it that its driver has enabled: modern and MMR ones
   --read FILE      a dump to be read, lines of -v between its bytes or not
   --json           one JSON document on standard output
   -h, --help       print this text
@@ -56,6 +60,8 @@ Example: compare the tree behind a switch with that of the pciutils
 Example: kicks at ports, and in memory 64 bytes from one queue to the next
   virtiolab lspci -v --shape '{"structures": {"notify": ["io", "memory"]},
                                "notify": {"multiplier": 64}}'
+Example: let the pciutils decode SR-IOV
+  virtiolab lspci -xxxx --vfs 3 > vfs.txt && lspci -F vfs.txt -vvv
 Example: judge the functions of a virtual machine
   ssh guest sudo lspci -xxxx > guest.txt && virtiolab lspci --read guest.txt`;
 
@@ -100,6 +106,14 @@ function functionsOfShape(text: string, layout: BridgeLayout): ReturnType<typeof
   }
 }
 
+/** @throws UsageError for what is no number of virtual functions. */
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1 || count > MOST_VIRTUAL)
+    throw new UsageError(`--vfs wants a number of 1..${MOST_VIRTUAL}, and has '${text}'`);
+  return count;
+}
+
 async function run(args: readonly string[]): Promise<number> {
   const options = readOptions(args, {
     verbose: { type: 'boolean', short: 'v' },
@@ -110,6 +124,7 @@ async function run(args: readonly string[]): Promise<number> {
     bridges: { type: 'string' },
     shape: { type: 'string' },
     read: { type: 'string' },
+    vfs: { type: 'string' },
   });
   if (options.help === true) {
     print(help);
@@ -118,7 +133,7 @@ async function run(args: readonly string[]): Promise<number> {
   if (options.read !== undefined) {
     if (options.hex !== undefined)
       throw new UsageError('-x and --read do not go together: the bytes are in the file');
-    for (const other of ['types', 'bridges', 'shape', 'tree'] as const)
+    for (const other of ['types', 'bridges', 'shape', 'tree', 'vfs'] as const)
       if (options[other] !== undefined)
         throw new UsageError(`--${other} and --read do not go together: the functions are in the file`);
     const slot = options.slot === undefined ? {} : { slot: formatFunctionAddress(parseSlot(options.slot)) };
@@ -126,10 +141,17 @@ async function run(args: readonly string[]): Promise<number> {
   }
   if (options.types !== undefined && options.shape !== undefined)
     throw new UsageError('--types and --shape do not go together');
+  if (options.vfs !== undefined)
+    for (const other of ['types', 'bridges', 'shape', 'tree'] as const)
+      if (options[other] !== undefined) throw new UsageError(`--vfs and --${other} do not go together`);
   const outside = options.types === undefined ? [] : await outsideTypes(options.types);
   const layout = oneOf('layout', options.bridges ?? 'none', layoutNames);
   const { machine, functions, types } =
-    options.shape === undefined ? everyFunction(outside, layout) : functionsOfShape(options.shape, layout);
+    options.vfs !== undefined
+      ? everyVirtualFunction(parseCount(options.vfs))
+      : options.shape === undefined
+        ? everyFunction(outside, layout)
+        : functionsOfShape(options.shape, layout);
   if (options.tree === true) {
     for (const other of ['slot', 'hex', 'verbose'] as const)
       if (options[other] !== undefined) throw new UsageError(`--tree and --${other} do not go together`);
