@@ -24,6 +24,7 @@ export { VsockConnection, VsockConnectionError } from './devices/vsock-connectio
 export * from './errors.ts';
 export * from './firmware.ts';
 export * from './function-config.ts';
+export * from './function-reset.ts';
 export * from './memory.ts';
 export * from './msix.ts';
 export * from './outstanding.ts';

@@ -32,9 +32,12 @@ export interface FoundFunction {
 const configAt = (bus: Bus, address: FunctionAddress, owner: VirtualOwner | null): FunctionConfig =>
   owner === null ? new FunctionConfig(bus, address) : new VirtualFunctionConfig(bus, address, owner);
 
-/** Configuration space of a function that was found: that of a virtual one is completed by its owner. */
-export const configOf = (bus: Bus, { address, owner }: FoundFunction): FunctionConfig =>
-  configAt(bus, address, owner);
+/** A function that was found, or where one is looked for. Of a virtual one its address is not enough. */
+export type FunctionReference = FoundFunction | FunctionAddress;
+
+/** Configuration space of a function: that of a virtual one is completed by its owner. */
+export const configOf = (bus: Bus, fn: FunctionReference): FunctionConfig =>
+  typeof fn === 'number' ? configAt(bus, fn, null) : configAt(bus, fn.address, fn.owner);
 
 /** Looks at one function. @param owner of a virtual one. @returns null where there is none. */
 export function findFunction(

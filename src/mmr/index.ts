@@ -4,6 +4,7 @@ export { AlreadyPresentedError } from './access/held-function.ts';
 export * from './access/io-bar.ts';
 export * from './access/mmr.ts';
 export * from './access/native.ts';
+export * from './hypervisor.ts';
 export * from './layout/index.ts';
 export * from './mmr-function.ts';
 export * from './mmr-virtual-functions.ts';

@@ -1,6 +1,6 @@
 import { type Bus, type FunctionAddress, VirtiolabError } from '../core/index.ts';
-import { FunctionConfig } from '../driver/index.ts';
-import { PciFunction, type0Header } from '../pci/index.ts';
+import { configOf, type FunctionConfig, type FunctionReference } from '../driver/index.ts';
+import { PciFunction } from '../pci/index.ts';
 import {
   conventionalBars,
   type DeviceType,
@@ -42,8 +42,7 @@ function wayTo(
   host: FunctionConfig,
   { draft = draft2023, types = deviceTypes, way: wanted }: PresentOptions,
 ): { type: DeviceType; draft: Draft; way: TranslatedWay } {
-  const vendor = host.read(type0Header.vendorId);
-  const device = host.read(type0Header.deviceId);
+  const { vendorId: vendor, deviceId: device } = host;
   const identity = identify(vendor, device, draft, types);
   const name = translatedWayNames.find(
     (each) => (wanted ?? each) === each && ways[each].ids === identity?.ids,
@@ -60,19 +59,19 @@ function wayTo(
  * Presents a function of the host to a guest as an ordinary legacy function: transitional ids, revision 0, an I/O BAR0.
  * The host's firmware must have given the function its addresses, and its DMA must reach the guest's memory. Whatever it
  * was used for before, it starts reset. Where its BARs are moved later it is followed; once it is gone the guest reads all
- * ones.
+ * ones. Of a virtual function its owner tells ids and BARs: give it as `EnabledVirtualFunctions.find` returns it.
  * @throws NotPresentableError, TranslatorError; AlreadyPresentedError while another guest has the function.
  */
 export function presentLegacy(
   bus: Bus,
-  address: FunctionAddress,
+  fn: FunctionReference,
   options: PresentOptions = {},
 ): PresentedFunction {
-  const host = new FunctionConfig(bus, address);
+  const host = configOf(bus, fn);
   const { type, draft, way } = wayTo(host, options);
-  const backend = way.open(bus, address, draft);
+  const backend = way.open(bus, fn, draft);
   const pci = virtualFunction(type, backend, options.messages);
-  warnOfStrayDma(bus, address, pci);
+  warnOfStrayDma(bus, host.address, pci);
   return { type, pci, backend };
 }
 

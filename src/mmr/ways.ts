@@ -1,6 +1,7 @@
-import type { Bus, FunctionAddress } from '../core/index.ts';
+import type { Bus } from '../core/index.ts';
 import {
   type FoundFunction,
+  type FunctionReference,
   LegacyTransport,
   legacyAccess,
   ModernTransport,
@@ -45,7 +46,7 @@ export interface TranslatedWay extends WayTraits {
   /** What ids of a host's function call for this way. The first way of the table is taken where nobody names one. */
   readonly ids: VirtioIdentity['ids'];
   /** @throws AlreadyPresentedError, TranslatorError */
-  open(bus: Bus, address: FunctionAddress, draft: Draft): LegacyBackend;
+  open(bus: Bus, fn: FunctionReference, draft: Draft): LegacyBackend;
 }
 
 /** A driver has the function itself. */
@@ -98,7 +99,7 @@ export const ways = {
     summary: 'translated to the memory block of an MMR function',
     ...mmr,
     ids: 'mmr',
-    open: (bus, address, draft) => new MmrBackend(bus, address, draft),
+    open: (bus, fn, draft) => new MmrBackend(bus, fn, draft),
     ordinary: true,
     modern: false,
   },

@@ -122,8 +122,11 @@ export class SriovRegisters {
       );
   }
 
-  decode(count: number, at: (index: number) => VirtualFunction): void {
-    for (const bar of this.#bars) bar.decode(this.#function, count, at);
+  /** @returns whether any BAR is decoded elsewhere than before, or no longer. */
+  decode(count: number, at: (index: number) => VirtualFunction): boolean {
+    let changed = false;
+    for (const bar of this.#bars) if (bar.decode(this.#function, count, at)) changed = true;
+    return changed;
   }
 
   /** Takes the BARs out of memory. */

@@ -60,14 +60,17 @@ export class VirtualBar {
     return this.#register.whileDecoded(this.#mappedAt, this.#pieceBytes);
   }
 
-  /** Follows the registers: pieces of `count` functions are decoded, or none where that is 0. */
-  decode(fn: PciFunction, count: number, at: (index: number) => VirtualFunction): void {
+  /**
+   * Follows the registers: pieces of `count` functions are decoded, or none where that is 0.
+   * @returns whether anything changed.
+   */
+  decode(fn: PciFunction, count: number, at: (index: number) => VirtualFunction): boolean {
     const { memory, address } = fn.slot;
     const bytes = count * this.#pieceBytes;
     const wanted = count === 0 ? null : this.#register.place(memory, bytes);
-    if (wanted === this.#mappedAt && (wanted === null || bytes === this.#mappedBytes)) return;
+    if (wanted === this.#mappedAt && (wanted === null || bytes === this.#mappedBytes)) return false;
     this.release();
-    if (wanted === null) return;
+    if (wanted === null) return true;
     const { index } = this.options;
     const piece = this.#pieceBytes;
     this.#mappedAt = wanted;
@@ -88,6 +91,7 @@ export class VirtualBar {
       // Behind the BARs of the function itself, before those of the next.
       priority: -((address + 1) * type0Header.bar.count) + (type0Header.bar.count - index) / 8,
     });
+    return true;
   }
 
   release(): void {

@@ -51,6 +51,8 @@ export class VirtualFunction extends PciFunction {
   /** Accesses that are under way. */
   accesses = 0;
   #physical: PciFunction | null = null;
+  #index = 0;
+  #leaving = false;
   /** By BAR, made when software first touches it there. */
   #parts: Map<BarIndex, readonly TargetPart[]> | null = null;
 
@@ -66,9 +68,10 @@ export class VirtualFunction extends PciFunction {
     return this.#physical ?? this;
   }
 
-  /** Whose it is: to be said before it is plugged in. */
-  belongTo(fn: PciFunction): void {
+  /** Whose it is, and which of them, 1 for the first: to be said before it is plugged in. */
+  belongTo(fn: PciFunction, index: number): void {
     this.#physical = fn;
+    this.#index = index;
   }
 
   /** Below D0 nothing of the device is in force. */
@@ -80,6 +83,23 @@ export class VirtualFunction extends PciFunction {
   protected override makeBar(options: BarOptions): BarContents {
     if (options.kind === 'io') throw new BarError(options.index, 'a virtual function has memory BARs only');
     return new BarContents(options);
+  }
+
+  /** Its BARs are decoded elsewhere than before, or no longer. */
+  placed(): void {
+    this.tell('decode');
+  }
+
+  /** Its BARs stay where they are, and hold nothing of what software made of them: whoever watches it looks again. */
+  override reset(): void {
+    super.reset();
+    if (!this.#leaving) this.tell('decode');
+  }
+
+  override unplug(): void {
+    this.#leaving = true;
+    super.unplug();
+    this.#leaving = false;
   }
 
   override renumbered(): void {
@@ -115,7 +135,7 @@ export class VirtualFunction extends PciFunction {
 
   #makeParts(index: BarIndex, lengthBytes: number): readonly TargetPart[] {
     const bar = this.bars.find((each) => each.index === index);
-    const name = `${formatFunctionAddress(this.slot.address)} BAR${index}`;
+    const name = `${formatFunctionAddress(this.slot.address)} VF${this.#index} BAR${index}`;
     return partsOf(bar?.regions ?? [], lengthBytes).map((part) => ({
       ...part,
       name: `${name} ${part.name}`,

@@ -157,7 +157,7 @@ export class VirtualFunctions implements ConfigListener, Stateful {
 
   #make(index: number): VirtualFunction {
     const fn = this.options.make(index);
-    fn.belongTo(this.physical);
+    fn.belongTo(this.physical, index);
     fn.plug(this.physical.slot.neighbourhood.slotAt(this.#offsetOf(index), this.#domainFor(index)));
     return fn;
   }
@@ -245,8 +245,9 @@ export class VirtualFunctions implements ConfigListener, Stateful {
   /** Memory of virtual functions has an enable bit of its own; only without power it answers nowhere. */
   #decode(): void {
     const on = this.#powered && this.#registers.control(sriovControl.memorySpace);
-    if (this.physical.plugged)
-      this.#registers.decode(on ? this.#count : 0, (index) => this.#touched.get(index));
+    if (!this.physical.plugged) return;
+    const changed = this.#registers.decode(on ? this.#count : 0, (index) => this.#touched.get(index));
+    if (changed) for (const fn of [...this.made]) fn.placed();
   }
 
   /** The bus has another number. */

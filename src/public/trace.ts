@@ -37,6 +37,8 @@ export {
   type ValueContext,
   type VirtioIdentity,
   type VirtioKind,
+  type VirtualRun,
+  type VirtualSizes,
   type WindowDescription,
   walk,
 } from '../trace/index.ts';

@@ -340,7 +340,10 @@ describe('the memory of virtual functions', () => {
     const events = watch(machine);
     machine.memoryWrite(BAR0 + 0x2044, 2, 7);
     machine.memoryRead(BAR0 + 0x10, 4);
-    expect(accessesIn(events)).toEqual(['w2 00:04.3 BAR0 scratch+4=7', 'r4 00:04.1 BAR0 reserved+10=0']);
+    expect(accessesIn(events)).toEqual([
+      'w2 00:04.3 VF3 BAR0 scratch+4=7',
+      'r4 00:04.1 VF1 BAR0 reserved+10=0',
+    ]);
   });
 
   it('takes writes that are on their way in their order, before anything else reaches a function', () => {

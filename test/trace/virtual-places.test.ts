@@ -1,8 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import type { AccessEvent } from '../../src/core/index.ts';
-import { enableVirtualFunctions, runFirmware } from '../../src/driver/index.ts';
-import { placeAt, placesOf, tap } from '../../src/trace/index.ts';
-import { virtioFunction } from '../../src/virtio/index.ts';
+import type { AccessEvent, LabEvent } from '../../src/core/index.ts';
+import {
+  BlockDriver,
+  DmaMemory,
+  enableVirtualFunctions,
+  LegacyTransport,
+  ModernTransport,
+  runFirmware,
+} from '../../src/driver/index.ts';
+import { draft2023, memoryAccess, mmrVirtualFunctions } from '../../src/mmr/index.ts';
+import { Decoder, placeAt, placesOf, tap } from '../../src/trace/index.ts';
+import {
+  BlockDevice,
+  MemoryStorage,
+  type VirtioFunction,
+  virtioFunction,
+  virtualFunctions,
+} from '../../src/virtio/index.ts';
 import {
   type HandmadeOptions,
   HandmadePhysical,
@@ -16,6 +30,7 @@ import {
 import { configOf, SLOT, smallMachine } from '../pci/support.ts';
 import { Probe } from '../virtio/support/probe.ts';
 
+const disk = () => new BlockDevice({ storage: new MemoryStorage(new Uint8Array(4096).fill(3)) });
 const make = () => plainVirtual(virtioFunction(new Probe({}), { kind: 'modern', express: true }).pci);
 
 /** A physical function with modern virtual ones: MSI-X in BAR1, the structures in BAR4. */
@@ -90,4 +105,49 @@ describe('what stands in BARs of virtual functions', () => {
     expect(placeAt(placesOf(machine), 'memory', functions.barAddress(2, 4) + 20).target).toBe('');
     expect(placeAt(placesOf(machine), 'memory', functions.barAddress(2, 1) + 16).target).not.toBe('');
   });
+});
+
+describe('a tapped bus', () => {
+  it.each([
+    ['modern', (owner: VirtioFunction) => virtualFunctions(owner, { total: 3, make: disk })],
+    ['mmr', (owner: VirtioFunction) => mmrVirtualFunctions(owner, { total: 3, make: disk })],
+  ])(
+    'tells accesses to virtual functions by the places that the machine has by its own: %s',
+    async (kind, add) => {
+      const machine = smallMachine();
+      const owner = virtioFunction(disk(), { kind: 'modern', express: true });
+      add(owner);
+      machine.plug(owner.pci, SLOT);
+      const [own, told]: [LabEvent[], LabEvent[]] = [[], []];
+      const bus = tap(machine, (event) => void told.push(event));
+      runFirmware(bus);
+      const found = enableVirtualFunctions(bus, SLOT, 3).find(3)!;
+      told.length = 0;
+      machine.events = (event) => void own.push(event);
+      const transport =
+        kind === 'modern'
+          ? new ModernTransport(bus, found)
+          : new LegacyTransport(bus, found, memoryAccess(bus, found, draft2023));
+      const driver = new BlockDriver(transport, new DmaMemory(bus.ram, 0x10000), {
+        requestBytes: 4096,
+        depth: 2,
+      });
+      expect((await driver.read(0, 1))[0]).toBe(3);
+      driver.close();
+      machine.events = null;
+      const of = (events: readonly LabEvent[]) => {
+        const decoder = new Decoder();
+        decoder.add(machine, found);
+        return events.flatMap((event) => {
+          if (event.kind !== 'access' || event.space !== 'memory') return [];
+          const { target, offset } = event;
+          return [{ target, offset, ...decoder.decode(event) }];
+        });
+      };
+      expect(of(told)).toEqual(of(own));
+      const registers = of(told).map((each) => `${each.function} ${each.place} ${each.register}`);
+      expect(registers).toContain(`00:04.3 ${kind === 'modern' ? 'common' : 'legacy'} deviceStatus`);
+      expect(of(told).every(({ target }) => target.startsWith('00:04.3 VF3 BAR'))).toBe(true);
+    },
+  );
 });

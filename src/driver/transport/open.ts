@@ -1,4 +1,4 @@
-import { type Bus, type FunctionAddress, formatFunctionAddress } from '../../core/index.ts';
+import { type Bus, formatFunctionAddress } from '../../core/index.ts';
 import {
   type DeviceType,
   deviceTypes,
@@ -8,7 +8,7 @@ import {
   VIRTIO_VENDOR_ID,
 } from '../../virtio/layout/index.ts';
 import { FunctionGoneError, NoDeviceError, NoStructureError, WrongIdsError } from '../errors.ts';
-import { assertPresent, type FoundFunction, findFunction } from '../pci.ts';
+import { assertPresent, type FoundFunction, type FunctionReference, findFunction } from '../pci.ts';
 import { LegacyTransport, legacyAccess } from './legacy.ts';
 import { ModernTransport } from './modern.ts';
 import { hasStructures } from './structures.ts';
@@ -66,11 +66,7 @@ function transitionalType({ subsystemId, deviceId }: Ids, types: readonly Device
  * where there is no other way; NoStructureError where the modern interface cannot be used, nor the legacy one instead;
  * FunctionGoneError; NoDeviceError
  */
-export function openTransport(
-  bus: Bus,
-  fn: FoundFunction | FunctionAddress,
-  options: OpenOptions = {},
-): Transport {
+export function openTransport(bus: Bus, fn: FunctionReference, options: OpenOptions = {}): Transport {
   const found = typeof fn === 'number' ? findFunction(bus, fn) : fn;
   if (found === null) throw new NoDeviceError(`there is no function ${formatFunctionAddress(fn as number)}`);
   assertPresent(bus, found);

@@ -2,7 +2,6 @@ import {
   type Bus,
   expectSame,
   type FindingAbout,
-  type FunctionAddress,
   maskOf,
   type Register,
   type State,
@@ -12,7 +11,7 @@ import {
   type ValuesOf,
   type Width,
 } from '../../core/index.ts';
-import type { DriverMsix } from '../../driver/index.ts';
+import type { DriverMsix, FunctionReference } from '../../driver/index.ts';
 import { command } from '../../pci/layout/index.ts';
 import {
   isrStatus,
@@ -82,8 +81,8 @@ export abstract class BlockBackend<B extends HostBlock = HostBlock> implements L
    * @param find the block of a function that is held.
    * @throws AlreadyPresentedError, and TranslatorError when there is no block, or no MSI-X.
    */
-  constructor(bus: Bus, address: FunctionAddress, find: (held: HeldFunction) => B) {
-    const held = new HeldFunction(bus, address, this);
+  constructor(bus: Bus, fn: FunctionReference, find: (held: HeldFunction) => B) {
+    const held = new HeldFunction(bus, fn, this);
     this.#held = held;
     try {
       this.block = find(held);

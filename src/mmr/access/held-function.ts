@@ -5,7 +5,15 @@ import {
   type FunctionWatcher,
   formatFunctionAddress,
 } from '../../core/index.ts';
-import { DriverMsix, FunctionConfig, findFunction, isPoweredDown, powerUp } from '../../driver/index.ts';
+import {
+  configOf,
+  DriverMsix,
+  type FunctionConfig,
+  type FunctionReference,
+  findFunction,
+  isPoweredDown,
+  powerUp,
+} from '../../driver/index.ts';
 import { command, type0Header } from '../../pci/layout/index.ts';
 import { TranslatorError } from './backend.ts';
 
@@ -96,13 +104,14 @@ export class HeldFunction implements FunctionWatcher {
   readonly #late = new Set<number>();
 
   /** @throws AlreadyPresentedError, TranslatorError when nobody is there. */
-  constructor(bus: Bus, address: FunctionAddress, holder: Holder) {
+  constructor(bus: Bus, fn: FunctionReference, holder: Holder) {
+    this.host = configOf(bus, fn);
+    const { address } = this.host;
     refusePresented(bus, address);
-    this.host = new FunctionConfig(bus, address);
     this.#holder = holder;
     if (!this.host.present)
       throw new TranslatorError(`there is no function at ${formatFunctionAddress(address)}`);
-    if (isPoweredDown(this.host)) powerUp(bus, findFunction(bus, address)!);
+    if (isPoweredDown(this.host)) powerUp(bus, typeof fn === 'number' ? findFunction(bus, fn)! : fn);
     this.#found = this.host.read(type0Header.command);
     // What the function was used for before has no business in this guest's memory.
     this.host.setCommand(0, command.busMaster);
@@ -166,8 +175,7 @@ export class HeldFunction implements FunctionWatcher {
   /** Where the block's BAR is decoded, or 0. */
   #decodedAt(): number {
     const { bar, kind } = this.#place;
-    const decodes = kind === 'io' ? command.io : command.memory;
-    return (this.host.read(type0Header.command) & decodes) === 0 ? 0 : this.host.barPlace(bar).address;
+    return this.host.decodes(kind) ? this.host.barPlace(bar).address : 0;
   }
 
   /** All ones were read where they are unlikely. @returns whether the function is gone, or decodes nothing. */

@@ -1,14 +1,18 @@
 import {
   type Bus,
   type FindingAbout,
-  type FunctionAddress,
   maskOf,
   record,
   type State,
   shape,
   type Width,
 } from '../../core/index.ts';
-import { type DriverMsix, FunctionConfig } from '../../driver/index.ts';
+import {
+  configOf,
+  type DriverMsix,
+  type FunctionConfig,
+  type FunctionReference,
+} from '../../driver/index.ts';
 import { command, status, type0Header } from '../../pci/layout/index.ts';
 import { LEGACY_BAR, LEGACY_CONFIG_OFFSET_MSIX, legacyHeader } from '../../virtio/layout/index.ts';
 import type { GuestRegisters, GuestSide, LegacyBackend } from './backend.ts';
@@ -38,10 +42,10 @@ export class IoBarBackend implements LegacyBackend, Holder {
   #line = false;
 
   /** @throws AlreadyPresentedError, and TranslatorError when the function has no I/O BAR0. */
-  constructor(bus: Bus, address: FunctionAddress, configBytes: number) {
+  constructor(bus: Bus, fn: FunctionReference, configBytes: number) {
     this.configBytes = configBytes;
     this.#bus = bus;
-    const held = new HeldFunction(bus, address, this);
+    const held = new HeldFunction(bus, fn, this);
     this.#held = held;
     this.#host = held.host;
     try {
@@ -199,11 +203,11 @@ export class IoBarBackend implements LegacyBackend, Holder {
  * ones in either place.
  * @throws AlreadyPresentedError, and TranslatorError when the function has no I/O BAR0.
  */
-export function openIoBar(bus: Bus, address: FunctionAddress): IoBarBackend {
+export function openIoBar(bus: Bus, fn: FunctionReference): IoBarBackend {
   // While its BAR is measured, the function answers nobody.
-  refusePresented(bus, address);
-  const host = new FunctionConfig(bus, address);
+  const host = configOf(bus, fn);
+  refusePresented(bus, host.address);
   requirePlace(host, LEGACY_BAR, 'io');
   const configBytes = host.barBytes(LEGACY_BAR, 'io') - LEGACY_CONFIG_OFFSET_MSIX;
-  return new IoBarBackend(bus, address, configBytes);
+  return new IoBarBackend(bus, fn, configBytes);
 }

@@ -1,4 +1,5 @@
-import { type Bus, type FunctionAddress, record, type State, type Width } from '../../core/index.ts';
+import { type Bus, record, type State, type Width } from '../../core/index.ts';
+import type { FunctionReference } from '../../driver/index.ts';
 import { MAX_IO_BYTES } from '../../pci/layout/index.ts';
 import { LEGACY_CONFIG_OFFSET_MSIX, legacyHeader } from '../../virtio/layout/index.ts';
 import type { Draft } from '../layout/index.ts';
@@ -61,8 +62,8 @@ export class MmrBackend extends BlockBackend<MmrBlock> {
    * @throws AlreadyPresentedError, and TranslatorError when the draft's capability is missing or leads nowhere, or there is
    * no MSI-X.
    */
-  constructor(bus: Bus, address: FunctionAddress, draft: Draft) {
-    super(bus, address, (held) => new MmrBlock(held, draft));
+  constructor(bus: Bus, fn: FunctionReference, draft: Draft) {
+    super(bus, fn, (held) => new MmrBlock(held, draft));
   }
 
   check(state: State, path = 'back end') {

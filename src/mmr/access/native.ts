@@ -1,5 +1,5 @@
 import type { Bus } from '../../core/index.ts';
-import { type BlockAccess, type FoundFunction, FunctionConfig, NoDeviceError } from '../../driver/index.ts';
+import { type BlockAccess, configOf, type FoundFunction, NoDeviceError } from '../../driver/index.ts';
 import { legacyHeader } from '../../virtio/layout/index.ts';
 import type { Draft } from '../layout/index.ts';
 import { findBlock } from './find-block.ts';
@@ -11,7 +11,7 @@ import { findBlock } from './find-block.ts';
  * @throws NoDeviceError when there is no such capability, FunctionGoneError
  */
 export function memoryAccess(bus: Bus, fn: FoundFunction, draft: Draft): BlockAccess {
-  const config = new FunctionConfig(bus, fn.address);
+  const config = configOf(bus, fn);
   const placed = (bar: number) =>
     fn.bars.find(({ index, kind, address }) => index === bar && kind !== 'io' && address !== 0);
   const place = findBlock(config, fn.extended, draft, (bar) => placed(bar)?.size ?? 0);

@@ -111,6 +111,9 @@ export const expressSlot = {
   linkChanged: 0x0100,
 } as const;
 
+/** Device capabilities bit of a function that can be reset alone. */
+export const FUNCTION_RESET_CAPABLE = 0x10000000;
+
 /** Device control bit that starts a function-level reset; it always reads 0. */
 export const INITIATE_FUNCTION_RESET = 0x8000;
 
