@@ -190,6 +190,11 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     else this.#gate.wait(task);
   }
 
+  /** Tasks wait until guest memory may be touched. */
+  get waitsForDma(): boolean {
+    return !this.#gate.idle;
+  }
+
   /** The driver has seen that the device is suspended: it does nothing, and its configuration stays as it is (SUSP-09). */
   get suspended(): boolean {
     return this.statusRegister.suspension.suspended;

@@ -6,6 +6,11 @@ export class DmaGate {
   enabled = false;
   #waiting: Task[] = [];
 
+  /** Nothing waits. */
+  get idle(): boolean {
+    return this.#waiting.length === 0;
+  }
+
   /** Takes out what waits. */
   take(): Task[] {
     return this.#waiting.splice(0);

@@ -284,8 +284,8 @@ export class VirtioFunction implements FunctionDevice {
 
   /** Of it nothing waits that an access has not to come for. */
   asleep(): boolean {
-    const { behaviour, queues } = this.device;
-    return behaviour.sleeps === true && queues.asleep && this.pci.msix?.waiting !== true;
+    const { behaviour, queues, waitsForDma } = this.device;
+    return behaviour.sleeps === true && queues.asleep && !waitsForDma && this.pci.msix?.waiting !== true;
   }
 
   /** A driver takes the function: what is wrong with the way it is built is said now. */

@@ -5,7 +5,7 @@ import {
   VirtualFunctionsError,
   type VirtualFunctionsOptions,
 } from '../../pci/index.ts';
-import type { MemberGroup } from '../admin/members.ts';
+import type { GroupListener, MemberGroup } from '../admin/members.ts';
 import type { DeviceBehaviour } from '../behaviour.ts';
 import type { VirtioDevice } from '../device.ts';
 import { type FunctionKind, feature, functionKinds } from '../layout/index.ts';
@@ -103,6 +103,7 @@ export class VirtioVirtualFunctions {
 export class VirtualMembers implements MemberGroup {
   /** Null before there are any. */
   functions: VirtioVirtualFunctions | null = null;
+  listener: GroupListener | null = null;
 
   get enabled(): boolean {
     return this.functions?.enabled === true;
@@ -173,7 +174,11 @@ export function addVirtualFunctions(
       });
   });
   const functions = new VirtioVirtualFunctions(owner, pci);
-  if (members !== undefined) members.functions = functions;
+  if (members === undefined) return functions;
+  members.functions = functions;
+  pci.onEnable.push((enabled) => {
+    if (!enabled) members.listener?.groupEnds();
+  });
   return functions;
 }
 

@@ -31,6 +31,8 @@ export interface GuestOptions extends Partial<VirtioFunctionOptions> {
   readonly machine?: Omit<MachineOptions, 'ram'>;
   /** What the function may reach; by default all RAM. */
   readonly windows?: readonly DmaWindow[];
+  /** What else is done to the function before it is plugged in. */
+  readonly before?: (fn: VirtioFunction) => void;
 }
 
 /** A machine with one virtio function in it, its BARs assigned, bus mastering on. */
@@ -45,6 +47,7 @@ export class Guest {
   constructor(behaviour: DeviceBehaviour, options: GuestOptions = {}) {
     this.machine = smallMachine(options.machine ?? {});
     this.function = virtioFunction(behaviour, { kind: 'transitional', ...options });
+    options.before?.(this.function);
     this.machine.plug(this.function.pci, SLOT, new DmaDomain(this.machine.ram, options.windows));
     this.found = runFirmware(this.machine).find(({ address }) => address === SLOT)!;
     this.config = configOf(this.machine);
