@@ -194,7 +194,11 @@ describe('commands in rings', () => {
 
 describe('answers that come late', () => {
   const late = (scheduler: HeldScheduler) =>
-    new AdminGuest({ machine: { scheduler }, admin: { queueSizes: [8, 8], lateAnswers: true } });
+    new AdminGuest({
+      machine: { scheduler },
+      features: [RING_RESET],
+      admin: { queueSizes: [8, 8], lateAnswers: true },
+    });
   const used = (guest: AdminGuest) => [1, 2].map((queue) => guest.rings.get(queue)!.usedIndex);
   const label = (queue: number) => `answers of administration queue ${queue}`;
   const run = (scheduler: HeldScheduler, wanted: string) => {
@@ -241,6 +245,20 @@ describe('answers that come late', () => {
     expect(guest.answer(0, 0, 16).raw).toEqual(before);
   });
 
+  it('are lost where their queue is reset, and those of other queues are not', () => {
+    const scheduler = new HeldScheduler();
+    const guest = late(scheduler);
+    guest.put(QUERY, 1, 0);
+    guest.put(QUERY, 2, 1);
+    for (const queue of [1, 2]) guest.kick(queue);
+    for (const queue of [1, 2]) run(scheduler, `queue ${queue}`);
+    guest.block.set('queueSelect', 1);
+    guest.block.set('queueReset', 1);
+    scheduler.releaseAll();
+    expect(used(guest)).toEqual([0, 1]);
+    expect(guest.administration.inFlight).toBe(0);
+  });
+
   it('are saved, and come where the state is loaded', () => {
     const scheduler = new HeldScheduler();
     const guest = late(scheduler);
@@ -254,6 +272,21 @@ describe('answers that come late', () => {
     after.releaseAll();
     expect(other.rings.get(1)!.used()).toEqual([[0, 16]]);
     expect(outcome(other.answer(16))).toEqual(OK);
+  });
+});
+
+describe('a reset that is slow to show', () => {
+  it('has no commands taken, and ends all that was in use', () => {
+    const guest = new AdminGuest({ shape: { resetReads: 2 } });
+    guest.send({ opcode: 1, group: 0, data: little(1, 8) });
+    guest.block.set('deviceStatus', 0);
+    const before = guest.rings.get(1)!.usedIndex;
+    guest.put(QUERY);
+    guest.kick(1);
+    expect(guest.rings.get(1)!.usedIndex).toBe(before);
+    expect([1, 2, 3].map(() => guest.block.get('deviceStatus'))).toEqual([15, 15, 0]);
+    guest.restart();
+    expect(outcome(guest.send({ opcode: 1, group: 0, data: little(3, 8) }))).toEqual(OK);
   });
 });
 
