@@ -69,6 +69,8 @@ function setDriver(member: PartedMember, { features, value, queues }: Picture): 
   common.deviceFeatureSelect = field(commonConfig.deviceFeatureSelect).getUint32(0, true);
   common.driverFeatureSelect = field(commonConfig.driverFeatureSelect).getUint32(0, true);
   common.queueSelect = field(commonConfig.queueSelect).getUint16(0, true);
+  // The other interface has a selector of its own here.
+  if (member.legacy !== null) member.legacy.queueSelect = common.queueSelect;
   interrupts.configVector = field(commonConfig.configMsixVector).getUint16(0, true);
   if ((started & driverOk) === 0) return;
   for (const { queue } of queues) if (device.queue(queue)!.ready) interrupts.queue(queue);

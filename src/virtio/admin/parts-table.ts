@@ -163,9 +163,11 @@ export const partRows: readonly PartRow[] = [
     optional: false,
     selectors: () => commonFields.map(({ offset }) => offset),
     bytes: (selector) => commonFields.find(({ offset }) => offset === selector)!.width,
-    read({ common }, selector, view, at) {
+    read({ common, device, legacy }, selector, view, at) {
       const { width } = commonFields.find(({ offset }) => offset === selector)!;
-      const value = common.read(selector, width as Width);
+      // Each interface has a selector of its own here; a driver uses one.
+      const selects = selector === commonConfig.queueSelect.offset && device.legacyDriver;
+      const value = selects && legacy !== null ? legacy.queueSelect : common.read(selector, width as Width);
       if (width === 4) view.setUint32(at, value, true);
       else view.setUint16(at, value, true);
     },

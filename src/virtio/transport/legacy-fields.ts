@@ -52,6 +52,15 @@ export class LegacyFields implements Stateful {
     return this.#window.record;
   }
 
+  /** The queue that the queue registers are about. */
+  get queueSelect(): number {
+    return this.#window.queueSelect;
+  }
+
+  set queueSelect(queue: number) {
+    this.#window.queueSelect = queue;
+  }
+
   /** The bytes are some of one header field's. */
   inHeader(offset: number, length: number): boolean {
     const map = this.#window.vectorsShown() ? legacyHeaderWithVectors : legacyHeader;

@@ -665,11 +665,14 @@ describe('a driver whose member goes elsewhere', () => {
     write(18, [3]);
     write(4, little(1, 4));
     write(8, little(0xa0, 4));
+    write(14, [2, 0]);
     write(18, [7]);
     move(all);
     const read = (offset: number, room: number) =>
       all.guest.send({ opcode: 3, member: 2, data: [offset], room }).result;
-    expect([read(18, 1), read(4, 4), read(8, 4)]).toEqual([[7], little(1, 4), little(0xa0, 4)]);
+    expect([read(18, 1), read(4, 4), read(14, 2)]).toEqual([[7], little(1, 4), [2, 0]]);
+    all.guest.send({ opcode: 2, member: 2, data: [14, 0, 0, 0, 0, 0, 0, 0, 0, 0] });
+    expect(read(8, 4)).toEqual(little(0xa0, 4));
     expect(all.members[1]!.fn.device.legacyDriver).toBe(true);
     expect(all.guest.clauses()).toEqual([]);
   });

@@ -216,6 +216,7 @@ export class MemberUnderTest {
   }
 
   readonly #slot: number;
+  readonly #bars = new Map<number, number>();
 
   /** Enables or disables its MSI-X. */
   set msix(on: boolean) {
@@ -238,6 +239,11 @@ export class MemberUnderTest {
 
   /** Address of one of its BARs. */
   bar(index: number): number {
-    return findFunction(this.#guest.machine, this.#slot)!.bars.find((bar) => bar.index === index)!.address;
+    const known = this.#bars.get(index);
+    if (known !== undefined) return known;
+    const { bars } = findFunction(this.#guest.machine, this.#slot)!;
+    const { address } = bars.find((bar) => bar.index === index)!;
+    this.#bars.set(index, address);
+    return address;
   }
 }
