@@ -157,6 +157,10 @@ describe('virtual functions', () => {
     // Express with a function-level reset, then MSI-X in the physical function's VF BAR2.
     const express = read(0x34, 1);
     expect([read(express, 1), read(express + 4, 4) & 0x10000000]).toEqual([0x10, 0x10000000]);
+    // How the link is used is not for a virtual function to say.
+    write(express + 8, 2, 0x7fff);
+    write(express + 0x28, 2, 0xffff);
+    expect([read(express + 8, 2), read(express + 0x28, 2)]).toEqual([0, 0]);
     const msix = read(express + 1, 1);
     expect([read(msix, 1), read(msix + 2, 2), read(msix + 4, 4), read(msix + 8, 4)]).toEqual([
       0x11, 1, 2, 0x802,
