@@ -208,9 +208,9 @@ export class Board implements ConfigAccess {
   /** A read of a function that is about to be plugged, or is there. */
   readConfigOf(fn: PciFunction, address: FunctionAddress, offset: number, width: Width): number {
     const sink = this.accesses;
-    if (sink === null) return this.#read(fn, offset, width);
+    if (sink === null) return this.#read(fn, address, offset, width);
     return bounded(sink, () => {
-      const value = this.#read(fn, offset, width);
+      const value = this.#read(fn, address, offset, width);
       tellConfig(sink, 'read', address, fn.name, offset, width, value);
       return value;
     });
@@ -224,28 +224,34 @@ export class Board implements ConfigAccess {
     value: number,
   ): void {
     const sink = this.accesses;
-    if (sink === null) this.#write(fn, offset, width, value);
+    if (sink === null) this.#write(fn, address, offset, width, value);
     else
       bounded(sink, () => {
         tellConfig(sink, 'write', address, fn.name, offset, width, (value & maskOf(width)) >>> 0);
-        this.#write(fn, offset, width, value);
+        this.#write(fn, address, offset, width, value);
       });
   }
 
-  #read(fn: PciFunction, offset: number, width: Width): number {
+  #read(fn: PciFunction, address: FunctionAddress, offset: number, width: Width): number {
     this.wiring.arrive?.(fn.physical);
     return offset % width === 0
-      ? fn.configRead(offset, width)
-      : readConfigPieces((at, piece) => fn.configRead(at, piece), offset, width);
+      ? this.#still(fn, address).configRead(offset, width)
+      : readConfigPieces((at, piece) => this.#still(fn, address).configRead(at, piece), offset, width);
   }
 
-  #write(fn: PciFunction, offset: number, width: Width, value: number): void {
+  #write(fn: PciFunction, address: FunctionAddress, offset: number, width: Width, value: number): void {
     this.wiring.arrive?.(fn.physical);
     for (let done = 0; done < width; ) {
       const piece = alignedPiece(offset + done, width - done);
-      fn.configWrite(offset + done, piece, ((value >>> (8 * done)) & maskOf(piece)) >>> 0);
+      const part = ((value >>> (8 * done)) & maskOf(piece)) >>> 0;
+      this.#still(fn, address).configWrite(offset + done, piece, part);
       done += piece;
     }
+  }
+
+  /** The function, as an object that is in use: what arrives first may have had a virtual one put away, which comes back as another. */
+  #still(fn: PciFunction, address: FunctionAddress): PciFunction {
+    return fn.physical === fn || fn.plugged ? fn : (this.at(address) ?? fn);
   }
 
   /** The machine is reset: every function is as after power-on. */

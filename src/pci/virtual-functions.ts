@@ -207,7 +207,7 @@ export class VirtualFunctions implements ConfigListener, Stateful {
       for (const fn of this.made) fn.upstreamChanged();
       this.#decode();
     }
-    if (!reaches(start, end, this.#registers.at, this.#registers.length)) return;
+    if (!this.physical.plugged || !reaches(start, end, this.#registers.at, this.#registers.length)) return;
     this.#registers.follow(this.#enabled);
     const enabled = this.#registers.control(sriovControl.enable);
     if (enabled && !this.#enabled) this.#enable();

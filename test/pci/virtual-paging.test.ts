@@ -130,6 +130,16 @@ describe('virtual functions of which few exist as objects', () => {
     expect(vfs.size.live).toBe(1);
   });
 
+  it('are configured after memory writes to others have arrived', () => {
+    const functions = withVirtual({ live: 1 }, { holdPostedWrites: true });
+    functions.place(0, BAR0);
+    functions.enable(8);
+    for (const index of [1, 2, 3]) functions.machine.memoryWrite(SCRATCH + PIECE * (index - 1), 4, index);
+    functions.vf(4).write(4, 2, 4);
+    for (const index of [1, 2, 3]) functions.machine.memoryWrite(SCRATCH + PIECE * (index - 1), 4, index);
+    expect([functions.vf(4).read(4, 2), functions.vfs.at(4)!.busMaster]).toEqual([4, true]);
+  });
+
   it('are forgotten with VF Enable, by a function-level reset, and when they are given away', () => {
     const { machine, vf, vfs, memory, enable, disable } = paged(1);
     const fill = () => {
