@@ -95,6 +95,23 @@ describe('BARs of virtual functions', () => {
     }
   });
 
+  it('give way where they overlap what is in use', () => {
+    const machine = smallMachine();
+    const physical = new HandmadePhysical({ bars: [memory32(0, 0x1000)] }).plug(machine, SLOT);
+    const used = bareFunction();
+    addScratch(used, 0, 'memory32', 0x1000);
+    machine.plug(used, OTHER);
+    const place = 0xd0004000;
+    configOf(machine, OTHER).setBar(0, place);
+    configOf(machine, OTHER).command(2);
+    // The fifth of eight pieces would stand there.
+    configOf(machine).write(physical.at + sriovAt.bar, 4, place - 4 * 0x1000);
+    runFirmware(machine);
+    expect(used.bars[0]!.address).toBe(place);
+    const first = physical.bar(0);
+    expect([first > 0, first + 8 * 0x1000 <= place || first >= place + 0x1000]).toEqual([true, true]);
+  });
+
   it('move where everything is to be placed anew', () => {
     const machine = smallMachine();
     const physical = new HandmadePhysical({ bars: [memory32(0, 0x1000)] }).plug(machine, SLOT);
