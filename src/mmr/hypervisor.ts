@@ -1,6 +1,7 @@
 import { DmaDomain, type GuestMemory, VirtiolabError } from '../core/index.ts';
 import { type EnabledVirtualFunctions, FunctionGoneError, resetFunction } from '../driver/index.ts';
 import type { PciFunction, Place } from '../pci/index.ts';
+import { refusePresented } from './access/held-function.ts';
 import { ForeignDomainError } from './two-machines.ts';
 import { type PresentedFunction, type PresentOptions, presentLegacy } from './virtual-function.ts';
 
@@ -76,20 +77,23 @@ export class Hypervisor {
   /**
    * Gives a function to a guest, in a slot of the guest's machine, where its firmware has not run yet or knows hot plug. All or
    * nothing.
-   * @throws VirtualFunctionIndexError; AttachmentError for one that a guest has; ForeignDomainError; FunctionGoneError where it
-   * does not answer; what the machine throws for the place, and {@link presentLegacy} for the function.
+   * @throws VirtualFunctionIndexError; AttachmentError for one that a guest has; AlreadyPresentedError for one that is presented
+   * by others; ForeignDomainError; FunctionGoneError where it does not answer; what the machine throws for the place, and {@link presentLegacy} for the function.
    */
   attach(index: number, guest: GuestMachine, place: Place, options: AttachOptions = {}): Attachment {
-    this.functions.addressOf(index);
+    const { bus } = this.functions;
+    const address = this.functions.addressOf(index);
     if (this.#held.has(index)) throw new AttachmentError(index, 'a guest has it: detach it there first');
     const { domain = new DmaDomain(guest.ram), ...present } = options;
     if (domain.memory !== guest.ram)
       throw new ForeignDomainError(`virtual function ${index}: its domain is not over the guest's RAM`);
+    // Before its memory is another's.
+    refusePresented(bus, address);
     this.#remapping.assign(index, domain);
     try {
       const found = this.functions.find(index);
       if (found === null) throw new FunctionGoneError(`virtual function ${index}`);
-      const presented = presentLegacy(this.functions.bus, found, { ...this.#options, ...present });
+      const presented = presentLegacy(bus, found, { ...this.#options, ...present });
       const takeOut = this.#plug(guest, place, presented);
       const held = { index, guest, place, domain, presented, takeOut };
       this.#held.set(index, held);
@@ -114,16 +118,20 @@ export class Hypervisor {
   /**
    * Takes a function from its guest and resets it. One that is gone, or that the guest's machine has given back already, is
    * nobody's from then on, too.
-   * @throws AttachmentError where no guest has it; what the machine throws for a place that cannot be given up.
+   * @throws AttachmentError where no guest has it; what the machine throws for a place that cannot be given up; NoFunctionResetError,
+   * NoAnswerError where it cannot be reset, though no guest has it any more.
    */
   detach(index: number): void {
     const held = this.#held.get(index);
     if (held === undefined) throw new AttachmentError(index, 'no guest has it: attach it first');
     if (held.presented.pci.plugged) held.takeOut();
     this.#held.delete(index);
-    const found = this.functions.find(index);
-    if (found !== null) resetFunction(this.functions.bus, found);
-    this.#remapping.assign(index, null);
+    try {
+      const found = this.functions.find(index);
+      if (found !== null) resetFunction(this.functions.bus, found);
+    } finally {
+      this.#remapping.assign(index, null);
+    }
   }
 
   /** Takes a function from its guest and gives it to another. Where that one cannot have it, nobody has. @throws as both */

@@ -9,17 +9,20 @@ import {
   FunctionGoneError,
   findFunction,
   NoAnswerError,
+  NoFunctionResetError,
   resetFunction,
   runFirmware,
   VirtualFunctionIndexError,
 } from '../../src/driver/index.ts';
 import {
+  AlreadyPresentedError,
   AttachmentError,
   draft2023,
   ForeignDomainError,
   Hypervisor,
   hasMmrId,
   NotPresentableError,
+  presentLegacy,
   TranslatorError,
 } from '../../src/mmr/index.ts';
 import { type Machine, PlaceError } from '../../src/pci/index.ts';
@@ -236,6 +239,34 @@ describe('what is refused', () => {
     expect(again).toThrow(AttachmentError);
     expect(again).toThrow('virtual function 1: a guest has it: detach it there first');
     expect(lab.hypervisor.find(1) === given).toBe(true);
+  });
+
+  it('one that others have presented, who keep it', async () => {
+    const lab = labOf();
+    const guest = guestMachine();
+    guest.plug(presentLegacy(lab.host, lab.functions.find(1)!).pci, GUEST_SLOT);
+    refused(
+      lab,
+      () => lab.hypervisor.attach(1, guestMachine(), GUEST_SLOT),
+      AlreadyPresentedError,
+      /00:04.1/,
+    );
+    runFirmware(guest);
+    expect(readsOf(guest)).not.toEqual(allOnes);
+  });
+
+  it('to reset what cannot be reset: no guest has it then, nor its memory', () => {
+    const lab = labOf();
+    const guest = guestMachine();
+    lab.hypervisor.attach(2, guest, GUEST_SLOT);
+    const { config, capabilities } = lab.virtual.pci.at(2)!;
+    config.set(capabilities.offsets[0]! + 4, 4, 0x8000);
+    expect(() => lab.hypervisor.detach(2)).toThrow(NoFunctionResetError);
+    expect(lab.hypervisor.list()).toHaveLength(0);
+    expect([findFunction(guest, GUEST_SLOT), lab.host.dmaMemory(SLOT + 2) === lab.host.ram]).toEqual([
+      null,
+      true,
+    ]);
   });
 
   it('a domain over the memory of another', () => {
