@@ -31,13 +31,14 @@ export interface PartRow {
   readonly optional: boolean;
   /** Which there are, by the lower half of their selector. */
   selectors(member: PartedMember): readonly number[];
+  has(member: PartedMember, selector: number): boolean;
   bytes(selector: number): number;
   read(member: PartedMember, selector: number, view: DataView, at: number): void;
   /** The member can have that value. */
   fits(context: PartContext, selector: number, view: DataView, at: number): boolean;
 }
 
-const NO_SELECTOR = [0];
+const NO_SELECTOR: readonly number[] = [0];
 const VERSION_1_WORD = feature.version1 >> 5;
 const VERSION_1_BIT = 1 << (feature.version1 & 31);
 
@@ -77,10 +78,23 @@ const valueAt = (view: DataView, at: number, width: number): number =>
 const vectorFits = ({ interrupts }: GroupMember, vector: number): boolean =>
   vector === NO_VECTOR || vector < (interrupts.function.msix?.vectors ?? 0);
 
-const queues = ({ device }: GroupMember): readonly number[] =>
-  Array.from({ length: device.queueCount }, (_, queue) => queue).filter(
-    (queue) => device.queue(queue) !== null,
-  );
+/** A part of which there is one. */
+const alone: Pick<PartRow, 'selectors' | 'has'> = {
+  selectors: () => NO_SELECTOR,
+  has: (_, selector) => selector === NO_SELECTOR[0],
+};
+
+const hasQueue = ({ device }: GroupMember, queue: number): boolean =>
+  queue < device.queueCount && device.queue(queue) !== null;
+
+/** A part of each queue that there is. */
+const ofQueues: Pick<PartRow, 'selectors' | 'has'> = {
+  selectors: (member) =>
+    Array.from({ length: member.device.queueCount }, (_, queue) => queue).filter((queue) =>
+      hasQueue(member, queue),
+    ),
+  has: hasQueue,
+};
 
 const halves = [
   ['descriptor', 0, adminQueuePart.descriptorLow],
@@ -140,7 +154,7 @@ export const partRows: readonly PartRow[] = [
   {
     type: adminPart.deviceFeatures,
     optional: true,
-    selectors: () => NO_SELECTOR,
+    ...alone,
     bytes: () => sizeOf(adminFeaturesPart.words),
     read: ({ device }, _, view, at) => writeWords(device.features.offered, view, at),
     fits: ({ member }, _, view, at) =>
@@ -149,7 +163,7 @@ export const partRows: readonly PartRow[] = [
   {
     type: adminPart.driverFeatures,
     optional: false,
-    selectors: () => NO_SELECTOR,
+    ...alone,
     bytes: () => sizeOf(adminFeaturesPart.words),
     read: ({ device }, _, view, at) => writeWords(device.features.accepted, view, at),
     fits({ member }, _, view, at) {
@@ -162,6 +176,7 @@ export const partRows: readonly PartRow[] = [
     type: adminPart.commonConfig,
     optional: false,
     selectors: () => commonFields.map(({ offset }) => offset),
+    has: (_, selector) => commonFields.some(({ offset }) => offset === selector),
     bytes: (selector) => commonFields.find(({ offset }) => offset === selector)!.width,
     read({ common, device, legacy }, selector, view, at) {
       const { width } = commonFields.find(({ offset }) => offset === selector)!;
@@ -183,7 +198,7 @@ export const partRows: readonly PartRow[] = [
   {
     type: adminPart.deviceStatus,
     optional: false,
-    selectors: () => NO_SELECTOR,
+    ...alone,
     bytes: () => commonConfig.deviceStatus.width,
     read: ({ device }, _, view, at) => view.setUint8(at, device.status),
     fits: () => true,
@@ -191,7 +206,7 @@ export const partRows: readonly PartRow[] = [
   {
     type: adminPart.queueConfig,
     optional: false,
-    selectors: queues,
+    ...ofQueues,
     bytes: () => lengthOf(adminQueuePart),
     read({ device, interrupts }, queue, view, at) {
       const ring = device.queue(queue)!;
@@ -206,7 +221,7 @@ export const partRows: readonly PartRow[] = [
   {
     type: adminPart.queueNotification,
     optional: false,
-    selectors: queues,
+    ...ofQueues,
     bytes: () => lengthOf(adminQueueNotifyPart),
     read: readNotify,
     fits({ member }, queue, view, at) {

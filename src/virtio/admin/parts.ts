@@ -42,7 +42,7 @@ export function namedPart(member: PartedMember, view: DataView, at: number): Par
   const row = rowsByType.get(view.getUint16(at + adminPartHead.type.offset, true));
   const selector = view.getUint32(at + adminPartHead.selectorLow.offset, true);
   if (row === undefined || view.getUint32(at + adminPartHead.selectorHigh.offset, true) !== 0) return null;
-  return row.selectors(member).includes(selector) ? { row, selector, bytes: row.bytes(selector) } : null;
+  return row.has(member, selector) ? { row, selector, bytes: row.bytes(selector) } : null;
 }
 
 /** Values of parts that were set and are not in effect yet. */
