@@ -135,11 +135,11 @@ export class AdminLine {
     this.#answers.push(late);
     const { scheduler } = this.#port;
     // Where the device was before, a scheduler may hold the work still.
-    if (this.#work === null || this.#scheduler !== scheduler) {
+    if (this.#scheduler !== scheduler) {
       this.#scheduler = scheduler;
       this.#work = new Work(this.#label, scheduler, () => this.#answerOldest());
     }
-    this.#work.schedule();
+    this.#work!.schedule();
   }
 
   /** A command of a state that was loaded, which was carried out before. */

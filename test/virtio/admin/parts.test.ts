@@ -381,6 +381,17 @@ describe('a member that is stopped (ADP-02, ADP-03)', () => {
       expect(probes[0]!.handled).toEqual(['0:0']);
     });
 
+    it('is in flight when VF Enable is cleared (ADM-36)', () => {
+      const { guest, group, probes } = stopping();
+      guest.clauses();
+      group.enabled = false;
+      expect(guest.clauses()).toEqual(['ADM-36']);
+      group.enabled = true;
+      probes[0]!.finish();
+      group.enabled = false;
+      expect(guest.clauses()).toEqual([]);
+    });
+
     it('keeps nobody else waiting', () => {
       const { guest, answered } = stopping();
       expect(outcome(guest.send(QUERY, 2))).toEqual(OK);
