@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { HeldScheduler, immediate, type LabEvent } from '../../../src/core/index.ts';
+import { HeldScheduler, immediate, type LabEvent, type State } from '../../../src/core/index.ts';
 import {
   BalloonDevice,
   BlockDevice,
@@ -29,7 +29,7 @@ import {
   Raw,
 } from '../support/console.ts';
 import { BUFFERS, LegacyGuest, ModernGuest } from '../support/guests.ts';
-import { OUR_MAC, RawNetwork, rawHeader, TestLink } from '../support/network.ts';
+import { OUR_MAC, plainFrame, RawNetwork, rawHeader, TestLink } from '../support/network.ts';
 import { RawRequests } from '../support/requests.ts';
 import { about, le, RawRtc, request } from '../support/rtc.ts';
 import { CID, packetBytes, RawVsock, REQUEST, RW } from '../support/vsock.ts';
@@ -219,6 +219,52 @@ describe('a network device', () => {
     );
   });
 
+  it('sends frames that waited when its state was taken, from the machine that it was loaded into', () => {
+    const { multiQueue, controlQueue, mac } = networkFeature;
+    const queues = [0, 1, 2, 3, 4];
+    const make = () => {
+      const link = new TestLink();
+      const guest = new ModernGuest(new NetworkDevice({ link, queuePairs: 2 }));
+      const net = new RawNetwork(guest, queues, guest.start([mac, controlQueue, multiQueue], queues));
+      net.command(4, 0, [[2, 0]]);
+      return { link, guest, net };
+    };
+    const [from, into] = [make(), make()];
+    let state: State = null;
+    from.link.onTransmit = () => {
+      from.link.onTransmit = () => {};
+      // In the middle of the first: the second waits for its turn.
+      const at = BUFFERS + 0x8000;
+      from.guest.machine.ram.write(
+        at + 12,
+        Uint8Array.from({ length: 70 }, (_, i) => i + 1),
+      );
+      from.net.expose(3, at, [12, 70], []);
+      state = from.guest.machine.save();
+    };
+    from.net.send(rawHeader({}, 12), plainFrame(60));
+    expect(from.link.sent.map(({ frame }) => frame.length)).toEqual([60, 70]);
+    into.guest.machine.load(state);
+    // The first is on its way already.
+    expect(into.link.sent.map(({ frame }) => frame.length)).toEqual([70]);
+  });
+
+  it('NET-TX-07: says of a type of segments that nobody knows that it was not accepted', () => {
+    const link = new TestLink(true);
+    const guest = new ModernGuest(new NetworkDevice({ link }));
+    const { checksum, hostTso4 } = networkFeature;
+    const net = new RawNetwork(guest, [0, 1, 2], guest.start([checksum, hostTso4], [0, 1, 2]));
+    said(guest.events);
+    net.send(
+      rawHeader({ flags: 1, gsoType: 2, gsoSize: 100, csumStart: 14, csumOffset: 6 }, 12),
+      plainFrame(60),
+    );
+    expect([said(guest.events), link.sent]).toEqual([
+      ['driver NET-TX-07 a segmentation type that was not accepted: segmentation type 2'],
+      [],
+    ]);
+  });
+
   it('receives what is no IP on the pair on which it was sent between these stations, of whatever type', () => {
     const link = new TestLink();
     const guest = new ModernGuest(new NetworkDevice({ link, queuePairs: 2 }));
@@ -352,6 +398,28 @@ describe('a SCSI host', () => {
     scsi.offerEvent(0, 2);
     scsi.offerEvent(1);
     expect(new Set(scsi.written(1, 16))).toEqual(new Set([0xee]));
+  });
+
+  it.each<[string, (lab: ReturnType<typeof settled>) => void]>([
+    ['bus mastering is off', ({ guest }) => guest.config.command(3)],
+    ['it was aborted', ({ scsi }) => expect(scsi.manage(1, [1])).toBe(0)],
+    ['the device was reset', ({ guest }) => guest.block.set('deviceStatus', 0)],
+  ])('touches no data of a command while %s', (_, change) => {
+    const storage = new SlowStorage();
+    const lab = settled({ storage, modern: true });
+    for (const [slot, cdb, more] of [
+      [0, 0x2a, { out: new Uint8Array(512) }],
+      [1, 0x28, { inBytes: 512 }],
+    ] as const)
+      lab.scsi.send({ cdb: [cdb, 0, 0, 0, 0, 0, 0, 0, 1, 0], slot, ...more });
+    const [write, read] = storage.waiting;
+    const moved = () => [
+      write!.take(0, new Uint8Array(512), 0, 512),
+      read!.give(0, new Uint8Array(512), 0, 512),
+    ];
+    expect(moved()).toEqual([true, true]);
+    change(lab);
+    expect(moved()).toEqual([false, false]);
   });
 
   it('tells whose commands there are by unit', () => {
