@@ -373,7 +373,8 @@ describe('the modern transport', () => {
         }),
         { numRuns: runs(400) },
       );
-      expect(answered).toBeGreaterThan(0);
+      // A handful of runs may have none that sends anything.
+      if (runs(400) >= 50) expect(answered).toBeGreaterThan(0);
     },
     PATIENCE,
   );
