@@ -18,7 +18,7 @@ import {
   prepareAccess,
   preparePageIn,
   preparePlainAccess,
-  touchCost,
+  prepareTouch,
   touchedBytes,
   untouchedBytes,
 } from './virtual.ts';
@@ -197,7 +197,7 @@ export const CASES: readonly Case[] = [
     atMost(1.3, {
       name: `virtual functions: ${count} enabled, found, read and written, each, against 256`,
       unit: 'us/function',
-      prepare: () => ({ ours: () => touchCost(count), baseline: () => touchCost(256) }),
+      prepare: () => prepareTouch(count),
     }),
   ),
   atMost(1, {

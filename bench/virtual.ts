@@ -10,6 +10,7 @@ import {
   type VirtioVirtualFunctions,
   virtioFunction,
 } from '../src/virtio/index.ts';
+import { median } from './frame.ts';
 import { bytesInUse } from './memory.ts';
 import { WorkloadError } from './workload.ts';
 
@@ -93,13 +94,25 @@ export class ManyFunctions {
   }
 }
 
-/** Microseconds a function in which so many are enabled, and all are touched. */
-export function touchCost(count: number): number {
+/** Microseconds a function in which so many are enabled, and all are touched. Of few the code has not warmed up: see {@link prepareTouch}. */
+function touchCost(count: number): number {
   const many = new ManyFunctions(count, false);
   const started = performance.now();
   many.enable();
   many.touchAll();
   return (1000 * (performance.now() - started)) / count;
+}
+
+const WARM_UP = 8192;
+const FEW = 256;
+
+/** The cost of each of so many beside that of each of few, which are brought up as often as it takes to measure. */
+export function prepareTouch(count: number): { ours: () => number; baseline: () => number } {
+  touchCost(WARM_UP);
+  return {
+    ours: () => touchCost(count),
+    baseline: () => median(Array.from({ length: 9 }, () => touchCost(FEW))),
+  };
 }
 
 /** Bytes that each of so many takes once all were touched and none does anything. */
