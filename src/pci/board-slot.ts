@@ -8,6 +8,7 @@ import type {
 } from '../core/index.ts';
 import type { PinWiring } from './board.ts';
 import type { PciFunction } from './function.ts';
+import type { FunctionDirectory } from './pci-bus.ts';
 import type { Neighbourhood, Slot, Upstream } from './slot.ts';
 import type { Site } from './topology.ts';
 
@@ -104,7 +105,7 @@ export class BoardSlot implements Slot, Neighbourhood {
     return new BoardSlot(this.#board, { bus, place: place + offset }, dma, NO_PIN);
   }
 
-  addDirectory(directory: Parameters<Neighbourhood['addDirectory']>[0]): () => void {
+  addDirectory(directory: FunctionDirectory): () => void {
     const { bus, place } = this.#site;
     return bus.addDirectory({
       at: (asked) => directory.at(asked - place),

@@ -7,6 +7,7 @@ import {
   VirtiolabError,
 } from '../core/index.ts';
 import type { PciFunction } from './function.ts';
+import type { FunctionDirectory } from './pci-bus.ts';
 
 /** What a bus is: the root complex's, a link with one device, the inside of a switch, or a conventional one behind a bridge. */
 export type BusKind = 'root' | 'link' | 'switch' | 'conventional';
@@ -23,13 +24,10 @@ export interface Neighbourhood {
   /** A slot so many places further on, on the function's bus or those whose numbers follow; without an interrupt pin. */
   slotAt(offset: number, dma: DmaDomain): Slot;
   /**
-   * Lets a directory answer for places where nobody was plugged.
-   * @param at by how many places further on than the function. @returns a function that ends it.
+   * Lets a directory answer for places where nobody was plugged: it is asked by how many places further on than the function.
+   * @returns a function that ends it.
    */
-  addDirectory(directory: {
-    at(offset: number): PciFunction | undefined;
-    readonly made: Iterable<PciFunction>;
-  }): () => void;
+  addDirectory(directory: FunctionDirectory): () => void;
   /** Software has it, and relies on its being the same for as long as it is there. */
   isWatched(fn: PciFunction): boolean;
   /** It is about to be taken away: memory writes on their way to it arrive. */

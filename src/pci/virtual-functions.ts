@@ -46,7 +46,8 @@ export class VirtualFunctions implements ConfigListener, Stateful {
   readonly #registers: SriovRegisters;
   readonly #touched: TouchedFunctions;
   readonly #domains = new Map<number, DmaDomain>();
-  readonly #kept = new Set<number>();
+  /** Functions that somebody keeps, and how many do. */
+  readonly #kept = new Map<number, number>();
   #enabled = false;
   #count = 0;
   #powered = true;
@@ -113,12 +114,15 @@ export class VirtualFunctions implements ConfigListener, Stateful {
   /** The same, and it stays the same object until {@link letGo}, or until it is gone. */
   keep(index: number): VirtualFunction | undefined {
     const fn = this.at(index);
-    if (fn !== undefined) this.#kept.add(index);
+    if (fn !== undefined) this.#kept.set(index, (this.#kept.get(index) ?? 0) + 1);
     return fn;
   }
 
+  /** To be called as often as it was kept; of one that is gone without effect. */
   letGo(index: number): void {
-    this.#kept.delete(index);
+    const left = (this.#kept.get(index) ?? 0) - 1;
+    if (left > 0) this.#kept.set(index, left);
+    else this.#kept.delete(index);
   }
 
   /** Memory that a function reaches. @throws VirtualFunctionsError */
@@ -302,7 +306,7 @@ export class VirtualFunctions implements ConfigListener, Stateful {
     this.#count = this.#enabled ? this.#countOf(this.#registers.numVfs) : 0;
     this.#registers.release();
     this.#touched.load(functions);
-    for (const index of this.#kept) if (!this.#touched.has(index)) this.#kept.delete(index);
+    for (const index of this.#kept.keys()) if (!this.#touched.has(index)) this.#kept.delete(index);
     this.#decode();
   }
 

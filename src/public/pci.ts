@@ -24,6 +24,7 @@ export {
   MESSAGE_WINDOW,
   Msix,
   machineTarget,
+  type Neighbourhood,
   PciFunction,
   type PciFunctionOptions,
   type PinWiring,

@@ -84,6 +84,21 @@ describe('virtual functions of which few exist as objects', () => {
     expect(vfs.size.live).toBe(2);
   });
 
+  it('stay until everybody has let them go', () => {
+    const { vf, vfs } = paged(1);
+    const kept = vfs.keep(1)!;
+    vfs.keep(1);
+    const stays = () => {
+      for (const index of ALL) vf(index).read(0, 4);
+      return [...vfs.made].includes(kept);
+    };
+    vfs.letGo(1);
+    expect(stays()).toBe(true);
+    vfs.letGo(1);
+    vfs.letGo(1);
+    expect([stays(), vfs.keep(9)]).toEqual([false, undefined]);
+  });
+
   it('stay while an access to them is under way, whatever it leads to', () => {
     let touchOthers = () => {};
     const { machine, vf, vfs, memory } = paged(1, {

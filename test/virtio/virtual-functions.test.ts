@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BlockDriver, EntropyDriver, LegacyTransport } from '../../src/driver/index.ts';
-import { draft2023, memoryAccess, mmrVirtualFunctions } from '../../src/mmr/index.ts';
+import { draft2023, hasMmrId, memoryAccess, mmrVirtualFunctions } from '../../src/mmr/index.ts';
 import { CapabilitySpaceError, VirtualFunction, VirtualFunctionsError } from '../../src/pci/index.ts';
 import {
   Administration,
@@ -17,6 +17,7 @@ import {
 } from '../../src/virtio/index.ts';
 import { at as header } from '../pci/support.ts';
 import { sriov } from '../pci/virtual-support.ts';
+import { kitOf, kitTypes } from '../properties/kits/index.ts';
 import { VirtualGuest } from './support/virtual.ts';
 
 const pf = () => virtioFunction(new EntropyDevice(), { kind: 'modern', express: true });
@@ -97,6 +98,28 @@ describe('a virtio function with virtual ones', () => {
       });
       expect((await driver.read(0, 1))[0]).toBe(index);
       driver.close();
+    }
+  });
+
+  it.each(kitTypes)('is of any type, as they are: %s', (name) => {
+    const make = () => kitOf(name).make(8).behaviour;
+    const owner = () => virtioFunction(make(), { kind: 'modern', express: true });
+    const all = [virtualFunctions(owner(), { total: 2, make })];
+    if (hasMmrId(kitOf(name).type, draft2023)) all.push(mmrVirtualFunctions(owner(), { total: 2, make }));
+    for (const functions of all) {
+      const guest = new VirtualGuest(functions);
+      guest.agree();
+      guest.software.enable(2);
+      const transport = guest.transport(2);
+      transport.setStatus(1);
+      const { device } = functions.at(2)!;
+      expect([device.behaviour.type.name, device.status, functions.at(1)!.device.status]).toEqual([
+        name,
+        1,
+        0,
+      ]);
+      guest.software.disable();
+      expect(guest.clauses()).toEqual([]);
     }
   });
 

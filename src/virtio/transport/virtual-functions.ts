@@ -96,6 +96,9 @@ export class VirtioVirtualFunctions {
   }
 }
 
+/** More than commands are carried out within each other. */
+const KEPT_MEMBERS = 8;
+
 /**
  * Virtual functions as the group that their owner administers (GRP-01). The administration is a part of the owner, which comes
  * before its virtual functions: so this is made first, and given to both.
@@ -104,6 +107,8 @@ export class VirtualMembers implements MemberGroup {
   /** Null before there are any. */
   functions: VirtioVirtualFunctions | null = null;
   listener: GroupListener | null = null;
+  /** Those that commands were about of late. */
+  readonly #latest: number[] = [];
 
   get enabled(): boolean {
     return this.functions?.enabled === true;
@@ -117,9 +122,13 @@ export class VirtualMembers implements MemberGroup {
     return this.functions?.count ?? 0;
   }
 
-  /** Of 1 to {@link count}; good until the next access to whatever function. */
+  /** Of 1 to {@link count}. It stays the same object for some commands: what one does may lead to accesses to others. */
   member(id: number): VirtioFunction {
-    return this.functions!.at(id)!;
+    const functions = this.functions!;
+    this.#latest.push(id);
+    const found = functions.keep(id)!;
+    if (this.#latest.length > KEPT_MEMBERS) functions.letGo(this.#latest.shift()!);
+    return found;
   }
 }
 
