@@ -11,7 +11,7 @@ import {
   StateMismatchError,
   type Width,
 } from '../core/index.ts';
-import { ConfigTemplate, shareTemplate } from './config-template.ts';
+import { ConfigTemplate, freshTemplate, shareTemplate } from './config-template.ts';
 
 /** Hears of software's accesses to bytes `start` up to, and without, `end`. */
 export interface ConfigListener {
@@ -63,7 +63,7 @@ export class ConfigSpace implements Stateful {
   constructor(length: number, live: ReadonlyMap<number, number> = NOTHING_LIVE) {
     this.length = length;
     this.#live = live;
-    this.#template = new ConfigTemplate(length);
+    this.#template = freshTemplate(length);
   }
 
   /** The template, to be changed. */
@@ -75,6 +75,11 @@ export class ConfigSpace implements Stateful {
   #setByte(at: number, value: number): void {
     if (this.#bytes === null) {
       if (this.#template.initial[at] === value) return;
+      // Before it is sealed, what is set is what a reset restores.
+      if (!this.#sealed) {
+        this.#own().wire(at, value);
+        return;
+      }
       this.#bytes = this.#template.initial.slice();
     }
     this.#bytes[at] = value;

@@ -36,6 +36,11 @@ export class ConfigTemplate {
     this.end = of.end;
   }
 
+  clear(): void {
+    for (const bytes of [this.initial, this.writable, this.clearable]) bytes.fill(0, 0, this.end);
+    this.end = 0;
+  }
+
   /** Takes other bytes as those after power-on. */
   take(bytes: Uint8Array): void {
     this.initial.set(bytes);
@@ -95,12 +100,32 @@ const MOST = 64;
 const EVERYTHING: readonly number[] = [];
 const known = new Map<number, ConfigTemplate>();
 
-/** The template that stands for all that are like this one. */
+/** One that nobody has any more, all zero again: of thousands of functions each builds one, only to find that there is one like it. */
+let spare: ConfigTemplate | null = null;
+
+/** A template to be built. */
+export function freshTemplate(length: number): ConfigTemplate {
+  const found = spare;
+  if (found?.initial.length !== length) return new ConfigTemplate(length);
+  spare = null;
+  return found;
+}
+
+/** Takes a template back that its only owner has given up. */
+function giveBack(template: ConfigTemplate): void {
+  template.clear();
+  spare = template;
+}
+
+/** The template that stands for all that are like this one, which is nobody's from then on if it is another. */
 export function shareTemplate(template: ConfigTemplate): ConfigTemplate {
   if (template.shared) return template;
   const key = template.fingerprint(EVERYTHING);
   const found = known.get(key);
-  if (found?.equals(template) === true) return found;
+  if (found?.equals(template) === true) {
+    giveBack(template);
+    return found;
+  }
   template.shared = true;
   known.set(key, template);
   if (known.size > MOST) known.delete(known.keys().next().value!);

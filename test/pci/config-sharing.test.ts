@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { ConfigTemplate, shareTemplate } from '../../src/pci/config-template.ts';
+import { ConfigTemplate, freshTemplate, shareTemplate } from '../../src/pci/config-template.ts';
 
 /*
  * Of thousands of functions that were built alike, each has its configuration space, and all of them one template.
@@ -51,6 +51,18 @@ describe('templates', () => {
     expect(shareTemplate(new ConfigTemplate(4, one))).toBe(one);
     const other = template(0x12);
     expect(shareTemplate(other)).toBe(other);
+  });
+
+  it('that are given up for others are built anew from nothing', () => {
+    shareTemplate(template(0x13));
+    shareTemplate(template(0x13));
+    const fresh = freshTemplate(4);
+    expect([fresh.equals(new ConfigTemplate(4)), fresh.shared, freshTemplate(4) === fresh]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(freshTemplate(8).initial).toHaveLength(8);
   });
 
   it('are remembered, the latest 64', () => {
