@@ -7,7 +7,7 @@ export interface FunctionMaker {
   make(index: number): VirtualFunction;
   takeAway(fn: VirtualFunction): void;
   /** It has to stay what it is. */
-  isHeld(index: number, fn: VirtualFunction): boolean;
+  isHeld(fn: VirtualFunction): boolean;
 }
 
 /** What a function was made with it is made with again: it is no part of what is kept. */
@@ -97,13 +97,13 @@ export class TouchedFunctions {
     for (const [index, fn] of this.#live) {
       if (this.#live.size <= this.#most || left-- === 0) return;
       this.#live.delete(index);
-      if (index !== this.#latest && this.#sleeps(index, fn)) this.#keep(index, fn);
+      if (index !== this.#latest && this.#sleeps(fn)) this.#keep(index, fn);
       else this.#live.set(index, fn);
     }
   }
 
-  #sleeps(index: number, fn: VirtualFunction): boolean {
-    return fn.accesses === 0 && !this.#maker.isHeld(index, fn) && fn.device?.asleep?.() === true;
+  #sleeps(fn: VirtualFunction): boolean {
+    return fn.accesses === 0 && !this.#maker.isHeld(fn) && fn.device?.asleep?.() === true;
   }
 
   #keep(index: number, fn: VirtualFunction): void {

@@ -47,7 +47,7 @@ export class VirtualFunctions implements ConfigListener, Stateful {
   readonly #touched: TouchedFunctions;
   readonly #domains = new Map<number, DmaDomain>();
   /** Functions that somebody keeps, and how many do. */
-  readonly #kept = new Map<number, number>();
+  readonly #kept = new Map<VirtualFunction, number>();
   #enabled = false;
   #count = 0;
   #powered = true;
@@ -64,7 +64,7 @@ export class VirtualFunctions implements ConfigListener, Stateful {
     this.#touched = new TouchedFunctions(this.options.total, this.options.live, {
       make: (index) => this.#make(index),
       takeAway: (each) => this.#takeAway(each),
-      isHeld: (index, each) => this.#kept.has(index) || fn.slot.neighbourhood.isWatched(each),
+      isHeld: (each) => this.#kept.has(each) || fn.slot.neighbourhood.isWatched(each),
     });
     fn.virtualFunctions = this;
     fn.parts.set('virtual-functions', this);
@@ -114,15 +114,15 @@ export class VirtualFunctions implements ConfigListener, Stateful {
   /** The same, and it stays the same object until {@link letGo}, or until it is gone. */
   keep(index: number): VirtualFunction | undefined {
     const fn = this.at(index);
-    if (fn !== undefined) this.#kept.set(index, (this.#kept.get(index) ?? 0) + 1);
+    if (fn !== undefined) this.#kept.set(fn, (this.#kept.get(fn) ?? 0) + 1);
     return fn;
   }
 
-  /** To be called as often as it was kept; of one that is gone without effect. */
-  letGo(index: number): void {
-    const left = (this.#kept.get(index) ?? 0) - 1;
-    if (left > 0) this.#kept.set(index, left);
-    else this.#kept.delete(index);
+  /** To be called as often as it was kept. Of one that is gone it has no effect. */
+  letGo(fn: VirtualFunction): void {
+    const left = (this.#kept.get(fn) ?? 0) - 1;
+    if (left > 0) this.#kept.set(fn, left);
+    else this.#kept.delete(fn);
   }
 
   /** Memory that a function reaches. @throws VirtualFunctionsError */
@@ -149,14 +149,9 @@ export class VirtualFunctions implements ConfigListener, Stateful {
     this.#check(index);
     const fn = this.#touched.peek(index);
     if (fn !== undefined) fn.slot.neighbourhood.arrive(fn);
-    this.#lose(index);
+    this.#touched.drop(index);
     if (domain === null) this.#domains.delete(index);
     else this.#domains.set(index, domain);
-  }
-
-  #lose(index: number): void {
-    this.#kept.delete(index);
-    this.#touched.drop(index);
   }
 
   #make(index: number): VirtualFunction {
@@ -168,6 +163,7 @@ export class VirtualFunctions implements ConfigListener, Stateful {
 
   #takeAway(fn: VirtualFunction): void {
     const { dma, memory, neighbourhood } = fn.slot;
+    this.#kept.delete(fn);
     fn.unplug();
     dma.release();
     memory.forget();
@@ -240,7 +236,6 @@ export class VirtualFunctions implements ConfigListener, Stateful {
     if (!this.#enabled) return;
     this.#enabled = false;
     this.#count = 0;
-    this.#kept.clear();
     this.#registers.release();
     this.#touched.clear();
     for (const listener of this.onEnable) listener(false);
@@ -306,7 +301,6 @@ export class VirtualFunctions implements ConfigListener, Stateful {
     this.#count = this.#enabled ? this.#countOf(this.#registers.numVfs) : 0;
     this.#registers.release();
     this.#touched.load(functions);
-    for (const index of this.#kept.keys()) if (!this.#touched.has(index)) this.#kept.delete(index);
     this.#decode();
   }
 

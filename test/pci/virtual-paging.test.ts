@@ -78,7 +78,7 @@ describe('virtual functions of which few exist as objects', () => {
     expect([...vfs.made]).toEqual(expect.arrayContaining([kept, watched, busy]));
     expect(vfs.size.live).toBe(4);
     awake = false;
-    vfs.letGo(1);
+    vfs.letGo(kept);
     for (const index of ALL) vf(index).read(0, 4);
     expect([...vfs.made].filter((fn) => fn === kept || fn === busy)).toEqual([]);
     expect(vfs.size.live).toBe(2);
@@ -92,10 +92,10 @@ describe('virtual functions of which few exist as objects', () => {
       for (const index of ALL) vf(index).read(0, 4);
       return [...vfs.made].includes(kept);
     };
-    vfs.letGo(1);
+    vfs.letGo(kept);
     expect(stays()).toBe(true);
-    vfs.letGo(1);
-    vfs.letGo(1);
+    vfs.letGo(kept);
+    vfs.letGo(kept);
     expect([stays(), vfs.keep(9)]).toEqual([false, undefined]);
   });
 

@@ -91,8 +91,9 @@ export class VirtioVirtualFunctions {
     return virtioOf(this.pci.keep(index));
   }
 
-  letGo(index: number): void {
-    this.pci.letGo(index);
+  /** To be called as often as it was kept. Of one that is gone it has no effect. */
+  letGo(fn: VirtioFunction): void {
+    this.pci.letGo(fn.pci as VirtualFunction);
   }
 }
 
@@ -108,7 +109,7 @@ export class VirtualMembers implements MemberGroup {
   functions: VirtioVirtualFunctions | null = null;
   listener: GroupListener | null = null;
   /** Those that commands were about of late. */
-  readonly #latest: number[] = [];
+  readonly #latest: VirtioFunction[] = [];
 
   get enabled(): boolean {
     return this.functions?.enabled === true;
@@ -125,8 +126,8 @@ export class VirtualMembers implements MemberGroup {
   /** Of 1 to {@link count}. It stays the same object for some commands: what one does may lead to accesses to others. */
   member(id: number): VirtioFunction {
     const functions = this.functions!;
-    this.#latest.push(id);
     const found = functions.keep(id)!;
+    this.#latest.push(found);
     if (this.#latest.length > KEPT_MEMBERS) functions.letGo(this.#latest.shift()!);
     return found;
   }
