@@ -97,8 +97,8 @@ export class VirtioVirtualFunctions {
   }
 }
 
-/** More than commands are carried out within each other. */
-const KEPT_MEMBERS = 8;
+/** The member that a command is about, and that of one which came to be carried out within it. */
+const KEPT_MEMBERS = 2;
 
 /**
  * Virtual functions as the group that their owner administers (GRP-01). The administration is a part of the owner, which comes
