@@ -146,7 +146,7 @@ describe('virtual functions do as PCI Express says, whatever software writes', (
     'where %i of them exist as objects',
     (live) => {
       fc.assert(
-        fc.property(fc.array(operation, { maxLength: 40 }), (operations) => {
+        fc.property(fc.array(operation, { maxLength: 40, size: 'max' }), (operations) => {
           let system = make(live);
           const model = new PhysicalModel();
           for (const each of operations) {
