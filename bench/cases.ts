@@ -11,7 +11,7 @@ import { idleBytes } from './memory.ts';
 import { prepareNetwork } from './network.ts';
 import { bringUpBehindBridges, prepareFirmware, prepareMove } from './places.ts';
 import { prepareQueue, type QueueContender } from './queue.ts';
-import { prepareLegacyRegisters, prepareTranslatedRegisters } from './registers.ts';
+import { prepareLegacyRegisters, prepareTranslatedRegisters, prepareTranslatedVirtual } from './registers.ts';
 import { prepareStart, prepareVersion } from './start.ts';
 import {
   MOST,
@@ -219,6 +219,14 @@ export const CASES: readonly Case[] = [
     name: 'virtual functions: an access to an MMR block, against that of a plain function',
     unit: 'ns/access',
     prepare: () => ({ ours: prepareAccess(256), baseline: preparePlainAccess() }),
+  }),
+  atMost(1.3, {
+    name: 'virtual functions: translated register read, mmr on one of 256 against mmr',
+    unit: 'ns/access',
+    prepare: () => {
+      const [virtual, plain] = [prepareTranslatedVirtual(256), prepareTranslatedRegisters('mmr')];
+      return { ours: () => virtual.cost(), baseline: () => plain.cost() };
+    },
   }),
   atMost(1, {
     name: 'virtual functions: one comes back of which the state was kept, against its budget',

@@ -1,9 +1,10 @@
 import { type EventSink, functionAddress } from '../src/core/index.ts';
-import { type FoundFunction, runFirmware } from '../src/driver/index.ts';
-import { type TranslatedWayName, twoMachines, ways } from '../src/mmr/index.ts';
+import { type FoundFunction, findVirtualFunctions, runFirmware } from '../src/driver/index.ts';
+import { presentLegacy, type TranslatedWayName, twoMachines, ways } from '../src/mmr/index.ts';
 import { Machine } from '../src/pci/index.ts';
 import { BlockDevice, legacyHeader, MemoryStorage, virtioFunction } from '../src/virtio/index.ts';
 import { bytesPerOperation, millionPerSecond } from './measure.ts';
+import { ManyFunctions, OWNER } from './virtual.ts';
 import { WorkloadError } from './workload.ts';
 
 const SLOT = functionAddress(0, 4);
@@ -73,4 +74,13 @@ export function prepareTranslatedRegisters(way: TranslatedWayName) {
   const fn = ways[way].build(block());
   const machines = twoMachines([{ fn, hostAddress: SLOT, guestAddress: SLOT }], { way });
   return prepare(machines.guest, [machines.inGuest()]);
+}
+
+/** The same in front of a virtual function of the host's, one of so many. */
+export function prepareTranslatedVirtual(count: number) {
+  const many = new ManyFunctions(count);
+  const found = findVirtualFunctions(many.machine, OWNER)!.find(count)!;
+  const guest = new Machine();
+  guest.plug(presentLegacy(many.machine, found).pci, SLOT);
+  return prepare(guest, runFirmware(guest));
 }

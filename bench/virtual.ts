@@ -16,7 +16,7 @@ import { WorkloadError } from './workload.ts';
 
 export const MOST = 65535;
 const SEGMENT = 1;
-const OWNER = functionAddress(0, 0, 0, SEGMENT);
+export const OWNER = functionAddress(0, 0, 0, SEGMENT);
 /** First capability of extended configuration space, and what legacy blocks stand at in their BAR. */
 const CAPABILITY = 0x100;
 const BLOCK = 0x1000;
