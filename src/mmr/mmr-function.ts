@@ -71,9 +71,10 @@ export function planMmrFunction(
         } as const);
   const layout = layoutOf(like, { legacy, modern: true, prefetchable }, options);
   const { bar, offset } = layout.legacy!;
+  const express = { ...options, express: true };
+  const special = { virtual: built.virtual === true, msixShift };
   const build = (behaviour: DeviceBehaviour) => {
-    const express = { ...options, express: true };
-    const fn = new VirtioFunction(behaviour, identity, layout, express, { ...built, msixShift });
+    const fn = new VirtioFunction(behaviour, identity, layout, express, special);
     addLegacyBlockCapability(fn, draft, bar, offset);
     return fn;
   };

@@ -1,29 +1,39 @@
 import { type AddressSpace, type FunctionAddress, formatFunctionAddress } from '../core/index.ts';
 import { BarContents, type BarOptions, partsOf } from './bar-contents.ts';
-import { BarRegister, type WhileDecoded } from './bar-register.ts';
+import {
+  type BarRegisters,
+  barAddress,
+  barPlace,
+  layBar,
+  type WhileDecoded,
+  whileDecoded,
+} from './bar-register.ts';
 import type { ConfigSpace } from './config-space.ts';
 import { type0Header } from './layout/index.ts';
 
 /** A base address register and what stands behind it. */
-export class Bar extends BarContents {
-  readonly #register: BarRegister;
+export class Bar extends BarContents implements BarRegisters {
+  readonly space: ConfigSpace;
   #unmap: (() => void) | null = null;
   #mappedAt: number | null = null;
 
   /** @throws BarError */
   constructor(space: ConfigSpace, options: BarOptions) {
     super(options);
-    const { index, kind, lengthBytes, prefetchable } = this;
-    const at = type0Header.bar.offset + 4 * index;
-    this.#register = new BarRegister(space, at, kind, lengthBytes, prefetchable);
+    this.space = space;
+    layBar(this, this.lengthBytes, this.prefetchable);
+  }
+
+  get offset(): number {
+    return type0Header.bar.offset + 4 * this.index;
   }
 
   override get address(): number {
-    return this.#register.address;
+    return barAddress(this);
   }
 
   override get whileDecoded(): WhileDecoded | null {
-    return this.#register.whileDecoded(this.#mappedAt, this.lengthBytes);
+    return whileDecoded(this, this.#mappedAt, this.lengthBytes);
   }
 
   override get mappedAt(): number | null {
@@ -31,7 +41,7 @@ export class Bar extends BarContents {
   }
 
   override decode(space: AddressSpace, on: boolean, owner: object, address: FunctionAddress): boolean {
-    const wanted = on ? this.#register.place(space, this.lengthBytes) : null;
+    const wanted = on ? barPlace(this, space, this.lengthBytes) : null;
     if (wanted === this.#mappedAt) return false;
     this.release();
     if (wanted === null) return true;

@@ -1,5 +1,13 @@
 import { type BusTarget, formatFunctionAddress, type TargetPart } from '../core/index.ts';
-import { BarRegister } from './bar-register.ts';
+import {
+  alignBar,
+  type BarRegisters,
+  barAddress,
+  barPlace,
+  isAligned,
+  layBar,
+  whileDecoded,
+} from './bar-register.ts';
 import type { ConfigSpace } from './config-space.ts';
 import type { PciFunction } from './function.ts';
 import { SRIOV_PAGE_BYTES, sriovCapability, type0Header } from './layout/index.ts';
@@ -15,7 +23,7 @@ const NOBODY: BusTarget = { read: () => 0, write: () => {} };
  */
 export class VirtualBar {
   readonly options: VirtualBarOptions;
-  readonly #register: BarRegister;
+  readonly #registers: BarRegisters;
   #pieceBytes: number;
   #mappedAt: number | null = null;
   #mappedBytes = 0;
@@ -26,8 +34,9 @@ export class VirtualBar {
     this.options = options;
     const { index, kind, lengthBytes, prefetchable = false } = options;
     this.#pieceBytes = Math.max(lengthBytes, SRIOV_PAGE_BYTES);
-    const at = capability + sriovCapability.bar.offset + 4 * index;
-    this.#register = new BarRegister(config, at, kind, this.#pieceBytes, prefetchable);
+    const offset = capability + sriovCapability.bar.offset + 4 * index;
+    this.#registers = { space: config, offset, kind };
+    layBar(this.#registers, this.#pieceBytes, prefetchable);
   }
 
   /** Bytes of one function's piece. */
@@ -36,7 +45,7 @@ export class VirtualBar {
   }
 
   get address(): number {
-    return this.#register.address;
+    return barAddress(this.#registers);
   }
 
   /** Where it is decoded, or null. */
@@ -47,17 +56,17 @@ export class VirtualBar {
   /** Follows the system page size: of an address that a longer piece cannot have, bits are lost. */
   pages(pageBytes: number): void {
     this.#pieceBytes = Math.max(this.options.lengthBytes, pageBytes);
-    this.#register.align(this.#pieceBytes);
+    alignBar(this.#registers, this.#pieceBytes);
   }
 
   /** What its registers read once `pages` had its effect, in a configuration space that is looked at. */
   isAligned(config: Uint8Array, pageBytes: number): boolean {
-    return this.#register.isAligned(config, Math.max(this.options.lengthBytes, pageBytes));
+    return isAligned(this.#registers, config, Math.max(this.options.lengthBytes, pageBytes));
   }
 
   /** Software has moved it while it is decoded: measured, or by halves. */
   get whileDecoded() {
-    return this.#register.whileDecoded(this.#mappedAt, this.#pieceBytes);
+    return whileDecoded(this.#registers, this.#mappedAt, this.#pieceBytes);
   }
 
   /**
@@ -67,7 +76,7 @@ export class VirtualBar {
   decode(fn: PciFunction, count: number, at: (index: number) => VirtualFunction): boolean {
     const { memory, address } = fn.slot;
     const bytes = count * this.#pieceBytes;
-    const wanted = count === 0 ? null : this.#register.place(memory, bytes);
+    const wanted = count === 0 ? null : barPlace(this.#registers, memory, bytes);
     if (wanted === this.#mappedAt && (wanted === null || bytes === this.#mappedBytes)) return false;
     this.release();
     if (wanted === null) return true;

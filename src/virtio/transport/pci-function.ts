@@ -347,7 +347,8 @@ export function planFunction(
   const identity = identityOf(like, kind);
   const place = legacy === null ? null : legacyPlace(legacy, legacyBytesOf(like));
   const layout = layoutOf(like, { legacy: place, modern }, options);
-  const special = { ...built, legacyInMemory: breaks !== null };
+  // Field by field: a spread makes an object of a form of its own, each time.
+  const special = { virtual: built.virtual === true, legacyInMemory: breaks !== null };
   return {
     identity,
     layout,
