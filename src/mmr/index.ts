@@ -3,6 +3,7 @@ export * from './access/claim.ts';
 export { AlreadyPresentedError } from './access/held-function.ts';
 export * from './access/io-bar.ts';
 export * from './access/mmr.ts';
+export { ModernShimBackend } from './access/modern-shim.ts';
 export * from './access/native.ts';
 export * from './hypervisor.ts';
 export * from './layout/index.ts';

@@ -12,7 +12,13 @@ import {
 import type { LegacyBackend } from './access/backend.ts';
 import { type Draft, draft2023, identify } from './layout/index.ts';
 import { TranslatorWindow } from './translator.ts';
-import { type TranslatedWay, type TranslatedWayName, translatedWayNames, ways } from './ways.ts';
+import {
+  equalWayNames,
+  type TranslatedWay,
+  type TranslatedWayName,
+  translatedWayNames,
+  ways,
+} from './ways.ts';
 
 /** A function that no legacy driver could be given: not virtio, or of no type that is known, or a modern-only one. */
 export class NotPresentableError extends VirtiolabError {}
@@ -44,9 +50,8 @@ function wayTo(
 ): { type: DeviceType; draft: Draft; way: TranslatedWay } {
   const { vendorId: vendor, deviceId: device } = host;
   const identity = identify(vendor, device, draft, types);
-  const name = translatedWayNames.find(
-    (each) => (wanted ?? each) === each && ways[each].ids === identity?.ids,
-  );
+  const candidates = wanted === undefined ? equalWayNames : translatedWayNames;
+  const name = candidates.find((each) => (wanted ?? each) === each && ways[each].ids === identity?.ids);
   if (identity !== null && name !== undefined) return { type: identity.type, draft, way: ways[name] };
   const ids = [vendor, device].map((id) => id.toString(16).padStart(4, '0')).join(':');
   const kind = `neither transitional nor of the ${draft.name} draft`;
@@ -69,7 +74,7 @@ export function presentLegacy(
 ): PresentedFunction {
   const host = configOf(bus, fn);
   const { type, draft, way } = wayTo(host, options);
-  const backend = way.open(bus, fn, draft);
+  const backend = way.open(bus, fn, draft, type);
   const pci = virtualFunction(type, backend, options.messages);
   warnOfStrayDma(bus, host.address, pci);
   return { type, pci, backend };

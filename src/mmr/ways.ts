@@ -19,6 +19,7 @@ import {
 import type { LegacyBackend } from './access/backend.ts';
 import { openIoBar } from './access/io-bar.ts';
 import { MmrBackend } from './access/mmr.ts';
+import { ModernShimBackend } from './access/modern-shim.ts';
 import { memoryAccess } from './access/native.ts';
 import { type Draft, draft2023, hasMmrId, type VirtioIdentity } from './layout/index.ts';
 import { type MmrFunctionOptions, mmrFunction } from './mmr-function.ts';
@@ -34,7 +35,7 @@ interface WayTraits {
   readonly ordinary: boolean;
   /** The driver speaks virtio 1.x: packed rings and all that legacy drivers have not. */
   readonly modern: boolean;
-  /** The function has ids of the legacy interface, which not every type has. */
+  /** The driver wants ids of the legacy interface, which not every type has. */
   readonly transitional: boolean;
   /** The clause that its function breaks by the way it is built, and says so; null for what the specification allows. */
   readonly breaks: string | null;
@@ -46,7 +47,9 @@ export interface TranslatedWay extends WayTraits {
   /** What ids of a host's function call for this way. The first way of the table is taken where nobody names one. */
   readonly ids: VirtioIdentity['ids'];
   /** @throws AlreadyPresentedError, TranslatorError */
-  open(bus: Bus, fn: FunctionReference, draft: Draft): LegacyBackend;
+  open(bus: Bus, fn: FunctionReference, draft: Draft, type: DeviceType): LegacyBackend;
+  /** A guest cannot tell it from a legacy function in its own machine. One that it can is taken only where it is named. */
+  readonly equal: boolean;
 }
 
 /** A driver has the function itself. */
@@ -90,6 +93,7 @@ export const ways = {
     summary: 'passed on to the I/O BAR of a transitional function',
     ...plain('transitional'),
     ids: 'legacy',
+    equal: true,
     open: openIoBar,
     ordinary: true,
     modern: false,
@@ -99,7 +103,19 @@ export const ways = {
     summary: 'translated to the memory block of an MMR function',
     ...mmr,
     ids: 'mmr',
+    equal: true,
     open: (bus, fn, draft) => new MmrBackend(bus, fn, draft),
+    ordinary: true,
+    modern: false,
+  },
+  'modern-shim': {
+    translated: true,
+    summary: 'made up over the virtio 1.x structures of a modern function',
+    ...plain('modern'),
+    transitional: true,
+    ids: 'modern',
+    equal: false,
+    open: (bus, fn, _draft, type) => new ModernShimBackend(bus, fn, type),
     ordinary: true,
     modern: false,
   },
@@ -147,6 +163,10 @@ const names = Object.keys(ways) as WayName[];
 export const wayNames: readonly WayName[] = names;
 export const isTranslated = (name: WayName): name is TranslatedWayName => ways[name].translated;
 export const translatedWayNames: readonly TranslatedWayName[] = names.filter(isTranslated);
+/** Names of those that a guest cannot tell from a legacy function in its own machine. */
+export const equalWayNames: readonly TranslatedWayName[] = translatedWayNames.filter(
+  (name) => ways[name].equal,
+);
 export const ordinaryWayNames: readonly OrdinaryWayName[] = names.filter(
   (name): name is OrdinaryWayName => ways[name].ordinary,
 );

@@ -22,6 +22,7 @@ export {
   MmrBackend,
   type MmrFunctionOptions,
   type MmrVirtualOptions,
+  ModernShimBackend,
   memoryAccess,
   mmrFunction,
   mmrVirtualFunctions,

@@ -9,6 +9,7 @@ import { conducts } from './scenarios/conduct.ts';
 import { held } from './scenarios/held.ts';
 import { rings } from './scenarios/rings.ts';
 import type { Scenario } from './scenarios/scenario.ts';
+import { shims } from './scenarios/shim.ts';
 import { sockets } from './scenarios/sockets.ts';
 import { storages } from './scenarios/storage.ts';
 import { streams } from './scenarios/streams.ts';
@@ -26,6 +27,7 @@ const scenarios: readonly Scenario[] = [
   ...streams,
   ...balloons,
   ...clocks,
+  ...shims,
   ...sockets,
   ...administrations,
   ...virtualFunctions,

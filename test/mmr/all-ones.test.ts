@@ -1,16 +1,16 @@
 import { describe, expect, it, test } from 'vitest';
 import type { LabEvent } from '../../src/core/index.ts';
-import { draft2023, translatedWayNames } from '../../src/mmr/index.ts';
+import { draft2023 } from '../../src/mmr/index.ts';
 import { command } from '../../src/pci/layout/index.ts';
 import { at, SLOT } from '../pci/support.ts';
-import { Stranger } from './support/handmade.ts';
+import { handmadeWays, Stranger } from './support/handmade.ts';
 import { configProbe, Pair, UP } from './support.ts';
 
 /*
  * All ones in status are what is read where nobody answers, and what a guest may have written there itself.
  */
 
-describe.each(translatedWayNames)('by way of %s, a function whose status is all ones', (window) => {
+describe.each(handmadeWays)('by way of %s, a function whose status is all ones', (window) => {
   const full = (more = {}) => {
     const under = new Stranger({ window, ...more });
     under.out(18, 1, 0xff);
@@ -93,7 +93,7 @@ const said = (under: Stranger | Pair): string[] => {
 };
 const WHERE = "host's function address 20";
 
-describe.each(translatedWayNames)('what is said of a function, by way of %s:', (way) => {
+describe.each(handmadeWays)('what is said of a function, by way of %s:', (way) => {
   const comings: readonly [string, (under: Pair) => void, string][] = [
     ['a read', (under: Pair) => void under.get('queueSize'), 'PCI-BUS-01'],
     ['a write', (under: Pair) => under.set('deviceStatus', 7), 'PCI-BUS-01'],

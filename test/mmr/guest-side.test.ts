@@ -5,10 +5,9 @@ import {
   IoBarBackend,
   type LegacyBackend,
   MmrBackend,
-  translatedWayNames,
 } from '../../src/mmr/index.ts';
 import { SLOT } from '../pci/support.ts';
-import { type HandmadeOptions, handmade, Stranger } from './support/handmade.ts';
+import { type HandmadeOptions, handmade, handmadeWays, Stranger } from './support/handmade.ts';
 import { configProbe, GUEST_SLOT, hostWith, Pair } from './support.ts';
 
 const [CONFIG_VECTOR, QUEUE_VECTOR] = [20, 22];
@@ -126,7 +125,7 @@ describe('what a guest with MSI-X off writes to the first bytes of its configura
   });
 });
 
-describe.each(translatedWayNames)("by way of %s, a guest's side", (window) => {
+describe.each(handmadeWays)("by way of %s, a guest's side", (window) => {
   /** All that a guest does and a function tells. */
   const life = ({ backend, block, host, setUp }: ReturnType<typeof alone>) => {
     for (const msix of [false, true, false]) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { HeldScheduler } from '../../src/core/index.ts';
-import { translatedWayNames } from '../../src/mmr/index.ts';
+import { equalWayNames } from '../../src/mmr/index.ts';
 import { LegacyGuest } from '../virtio/support/guests.ts';
 import { configProbe, Pair, type PairOptions } from './support.ts';
 
@@ -8,7 +8,7 @@ import { configProbe, Pair, type PairOptions } from './support.ts';
  * Messages that wait, on the guest's side of the translator: the guest of a plain legacy function is the measure.
  */
 
-const ways = translatedWayNames.map((way) => [way, { way }] as const);
+const ways = equalWayNames.map((way) => [way, { way }] as const);
 
 /** What both kinds of guest do here. */
 interface Guest {

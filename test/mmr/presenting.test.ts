@@ -4,18 +4,18 @@ import { findFunction, powerDown, runFirmware } from '../../src/driver/index.ts'
 import {
   AlreadyPresentedError,
   draft2023,
+  equalWayNames,
   IoBarBackend,
   MmrBackend,
   presentLegacy,
   type TranslatedWayName,
   TranslatorError,
-  translatedWayNames,
   ways,
 } from '../../src/mmr/index.ts';
 import type { VirtioFunction } from '../../src/virtio/index.ts';
 import { at, SLOT } from '../pci/support.ts';
 import { legacyParts, RawRing } from '../virtio/support/ring.ts';
-import { Stranger } from './support/handmade.ts';
+import { handmadeWays, Stranger } from './support/handmade.ts';
 import { configProbe, GUEST_SLOT, hostWith, Pair, UP } from './support.ts';
 
 const make = (way: TranslatedWayName) => ways[way].build(configProbe());
@@ -32,7 +32,7 @@ function legacyBlock(host: ReturnType<typeof hostWith>, way: TranslatedWayName) 
   return (offset: number, width: 1 | 2 | 4, value: number) => host.memoryWrite(base + offset, width, value);
 }
 
-describe.each(translatedWayNames)('a function that the host used itself, presented by way of %s', (way) => {
+describe.each(equalWayNames)('a function that the host used itself, presented by way of %s', (way) => {
   /** The host's driver has a queue in its own memory, features, bus mastering and MSI-X on. */
   function used(fn: VirtioFunction) {
     const host = hostWith(fn.pci);
@@ -94,7 +94,7 @@ describe.each(translatedWayNames)('a function that the host used itself, present
   });
 });
 
-describe.each(translatedWayNames)('a function that a guest has, by way of %s', (way) => {
+describe.each(equalWayNames)('a function that a guest has, by way of %s', (way) => {
   const pair = () => new Pair(configProbe(), { way });
 
   it('is not given to another, nor disturbed by the attempt', () => {
@@ -256,7 +256,7 @@ describe.each(translatedWayNames)('a function that a guest has, by way of %s', (
   });
 });
 
-describe.each(translatedWayNames)('a function of the host that is taken away, by way of %s', (way) => {
+describe.each(handmadeWays)('a function of the host that is taken away, by way of %s', (way) => {
   const offsets = [
     [0, 4],
     [4, 4],

@@ -1,14 +1,8 @@
 import { describe, expect, it, test } from 'vitest';
-import {
-  draft2023,
-  fixedVectorsDraft,
-  presentLegacy,
-  TranslatorError,
-  translatedWayNames,
-} from '../../src/mmr/index.ts';
+import { draft2023, fixedVectorsDraft, presentLegacy, TranslatorError } from '../../src/mmr/index.ts';
 import { Machine } from '../../src/pci/index.ts';
 import { SLOT } from '../pci/support.ts';
-import { handmade, Stranger } from './support/handmade.ts';
+import { handmade, handmadeWays, Stranger } from './support/handmade.ts';
 import { DOWN, hostWith, named, UP } from './support.ts';
 
 /*
@@ -98,7 +92,7 @@ describe.each(named([draft2023, fixedVectorsDraft]))(
   },
 );
 
-describe.each(translatedWayNames)('by way of %s', (window) => {
+describe.each(handmadeWays)('by way of %s', (window) => {
   it.each([1, 2, 50])(
     'a reset that takes %d reads of status is waited for where the guest cannot',
     (slowReset) => {

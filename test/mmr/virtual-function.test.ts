@@ -76,7 +76,7 @@ describe.each(translatedWayNames)('a function taken away from its guest, by way 
     const before = under.host.interrupts.allocateMessage(() => {});
     expect(before.data).toBe(vectors);
     under.guest.unplug(GUEST_SLOT);
-    const { pci } = presentLegacy(under.host, SLOT);
+    const { pci } = presentLegacy(under.host, SLOT, { way });
     const next = under.host.interrupts.allocateMessage(() => {});
     expect(next.data).toBe(vectors + 1);
     under.guest.plug(pci, GUEST_SLOT);

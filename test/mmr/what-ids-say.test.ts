@@ -91,6 +91,7 @@ describe('a type for which a draft names no id', () => {
     expect(waysOf(blockDeviceType)).toEqual([
       'io-bar',
       'mmr',
+      'modern-shim',
       'native-mmr',
       'legacy-memory',
       'transitional-memory',

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { translatedWayNames } from '../../src/mmr/index.ts';
+
 import { at, SLOT } from '../pci/support.ts';
-import { Stranger } from './support/handmade.ts';
+import { handmadeWays, Stranger } from './support/handmade.ts';
 import { configProbe, Pair, UP } from './support.ts';
 
-describe.each(translatedWayNames)('by way of %s, while nothing decodes the block', (way) => {
+describe.each(handmadeWays)('by way of %s, while nothing decodes the block', (way) => {
   it.each([true, false])('a guest switches MSI-X (on: %s), and has it so afterwards', (on) => {
     const under = new Pair(configProbe(), { way });
     under.enableMsix();

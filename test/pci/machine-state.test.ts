@@ -336,7 +336,7 @@ function hosted(way: TranslatedWayName, order: readonly number[], interruptSched
   });
   runFirmware(host);
   for (const i of order) {
-    guests[i]!.plug(presentLegacy(host, PLACES[i]!).pci, SLOT);
+    guests[i]!.plug(presentLegacy(host, PLACES[i]!, { way }).pci, SLOT);
     runFirmware(guests[i]!);
   }
   const events: LabEvent[][] = guests.map(watch);

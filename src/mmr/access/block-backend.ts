@@ -81,11 +81,11 @@ export abstract class BlockBackend<B extends HostBlock = HostBlock> implements L
    * @param find the block of a function that is held.
    * @throws AlreadyPresentedError, and TranslatorError when there is no block, or no MSI-X.
    */
-  constructor(bus: Bus, fn: FunctionReference, find: (held: HeldFunction) => B) {
+  constructor(bus: Bus, fn: FunctionReference, find: (held: HeldFunction, holder: Holder) => B) {
     const held = new HeldFunction(bus, fn, this);
     this.#held = held;
     try {
-      this.block = find(held);
+      this.block = find(held, this);
       this.configBytes = this.block.configBytes;
       this.#messages = held.open(this.block.place, command.memory | command.interruptDisable, command.io);
       this.vectors = this.#messages.vectors;

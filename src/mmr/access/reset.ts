@@ -1,7 +1,7 @@
 import { ALL_ONES, type HeldFunction, type Holder } from './held-function.ts';
 
 /** Reads of status after a reset before the function is given up. */
-const MAX_RESET_READS = 10_000;
+export const MAX_RESET_READS = 10_000;
 
 /**
  * Reads status until it is 0 (BF-RST-01). A function that never gets there is reported, and the guest not kept waiting;

@@ -4,13 +4,14 @@ import { at, SLOT } from '../../pci/support.ts';
 import { type Scenario, scenario } from './scenario.ts';
 
 /*
- * A function of the host that the host takes away while a guest has it, by both ways of the translator.
+ * A function of the host that the host takes away while a guest has it, by every way of the translator.
  */
 
 /** What the function of each way is called here. */
 const functions: Readonly<Record<TranslatedWayName, string>> = {
   'io-bar': 'a transitional function',
   mmr: 'an MMR function',
+  'modern-shim': 'a modern function',
 };
 
 const STATUS_OF_GUEST = 7;

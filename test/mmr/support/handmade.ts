@@ -14,14 +14,16 @@ import {
   encodeCapability,
   encodings,
   presentLegacy,
-  type TranslatedWayName,
 } from '../../../src/mmr/index.ts';
 import { type BarKind, Machine, type MachineOptions, PciFunction } from '../../../src/pci/index.ts';
 import { interruptsIn, SLOT, watch } from '../../pci/support.ts';
 import { GUEST_SLOT } from '../support.ts';
 
+/** Ways for which there is a hand-made function. */
+export const handmadeWays = ['io-bar', 'mmr'] as const;
+
 export interface HandmadeOptions {
-  readonly window?: TranslatedWayName;
+  readonly window?: (typeof handmadeWays)[number];
   /** MSI-X vectors, 3 by default; 0 for none. */
   readonly vectors?: number;
   /** The function keeps ISR bits while MSI-X is on. 1.4 does not ask it to, for a queue. */

@@ -71,9 +71,15 @@ function step(worlds: readonly World[], operation: Operation): number[][] {
 /**
  * Lets the same guest run in several worlds and compares, after every operation, what it can see. The first world leads:
  * it decides when device work is done.
+ * @param meet gets the worlds as they begin: whoever expects a difference has them all the same.
  */
-export function compare({ setup, start, operations }: Case, kinds: readonly WorldKind[]): World[] {
+export function compare(
+  { setup, start, operations }: Case,
+  kinds: readonly WorldKind[],
+  meet: (worlds: readonly World[]) => void = () => {},
+): World[] {
   const worlds = kinds.map((kind) => new World(kind, setup));
+  meet(worlds);
   const all: Operation[] = [...start, ...operations, { do: 'settle' }];
   const check = (when: string, values: number[][]) => {
     for (const [i, world] of worlds.entries())

@@ -1,6 +1,7 @@
 import { RingScribe } from '../../../src/conformance/testing.ts';
 import {
   DmaDomain,
+  type Finding,
   type FunctionAddress,
   functionAddress,
   GuestMemory,
@@ -12,9 +13,9 @@ import {
 import { runFirmware } from '../../../src/driver/index.ts';
 import {
   drafts,
+  equalWayNames,
   presentLegacy,
   type TranslatedWayName,
-  translatedWayNames,
   ways,
 } from '../../../src/mmr/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
@@ -34,7 +35,7 @@ export type WorldKind = TranslatedWayName | 'direct' | 'transitional';
 const LEADER = 'mmr';
 export const comparedKinds: readonly WorldKind[] = [
   LEADER,
-  ...translatedWayNames.filter((name) => name !== LEADER),
+  ...equalWayNames.filter((name) => name !== LEADER),
   'direct',
 ];
 
@@ -54,6 +55,8 @@ export interface Setup {
   readonly handler: 'none' | 'isr' | 'isr-and-kick';
   /** Device work, and the host's memory writes, wait for release. */
   readonly held: boolean;
+  /** Features offered that the guest does not see; by default it sees all. */
+  readonly blind?: number;
 }
 
 /** Guest-physical RAM. A legacy ring may lie above 4 GiB: its page number has 32 bits. */
@@ -118,6 +121,8 @@ export class World {
   readonly devices: KitDevice[] = [];
   /** Everything about interrupts that the guest notices, in order. */
   readonly log: string[] = [];
+  /** What was found of the guest's functions. */
+  readonly findings: Finding[] = [];
   /** Which of its three places each function's rings have, as the guest last set them up. */
   readonly places: number[] = [0, 0];
 
@@ -138,6 +143,7 @@ export class World {
         holdPostedWrites: setup.held,
       });
     }
+    if (setup.blind !== undefined) this.#overlook(setup.blind);
     this.#plug(ram);
     for (const [index, address] of this.addresses.entries()) {
       this.guest.configWrite(address, 0x10, 4, IO_BASE + 0x100 * index);
@@ -148,6 +154,19 @@ export class World {
       this.#capabilities.push(this.#findCapabilities(address));
     }
     this.#listen();
+  }
+
+  /** The guest's port reads leave features out, wherever in their register an access begins. */
+  #overlook(features: number): void {
+    const { guest } = this;
+    const ioRead = guest.ioRead.bind(guest);
+    guest.ioRead = (port, width) => {
+      const value = ioRead(port, width);
+      const at = this.addresses
+        .map((_, index) => port - this.ioBase(index))
+        .find((each) => each >= 0 && each < 4);
+      return at === undefined ? value : (value & ~(features >>> (8 * at))) >>> 0;
+    };
   }
 
   get addresses(): readonly FunctionAddress[] {
@@ -191,8 +210,9 @@ export class World {
     }
     if (host === null) return;
     runFirmware(host);
+    const way = kind as TranslatedWayName;
     for (const address of this.addresses)
-      this.guest.plug(presentLegacy(host, address, { draft, types: typesWithKits }).pci, address);
+      this.guest.plug(presentLegacy(host, address, { draft, way, types: typesWithKits }).pci, address);
   }
 
   #listen(): void {
@@ -200,6 +220,7 @@ export class World {
     guest.events = (event) => {
       if (event.kind === 'interrupt')
         log.push(`${event.signal} ${event.vector} ${event.asserted} ${event.source}`);
+      else if (event.kind === 'finding') this.findings.push(event);
     };
     for (let vector = 0; vector < 4; vector++)
       guest.interrupts.allocateMessage(() => log.push(`vector ${vector} handled`));
