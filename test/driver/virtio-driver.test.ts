@@ -42,6 +42,7 @@ function fake(overrides: Partial<Transport> = {}, offered: readonly number[] = [
     writeFeatures: (words) =>
       void log.push(`features ${[...offered].filter((bit) => hasFeature(words, bit)).join(' ')}`),
     queueSize: (index) => (index < 2 ? 64 : 0),
+    adminQueues: () => [],
     setUpQueue: (index, size, { descriptor, driver, device }) =>
       void log.push(
         `queue ${index} of ${size}: ${[descriptor % 16, driver % 2, device % 4, device - descriptor].join(' ')}`,

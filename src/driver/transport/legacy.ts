@@ -128,6 +128,10 @@ export class LegacyTransport implements Transport {
     return this.#get(legacyHeader.queueSize);
   }
 
+  adminQueues(): readonly number[] {
+    return [];
+  }
+
   /** @throws ResourceError for a ring whose page has no number here: 0 stands for no queue (LEG-VQ-02). */
   setUpQueue(index: number, _size: number, place: RingPlace): void {
     const page = place.descriptor / QUEUE_ADDRESS_UNIT;

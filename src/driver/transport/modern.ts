@@ -25,6 +25,9 @@ interface Doorbell {
   readonly name: number;
 }
 
+/** Queues have numbers below it. */
+const MAX_QUEUES = 2 ** (8 * commonConfig.queueSelect.width);
+
 /** What queue_reset of a function that is gone reads as; else it is 0 or 1. */
 const QUEUE_RESET_GONE = maskOf(commonConfig.queueReset.width);
 
@@ -32,6 +35,7 @@ const QUEUE_RESET_GONE = maskOf(commonConfig.queueReset.width);
 const featureRegisters = [
   { bit: feature.notificationConfigData, register: commonConfig.queueNotifConfigData },
   { bit: feature.ringReset, register: commonConfig.queueReset },
+  { bit: feature.adminQueue, register: commonConfig.adminQueueNum },
 ] as const;
 
 /** The virtio 1.x interface. Its structures stand in memory or in I/O space, each for itself. */
@@ -50,6 +54,7 @@ export class ModernTransport implements Transport {
   readonly #doorbells = new Map<number, Doorbell>();
   #notificationData = false;
   #configData = false;
+  #adminQueues = false;
   readonly #interrupts: TransportInterrupts;
   readonly #hasVirtualFunctions: boolean;
 
@@ -123,11 +128,22 @@ export class ModernTransport implements Transport {
     }
     this.#notificationData = hasFeature(words, feature.notificationData);
     this.#configData = hasFeature(words, feature.notificationConfigData);
+    this.#adminQueues = hasFeature(words, feature.adminQueue);
   }
 
   queueSize(index: number): number {
     this.#set(commonConfig.queueSelect, index);
     return this.#get(commonConfig.queueSize);
+  }
+
+  /** @throws DeviceFailedError for numbers that no queues can have. */
+  adminQueues(): readonly number[] {
+    if (!this.#adminQueues) return [];
+    const first = this.#get(commonConfig.adminQueueIndex);
+    const count = this.#get(commonConfig.adminQueueNum);
+    if (first + count > MAX_QUEUES)
+      throw new DeviceFailedError(`${count} administration queues from number ${first} on (PCI-COM-16)`);
+    return Array.from({ length: count }, (_, i) => first + i);
   }
 
   setUpQueue(index: number, size: number, place: RingPlace): void {

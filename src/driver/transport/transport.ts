@@ -47,6 +47,8 @@ export interface Transport {
   writeFeatures(words: Uint32Array): void;
   /** Size that the device offers, 0 for no such queue. */
   queueSize(index: number): number;
+  /** Numbers of the administration queues, once ADMIN_VQ was accepted; none where the interface has no such thing (PCI-COM-16). */
+  adminQueues(): readonly number[];
   /** Tells the device where a ring is and what interrupts for it. */
   setUpQueue(index: number, size: number, place: RingPlace): void;
   /**
