@@ -1,3 +1,4 @@
+export { AdminBackend, type AdminMember } from './access/admin.ts';
 export * from './access/backend.ts';
 export * from './access/claim.ts';
 export { AlreadyPresentedError } from './access/held-function.ts';

@@ -9,6 +9,7 @@ import {
   transitionalIdOf,
   VIRTIO_VENDOR_ID,
 } from '../virtio/index.ts';
+import { AdminBackend, type AdminMember } from './access/admin.ts';
 import type { LegacyBackend } from './access/backend.ts';
 import { type Draft, draft2023, identify } from './layout/index.ts';
 import { TranslatorWindow } from './translator.ts';
@@ -27,6 +28,8 @@ export interface PresentOptions {
   readonly draft?: Draft;
   /** How the guest's accesses reach the function; by default what its ids call for. */
   readonly way?: TranslatedWayName;
+  /** By whose commands the function is reached, in place of its own registers: a virtual function of an owner that has legacy commands. */
+  readonly member?: AdminMember;
   /** Device types that the host's function may be of; this project's by default. */
   readonly types?: readonly DeviceType[];
   /** Offers MSI-X to the guest where the host's function has it. False for a machine without a place for messages. */
@@ -46,11 +49,11 @@ export interface PresentedFunction {
 /** Device type by the ids of a host's function, and the way to it. */
 function wayTo(
   host: FunctionConfig,
-  { draft = draft2023, types = deviceTypes, way: wanted }: PresentOptions,
+  { draft = draft2023, types = deviceTypes, way: wanted, member }: PresentOptions,
 ): { type: DeviceType; draft: Draft; way: TranslatedWay } {
   const { vendorId: vendor, deviceId: device } = host;
   const identity = identify(vendor, device, draft, types);
-  const candidates = wanted === undefined ? equalWayNames : translatedWayNames;
+  const candidates = wanted === undefined && member === undefined ? equalWayNames : translatedWayNames;
   const name = candidates.find((each) => (wanted ?? each) === each && ways[each].ids === identity?.ids);
   if (identity !== null && name !== undefined) return { type: identity.type, draft, way: ways[name] };
   const ids = [vendor, device].map((id) => id.toString(16).padStart(4, '0')).join(':');
@@ -74,7 +77,9 @@ export function presentLegacy(
 ): PresentedFunction {
   const host = configOf(bus, fn);
   const { type, draft, way } = wayTo(host, options);
-  const backend = way.open(bus, fn, draft, type);
+  const { member } = options;
+  const backend =
+    member === undefined ? way.open(bus, fn, draft, type) : new AdminBackend(bus, fn, member, type);
   const pci = virtualFunction(type, backend, options.messages);
   warnOfStrayDma(bus, host.address, pci);
   return { type, pci, backend };

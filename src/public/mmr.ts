@@ -1,5 +1,7 @@
 /** The transitional MMR function, its drafts, and the translator that puts a legacy driver in front of it. */
 export {
+  AdminBackend,
+  type AdminMember,
   AlreadyPresentedError,
   type Attachment,
   AttachmentError,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
 import { type Finding, formatFinding } from '../../src/core/index.ts';
+import { administereds } from './scenarios/administered.ts';
 import { administrations } from './scenarios/administration.ts';
 import { balloons } from './scenarios/balloons.ts';
 import { clocks } from './scenarios/clocks.ts';
@@ -28,6 +29,7 @@ const scenarios: readonly Scenario[] = [
   ...balloons,
   ...clocks,
   ...shims,
+  ...administereds,
   ...sockets,
   ...administrations,
   ...virtualFunctions,

@@ -119,6 +119,7 @@ export abstract class BlockBackend<B extends HostBlock = HostBlock> implements L
   /** A write that has reached the function when this returns. @returns false where no function answers. */
   #store(offset: number, width: Width, value: number): boolean {
     this.block.write(offset, width, value);
+    if (!this.block.posted) return true;
     return this.#get(deviceStatus) !== ALL_ONES || !this.#held.lost();
   }
 

@@ -14,10 +14,12 @@ export interface HostBlock {
   readonly shape: Shape;
   /** A reset is done when status reads 0; else when its write has arrived. */
   readonly readsBack: boolean;
+  /** Writes are on their way when {@link write} returns, and pushed by a read of status; else they have arrived. */
+  readonly posted: boolean;
   /** Its BARs are decoded, for the first time or somewhere else. */
   found?(): void;
   read(offset: number, width: Width): number;
-  /** Sends a write. It has arrived when something is read after it. */
+  /** Sends a write. */
   write(offset: number, width: Width, value: number): void;
   /** A queue is kicked; nobody waits for that. */
   kick(width: Width, value: number): void;

@@ -19,6 +19,7 @@ class MmrBlock implements HostBlock {
   readonly configBytes: number;
   readonly shape: { readonly draft: string };
   readonly readsBack: boolean;
+  readonly posted = true;
   readonly #bus: Bus;
   readonly #held: HeldFunction;
 

@@ -92,6 +92,7 @@ export class ModernBlock implements HostBlock {
   readonly configBytes: number;
   readonly shape: { readonly type: string };
   readonly readsBack = true;
+  readonly posted = true;
   readonly structures: ModernStructures;
   readonly queues: ModernQueues;
   /** What the guest accepted. */

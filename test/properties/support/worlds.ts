@@ -10,16 +10,31 @@ import {
   type Task,
   Work,
 } from '../../../src/core/index.ts';
-import { runFirmware } from '../../../src/driver/index.ts';
 import {
+  AdminDriver,
+  DmaMemory,
+  findFunction,
+  ModernTransport,
+  runFirmware,
+} from '../../../src/driver/index.ts';
+import {
+  AdminBackend,
   drafts,
   equalWayNames,
   presentLegacy,
   type TranslatedWayName,
+  virtualFunction,
   ways,
 } from '../../../src/mmr/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
-import { legacyRingLayout, type VirtioFunction, virtioFunction } from '../../../src/virtio/index.ts';
+import {
+  Administration,
+  legacyRingLayout,
+  type VirtioFunction,
+  virtioFunction,
+} from '../../../src/virtio/index.ts';
+import { HandMadeGroup } from '../../virtio/admin/support.ts';
+import { Probe } from '../../virtio/support/probe.ts';
 import { kitOf, typesWithKits, withIds } from '../kits/index.ts';
 import type { KitDevice } from '../kits/kit.ts';
 
@@ -27,7 +42,7 @@ import type { KitDevice } from '../kits/kit.ts';
  * Ways to put a legacy function before a guest. `direct` needs no host and no translator: it is the plain function;
  * `transitional` is one with the modern structures, power management and PCI Express as well.
  */
-export type WorldKind = TranslatedWayName | 'direct' | 'transitional';
+export type WorldKind = TranslatedWayName | 'admin' | 'direct' | 'transitional';
 /**
  * The translator's ways, and the plain function to compare them with. The one whose kicks are posted leads: the others are
  * never behind it.
@@ -140,7 +155,8 @@ export class World {
         ram: hostRam,
         scheduler,
         interruptScheduler: immediate,
-        holdPostedWrites: setup.held,
+        // Where kicks are memory writes, only the leader's are late: the others are never behind it.
+        holdPostedWrites: setup.held && kind === LEADER,
       });
     }
     if (setup.blind !== undefined) this.#overlook(setup.blind);
@@ -188,6 +204,33 @@ export class World {
     return at === undefined ? 0xfff : at + register;
   }
 
+  /** Members of a group, presented by their owner's commands. The owner is in a machine of its own, where its answers are late. */
+  #present(): void {
+    const { setup, functions, guest } = this;
+    const host = this.host!;
+    const group = new HandMadeGroup(functions);
+    const machine = new Machine({ scheduler: setup.held ? new HeldScheduler() : immediate });
+    const administration = new Administration({ members: group, legacy: {}, lateAnswers: setup.held });
+    machine.plug(virtioFunction(new Probe(), { kind: 'modern', administration }).pci, FUNCTIONS[0]!);
+    runFirmware(machine);
+    const owner = findFunction(machine, FUNCTIONS[0]!)!;
+    const driver = AdminDriver.bringUp(
+      new ModernTransport(machine, owner),
+      new DmaMemory(machine.ram, 0x100000),
+    );
+    driver.use('singleRootIov');
+    for (const [i, address] of this.addresses.entries()) {
+      const { type, config } = functions[i]!.device.behaviour;
+      const backend = new AdminBackend(
+        host,
+        address,
+        { driver, owner, memberId: i + 1, bigEndian: setup.bigEndian, configBytes: config.length },
+        type,
+      );
+      guest.plug(virtualFunction(type, backend), address);
+    }
+  }
+
   #plug(ram: GuestMemory): void {
     const { setup, host, kind } = this;
     const { placement, vectors } = setup;
@@ -203,13 +246,19 @@ export class World {
           ? virtioFunction(behaviour, { ...common, kind, powerManagement: true, express: true })
           : kind === 'direct'
             ? virtioFunction(behaviour, { ...common, kind: 'legacy' })
-            : ways[kind].build(behaviour, { ...common, draft, placement });
+            : kind === 'admin'
+              ? virtioFunction(behaviour, { ...common, kind: 'modern', legacyCommands: true })
+              : ways[kind].build(behaviour, { ...common, draft, placement });
       this.functions.push(fn);
       if (host === null) this.guest.plug(fn.pci, FUNCTIONS[index]!);
       else host.plug(fn.pci, FUNCTIONS[index]!, new DmaDomain(ram));
     }
     if (host === null) return;
     runFirmware(host);
+    if (kind === 'admin') {
+      this.#present();
+      return;
+    }
     const way = kind as TranslatedWayName;
     for (const address of this.addresses)
       this.guest.plug(presentLegacy(host, address, { draft, way, types: typesWithKits }).pci, address);
