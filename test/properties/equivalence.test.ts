@@ -7,11 +7,13 @@ import { PATIENCE, runs } from './support/runs.ts';
 import { comparedKinds } from './support/worlds.ts';
 
 /*
- * The guest cannot tell what stands behind its legacy function: a transitional function's I/O BAR or the MMR block.
+ * The guest cannot tell what stands behind its legacy function: a transitional function's I/O BAR, the MMR block of
+ * a plain function or of a virtual one, or commands to a virtual function's owner.
  *
- * Both paths are ours. What pins them down is a third one that neither shares anything with above the device: the plain
- * legacy function, plugged into the guest's own machine, with no host and no translator. All three must agree.
+ * All these paths are ours. What pins them down is one more that neither shares anything with above the device: the plain
+ * legacy function, plugged into the guest's own machine, with no host and no translator. All must agree.
  */
+const KINDS = [...comparedKinds, 'mmr-virtual', 'admin'] as const;
 const layouts = Object.keys(drafts).flatMap((draft) =>
   (['own', 'shared'] as const).map((placement) => ({
     draft,
@@ -20,12 +22,12 @@ const layouts = Object.keys(drafts).flatMap((draft) =>
   })),
 );
 
-describe('a guest sees the same of a function behind mmr, behind io-bar and of the plain legacy function', () => {
+describe('a guest sees the same of a function behind mmr, plain or virtual, behind io-bar, behind its owner and of the plain legacy one', () => {
   it.each(layouts)(
     'whatever it does: $name',
     ({ draft, placement }) => {
       const property = fc.property(cases({ draft, placement, held: false, most: 100 }), (each) => {
-        compare(each, [...comparedKinds, 'admin']);
+        compare(each, KINDS);
       });
       fc.assert(property, { numRuns: runs(200) });
     },
@@ -36,7 +38,7 @@ describe('a guest sees the same of a function behind mmr, behind io-bar and of t
     'also where device work and posted writes are late: $name',
     ({ draft, placement }) => {
       const property = fc.property(cases({ draft, placement, held: true, most: 100 }), (each) => {
-        compare(each, [...comparedKinds, 'admin']);
+        compare(each, KINDS);
       });
       fc.assert(property, { numRuns: runs(200) });
     },

@@ -13,14 +13,18 @@ import {
 import {
   AdminDriver,
   DmaMemory,
+  enableVirtualFunctions,
   findFunction,
   ModernTransport,
   runFirmware,
+  VirtioDriver,
 } from '../../../src/driver/index.ts';
 import {
   AdminBackend,
   drafts,
   equalWayNames,
+  type MmrFunctionOptions,
+  mmrVirtualFunctions,
   presentLegacy,
   type TranslatedWayName,
   virtualFunction,
@@ -29,6 +33,7 @@ import {
 import { Machine } from '../../../src/pci/index.ts';
 import {
   Administration,
+  type DeviceBehaviour,
   legacyRingLayout,
   type VirtioFunction,
   virtioFunction,
@@ -42,7 +47,7 @@ import type { KitDevice } from '../kits/kit.ts';
  * Ways to put a legacy function before a guest. `direct` needs no host and no translator: it is the plain function;
  * `transitional` is one with the modern structures, power management and PCI Express as well.
  */
-export type WorldKind = TranslatedWayName | 'admin' | 'direct' | 'transitional';
+export type WorldKind = TranslatedWayName | 'mmr-virtual' | 'admin' | 'direct' | 'transitional';
 /**
  * The translator's ways, and the plain function to compare them with. The one whose kicks are posted leads: the others are
  * never behind it.
@@ -231,6 +236,34 @@ export class World {
     }
   }
 
+  /** A virtual function of a physical one that has no other. */
+  #presentVirtual(index: number, type: string, options: MmrFunctionOptions): void {
+    const host = this.host!;
+    const address = FUNCTIONS[index]!;
+    // The device is made when the function is first touched.
+    const make = (): DeviceBehaviour => {
+      const device = kitOf(type).make(this.setup.queueSize);
+      this.devices[index] = device;
+      return withIds(device.behaviour);
+    };
+    const owner = virtioFunction(new Probe({ type: make().type }), { kind: 'modern', express: true });
+    const virtual = mmrVirtualFunctions(owner, { ...options, total: 1, make });
+    host.plug(owner.pci, address);
+    runFirmware(host);
+    const transport = new ModernTransport(host, findFunction(host, address)!);
+    const driver = new VirtioDriver(transport, new DmaMemory(host.ram, 0));
+    driver.bringUp({ features: [], queues: [] }, { queue: () => {}, config: () => {} });
+    const found = enableVirtualFunctions(host, address, 1).find(1)!;
+    virtual.pci.assign(1, new DmaDomain(this.guest.ram));
+    this.functions.push(virtual.keep(1)!);
+    const { draft } = options;
+    const types = typesWithKits;
+    this.guest.plug(
+      presentLegacy(host, found, { ...(draft === undefined ? {} : { draft }), types }).pci,
+      address,
+    );
+  }
+
   #plug(ram: GuestMemory): void {
     const { setup, host, kind } = this;
     const { placement, vectors } = setup;
@@ -241,6 +274,10 @@ export class World {
       const device = kitOf(type).make(setup.queueSize);
       const behaviour = withIds(device.behaviour);
       this.devices.push(device);
+      if (kind === 'mmr-virtual') {
+        this.#presentVirtual(index, type, { ...common, draft, placement });
+        continue;
+      }
       const fn =
         kind === 'transitional'
           ? virtioFunction(behaviour, { ...common, kind, powerManagement: true, express: true })
@@ -253,7 +290,7 @@ export class World {
       if (host === null) this.guest.plug(fn.pci, FUNCTIONS[index]!);
       else host.plug(fn.pci, FUNCTIONS[index]!, new DmaDomain(ram));
     }
-    if (host === null) return;
+    if (host === null || kind === 'mmr-virtual') return;
     runFirmware(host);
     if (kind === 'admin') {
       this.#present();
