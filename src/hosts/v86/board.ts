@@ -1,10 +1,12 @@
 import {
+  type AddressSpace,
   anyState,
   DmaDomain,
   type EventSink,
   expectParts,
   FOUR_GIB,
   type FunctionAddress,
+  type FunctionWatcher,
   GuestMemory,
   immediate,
   manifestOf,
@@ -57,7 +59,11 @@ export class V86Board implements Stateful {
   readonly scheduler: Scheduler;
   /** State behind the functions that is saved with them: the machines of hosts that present theirs here. */
   readonly parts = new Map<string, Stateful>();
+  /** Where memory BARs are decoded. */
+  readonly memory: AddressSpace;
   readonly #board: Board;
+  /** Who takes messages to an address, instead of the machine's own controllers. */
+  readonly #messages = new Map<number, (source: FunctionAddress, data: number) => void>();
 
   constructor(bus: V86Bus, options: V86BoardOptions = {}) {
     this.bus = bus;
@@ -65,14 +71,17 @@ export class V86Board implements Stateful {
     this.ram = new GuestMemory(bus.ram.ranges());
     bus.ram.watch(() => this.ram.replace(bus.ram.ranges()));
     const listener = () => this.#board.accesses;
+    this.memory = new ClaimingSpace('memory', FOUR_GIB, (...range) => bus.claimMemory(...range), listener);
     this.#board = new Board({
       io: new ClaimingSpace('io', IO_BYTES, (...range) => bus.claimPorts(...range), listener),
-      memory: new ClaimingSpace('memory', FOUR_GIB, (...range) => bus.claimMemory(...range), listener),
+      memory: this.memory,
       scheduler: this.scheduler,
       message: (source, low, high, data) => {
         const event = { kind: 'interrupt', signal: 'message', vector: data, asserted: true, source } as const;
         this.#board.interrupts?.(event);
-        bus.interrupts.message(low, high, data);
+        const taker = this.#messages.get(low);
+        if (taker !== undefined && high === 0) taker(source, data);
+        else bus.interrupts.message(low, high, data);
       },
     });
     bus.answerBeyond(this.#board);
@@ -87,6 +96,25 @@ export class V86Board implements Stateful {
   /** The functions that software reaches, by their addresses of the moment. */
   get functions(): ReadonlyMap<FunctionAddress, PciFunction> {
     return this.#board.functions;
+  }
+
+  /** Lets somebody else than the machine's controllers have the messages to an address, for as long as the board is. */
+  claimMessages(address: number, taker: (source: FunctionAddress, data: number) => void): void {
+    this.#messages.set(address, taker);
+  }
+
+  /** As software beside the kernel reaches a function. All ones where there is none. */
+  configRead(address: FunctionAddress, offset: number, width: Width): number {
+    return this.#board.configRead(address, offset, width);
+  }
+
+  configWrite(address: FunctionAddress, offset: number, width: Width, value: number): void {
+    this.#board.configWrite(address, offset, width, value);
+  }
+
+  /** @throws PlaceError when nothing is there, or somebody watches it already. */
+  watchFunction(address: FunctionAddress, watcher: FunctionWatcher): () => void {
+    return this.#board.watchFunction(address, watcher);
   }
 
   /** The function that configuration accesses to an address reach. */
