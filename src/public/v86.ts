@@ -27,6 +27,7 @@ export {
   V86Bus,
   type V86Code,
   type V86Cpu,
+  V86HostBus,
   V86InternalMissingError,
   V86Machine,
   type V86MachineOptions,

@@ -53,8 +53,6 @@ describe.skipIf(pieces === null)(`Linux enables virtual functions${skipNote}`, (
       pieces: pieces!,
       acpi: true,
       extendedConfig: true,
-      bootTimeoutMs: 240_000,
-      bootTimeoutMs: 240_000,
       plug: (bus) => {
         board = new V86Board(bus);
         board.events = (event) => events.push(event);
@@ -63,7 +61,7 @@ describe.skipIf(pieces === null)(`Linux enables virtual functions${skipNote}`, (
         board.plug(owner.pci, LENT);
       },
     });
-  }, 300_000);
+  }, 180_000);
   afterAll(() => guest?.destroy());
 
   const sh = (command: string) => guest.runOk(command, { timeoutMs: 60_000 });

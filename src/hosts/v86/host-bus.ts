@@ -17,7 +17,7 @@ import type { V86Board } from './board.ts';
  * Where messages of functions go that software beside the kernel has taken: an address of the interrupt controllers' page in
  * whose reserved bits no kernel sets anything.
  */
-export const HOST_MESSAGE_ADDRESS = 0xfee00ff0;
+const HOST_MESSAGE_ADDRESS = 0xfee00ff0;
 
 /** Messages to whoever has functions of the machine beside its kernel. */
 class HostInterrupts implements Interrupts {

@@ -5,7 +5,7 @@ export type { ConfigTarget } from './config-ports.ts';
 export { type V86Code, type V86Cpu, type V86Module, v86Module } from './emulator.ts';
 export * from './errors.ts';
 export type { GuestRam } from './guest-ram.ts';
-export { HOST_MESSAGE_ADDRESS, V86HostBus } from './host-bus.ts';
+export { V86HostBus } from './host-bus.ts';
 export type { InterruptLines, InterruptPin } from './interrupts.ts';
 export * from './machine.ts';
 export * from './present.ts';
