@@ -1,7 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { type CostTable, compareWays, costTable, workloadNames, workloads } from '../compare/index.ts';
+import {
+  type CostTable,
+  comparedWayNames,
+  compareWays,
+  costTable,
+  workloadNames,
+  workloads,
+} from '../compare/index.ts';
 import { OptionError } from '../core/index.ts';
-import { wayNames } from '../mmr/index.ts';
 import { choices } from './choices.ts';
 import { type Command, CommandError, exitStatus, oneOf, readOptions, UsageError } from './command.ts';
 import { comparePage } from './compare-page.ts';
@@ -33,7 +39,7 @@ ${devices}
   --io SIZE        bytes of a request
   --intx           drivers use the interrupt line instead of MSI-X
   --way WAY        only this way; may be given several times
-                   (${wayNames.join(', ')})
+                   (${comparedWayNames.join(', ')})
   --costs FILE     JSON with other costs, in nanoseconds by name:
                    { "portExits": 1200 }
   --html FILE      writes a page with pictures
@@ -86,7 +92,7 @@ async function run(args: readonly string[]): Promise<number> {
     return exitStatus.good;
   }
   const device = oneOf('device', options.device ?? 'block', workloadNames);
-  const ways = options.way?.map((way) => oneOf('way', way, wayNames)) ?? wayNames;
+  const ways = options.way?.map((way) => oneOf('way', way, comparedWayNames)) ?? comparedWayNames;
   const costs = readCosts(options.costs);
   const bytes = options.io === undefined ? {} : { bytes: wholeOf('--io', options.io) };
   const vfs = wholeOf('--vfs', options.vfs ?? DEFAULT_VFS);

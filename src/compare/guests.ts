@@ -1,4 +1,4 @@
-import type { WayName } from '../mmr/index.ts';
+import type { ComparedWayName } from './scenes.ts';
 
 /** A legacy driver, or one of virtio 1.x, and what it needs of a function. */
 export interface Guest {
@@ -23,7 +23,7 @@ export const legacyGuests: readonly Guest[] = [
 ];
 
 /** Who drives a function by a way without anything in between. */
-export function needsNoTranslator(way: WayName): string {
+export function needsNoTranslator(way: ComparedWayName): string {
   if (way === 'modern' || way === 'transitional-memory') return 'every driver of virtio 1.x';
   if (way === 'native-mmr') return 'none: no driver in the field knows the draft';
   if (way !== 'legacy-memory') return 'none: ports are what is translated';

@@ -29,6 +29,7 @@ function registersIn(fn: VirtioFunction, region: string): number {
     isr: ISR_BYTES,
     device: device.config.length,
     notify: NOTIFY_BYTES * device.queueCount,
+    'legacy-notify': NOTIFY_BYTES,
     'msix-table': msixTableBytes(vectors),
     'msix-pba': msixPendingBytes(vectors),
   };
