@@ -14,6 +14,7 @@ import { comparePage } from './compare-page.ts';
 import { compareJson, compareLines } from './compare-view.ts';
 import { lineWidth, print, printJson } from './output.ts';
 import { clearLine, showLine } from './progress.ts';
+import { wrap } from './text.ts';
 
 const DEFAULT_VFS = '256';
 
@@ -23,6 +24,11 @@ const devices = choices(
     return [name, `${request}, ${bytes.usual} bytes unless --io says otherwise`];
   }),
 );
+
+/** The names under each other's column, as wide as a terminal. */
+const wayList = wrap(`(${comparedWayNames.join(', ')})`, 60)
+  .map((line) => `${' '.repeat(19)}${line}`)
+  .join('\n');
 
 const help = `Usage: virtiolab compare [--device TYPE] [--vfs N] [--io SIZE] [--intx]
                          [--way WAY ...] [--costs FILE] [--json] [--html FILE]
@@ -39,7 +45,7 @@ ${devices}
   --io SIZE        bytes of a request
   --intx           drivers use the interrupt line instead of MSI-X
   --way WAY        only this way; may be given several times
-                   (${comparedWayNames.join(', ')})
+${wayList}
   --costs FILE     JSON with other costs, in nanoseconds by name:
                    { "portExits": 1200 }
   --html FILE      writes a page with pictures

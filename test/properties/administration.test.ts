@@ -160,6 +160,13 @@ const BEGIN: readonly Command[] = [
   { opcode: 0xa, member: 1, data: [...little(0, 4), ...little(1, 4), ...little(0, 8), ...little(1, 8)] },
 ];
 
+/** One more of the kind of which there may be one: rarely drawn, since its number must be free. */
+const ONE_TOO_MANY: Command = {
+  opcode: 0xa,
+  member: 1,
+  data: [...little(0, 4), ...little(2, 4), ...little(0, 8), ...little(1, 8)],
+};
+
 const step = fc.oneof(
   {
     weight: 20,
@@ -223,7 +230,10 @@ describe('commands in an administration queue', () => {
             }
           },
         ),
-        { numRuns: runs(1500) },
+        {
+          numRuns: runs(1500),
+          examples: [[true, [{ do: 'command', command: ONE_TOO_MANY, queue: 1, cut: null, end: null }]]],
+        },
       );
       // What is drawn reaches every kind of end but those that need work under way, and memory that is short.
       if (runs(1500) >= 1500)

@@ -56,16 +56,22 @@ const choices: readonly Choice[] = Object.keys(drafts).flatMap((draft) =>
   (['own', 'shared'] as const).map((placement) => ({ draft, placement })),
 );
 
-/** Every way there is. */
+/** Whether drivers and devices are the same to each other as without the way: of one that makes registers up that is not so. */
+const isEqual = (name: WayName) => {
+  const way = table[name];
+  return !way.translated || way.equal;
+};
+
+/** Every way there is on which nothing is lost: what is on the others is in `modern-shim.test.ts`. */
 export const ways: readonly Way[] = [
   ...functionKindNames
     .filter((kind) => functionKinds[kind].legacy !== null)
     .map((kind) => ({ by: 'legacy', kind }) as const),
   { by: 'modern-of-transitional' },
   ...choices.map((choice) => ({ by: 'modern-of-mmr', ...choice }) as const),
-  ...wayNames.flatMap((by): Way[] =>
-    table[by].drafts ? choices.map((choice) => ({ by, ...choice })) : [{ by }],
-  ),
+  ...wayNames
+    .filter(isEqual)
+    .flatMap((by): Way[] => (table[by].drafts ? choices.map((choice) => ({ by, ...choice })) : [{ by }])),
 ];
 
 /** What kind of function a way goes to, as far as shapes care: MMR functions have their block in memory. */
