@@ -125,7 +125,7 @@ describe.skipIf(pieces === null)(`virtiolab boot${skipNote}`, () => {
     [['--image', '/nowhere/disk.img'], 'image "/nowhere/disk.img": no such file'],
     [
       ['--window', 'admin'],
-      "unknown window 'admin'; windows are io-bar, mmr, legacy-memory, transitional-memory, modern",
+      "unknown window 'admin'; windows are io-bar, mmr, modern-shim, legacy-memory, transitional-memory, modern",
     ],
     [['--keep', '--json'], '--keep and --json do not go together'],
   ])('is called wrongly with %s', async (args, message) => {
