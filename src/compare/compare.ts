@@ -129,7 +129,7 @@ export async function compareWays(
       modelledNs: Object.fromEntries(ns) as ComparedWay['modelledNs'],
       resources,
       resourcesOfAll: times(resources, vfs),
-      needsNoTranslator: needsNoTranslator(way),
+      needsNoTranslator: needsNoTranslator[way],
     });
   }
   const base = compared.find(({ way }) => way === 'mmr');

@@ -1,6 +1,6 @@
 import type { ComparedWayName } from './scenes.ts';
 
-/** A legacy driver, or one of virtio 1.x, and what it needs of a function. */
+/** A legacy driver, and what it needs of a function. */
 export interface Guest {
   readonly name: string;
   /** It takes a legacy block that stands in a memory BAR. */
@@ -22,12 +22,24 @@ export const legacyGuests: readonly Guest[] = [
   { name: 'DPDK elsewhere', memoryBar: false },
 ];
 
+const namesOf = (memoryBar: boolean) =>
+  legacyGuests
+    .filter((guest) => guest.memoryBar === memoryBar)
+    .map(({ name }) => name)
+    .join(', ');
+
+const PORTS = 'none: ports are what is translated';
+const MODERN = 'every driver of virtio 1.x';
+
 /** Who drives a function by a way without anything in between. */
-export function needsNoTranslator(way: ComparedWayName): string {
-  if (way === 'modern' || way === 'transitional-memory') return 'every driver of virtio 1.x';
-  if (way === 'native-mmr') return 'none: no driver in the field knows the draft';
-  if (way !== 'legacy-memory') return 'none: ports are what is translated';
-  const names = legacyGuests.filter(({ memoryBar }) => memoryBar).map(({ name }) => name);
-  const others = legacyGuests.filter(({ memoryBar }) => !memoryBar).map(({ name }) => name);
-  return `legacy drivers of ${names.join(', ')}; not of ${others.join(', ')}`;
-}
+export const needsNoTranslator: Readonly<Record<ComparedWayName, string>> = {
+  'io-bar': PORTS,
+  mmr: PORTS,
+  'modern-shim': PORTS,
+  'native-mmr': 'none: no driver in the field knows the draft',
+  'legacy-memory': `legacy drivers of ${namesOf(true)}; not of ${namesOf(false)}`,
+  'transitional-memory': MODERN,
+  modern: MODERN,
+  'mmr-virtual': PORTS,
+  admin: PORTS,
+};
