@@ -12,23 +12,26 @@ export const FLOORS: Readonly<Record<string, number>> = {
   virtio: 2,
   driver: 3,
   mmr: 4,
-  conformance: 5,
   trace: 5,
   compare: 5,
-  hosts: 6,
-  cli: 7,
-  public: 8,
+  conformance: 6,
+  drafts: 6,
+  testing: 7,
+  hosts: 8,
+  cli: 9,
+  public: 10,
 };
 
 /** What the package's subpaths export, by name: of every floor, and for users of the package alone. */
 const DOORS = /^src\/(?:index\.ts$|public\/)/;
 
 /** The highest floor that must run in a browser. The package's own `src/index.ts` is its front door and stands there too. */
-const BROWSER_FLOOR = 5;
+const BROWSER_FLOOR = 7;
 
 /** Software that sees a device only through the bus; it may read tables, never device code. */
 const DRIVER_SIDE: readonly RegExp[] = [
   /^src\/driver\//,
+  /^src\/trace\//,
   /^src\/conformance\//,
   /^src\/mmr\/translator[^/]*\.ts$/,
   /^src\/mmr\/access\//,
@@ -40,7 +43,7 @@ const LAYOUT = /^(src\/[^/]+\/layout)\//;
 const PACKAGES: Readonly<Record<string, RegExp>> = {
   v86: /^src\/hosts\//,
   koffi: /^src\/hosts\//,
-  'fast-check': /^src\/conformance\/(?:testing\.ts$|testing\/)/,
+  'fast-check': /^src\/(?:testing|conformance\/explore)\//,
 };
 
 const NODE_IMPORTERS = /^src\/(?:hosts|cli)\//;

@@ -7,7 +7,8 @@ import {
   type WalkedList,
   walkLists,
 } from '../driver/index.ts';
-import { claimOf, type Draft, draft2023, draftOf } from '../mmr/index.ts';
+import { claimOf } from '../mmr/access/claim.ts';
+import { type Draft, draft2023, draftOf } from '../mmr/layout/index.ts';
 import {
   capabilityHeader,
   capabilityId,

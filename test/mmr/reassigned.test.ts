@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { deviceDemos } from '../../src/cli/demos/index.ts';
-import { accesses, type RegisterAccess } from '../../src/conformance/testing.ts';
 import { HeldScheduler } from '../../src/core/index.ts';
 import { findFunction, runFirmware } from '../../src/driver/index.ts';
 import { draft2023, hasMmrId } from '../../src/mmr/index.ts';
+import { accesses, type RegisterAccess } from '../../src/testing/index.ts';
 import { legacyHeaderWithVectors } from '../../src/virtio/index.ts';
 import { runs } from '../properties/support/runs.ts';
 import { legacyParts, RawRing } from '../virtio/support/ring.ts';

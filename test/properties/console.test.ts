@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { chooser } from '../../src/conformance/testing.ts';
 import { HeldScheduler } from '../../src/core/index.ts';
 import { ConsoleDriver } from '../../src/driver/index.ts';
+import { chooser } from '../../src/testing/index.ts';
 import { ConsoleDevice, MemoryConsole } from '../../src/virtio/index.ts';
 import { ByteStream } from './support/byte-stream.ts';
 import { type Case, cases, OFFERED, pulledOut, type Step } from './support/console-cases.ts';

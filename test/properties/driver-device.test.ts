@@ -1,6 +1,8 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
+import { HeldScheduler } from '../../src/core/index.ts';
+import { BlockDriver } from '../../src/driver/index.ts';
 import {
   type BlockRangeRequest,
   type BlockRequest,
@@ -9,9 +11,7 @@ import {
   blockRequests,
   chooser,
   picks,
-} from '../../src/conformance/testing.ts';
-import { HeldScheduler } from '../../src/core/index.ts';
-import { BlockDriver } from '../../src/driver/index.ts';
+} from '../../src/testing/index.ts';
 import {
   BlockDevice,
   blockStatus,

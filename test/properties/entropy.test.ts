@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { chooser, picks } from '../../src/conformance/testing.ts';
 import { HeldScheduler } from '../../src/core/index.ts';
 import { EntropyDriver } from '../../src/driver/index.ts';
+import { chooser, picks } from '../../src/testing/index.ts';
 import { EntropyDevice, type EntropySource, feature } from '../../src/virtio/index.ts';
 import { microtasks, settle } from './support/quiet.ts';
 import { anyWay, buildRig, type RigOptions } from './support/rigs.ts';

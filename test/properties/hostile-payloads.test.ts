@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { widths } from '../../src/conformance/testing.ts';
+import { widths } from '../../src/testing/index.ts';
 import { defaultTransportFeatures, feature } from '../../src/virtio/index.ts';
 import { kitOf, kitTypes } from './kits/index.ts';
 import type { KitChain } from './kits/kit.ts';

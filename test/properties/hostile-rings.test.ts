@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { accesses, ringEdits } from '../../src/conformance/testing.ts';
+import { accesses, ringEdits } from '../../src/testing/index.ts';
 import {
   availableRingBytes,
   blockFeature,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { accesses, type RegisterAccess } from '../../src/conformance/testing.ts';
+import { accesses, type RegisterAccess } from '../../src/testing/index.ts';
 import { legacyHeaderWithVectors } from '../../src/virtio/index.ts';
 import { Guest } from '../virtio/support/guests.ts';
 import { kits } from './kits/index.ts';

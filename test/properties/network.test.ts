@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { chooser, picks } from '../../src/conformance/testing.ts';
 import { HeldScheduler } from '../../src/core/index.ts';
 import { type FrameHeader, NetworkDriver } from '../../src/driver/index.ts';
+import { chooser, picks } from '../../src/testing/index.ts';
 import {
   feature,
   NetworkDevice,

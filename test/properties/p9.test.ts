@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { chooser, picks } from '../../src/conformance/testing.ts';
 import { HeldScheduler, type LabEvent } from '../../src/core/index.ts';
 import { P9Driver } from '../../src/driver/index.ts';
+import { chooser, picks } from '../../src/testing/index.ts';
 import { feature, P9Device } from '../../src/virtio/index.ts';
 import { HeldServer } from './support/held-server.ts';
 import { microtasks, settle } from './support/quiet.ts';

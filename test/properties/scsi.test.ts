@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { chooser, picks } from '../../src/conformance/testing.ts';
 import { HeldScheduler } from '../../src/core/index.ts';
 import {
   ScsiCommandError,
@@ -9,6 +8,7 @@ import {
   type ScsiEvent,
   type ScsiReply,
 } from '../../src/driver/index.ts';
+import { chooser, picks } from '../../src/testing/index.ts';
 import { DiskUnit, feature, MemoryStorage, ScsiDevice, type Storage } from '../../src/virtio/index.ts';
 import { LateStorage } from './support/late-storage.ts';
 import { microtasks, settle } from './support/quiet.ts';

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { judgeConfig } from '../../src/conformance/config.ts';
-import { shapes } from '../../src/conformance/testing.ts';
 import type { LabEvent } from '../../src/core/index.ts';
 import {
   BlockDriver,
@@ -13,6 +12,7 @@ import {
   runFirmware,
 } from '../../src/driver/index.ts';
 import { Machine } from '../../src/pci/index.ts';
+import { shapes } from '../../src/testing/index.ts';
 import { Decoder, tap } from '../../src/trace/index.ts';
 import {
   BlockDevice,

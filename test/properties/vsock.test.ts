@@ -1,9 +1,9 @@
 import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { chooser, picks } from '../../src/conformance/testing.ts';
 import { HeldScheduler, type LabEvent } from '../../src/core/index.ts';
 import { type VsockConnection, VsockDriver } from '../../src/driver/index.ts';
+import { chooser, picks } from '../../src/testing/index.ts';
 import { feature, VsockDevice, VsockHost, type VsockSocket, vsockType } from '../../src/virtio/index.ts';
 import { microtasks, settle } from './support/quiet.ts';
 import { buildRig, type Rig } from './support/rigs.ts';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { picks } from '../../../src/conformance/testing.ts';
+import { picks } from '../../../src/testing/index.ts';
 import { defaultTransportFeatures, feature } from '../../../src/virtio/index.ts';
 import { anyWay, type RigOptions } from './rigs.ts';
 

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
-import { type BlockRangeRequest, type BlockRequest, blockData } from '../../../src/conformance/testing.ts';
 import { type BlockDriver, RequestFailedError } from '../../../src/driver/index.ts';
+import { type BlockRangeRequest, type BlockRequest, blockData } from '../../../src/testing/index.ts';
 import { blockStatus, SECTOR_BYTES } from '../../../src/virtio/index.ts';
 
 /** Sectors [from, to). */

@@ -1,5 +1,5 @@
-import { PackedRingScribe, RingScribe, rawDescriptor } from '../../../src/conformance/testing.ts';
 import { type DmaWindow, GuestMemory } from '../../../src/core/index.ts';
+import { PackedRingScribe, RingScribe, rawDescriptor } from '../../../src/testing/index.ts';
 import { DESCRIPTOR_BYTES, descriptorFlag, PACKED_DESCRIPTOR_BYTES } from '../../../src/virtio/index.ts';
 
 /** RAM above 4 GiB begins here. */

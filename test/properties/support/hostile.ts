@@ -1,12 +1,5 @@
 import { Buffer } from 'node:buffer';
 import {
-  applyEdit,
-  PackedRingScribe,
-  type RegisterAccess,
-  type RingEdit,
-  RingScribe,
-} from '../../../src/conformance/testing.ts';
-import {
   DmaDomain,
   functionAddress,
   GuestMemory,
@@ -27,6 +20,13 @@ import {
   runFirmware,
 } from '../../../src/driver/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
+import {
+  applyEdit,
+  PackedRingScribe,
+  type RegisterAccess,
+  type RingEdit,
+  RingScribe,
+} from '../../../src/testing/index.ts';
 import {
   availableRing,
   BlockDevice,

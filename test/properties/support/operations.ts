@@ -1,4 +1,6 @@
 import fc from 'fast-check';
+import { lengthOf } from '../../../src/core/index.ts';
+import { type0Header } from '../../../src/pci/layout/index.ts';
 import {
   accesses,
   anyAccess,
@@ -7,9 +9,7 @@ import {
   ringEdits,
   values,
   widths,
-} from '../../../src/conformance/testing.ts';
-import { lengthOf } from '../../../src/core/index.ts';
-import { type0Header } from '../../../src/pci/layout/index.ts';
+} from '../../../src/testing/index.ts';
 import {
   commonConfig,
   feature,

@@ -1,5 +1,5 @@
-import { applyEdit, type RegisterAccess } from '../../../src/conformance/testing.ts';
 import { capabilityId, command, msixCapability, powerManagement } from '../../../src/pci/layout/index.ts';
+import { applyEdit, type RegisterAccess } from '../../../src/testing/index.ts';
 import {
   commonConfig,
   descriptorFlag,

@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { shapes } from '../../../src/conformance/testing.ts';
 import {
   type Bus,
   functionAddress,
@@ -28,6 +27,7 @@ import {
   wayNames,
 } from '../../../src/mmr/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
+import { shapes } from '../../../src/testing/index.ts';
 import {
   type DeviceBehaviour,
   type FunctionKind,

@@ -1,4 +1,3 @@
-import { RingScribe } from '../../../src/conformance/testing.ts';
 import {
   DmaDomain,
   type Finding,
@@ -31,6 +30,7 @@ import {
   ways,
 } from '../../../src/mmr/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
+import { RingScribe } from '../../../src/testing/index.ts';
 import {
   Administration,
   type DeviceBehaviour,

@@ -1,11 +1,6 @@
 import type { Arbitrary } from 'fast-check';
-import { FOUR_GIB } from '../../core/index.ts';
-import {
-  BLOCK_BARRIER,
-  blockRequestType,
-  DESCRIPTOR_BYTES,
-  descriptorFlag,
-} from '../../virtio/layout/index.ts';
+import { FOUR_GIB } from '../core/index.ts';
+import { BLOCK_BARRIER, blockRequestType, DESCRIPTOR_BYTES, descriptorFlag } from '../virtio/layout/index.ts';
 import { fc } from './fast-check.ts';
 import { rawDescriptor as at, type RawDescriptor, type RingWriter } from './scribe.ts';
 

@@ -1,4 +1,4 @@
-import { VirtiolabError } from '../../core/index.ts';
+import { VirtiolabError } from '../core/index.ts';
 
 /** The optional peer dependency that `virtiolab/testing` is made of cannot be loaded. `cause` is the system's error. */
 export class FastCheckMissingError extends VirtiolabError {

@@ -8,30 +8,30 @@ export {
   type RegisterAccess,
   values,
   widths,
-} from './testing/accesses.ts';
+} from './accesses.ts';
 export {
   type BlockRangeRequest,
   type BlockRequest,
   blockData,
   blockRangeRequests,
   blockRequests,
-} from './testing/block-requests.ts';
+} from './block-requests.ts';
 export {
   chooser,
   picks,
-} from './testing/orders.ts';
-export { PackedRingScribe } from './testing/packed-scribe.ts';
+} from './orders.ts';
+export { PackedRingScribe } from './packed-scribe.ts';
 export {
   applyEdit,
   type RingEdit,
   type RingEditOptions,
   ringEdits,
-} from './testing/rings.ts';
+} from './rings.ts';
 export {
   MemoryScribe,
   type RawDescriptor,
   RingScribe,
   type RingWriter,
   rawDescriptor,
-} from './testing/scribe.ts';
-export { type ShapeOptions, shapes } from './testing/shapes.ts';
+} from './scribe.ts';
+export { type ShapeOptions, shapes } from './shapes.ts';

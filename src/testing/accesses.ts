@@ -1,5 +1,5 @@
 import type { Arbitrary } from 'fast-check';
-import { inOrder, lengthOf, maskOf, type RegisterMap, sizeOf, type Width } from '../../core/index.ts';
+import { inOrder, lengthOf, maskOf, type RegisterMap, sizeOf, type Width } from '../core/index.ts';
 import { fc } from './fast-check.ts';
 
 /** One access to a block of registers. `offset` in bytes from its start; a `value` of null reads. */

@@ -1,5 +1,5 @@
-import { FOUR_GIB, type GuestMemory, type Width } from '../../core/index.ts';
-import type { RingPlace } from '../../driver/index.ts';
+import { FOUR_GIB, type GuestMemory, type Width } from '../core/index.ts';
+import type { RingPlace } from '../driver/index.ts';
 import {
   AVAILABLE_ELEMENT_BYTES,
   availableRing,
@@ -10,7 +10,7 @@ import {
   descriptorFlag,
   usedEventOffset,
   usedRing,
-} from '../../virtio/layout/index.ts';
+} from '../virtio/layout/index.ts';
 
 /** A descriptor as it stands in memory; whether it makes sense is nobody's business here. */
 export interface RawDescriptor {

@@ -1,5 +1,5 @@
 import type { Arbitrary } from 'fast-check';
-import { SECTOR_BYTES } from '../../virtio/layout/index.ts';
+import { SECTOR_BYTES } from '../virtio/layout/index.ts';
 import { fc } from './fast-check.ts';
 
 /** A request that a block device must carry out. Sectors are of 512 bytes; a write's data is `blockData(request)`. */

@@ -1,12 +1,12 @@
 import type { Arbitrary } from 'fast-check';
-import type { BarIndex } from '../../pci/layout/index.ts';
+import type { BarIndex } from '../pci/layout/index.ts';
 import {
   type FunctionKind,
   type FunctionShape,
   functionKinds,
   type StructureName,
   type StructurePlace,
-} from '../../virtio/layout/index.ts';
+} from '../virtio/layout/index.ts';
 import { fc } from './fast-check.ts';
 
 export interface ShapeOptions {

@@ -1,5 +1,5 @@
-import type { GuestMemory } from '../../core/index.ts';
-import type { RingPlace } from '../../driver/index.ts';
+import type { GuestMemory } from '../core/index.ts';
+import type { RingPlace } from '../driver/index.ts';
 import {
   descriptorFlag,
   PACKED_DESCRIPTOR_BYTES,
@@ -8,7 +8,7 @@ import {
   packedDescriptorFlag,
   packedEvent,
   packedPosition,
-} from '../../virtio/layout/index.ts';
+} from '../virtio/layout/index.ts';
 import { MemoryScribe, type RawDescriptor, type RingWriter, rawDescriptor } from './scribe.ts';
 
 const { available: AVAILABLE, used: USED } = packedDescriptorFlag;
