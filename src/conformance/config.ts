@@ -1,4 +1,5 @@
 /** Configuration spaces judged by clauses. */
+
+export { configClauses } from './config/clauses.ts';
 export { judgeConfig } from './config/judge.ts';
-export { levels } from './config/levels.ts';
 export { type ConfigFinding, type ConfigVerdict, isBreach } from './config/verdict.ts';

@@ -16,6 +16,15 @@ export {
   blockRangeRequests,
   blockRequests,
 } from './block-requests.ts';
+export { type SampleDevice, sampleDevice, sampleNames } from './devices.ts';
+export {
+  type BusLies,
+  type DeviceMutant,
+  deviceMutants,
+  findingsOf,
+  type MutantAccess,
+  suspects,
+} from './mutants/index.ts';
 export {
   chooser,
   picks,
@@ -35,3 +44,11 @@ export {
   rawDescriptor,
 } from './scribe.ts';
 export { type ShapeOptions, shapes } from './shapes.ts';
+export {
+  kindsOf,
+  openSubject,
+  ourSource,
+  type SubjectKind,
+  subjectKinds,
+  UnknownSubjectError,
+} from './subjects.ts';

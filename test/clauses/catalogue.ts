@@ -1,7 +1,8 @@
+import { clauses as catalogue } from '../../src/conformance/catalogue/index.ts';
 import type { Party } from '../../src/core/index.ts';
-import catalogue from './catalogue.json' with { type: 'json' };
+import more from './more.json' with { type: 'json' };
 
-/** What the specification's clauses are, as facts: one row each in catalogue.json. */
+/** What the specification's clauses are, as facts. */
 export interface Clause {
   readonly id: string;
   readonly party: Party | 'both';
@@ -11,14 +12,19 @@ export interface Clause {
   readonly legacy: boolean;
 }
 
-export const clauses: ReadonlyMap<string, Clause> = new Map(
-  (catalogue.clauses as [string, Clause['party'], string, number, boolean][]).map(
-    ([id, party, level, section, legacy]) => [
+/** The package's catalogue, and the chapters that it does not have. Commands about legacy registers bind no legacy driver. */
+export const clauses: ReadonlyMap<string, Clause> = new Map([
+  ...[...catalogue].map(([id, clause]): [string, Clause] => [
+    id,
+    { ...clause, legacy: clause.legacy && !id.startsWith('ADL-') },
+  ]),
+  ...(more.clauses as [string, Clause['party'], string, number, boolean][]).map(
+    ([id, party, level, section, legacy]): [string, Clause] => [
       id,
-      { id, party, level, section: catalogue.sections[section]!, legacy },
+      { id, party, level, section: more.sections[section]!, legacy },
     ],
   ),
-);
+]);
 
 /** Text that is shaped like a clause id, of a group that the catalogue has. */
 export function clausesIn(text: string): string[] {

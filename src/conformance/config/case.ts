@@ -1,6 +1,7 @@
 import type { Register, Width } from '../../core/index.ts';
 import { barsOf, type ConfigImage, type ImageBar, type WalkedList, walkLists } from '../../driver/index.ts';
-import { type ConfigClause, levels } from './levels.ts';
+import { clauseOf } from '../catalogue/index.ts';
+import type { ConfigClause } from './clauses.ts';
 import type { ConfigFinding, ConfigVerdict } from './verdict.ts';
 
 /** One configuration space before the rules: what it holds, as far as it is known, and what they have said of it. */
@@ -24,7 +25,7 @@ export class ConfigCase {
   }
 
   report(clause: ConfigClause, offset: number, message: string): void {
-    this.#findings.push({ clause, level: levels[clause], message, offset });
+    this.#findings.push({ clause, level: clauseOf(clause).level, message, offset });
   }
 
   /** The table of a draft is not kept. */

@@ -12,7 +12,7 @@ import {
   vendorDataCapability,
 } from '../../virtio/layout/index.ts';
 import type { ConfigCase } from './case.ts';
-import type { ConfigClause } from './levels.ts';
+import type { ConfigClause } from './clauses.ts';
 import { judgeBar } from './lists.ts';
 
 type StructureName = keyof typeof structureType;

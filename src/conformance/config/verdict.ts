@@ -1,10 +1,10 @@
-import type { Level } from './levels.ts';
+import type { ClauseLevel } from '../catalogue/index.ts';
 
 /** What is wrong with a configuration space. */
 export interface ConfigFinding {
   /** The clause that is broken, or the name of the draft whose table is. */
   readonly clause: string;
-  readonly level: Level;
+  readonly level: ClauseLevel;
   readonly message: string;
   /** Where in configuration space, in bytes. */
   readonly offset: number;

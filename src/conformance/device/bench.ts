@@ -1,0 +1,248 @@
+import type { Bus, Register, Width } from '../../core/index.ts';
+import {
+  type BringUpOptions,
+  type ChainBuffer,
+  DmaMemory,
+  type FoundFunction,
+  findFunction,
+  LegacyTransport,
+  legacyAccess,
+  ModernTransport,
+  NoDeviceError,
+  type Transport,
+  type TransportOptions,
+  type UsedChain,
+  VirtioDriver,
+} from '../../driver/index.ts';
+import { memoryAccess } from '../../mmr/access/native.ts';
+import { type DeviceType, deviceStatus, feature, hasFeature } from '../../virtio/layout/index.ts';
+import { Failure, type Setting, Silence, Skipped } from './check.ts';
+import { type Registers, readRegister, registersOf, writeRegister } from './registers.ts';
+import { type SmallRequest, smallRequest } from './requests.ts';
+import type { Hands, Subject } from './subject.ts';
+
+/** Pauses after which a device that was asked for something counts as silent. */
+const PATIENCE = 2_000;
+/** Pauses in which a device that should keep still has time to do something. */
+const LULL = 30;
+/** Pauses that follow each other at once; after each later one the program's other work has its turn. */
+const QUICK = 100;
+const PAGE = 4096;
+
+/** What a driver was told by interrupts since it connected. */
+export interface Signals {
+  queue: number;
+  config: number;
+}
+
+/** A device that works: its driver, the queue of the small request, and the request. */
+export interface Running {
+  readonly driver: VirtioDriver;
+  readonly request: SmallRequest;
+  readonly signals: Signals;
+}
+
+export interface StartOptions extends Partial<BringUpOptions>, TransportOptions {
+  /** Does everything but the last step: DRIVER_OK is not written, whoever asks for it. */
+  readonly untilDriverOk?: boolean;
+}
+
+/** A chain that was handed back, and what the device wrote. */
+export interface Answer {
+  readonly used: UsedChain;
+  /** The writable part, whole. */
+  readonly bytes: Uint8Array;
+}
+
+/** What a check works with: a function that was found, its registers, and drivers to be had for the asking. */
+export class Bench {
+  readonly bus: Bus;
+  readonly found: FoundFunction;
+  readonly type: DeviceType;
+  readonly setting: Setting;
+  readonly hands: Hands;
+  readonly subject: Subject;
+  /** Memory for rings and buffers. */
+  readonly memory: DmaMemory;
+  readonly registers: Registers;
+  /** Any one transport; each call of {@link open} replaces it. */
+  transport: Transport;
+  /** A page that is never handed out, for a balloon to take. */
+  readonly #page: number;
+
+  /** @throws what the driver's own search for the interface throws. */
+  constructor(subject: Subject, setting: Setting, bus: Bus = subject.target.bus) {
+    const { fn } = subject.target;
+    const found = findFunction(bus, fn);
+    if (found === null) throw new NoDeviceError(`${subject.target.name} has no function any more`);
+    this.bus = bus;
+    this.found = found;
+    this.type = subject.type;
+    this.setting = setting;
+    this.hands = subject.hands;
+    this.subject = subject;
+    this.#page = subject.memory.end - PAGE;
+    this.memory = new DmaMemory(bus.ram, subject.memory.start, this.#page);
+    this.transport = this.open();
+    this.registers = registersOf(bus, found, setting, subject.draft);
+  }
+
+  /** The driver speaks virtio 1.x. */
+  get modern(): boolean {
+    return this.setting !== 'legacy';
+  }
+
+  /** A new transport, not connected; the one before is disconnected. */
+  open(options: TransportOptions = {}): Transport {
+    // Once in the constructor there is none.
+    (this.transport as Transport | undefined)?.disconnect();
+    const { bus, found, subject } = this;
+    options = { patience: PATIENCE, ...options };
+    if (this.modern) this.transport = new ModernTransport(bus, found, options);
+    else {
+      const access =
+        subject.draft === undefined ? legacyAccess(bus, found) : memoryAccess(bus, found, subject.draft);
+      this.transport = new LegacyTransport(bus, found, access, options);
+    }
+    return this.transport;
+  }
+
+  /** A register of the legacy header or of the common configuration, at its own width. */
+  get(register: Register): number {
+    return readRegister(this.registers.main, register);
+  }
+
+  put(register: Register, value: number): void {
+    writeRegister(this.registers.main, register, value);
+  }
+
+  config(offset: number, width: Width): number {
+    return this.registers.config.read(offset, width);
+  }
+
+  /** What the device offers; its selectors are moved. */
+  offered(): Uint32Array {
+    return this.transport.readFeatures();
+  }
+
+  offers(bit: number): boolean {
+    return hasFeature(this.offered(), bit);
+  }
+
+  /** Ends the check where the device does not offer a feature. */
+  needs(bit: number, name: string): void {
+    if (!this.offers(bit)) this.skip(`${name} is not offered`);
+  }
+
+  /** Ends the check where nobody can do that to the device from its own side. */
+  hand<K extends keyof Hands>(name: K): NonNullable<Hands[K]> {
+    const found = this.hands[name];
+    if (found === undefined) this.skip(`nobody here can ask the device for it: ${name}`);
+    return found;
+  }
+
+  /** This check cannot be made here. */
+  skip(reason: string): never {
+    throw new Skipped(reason);
+  }
+
+  /** @param expected what the clause asks for here. @param seen what the device did instead. */
+  check(clause: string, holds: boolean, expected: string, seen: string): void {
+    if (!holds) throw new Failure(clause, expected, seen);
+  }
+
+  /** @param what whose value it is: `device_status after reset`. */
+  equal(clause: string, what: string, seen: number, expected: number): void {
+    const hex = (value: number) => `0x${value.toString(16)}`;
+    this.check(clause, seen === expected, `${what} = ${hex(expected)}`, hex(seen));
+  }
+
+  /** The small request of the type. */
+  small(): SmallRequest {
+    const request = smallRequest(this.type, { modern: this.modern, page: this.#page });
+    return request ?? this.skip(`this suite has no request for devices of type ${this.type.name}`);
+  }
+
+  /** Resets the device and brings it up with the queue of the small request, and what is asked for besides. */
+  start(options: StartOptions = {}): Running {
+    const request = this.small();
+    const signals: Signals = { queue: 0, config: 0 };
+    const transport = this.open(options);
+    if (options.untilDriverOk === true) {
+      const setStatus = transport.setStatus.bind(transport);
+      transport.setStatus = (value) => {
+        if ((value & deviceStatus.driverOk) === 0) setStatus(value);
+      };
+    }
+    const driver = new VirtioDriver(transport, this.memory);
+    const ringFeatures = options.ringFeatures ?? [feature.ringIndirectDescriptors, feature.ringEventIndex];
+    driver.bringUp(
+      {
+        features: [],
+        queues: [request.queue],
+        maxQueueSize: 256,
+        ...options,
+        ringFeatures: this.setting === 'packed' ? [...ringFeatures, feature.ringPacked] : ringFeatures,
+      },
+      { queue: () => void signals.queue++, config: () => void signals.config++ },
+    );
+    return { driver, request, signals };
+  }
+
+  /** Puts bytes into memory, and gives the buffers of a chain: the readable ones, then the writable one. */
+  buffers(out: Uint8Array, inBytes: number): ChainBuffer[] {
+    const list: ChainBuffer[] = [];
+    if (out.length > 0) {
+      const address = this.memory.allocate(out.length);
+      this.memory.ram.write(address, out);
+      list.push({ address, length: out.length, writable: false });
+    }
+    if (inBytes > 0) list.push({ address: this.memory.allocate(inBytes), length: inBytes, writable: true });
+    return list;
+  }
+
+  /** Exposes a chain, kicks as the device wants it, and waits until it is handed back. @throws Silence */
+  async ask(
+    { driver, request }: Running,
+    clause: string,
+    { queue = request.queue, out = request.out, inBytes = request.inBytes } = {},
+  ): Promise<Answer> {
+    const buffers = this.buffers(out, inBytes);
+    driver.add(queue, buffers);
+    driver.kick(queue);
+    const used = await this.taken(driver, queue, clause);
+    const last = buffers.at(-1);
+    const bytes =
+      last?.writable === true ? this.memory.ram.read(last.address, last.length) : new Uint8Array();
+    return { used, bytes };
+  }
+
+  /** The next chain that is handed back. @throws Silence */
+  async taken(driver: VirtioDriver, queue: number, clause: string): Promise<UsedChain> {
+    let used: UsedChain | null = null;
+    await this.until(clause, 'the chain is handed back', () => {
+      used = driver.take(queue);
+      return used !== null || driver.failure !== null;
+    });
+    if (used === null) throw new Failure(clause, 'a used chain', String(driver.failure?.message));
+    return used;
+  }
+
+  /** Lets time pass until it is so. @throws Silence */
+  async until(clause: string, expected: string, done: () => boolean): Promise<void> {
+    for (let pauses = 0; !done(); pauses++) {
+      if (pauses === PATIENCE) throw new Silence(clause, expected, 'nothing');
+      await this.#pause(pauses);
+    }
+  }
+
+  /** Lets time pass in which nothing should happen. */
+  async lull(): Promise<void> {
+    for (let pauses = 0; pauses < LULL; pauses++) await this.#pause(pauses);
+  }
+
+  async #pause(before: number): Promise<void> {
+    this.bus.pause();
+    await (before < QUICK ? null : new Promise((resolve) => setTimeout(resolve, 0)));
+  }
+}

@@ -1,0 +1,16 @@
+export { type Answer, Bench, type Running, type Signals } from './bench.ts';
+export {
+  type Check,
+  Failure,
+  type Outcome,
+  outcomes,
+  type Setting,
+  Silence,
+  Skipped,
+  settings,
+} from './check.ts';
+export { checks } from './checks/index.ts';
+export { type Evidence, WitnessedBus } from './evidence.ts';
+export { runCheck, type Verdict, witnessCheck } from './run-check.ts';
+export type { Hands, Subject, SubjectSource } from './subject.ts';
+export * from './suite.ts';

@@ -1,0 +1,153 @@
+import { TargetGoneError, TargetTimeoutError, VirtiolabError } from '../../core/index.ts';
+import { deviceStatus } from '../../virtio/layout/index.ts';
+import { Bench } from './bench.ts';
+import { type Check, Failure, type Outcome, type Setting, Silence, Skipped } from './check.ts';
+import { type Evidence, WitnessedBus } from './evidence.ts';
+import type { Subject } from './subject.ts';
+
+/** What a check found on one function in one setting. */
+export interface Verdict {
+  readonly outcome: Exclude<Outcome, 'XFAIL' | 'XPASS'>;
+  /** The clause that is broken; null where none is. */
+  readonly clause: string | null;
+  readonly expected: string | null;
+  readonly seen: string | null;
+  /** Why it was skipped, or what is to be known besides. */
+  readonly reason: string | null;
+  /** After a reset the device serves again; null where nobody asked. */
+  readonly recovers: boolean | null;
+}
+
+const NOTHING = { clause: null, expected: null, seen: null, reason: null, recovers: null } as const;
+/** The clause of a device that serves nothing any more. */
+const SERVES = 'BF-RST-01';
+
+const isLost = (error: unknown) => error instanceof TargetGoneError || error instanceof TargetTimeoutError;
+
+/** A device that was reset serves its small request. */
+async function serves(bench: Bench): Promise<boolean> {
+  try {
+    const running = bench.start();
+    await bench.ask(running, SERVES);
+    bench.transport.disconnect();
+    bench.transport.reset();
+    return true;
+  } catch (error) {
+    if (error instanceof Skipped) return true;
+    if (error instanceof VirtiolabError || error instanceof Failure) return false;
+    throw error;
+  }
+}
+
+const asksForReset = (bench: Bench): boolean => (bench.transport.status & deviceStatus.needsReset) !== 0;
+
+/** What a check that ended with an error says of the device. @throws what is no answer of a device: a fault of this suite */
+function judged(check: Check, error: unknown): Verdict {
+  if (error instanceof Skipped) return { ...NOTHING, outcome: 'SKIP', reason: error.reason };
+  if (error instanceof Failure) {
+    const { clause, expected, seen } = error;
+    return { ...NOTHING, outcome: 'FAIL', clause, expected, seen };
+  }
+  if (isLost(error))
+    return {
+      ...NOTHING,
+      outcome: 'WEDGED',
+      clause: check.clauses[0]!,
+      reason: (error as Error).message,
+      recovers: false,
+    };
+  // The driver gave the device up: it says why.
+  if (error instanceof VirtiolabError)
+    return {
+      ...NOTHING,
+      outcome: 'FAIL',
+      clause: check.clauses[0]!,
+      expected: check.says,
+      seen: error.message,
+    };
+  throw error;
+}
+
+/** Whether the device lives on, after a check that tried to break it or found something. */
+async function afterwards(bench: Bench, check: Check, verdict: Verdict, silent: boolean): Promise<Verdict> {
+  const asks = (() => {
+    try {
+      return asksForReset(bench);
+    } catch (error) {
+      if (error instanceof VirtiolabError) return false;
+      throw error;
+    }
+  })();
+  const recovers = await serves(bench);
+  if (!recovers)
+    return {
+      ...verdict,
+      outcome: 'WEDGED',
+      clause: verdict.clause ?? SERVES,
+      recovers,
+      reason: 'serves nothing any more, after a reset either',
+    };
+  if (check.hostile !== true || !silent) return { ...verdict, recovers };
+  return asks
+    ? { ...NOTHING, outcome: 'WEDGED', recovers, reason: 'asks for a reset, and serves after one' }
+    : { ...NOTHING, outcome: 'REJECT', recovers, reason: 'stayed silent, and serves after a reset' };
+}
+
+/** Leaves the function reset. One that does not come back was told of before, or is at the next check. */
+function leave({ transport }: Bench): void {
+  try {
+    transport.disconnect();
+    transport.reset();
+  } catch {
+    // See above.
+  }
+}
+
+/**
+ * Makes one check. The function is reset first and, unless the check passed without being hostile, asked afterwards whether
+ * it serves. @throws an Error that is no answer of a device.
+ */
+export async function runCheck(
+  subject: Subject,
+  check: Check,
+  setting: Setting,
+  bus = subject.target.bus,
+): Promise<Verdict> {
+  let bench: Bench;
+  try {
+    bench = new Bench(subject, setting, bus);
+    bench.transport.reset();
+  } catch (error) {
+    return judged(check, error);
+  }
+  let verdict: Verdict = { ...NOTHING, outcome: 'PASS' };
+  let silent = false;
+  try {
+    await check.run(bench);
+  } catch (error) {
+    verdict = judged(check, error);
+    silent = error instanceof Silence;
+  }
+  try {
+    if (verdict.outcome === 'WEDGED' || verdict.outcome === 'SKIP') return verdict;
+    if (verdict.outcome === 'FAIL' || check.hostile === true)
+      return await afterwards(bench, check, verdict, silent);
+    return verdict;
+  } catch (error) {
+    if (isLost(error)) return judged(check, error);
+    throw error;
+  } finally {
+    leave(bench);
+  }
+}
+
+/** The same check once more, with everything written down that happens on the bus and in the suite's memory. */
+export async function witnessCheck(
+  subject: Subject,
+  check: Check,
+  setting: Setting,
+): Promise<{ readonly verdict: Verdict; readonly evidence: readonly Evidence[] }> {
+  const bus = new WitnessedBus(subject);
+  const verdict = await runCheck(subject, check, setting, bus);
+  return { verdict, evidence: bus.evidence };
+}

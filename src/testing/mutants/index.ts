@@ -1,0 +1,27 @@
+import { type Check, conform, type Result } from '../../conformance/device/index.ts';
+import { ourSource } from '../subjects.ts';
+import type { DeviceMutant } from './mutant.ts';
+import { statusMutants } from './status.ts';
+
+export { type BusLies, type DeviceMutant, type MutantAccess, touches } from './mutant.ts';
+
+/** Devices that are wrong in one small way each. */
+export const deviceMutants: readonly DeviceMutant[] = [...statusMutants];
+
+/** What the suite, or part of it, says of a mutant where it finds something. */
+export async function findingsOf(mutant: DeviceMutant, checks: readonly Check[]): Promise<Result[]> {
+  const { type = 'entropy', kind = 'transitional', setting } = mutant;
+  const fits = ({ settings }: Check) => setting === undefined || (settings?.includes(setting) ?? true);
+  const list = checks
+    .filter(fits)
+    .map((check) => (setting === undefined ? check : { ...check, settings: [setting] }));
+  const found: Result[] = [];
+  for await (const result of conform(ourSource(type, kind, mutant), { checks: list, witness: false }))
+    if (result.outcome === 'FAIL' || (result.outcome === 'WEDGED' && result.recovers === false))
+      found.push(result);
+  return found;
+}
+
+/** Checks that could see a mutant: they are about a clause that it breaks. */
+export const suspects = ({ breaks }: DeviceMutant, checks: readonly Check[]): Check[] =>
+  checks.filter(({ clauses }) => clauses.some((clause) => breaks.includes(clause)));

@@ -1,0 +1,67 @@
+import { commonConfig, deviceStatus, legacyHeader } from '../../virtio/index.ts';
+import { type DeviceMutant, touches } from './mutant.ts';
+
+const { deviceStatus: legacyStatus } = legacyHeader;
+
+/** Devices that get status and reset wrong. */
+export const statusMutants: readonly DeviceMutant[] = [
+  {
+    name: 'reset-leaves-acknowledge',
+    breaks: ['BF-RST-01', 'PCI-COM-07'],
+    says: 'after a reset the status reads ACKNOWLEDGE',
+    bus: () => ({
+      read: (access, value) =>
+        (touches(access, 'common', commonConfig.deviceStatus) || touches(access, 'legacy', legacyStatus)) &&
+        value === 0
+          ? deviceStatus.acknowledge
+          : value,
+    }),
+  },
+  {
+    name: 'reset-keeps-queues',
+    breaks: ['BF-RST-02'],
+    says: 'after a reset queues are served on',
+    device({ device }) {
+      const { queues } = device;
+      queues.reset = () => {};
+      device.statusRegister.reset = () => {};
+    },
+  },
+  {
+    name: 'driver-ok-not-awaited',
+    breaks: ['BF-STAT-05'],
+    says: 'queues are served from FEATURES_OK on',
+    setting: 'modern',
+    bus: () => ({
+      write: (access, value) =>
+        touches(access, 'common', commonConfig.deviceStatus) && (value & deviceStatus.featuresOk) !== 0
+          ? value | deviceStatus.driverOk
+          : value,
+    }),
+  },
+  {
+    name: 'isr-stays',
+    breaks: ['PCI-ISR-05'],
+    says: 'reading ISR does not clear it',
+    bus() {
+      let kept = 0;
+      return {
+        read: (access, value) => {
+          if (access.place !== 'isr' && !touches(access, 'legacy', legacyHeader.isrStatus)) return value;
+          kept |= value;
+          return kept;
+        },
+      };
+    },
+  },
+  {
+    name: 'driver-bit-lost',
+    breaks: ['PCI-COM-07'],
+    says: 'DRIVER is not kept in the status',
+    setting: 'modern',
+    bus: () => ({
+      read: (access, value) =>
+        touches(access, 'common', commonConfig.deviceStatus) ? value & ~deviceStatus.driver : value,
+    }),
+  },
+];

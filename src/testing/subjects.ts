@@ -1,0 +1,125 @@
+import type { Setting, Subject, SubjectSource } from '../conformance/device/index.ts';
+import { functionAddress, GuestMemory, type Target, VirtiolabError } from '../core/index.ts';
+import { runFirmware } from '../driver/index.ts';
+import {
+  draft2023,
+  mmrFunction,
+  type TranslatedWayName,
+  translatedWayNames,
+  twoMachines,
+  ways,
+} from '../mmr/index.ts';
+import { Machine, machineTarget } from '../pci/index.ts';
+import {
+  type DeviceBehaviour,
+  defaultTransportFeatures,
+  type FunctionKind,
+  feature,
+  functionKindNames,
+  functionKinds,
+  type VirtioFunction,
+  virtioFunction,
+} from '../virtio/index.ts';
+import { sampleDevice, sampleNames } from './devices.ts';
+import type { DeviceMutant } from './mutants/mutant.ts';
+import { MutantBus } from './mutants/mutant-bus.ts';
+
+/** How a function of ours is built, and from where it is seen. */
+export type SubjectKind = FunctionKind | 'mmr' | `via-${TranslatedWayName}`;
+export const subjectKinds: readonly SubjectKind[] = [
+  ...functionKindNames,
+  'mmr',
+  ...translatedWayNames.map((name) => `via-${name}` as const),
+];
+
+/** No subject has that name. */
+export class UnknownSubjectError extends VirtiolabError {}
+
+/** All that a device here can offer besides what is its type's. */
+const transportFeatures = [
+  ...defaultTransportFeatures,
+  feature.ringPacked,
+  feature.inOrder,
+  feature.suspend,
+  feature.notificationConfigData,
+];
+const PLACE = functionAddress(0, 4);
+const MEMORY = { start: 0x100000, end: 0x300000 } as const;
+const ram = () => GuestMemory.allocate({ start: 0, length: 0x400000 });
+
+const settingsOf = (legacy: boolean, modern: boolean): Setting[] => [
+  ...(legacy ? (['legacy'] as const) : []),
+  ...(modern ? (['modern', 'packed'] as const) : []),
+];
+
+interface Built {
+  readonly target: Target;
+  readonly fn: VirtioFunction;
+  readonly settings: readonly Setting[];
+  readonly mmr: boolean;
+}
+
+function direct(behaviour: DeviceBehaviour, kind: FunctionKind | 'mmr'): Built {
+  const machine = new Machine({ ram: ram() });
+  const fn =
+    kind === 'mmr'
+      ? mmrFunction(behaviour, { transportFeatures })
+      : virtioFunction(behaviour, { kind, transportFeatures });
+  machine.plug(fn.pci, PLACE);
+  const { legacy, modern } = kind === 'mmr' ? { legacy: 'mmr', modern: false } : functionKinds[kind];
+  return {
+    target: machineTarget(machine, PLACE),
+    fn,
+    settings: settingsOf(legacy !== null, modern),
+    mmr: kind === 'mmr',
+  };
+}
+
+/** Seen from a guest, through the translator. */
+function translated(behaviour: DeviceBehaviour, way: TranslatedWayName): Built {
+  const fn = ways[way].build(behaviour, { transportFeatures });
+  const { guest, functions } = twoMachines(fn, { way, ram: ram() });
+  const target = machineTarget(guest, functions[0]!.guestAddress);
+  return { target, fn, settings: settingsOf(true, false), mmr: false };
+}
+
+function build(behaviour: DeviceBehaviour, kind: SubjectKind): Built {
+  const way = translatedWayNames.find((name) => kind === `via-${name}`);
+  return way === undefined ? direct(behaviour, kind as FunctionKind | 'mmr') : translated(behaviour, way);
+}
+
+/** A function of ours that is brought up by firmware, and made worse by a mutant where there is one. */
+export function openSubject(type: string, kind: SubjectKind, mutant?: DeviceMutant): Subject {
+  const { behaviour, hands } = sampleDevice(type);
+  const { target, fn, settings, mmr } = build(behaviour, kind);
+  runFirmware(target.bus);
+  mutant?.device?.(fn, { behaviour, hands });
+  const bus = mutant?.bus === undefined ? target.bus : new MutantBus(target.bus, target.fn, mutant.bus);
+  return {
+    target: { ...target, bus },
+    type: behaviour.type,
+    settings,
+    ...(mmr ? { draft: draft2023 } : {}),
+    memory: MEMORY,
+    hands,
+  };
+}
+
+/** Kinds that a type's functions can be of: a type that is modern only has no ids for the others. */
+export const kindsOf = (type: string): readonly SubjectKind[] =>
+  sampleDevice(type).behaviour.type.transitionalId === null ? ['modern'] : subjectKinds;
+
+/**
+ * Functions of ours by name, `block:transitional`. @param kind one of {@link subjectKinds}.
+ * @throws UnknownSubjectError, which lists the names
+ */
+export function ourSource(type: string, kind: string, mutant?: DeviceMutant): SubjectSource {
+  if (!sampleNames.includes(type))
+    throw new UnknownSubjectError(`unknown device type '${type}'; types are ${sampleNames.join(', ')}`);
+  const found = kindsOf(type).find((each) => each === kind);
+  if (found === undefined)
+    throw new UnknownSubjectError(
+      `unknown kind '${kind}' of ${type} functions; kinds are ${kindsOf(type).join(', ')}`,
+    );
+  return { name: `${type}:${kind}`, cheap: true, open: () => openSubject(type, found, mutant) };
+}
