@@ -3,6 +3,14 @@
  * Importing it throws FastCheckMissingError where the optional peer dependency fast-check is not installed.
  */
 export {
+  MemoryScribe,
+  PackedRingScribe,
+  type RawDescriptor,
+  RingScribe,
+  type RingWriter,
+  rawDescriptor,
+} from '../conformance/rings/index.ts';
+export {
   accesses,
   anyAccess,
   type RegisterAccess,
@@ -29,20 +37,12 @@ export {
   chooser,
   picks,
 } from './orders.ts';
-export { PackedRingScribe } from './packed-scribe.ts';
 export {
   applyEdit,
   type RingEdit,
   type RingEditOptions,
   ringEdits,
 } from './rings.ts';
-export {
-  MemoryScribe,
-  type RawDescriptor,
-  RingScribe,
-  type RingWriter,
-  rawDescriptor,
-} from './scribe.ts';
 export { type ShapeOptions, shapes } from './shapes.ts';
 export {
   kindsOf,

@@ -1,8 +1,8 @@
 import type { Arbitrary } from 'fast-check';
+import { rawDescriptor as at, type RawDescriptor, type RingWriter } from '../conformance/rings/index.ts';
 import { FOUR_GIB } from '../core/index.ts';
 import { BLOCK_BARRIER, blockRequestType, DESCRIPTOR_BYTES, descriptorFlag } from '../virtio/layout/index.ts';
 import { fc } from './fast-check.ts';
-import { rawDescriptor as at, type RawDescriptor, type RingWriter } from './scribe.ts';
 
 /** One thing that a guest may do to its ring. A list of these reaches any content whatsoever. */
 export type RingEdit =

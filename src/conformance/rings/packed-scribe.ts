@@ -1,5 +1,5 @@
-import type { GuestMemory } from '../core/index.ts';
-import type { RingPlace } from '../driver/index.ts';
+import type { GuestMemory } from '../../core/index.ts';
+import type { RingPlace } from '../../driver/index.ts';
 import {
   descriptorFlag,
   PACKED_DESCRIPTOR_BYTES,
@@ -8,7 +8,7 @@ import {
   packedDescriptorFlag,
   packedEvent,
   packedPosition,
-} from '../virtio/layout/index.ts';
+} from '../../virtio/layout/index.ts';
 import { MemoryScribe, type RawDescriptor, type RingWriter, rawDescriptor } from './scribe.ts';
 
 const { available: AVAILABLE, used: USED } = packedDescriptorFlag;
@@ -37,6 +37,11 @@ export class PackedRingScribe extends MemoryScribe implements RingWriter {
   restart(): void {
     this.#slot = 0;
     this.#wrap = true;
+  }
+
+  /** Where the next descriptor goes, as events and kicks name it: slot, and wrap counter in bit 15. */
+  get position(): number {
+    return this.#slot | (this.#wrap ? PACKED_WRAP_BIT : 0);
   }
 
   /** The two flags of a slot that is available: those before the next one are of the next round. */

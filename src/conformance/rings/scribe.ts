@@ -1,5 +1,5 @@
-import { FOUR_GIB, type GuestMemory, type Width } from '../core/index.ts';
-import type { RingPlace } from '../driver/index.ts';
+import { FOUR_GIB, type GuestMemory, type Width } from '../../core/index.ts';
+import type { RingPlace } from '../../driver/index.ts';
 import {
   AVAILABLE_ELEMENT_BYTES,
   availableRing,
@@ -10,7 +10,7 @@ import {
   descriptorFlag,
   usedEventOffset,
   usedRing,
-} from '../virtio/layout/index.ts';
+} from '../../virtio/layout/index.ts';
 
 /** A descriptor as it stands in memory; whether it makes sense is nobody's business here. */
 export interface RawDescriptor {
@@ -21,7 +21,7 @@ export interface RawDescriptor {
   readonly next: number;
 }
 
-/** What a hostile driver does to a ring, whatever its layout; a {@link RingEdit} is carried out by these. */
+/** What a hostile driver does to a ring, whatever its layout; whoever makes up rings has these. */
 export interface RingWriter {
   readonly size: number;
   readonly place: RingPlace;
@@ -76,6 +76,12 @@ export class MemoryScribe {
   get16(address: number): number {
     const range = this.memory.find(address, 2);
     return range === undefined ? 0 : range.view.getUint16(address - range.start, this.littleEndian);
+  }
+
+  /** Reads 32 bits; 0 outside RAM. */
+  get32(address: number): number {
+    const range = this.memory.find(address, 4);
+    return range === undefined ? 0 : range.view.getUint32(address - range.start, this.littleEndian);
   }
 
   /** The header of a block request. */
