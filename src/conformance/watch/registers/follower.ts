@@ -1,0 +1,55 @@
+import { type AccessEvent, inOrder, type RegisterMap } from '../../../core/index.ts';
+import type { FunctionModel } from '../model/function-model.ts';
+import type { QueueModel } from '../model/queue-model.ts';
+import type { Moment } from '../moment.ts';
+import type { MomentKind } from '../rule.ts';
+
+/** Those who follow accesses tell it what has come to pass. */
+export interface Follower {
+  readonly now: Moment;
+  /** Asks the rules; `queue` is what it is about. */
+  judge(kind: MomentKind, queue?: QueueModel | null): void;
+  /** A queue was kicked. */
+  kick(fn: FunctionModel, queue: QueueModel): void;
+}
+
+/** Names of a map's registers by byte; those whose access begins there, others begin with a dot. */
+export function namesByOffset(map: RegisterMap): readonly string[] {
+  const names: string[] = [];
+  for (const [name, { offset, width, count }] of inOrder(map))
+    for (let at = offset; at < offset + width * count; at++)
+      names[at] = (at - offset) % width === 0 ? name : `.${name}`;
+  return names;
+}
+
+/** Asks for one after the other. */
+export function judgeEach(
+  follower: Follower,
+  kinds: readonly MomentKind[],
+  queue: QueueModel | null = null,
+): void {
+  for (const kind of kinds) follower.judge(kind, queue);
+}
+
+/** Takes over what an access is about. */
+export function take(
+  now: Moment,
+  fn: FunctionModel,
+  event: AccessEvent,
+  offset: number,
+  register: string,
+): void {
+  now.fn = fn;
+  now.queue = null;
+  now.value = event.value;
+  now.width = event.width;
+  now.operation = event.operation;
+  now.offset = offset;
+  now.register = register;
+}
+
+/** Device configuration was accessed. */
+export function usedConfig(fn: FunctionModel, offset: number, width: number): void {
+  fn.changeUnread = false;
+  for (let i = 0; i < width; i++) fn.configUsed.add(offset + i);
+}
