@@ -1,0 +1,35 @@
+import { describe, expect, it, test } from 'vitest';
+import { watchedClauses, watchRules } from '../../../src/conformance/watch/index.ts';
+import { clauses, misfit } from '../../clauses/catalogue.ts';
+
+describe('the rules', () => {
+  it('have names of their own', () => {
+    const names = watchRules.map(({ id }) => id);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it('export the clauses that they check', () => {
+    expect(watchedClauses.filter((id) => !clauses.has(id))).toEqual([]);
+    expect(watchedClauses).toEqual([...new Set(watchedClauses)].sort());
+  });
+
+  test.each(watchRules.map((rule) => [rule.id, rule] as const))(
+    '%s cites what binds its driver',
+    (_, rule) => {
+      const of = (ids: readonly string[], legacy: boolean | null) =>
+        ids.flatMap((clause) => misfit({ clause, party: 'driver', legacy }) ?? []);
+      const { speaks, legacyClauses } = rule;
+      if (speaks !== 'legacy')
+        expect(of(rule.clauses, speaks === undefined && legacyClauses === undefined ? null : false)).toEqual(
+          [],
+        );
+      else expect(of(rule.clauses, true)).toEqual([]);
+      if (legacyClauses !== undefined) expect(of(legacyClauses, true)).toEqual([]);
+      if (speaks === undefined && legacyClauses === undefined) {
+        // The first is cited of either driver.
+        expect(of(rule.clauses.slice(0, 1), true)).toEqual([]);
+        expect(of(rule.clauses.slice(0, 1), false)).toEqual([]);
+      }
+    },
+  );
+});
