@@ -14,6 +14,7 @@ import {
   P9MemoryServer,
   RtcDevice,
   ScsiDevice,
+  SeededEntropy,
   VsockDevice,
 } from '../virtio/index.ts';
 
@@ -89,7 +90,7 @@ const samples: Readonly<Record<string, () => SampleDevice>> = {
   network,
   block,
   console,
-  entropy: () => ({ behaviour: new EntropyDevice(), hands: {} }),
+  entropy: () => ({ behaviour: new EntropyDevice({ source: new SeededEntropy(0x1234567) }), hands: {} }),
   balloon,
   scsi,
   p9,

@@ -45,6 +45,8 @@ const transportFeatures = [
 ];
 const PLACE = functionAddress(0, 4);
 const MEMORY = { start: 0x100000, end: 0x300000 } as const;
+/** In one process what is to happen has happened, but for what waits for a promise. */
+const PATIENCE = 120;
 const ram = () => GuestMemory.allocate({ start: 0, length: 0x400000 });
 
 const settingsOf = (legacy: boolean, modern: boolean): Setting[] => [
@@ -102,6 +104,7 @@ export function openSubject(type: string, kind: SubjectKind, mutant?: DeviceMuta
     ...(mmr ? { draft: draft2023 } : {}),
     memory: MEMORY,
     hands,
+    patience: PATIENCE,
   };
 }
 

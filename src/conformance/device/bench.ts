@@ -15,13 +15,19 @@ import {
   VirtioDriver,
 } from '../../driver/index.ts';
 import { memoryAccess } from '../../mmr/access/native.ts';
-import { type DeviceType, deviceStatus, feature, hasFeature } from '../../virtio/layout/index.ts';
+import {
+  type DeviceType,
+  deviceStatus,
+  feature,
+  featureWords,
+  hasFeature,
+} from '../../virtio/layout/index.ts';
 import { Failure, type Setting, Silence, Skipped } from './check.ts';
 import { type Registers, readRegister, registersOf, writeRegister } from './registers.ts';
 import { type SmallRequest, smallRequest } from './requests.ts';
 import type { Hands, Subject } from './subject.ts';
 
-/** Pauses after which a device that was asked for something counts as silent. */
+/** Pauses after which a device that was asked for something counts as silent, unless the subject says otherwise. */
 const PATIENCE = 2_000;
 /** Pauses in which a device that should keep still has time to do something. */
 const LULL = 30;
@@ -45,6 +51,8 @@ export interface Running {
 export interface StartOptions extends Partial<BringUpOptions>, TransportOptions {
   /** Does everything but the last step: DRIVER_OK is not written, whoever asks for it. */
   readonly untilDriverOk?: boolean;
+  /** Features that the driver behaves as if it did not know, offered or not. */
+  readonly without?: readonly number[];
 }
 
 /** A chain that was handed back, and what the device wrote. */
@@ -52,6 +60,11 @@ export interface Answer {
   readonly used: UsedChain;
   /** The writable part, whole. */
   readonly bytes: Uint8Array;
+}
+
+function withoutFeatures(words: Uint32Array, bits: readonly number[]): Uint32Array {
+  const mask = featureWords(bits);
+  return words.map((word, i) => word & ~mask[i]!);
 }
 
 /** What a check works with: a function that was found, its registers, and drivers to be had for the asking. */
@@ -87,6 +100,10 @@ export class Bench {
     this.registers = registersOf(bus, found, setting, subject.draft);
   }
 
+  get #patience(): number {
+    return this.subject.patience ?? PATIENCE;
+  }
+
   /** The driver speaks virtio 1.x. */
   get modern(): boolean {
     return this.setting !== 'legacy';
@@ -97,7 +114,7 @@ export class Bench {
     // Once in the constructor there is none.
     (this.transport as Transport | undefined)?.disconnect();
     const { bus, found, subject } = this;
-    options = { patience: PATIENCE, ...options };
+    options = { patience: this.#patience, ...options };
     if (this.modern) this.transport = new ModernTransport(bus, found, options);
     else {
       const access =
@@ -174,6 +191,11 @@ export class Bench {
         if ((value & deviceStatus.driverOk) === 0) setStatus(value);
       };
     }
+    const { without = [] } = options;
+    if (without.length > 0) {
+      const readFeatures = transport.readFeatures.bind(transport);
+      transport.readFeatures = () => withoutFeatures(readFeatures(), without);
+    }
     const driver = new VirtioDriver(transport, this.memory);
     const ringFeatures = options.ringFeatures ?? [feature.ringIndirectDescriptors, feature.ringEventIndex];
     driver.bringUp(
@@ -231,7 +253,7 @@ export class Bench {
   /** Lets time pass until it is so. @throws Silence */
   async until(clause: string, expected: string, done: () => boolean): Promise<void> {
     for (let pauses = 0; !done(); pauses++) {
-      if (pauses === PATIENCE) throw new Silence(clause, expected, 'nothing');
+      if (pauses === this.#patience) throw new Silence(clause, expected, 'nothing');
       await this.#pause(pauses);
     }
   }

@@ -29,6 +29,8 @@ export interface Subject {
   /** RAM that the suite may use for rings and buffers, addresses in bytes; at least 1 MiB. */
   readonly memory: { readonly start: number; readonly end: number };
   readonly hands: Hands;
+  /** Pauses after which it counts as silent; by default 2000, which is a few seconds. */
+  readonly patience?: number;
 }
 
 /** Where subjects come from. Each opened one is closed by {@link Target.close}. */

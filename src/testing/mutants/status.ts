@@ -7,7 +7,7 @@ const { deviceStatus: legacyStatus } = legacyHeader;
 export const statusMutants: readonly DeviceMutant[] = [
   {
     name: 'reset-leaves-acknowledge',
-    breaks: ['BF-RST-01', 'PCI-COM-07'],
+    breaks: ['BF-RST-01'],
     says: 'after a reset the status reads ACKNOWLEDGE',
     bus: () => ({
       read: (access, value) =>
@@ -53,6 +53,15 @@ export const statusMutants: readonly DeviceMutant[] = [
         },
       };
     },
+  },
+  {
+    name: 'isr-always-clear',
+    breaks: ['PCI-ISR-03'],
+    says: 'ISR never shows anything',
+    bus: () => ({
+      read: (access, value) =>
+        access.place === 'isr' || touches(access, 'legacy', legacyHeader.isrStatus) ? 0 : value,
+    }),
   },
   {
     name: 'driver-bit-lost',
