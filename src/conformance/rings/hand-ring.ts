@@ -42,6 +42,8 @@ export interface HandRing {
   table(address: number, list: readonly RawDescriptor[]): RawDescriptor;
   /** The next chain that was handed back, or null. */
   take(): UsedEntry | null;
+  /** Passes over chains that a used entry stood for besides its own. @param span descriptors of each. */
+  skip(chains: number, span: number): void;
 }
 
 export class SplitHandRing implements HandRing {
@@ -86,6 +88,10 @@ export class SplitHandRing implements HandRing {
       length: writer.get32(at + usedElement.length.offset),
       at,
     };
+  }
+
+  skip(chains: number): void {
+    this.#used = (this.#used + chains) & 0xffff;
   }
 
   /** Address of the used element for an index. */
@@ -137,12 +143,19 @@ export class PackedHandRing implements HandRing {
     const wanted = this.#wrap ? AVAILABLE | USED : 0;
     if ((flags & (AVAILABLE | USED)) !== wanted) return null;
     const id = writer.get16(at + packedDescriptor.id.offset);
-    this.#slot += this.#spans.get(id) ?? 1;
-    if (this.#slot >= this.size) {
-      this.#slot -= this.size;
-      this.#wrap = !this.#wrap;
-    }
+    this.#advance(this.#spans.get(id) ?? 1);
     return { id, length: writer.get32(at + packedDescriptor.length.offset), at };
+  }
+
+  skip(chains: number, span: number): void {
+    for (let i = 0; i < chains; i++) this.#advance(span);
+  }
+
+  #advance(slots: number): void {
+    this.#slot += slots;
+    if (this.#slot < this.size) return;
+    this.#slot -= this.size;
+    this.#wrap = !this.#wrap;
   }
 
   /** Address of a slot's descriptor. */

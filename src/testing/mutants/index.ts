@@ -2,13 +2,21 @@ import { type Check, conform, type Result } from '../../conformance/device/index
 import { ourSource } from '../subjects.ts';
 import { chainMutants } from './chains.ts';
 import { eventMutants } from './events.ts';
+import { hostileRingMutants } from './hostile-rings.ts';
 import type { DeviceMutant } from './mutant.ts';
+import { packedMutants } from './packed.ts';
 import { statusMutants } from './status.ts';
 
 export { type BusLies, type DeviceMutant, type MutantAccess, touches } from './mutant.ts';
 
 /** Devices that are wrong in one small way each. */
-export const deviceMutants: readonly DeviceMutant[] = [...statusMutants, ...chainMutants, ...eventMutants];
+export const deviceMutants: readonly DeviceMutant[] = [
+  ...statusMutants,
+  ...chainMutants,
+  ...eventMutants,
+  ...packedMutants,
+  ...hostileRingMutants,
+];
 
 /** What the suite, or part of it, says of a mutant where it finds something. */
 export async function findingsOf(mutant: DeviceMutant, checks: readonly Check[]): Promise<Result[]> {
