@@ -29,4 +29,8 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     summary: 'decode accesses that another program recorded',
     load: async () => (await import('./trace.ts')).trace,
   },
+  'validate-draft': {
+    summary: 'say what is wrong with a draft of the specification',
+    load: async () => (await import('./validate-draft.ts')).validateDraft,
+  },
 };

@@ -1,0 +1,19 @@
+export * from './checks/check.ts';
+export * from './checks/index.ts';
+export type {
+  DraftBlock,
+  DraftCapability,
+  DraftCommand,
+  DraftCommands,
+  DraftDocument,
+  DraftField,
+  DraftRules,
+  DraftSpace,
+  DraftStatement,
+  DraftStructure,
+} from './document/document.ts';
+export * from './document/read.ts';
+export type { DocumentProblem, JsonSchema } from './document/shape.ts';
+export * from './judge.ts';
+export * from './shipped/index.ts';
+export { documentOfDraft } from './shipped/mmr.ts';

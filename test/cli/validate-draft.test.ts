@@ -1,0 +1,70 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findInDraft, shippedDrafts } from '../../src/drafts/index.ts';
+import { virtiolab } from './run.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'virtiolab-test-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const file = (name: string, text: string) => {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+};
+const judge = (...args: readonly string[]) => virtiolab(['validate-draft', ...args]);
+
+describe.concurrent('validate-draft', () => {
+  it('names what comes with the program', async () => {
+    const { status, stdout } = await judge('--list');
+    expect(status).toBe(0);
+    for (const name of Object.keys(shippedDrafts)) expect(stdout).toMatch(new RegExp(`^${name} `, 'm'));
+    const { drafts } = JSON.parse((await judge('--list', '--json')).stdout);
+    expect(drafts.map(({ name }: { name: string }) => name)).toEqual(Object.keys(shippedDrafts));
+  });
+
+  it('shows errors with their clause, and says so by its exit status', async () => {
+    const { status, stdout, stderr } = await judge('administration');
+    expect([status, stderr]).toEqual([1, '']);
+    expect(stdout).toContain('buffer-multiple (AVQ-13 AVQ-06): ');
+    expect(stdout).toContain('VIRTIO_ADMIN_STATUS_Q_INVALID_FIELD may be meant');
+    expect(stdout).toMatch(/\d+ errors, 2 warnings, 0 questions\n$/);
+  });
+
+  it('is content with warnings and questions', async () => {
+    const { status, stdout } = await judge('mmr-2023');
+    expect(status).toBe(0);
+    expect(stdout).toContain('Questions to the author');
+  });
+
+  it('gives one document, and the draft itself, which is read again', async () => {
+    const { stdout } = await judge('broken-ids', '--json');
+    const { draft, findings, counts } = JSON.parse(stdout);
+    expect(draft).toBe('broken-ids');
+    expect(findings).toEqual(findInDraft(shippedDrafts['broken-ids']!));
+    expect(counts.error).toBeGreaterThan(1);
+    const copy = file('copy.json', (await judge('broken-ids', '--document')).stdout);
+    const again = await judge(copy, '--json');
+    expect(again.status).toBe(1);
+    expect(JSON.parse(again.stdout)).toEqual(JSON.parse(stdout));
+  });
+
+  it.each([
+    ['nothing', () => [], /wants a file or a name/],
+    ['a file that is not there', () => ['none.json'], /"none.json" cannot be read \(ENOENT\), and is no draft of this program; those are mmr-2023/],
+    ['a folder', () => [folder], /cannot be read \(EISDIR\)/],
+    ['broken JSON', () => [file('broken.json', '{"draft": 1')], /broken.json": no JSON: /],
+    ['another document', () => [file('other.json', '{"draft": 1, "name": "x", "field": 2}')], /other.json: field: found 2; wants no such name|other.json: field: found 2/],
+    ['two things at once', () => ['mmr-2023', '--list'], /wants one of the two/],
+    ['an unknown option', () => ['mmr-2023', '--frob'], /unknown option '--frob'/],
+  ])('refuses %s', async (_, args, told) => {
+    const { status, stdout, stderr } = await judge(...args());
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(told);
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
+});
