@@ -55,10 +55,18 @@ describe.concurrent('validate-draft', () => {
 
   it.each([
     ['nothing', () => [], /wants a file or a name/],
-    ['a file that is not there', () => ['none.json'], /"none.json" cannot be read \(ENOENT\), and is no draft of this program; those are mmr-2023/],
+    [
+      'a file that is not there',
+      () => ['none.json'],
+      /"none.json" cannot be read \(ENOENT\), and is no draft of this program; those are mmr-2023/,
+    ],
     ['a folder', () => [folder], /cannot be read \(EISDIR\)/],
     ['broken JSON', () => [file('broken.json', '{"draft": 1')], /broken.json": no JSON: /],
-    ['another document', () => [file('other.json', '{"draft": 1, "name": "x", "field": 2}')], /other.json: field: found 2; wants no such name|other.json: field: found 2/],
+    [
+      'another document',
+      () => [file('other.json', '{"draft": 1, "name": "x", "field": 2}')],
+      /other.json: field: found 2; wants no such name|other.json: field: found 2/,
+    ],
     ['two things at once', () => ['mmr-2023', '--list'], /wants one of the two/],
     ['an unknown option', () => ['mmr-2023', '--frob'], /unknown option '--frob'/],
   ])('refuses %s', async (_, args, told) => {
