@@ -9,8 +9,9 @@ import {
   legacyBytesOf,
   VirtioFunction,
   type VirtioFunctionOptions,
+  withType,
 } from '../virtio/index.ts';
-import { type Draft, draft2023, encodeCapability, encodings, mmrIdOf } from './layout/index.ts';
+import { checkDraft, type Draft, draft2023, encodeCapability, encodings, mmrIdOf } from './layout/index.ts';
 
 /** A legacy block at a place that its draft does not allow. */
 export class BlockPlacementError extends VirtiolabError {}
@@ -43,7 +44,7 @@ export function addLegacyBlockCapability(
 /**
  * Plans MMR functions around behaviours like one.
  * @param built what is special about them.
- * @throws ModernOnlyTypeError, ShapeError, StructurePlaceError, BarError
+ * @throws DraftError, ModernOnlyTypeError, ShapeError, StructurePlaceError, BarError
  */
 export function planMmrFunction(
   like: DeviceBehaviour,
@@ -51,6 +52,7 @@ export function planMmrFunction(
   built: BuiltSpecially = {},
 ): FunctionPlan {
   const { draft = draft2023, placement = 'own' } = options;
+  checkDraft(draft, withType(like.type));
   const identity = {
     vendorId: draft.vendorId,
     deviceId: mmrIdOf(like.type, draft),

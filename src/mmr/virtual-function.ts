@@ -11,7 +11,7 @@ import {
 } from '../virtio/index.ts';
 import { AdminBackend, type AdminMember } from './access/admin.ts';
 import type { LegacyBackend } from './access/backend.ts';
-import { type Draft, draft2023, identify } from './layout/index.ts';
+import { checkDraft, type Draft, draft2023, identify } from './layout/index.ts';
 import { TranslatorWindow } from './translator.ts';
 import {
   equalWayNames,
@@ -51,6 +51,7 @@ function wayTo(
   host: FunctionConfig,
   { draft = draft2023, types = deviceTypes, way: wanted, member }: PresentOptions,
 ): { type: DeviceType; draft: Draft; way: TranslatedWay } {
+  checkDraft(draft, types);
   const { vendorId: vendor, deviceId: device } = host;
   const identity = identify(vendor, device, draft, types);
   const candidates = wanted === undefined && member === undefined ? equalWayNames : translatedWayNames;
@@ -68,7 +69,7 @@ function wayTo(
  * The host's firmware must have given the function its addresses, and its DMA must reach the guest's memory. Whatever it
  * was used for before, it starts reset. Where its BARs are moved later it is followed; once it is gone the guest reads all
  * ones. Of a virtual function its owner tells ids and BARs: give it as `EnabledVirtualFunctions.find` returns it.
- * @throws NotPresentableError, TranslatorError; AlreadyPresentedError while another guest has the function.
+ * @throws DraftError, NotPresentableError, TranslatorError; AlreadyPresentedError while another guest has the function.
  */
 export function presentLegacy(
   bus: Bus,

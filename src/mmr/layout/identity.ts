@@ -13,7 +13,8 @@ export interface VirtioIdentity {
   readonly ids: 'legacy' | 'modern' | 'mmr';
 }
 
-const idInDraft = (type: DeviceType, draft: Draft) => draft.deviceIds[type.name] ?? type.mmrId;
+/** PCI device id of a type's MMR functions, or null where neither draft nor type has one. */
+export const idInDraft = (type: DeviceType, draft: Draft) => draft.deviceIds[type.name] ?? type.mmrId;
 
 /** A type can be an MMR function of that draft. */
 export const hasMmrId = (type: DeviceType, draft: Draft): boolean => idInDraft(type, draft) !== null;

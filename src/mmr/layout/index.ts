@@ -1,4 +1,5 @@
 export * from './alternatives.ts';
 export * from './capability.ts';
+export * from './check-draft.ts';
 export * from './draft.ts';
 export * from './identity.ts';
