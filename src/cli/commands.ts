@@ -17,6 +17,18 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     summary: 'list every kind of function, also as dumps that the real lspci reads',
     load: async () => (await import('./lspci.ts')).lspci,
   },
+  conform: {
+    summary: 'judge a device clause by clause',
+    load: async () => (await import('./conform.ts')).conform,
+  },
+  clause: {
+    summary: 'print a clause of the specification',
+    load: async () => (await import('./clause.ts')).clause,
+  },
+  clauses: {
+    summary: 'list all clauses, and what of them is checked',
+    load: async () => (await import('./clauses.ts')).clauses,
+  },
   compare: {
     summary: 'count what every way to a device takes, and model its time',
     load: async () => (await import('./compare.ts')).compare,

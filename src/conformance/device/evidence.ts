@@ -1,5 +1,13 @@
-import type { AccessEvent, Bus, InterruptEvent, Interrupts, Width } from '../../core/index.ts';
+import type {
+  AccessEvent,
+  Bus,
+  FunctionAddress,
+  InterruptEvent,
+  Interrupts,
+  Width,
+} from '../../core/index.ts';
 import { findFunction } from '../../driver/index.ts';
+import { type0Header } from '../../pci/layout/index.ts';
 import { type DecodedAccess, Decoder, tap } from '../../trace/index.ts';
 import type { Subject } from './subject.ts';
 
@@ -13,12 +21,36 @@ export type Evidence =
         readonly fn: number | null;
         readonly decoded: DecodedAccess;
       })
-  | { readonly kind: 'ram'; readonly address: number; readonly bytes: Uint8Array }
+  /** `bytes` in hexadecimal. */
+  | { readonly kind: 'ram'; readonly address: number; readonly bytes: string }
   | { readonly kind: 'pause'; readonly times: number }
   | ({ readonly kind: 'interrupt' } & Pick<InterruptEvent, 'signal' | 'vector'>);
 
 /** Bytes that are compared at a time. */
 const PAGE = 4096;
+
+const hexBytes = (bytes: Uint8Array) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+
+/** A page is the same in both. */
+function same(a: Int32Array, b: Int32Array, first: number): boolean {
+  for (let i = first; i < first + (PAGE >> 2); i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+/** Bytes in a row that did not change, from which on two changes are told apart. */
+const GAP = 16;
+
+/** The stretches of a page that changed: first byte and end of each. */
+function changes(now: Uint8Array, before: Uint8Array): (readonly [first: number, end: number])[] {
+  const found: [number, number][] = [];
+  for (let i = 0; i < now.length; i++) {
+    if (now[i] === before[i]) continue;
+    const last = found.at(-1);
+    if (last !== undefined && i - last[1] < GAP) last[1] = i + 1;
+    else found.push([i, i + 1]);
+  }
+  return found;
+}
 
 /** A bus that remembers what was done by it, and what changed in the suite's memory between accesses. */
 export class WitnessedBus implements Bus {
@@ -30,6 +62,7 @@ export class WitnessedBus implements Bus {
   readonly #memory: { readonly start: number; readonly end: number };
   readonly #before: Uint8Array;
   readonly #decoder = new Decoder();
+  readonly #own: FunctionAddress;
   /** Whose configuration space is accessed. */
   #fn: number | null = null;
 
@@ -42,6 +75,7 @@ export class WitnessedBus implements Bus {
       else if (event.kind === 'interrupt') this.#interrupted(event as InterruptEvent);
     };
     this.#bus = tap(bus, sink, subject.draft);
+    this.#own = fn;
     this.interrupts = this.#bus.interrupts;
     if (bus.dmaMemory !== undefined) this.dmaMemory = (each) => bus.dmaMemory!(each);
     if (this.#bus.watchFunction !== undefined)
@@ -52,6 +86,14 @@ export class WitnessedBus implements Bus {
 
   get ram() {
     return this.#bus.ram;
+  }
+
+  /** Forgets what was so far, and writes down how the function is switched on: that much comes before everything else. */
+  restart(): void {
+    const { offset } = type0Header.command;
+    const switched = this.#bus.configRead(this.#own, offset, 2);
+    this.evidence.length = 0;
+    this.configWrite(this.#own, offset, 2, switched);
   }
 
   #accessed({ space, operation, address, width, value, ...rest }: AccessEvent): void {
@@ -78,18 +120,18 @@ export class WitnessedBus implements Bus {
     const { start, end } = this.#memory;
     const range = this.ram.find(start, end - start)!;
     const now = range.bytes.subarray(start - range.start, end - range.start);
+    const words = new Int32Array(now.buffer, now.byteOffset, now.length >> 2);
+    const before = new Int32Array(this.#before.buffer, this.#before.byteOffset, now.length >> 2);
     for (let page = 0; page < now.length; page += PAGE) {
+      if (same(words, before, page >> 2)) continue;
       const [a, b] = [now.subarray(page, page + PAGE), this.#before.subarray(page, page + PAGE)];
-      let first = -1;
-      let last = -1;
-      for (let i = 0; i < a.length; i++)
-        if (a[i] !== b[i]) {
-          if (first < 0) first = i;
-          last = i;
-        }
-      if (first < 0) continue;
       if (tell)
-        this.evidence.push({ kind: 'ram', address: start + page + first, bytes: a.slice(first, last + 1) });
+        for (const [first, end] of changes(a, b))
+          this.evidence.push({
+            kind: 'ram',
+            address: start + page + first,
+            bytes: hexBytes(a.subarray(first, end)),
+          });
       b.set(a);
     }
   }

@@ -1,4 +1,5 @@
 export { type Answer, Bench, type Running, type Signals } from './bench.ts';
+export * from './campaign.ts';
 export {
   type Check,
   Failure,
@@ -10,7 +11,9 @@ export {
   settings,
 } from './check.ts';
 export { checks } from './checks/index.ts';
+export { type Deviation, DeviationError, readDeviations } from './deviations.ts';
 export { type Evidence, WitnessedBus } from './evidence.ts';
+export { type ReplayDifference, replay, type Step } from './replay.ts';
 export { runCheck, type Verdict, witnessCheck } from './run-check.ts';
 export type { Hands, Subject, SubjectSource } from './subject.ts';
 export * from './suite.ts';

@@ -1,4 +1,4 @@
-import { TargetGoneError, TargetTimeoutError, VirtiolabError } from '../../core/index.ts';
+import { type Bus, TargetGoneError, TargetTimeoutError, VirtiolabError } from '../../core/index.ts';
 import { deviceStatus } from '../../virtio/layout/index.ts';
 import { Bench } from './bench.ts';
 import { type Check, Failure, type Outcome, type Setting, Silence, Skipped } from './check.ts';
@@ -93,6 +93,15 @@ async function afterwards(bench: Bench, check: Check, verdict: Verdict, silent: 
     : { ...NOTHING, outcome: 'REJECT', recovers, reason: 'stayed silent, and serves after a reset' };
 }
 
+export interface CheckRun {
+  /** By which it is made, in place of the target's own. */
+  readonly bus?: Bus;
+  /** Called when the function was found and reset: what came before is the same for every check. */
+  started?(): void;
+  /** Called when the check itself has ended: what comes then is for finding out how the device is. */
+  ended?(): void;
+}
+
 /** Leaves the function reset. One that does not come back was told of before, or is at the next check. */
 function leave({ transport }: Bench): void {
   try {
@@ -111,7 +120,7 @@ export async function runCheck(
   subject: Subject,
   check: Check,
   setting: Setting,
-  bus = subject.target.bus,
+  { bus = subject.target.bus, started = () => {}, ended = () => {} }: CheckRun = {},
 ): Promise<Verdict> {
   let bench: Bench;
   try {
@@ -120,6 +129,7 @@ export async function runCheck(
   } catch (error) {
     return judged(check, error);
   }
+  started();
   let verdict: Verdict = { ...NOTHING, outcome: 'PASS' };
   let silent = false;
   try {
@@ -128,6 +138,7 @@ export async function runCheck(
     verdict = judged(check, error);
     silent = error instanceof Silence;
   }
+  ended();
   try {
     if (verdict.outcome === 'WEDGED' || verdict.outcome === 'SKIP') return verdict;
     if (verdict.outcome === 'FAIL' || check.hostile === true)
@@ -148,6 +159,11 @@ export async function witnessCheck(
   setting: Setting,
 ): Promise<{ readonly verdict: Verdict; readonly evidence: readonly Evidence[] }> {
   const bus = new WitnessedBus(subject);
-  const verdict = await runCheck(subject, check, setting, bus);
-  return { verdict, evidence: bus.evidence };
+  let length = Infinity;
+  const ended = () => {
+    length = bus.evidence.length;
+  };
+  const started = () => bus.restart();
+  const verdict = await runCheck(subject, check, setting, { bus, started, ended });
+  return { verdict, evidence: bus.evidence.slice(0, length) };
 }

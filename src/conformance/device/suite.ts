@@ -2,21 +2,14 @@ import { VirtiolabError } from '../../core/index.ts';
 import type { Check, Outcome, Setting } from './check.ts';
 import { settings } from './check.ts';
 import { checks as allChecks } from './checks/index.ts';
+import { type Deviation, expectedBy } from './deviations.ts';
 import type { Evidence } from './evidence.ts';
 import { runCheck, type Verdict, witnessCheck } from './run-check.ts';
 import type { Subject, SubjectSource } from './subject.ts';
 
-/** What a target is known to do: a check that fails so is expected to. */
-export interface Deviation {
-  /** Id of the check. */
-  readonly check: string;
-  /** The setting that it is about; undefined for all. */
-  readonly setting?: Setting;
-  readonly reason: string;
-}
-
-/** A check on a function in a setting. */
+/** A check on a function of a source, in a setting. */
 export interface Item {
+  readonly source: SubjectSource;
   readonly check: Check;
   readonly setting: Setting;
 }
@@ -35,50 +28,23 @@ export interface SuiteOptions {
   /** By default every check there is. */
   readonly checks?: readonly Check[];
   readonly deviations?: readonly Deviation[];
-  /** This part of so many, from 0 on: items are dealt out in turn. */
-  readonly shard?: { readonly index: number; readonly count: number };
   /** Write down what happened in failures; by default true. */
   readonly witness?: boolean;
-}
-
-/** The items of a subject, in order: what does not fit its type or its interfaces is none. */
-export function itemsOf(
-  { type, settings: offered }: Pick<Subject, 'type' | 'settings'>,
-  { checks = allChecks, shard }: SuiteOptions = {},
-): Item[] {
-  const items = checks
-    .filter(({ types }) => types === undefined || types.includes(type.name))
-    .flatMap((check) =>
-      settings
-        .filter((each) => offered.includes(each) && (check.settings ?? settings).includes(each))
-        .map((setting) => ({ check, setting })),
-    );
-  return shard === undefined ? items : items.filter((_, i) => i % shard.count === shard.index);
-}
-
-/** What is known of a target counts: FAIL and WEDGED become XFAIL, and a PASS that should fail XPASS. */
-function expected(verdict: Verdict, { check, setting }: Item, deviations: readonly Deviation[]) {
-  const known = deviations.find(
-    (each) => each.check === check.id && (each.setting === undefined || each.setting === setting),
-  );
-  if (known === undefined) return verdict;
-  const { outcome } = verdict;
-  if (outcome === 'FAIL' || (outcome === 'WEDGED' && check.hostile !== true))
-    return { ...verdict, outcome: 'XFAIL' as const, reason: known.reason };
-  return outcome === 'PASS' ? { ...verdict, outcome: 'XPASS' as const, reason: known.reason } : verdict;
+  /** Asked before each check: a reason makes it and all later ones a SKIP. */
+  readonly stop?: () => string | null;
 }
 
 /** Opened when it is first asked for, and again once it is lost. */
 class Holder {
-  readonly #source: SubjectSource;
+  readonly source: SubjectSource;
   #subject: Subject | null = null;
 
   constructor(source: SubjectSource) {
-    this.#source = source;
+    this.source = source;
   }
 
   async get(): Promise<Subject> {
-    this.#subject ??= await this.#source.open();
+    this.#subject ??= await this.source.open();
     return this.#subject;
   }
 
@@ -93,27 +59,92 @@ class Holder {
   }
 }
 
-/** Makes every check on functions of a source, one after the other. @throws VirtiolabError where the source has none. */
+/** The items of a subject, in order: what does not fit its type or its interfaces is none. */
+function itemsOf(
+  source: SubjectSource,
+  { type, settings: offered }: Pick<Subject, 'type' | 'settings'>,
+  checks: readonly Check[],
+): Item[] {
+  return checks
+    .filter(({ types }) => types === undefined || types.includes(type.name))
+    .flatMap((check) =>
+      settings
+        .filter((each) => offered.includes(each) && (check.settings ?? settings).includes(each))
+        .map((setting) => ({ source, check, setting })),
+    );
+}
+
+/**
+ * All that the suite does with some targets, in order: the same sources and checks give the same list. Each source is opened
+ * once, to see what it is. @throws VirtiolabError where one has nothing to show.
+ */
+export async function planSuite(
+  sources: readonly SubjectSource[],
+  checks: readonly Check[] = allChecks,
+): Promise<Item[]> {
+  const items: Item[] = [];
+  for (const source of sources) {
+    const holder = new Holder(source);
+    items.push(...itemsOf(source, await holder.get(), checks));
+    holder.drop();
+  }
+  return items;
+}
+
+async function judge(holder: Holder, item: Item, options: SuiteOptions): Promise<Result> {
+  const { check, setting, source } = item;
+  const found = await runCheck(await holder.get(), check, setting);
+  if (source.cheap || found.outcome === 'WEDGED') holder.drop();
+  let evidence: readonly Evidence[] | null = null;
+  if (options.witness !== false && (found.outcome === 'FAIL' || found.outcome === 'WEDGED')) {
+    ({ evidence } = await witnessCheck(await holder.get(), check, setting));
+    if (source.cheap || found.outcome === 'WEDGED') holder.drop();
+  }
+  const verdict = expectedBy(options.deviations ?? [], found, source.name, check, setting);
+  return { target: source.name, check: check.id, setting, ...verdict, evidence };
+}
+
+const skipped = ({ source, check, setting }: Item, reason: string): Result => ({
+  target: source.name,
+  check: check.id,
+  setting,
+  outcome: 'SKIP',
+  clause: null,
+  expected: null,
+  seen: null,
+  reason,
+  recovers: null,
+  evidence: null,
+});
+
+/** Makes checks one after the other. @throws VirtiolabError where a source has nothing to show any more. */
+export async function* runSuite(
+  items: readonly Item[],
+  options: SuiteOptions = {},
+): AsyncGenerator<Result, void> {
+  let holder: Holder | null = null;
+  try {
+    for (const item of items) {
+      const reason = options.stop?.() ?? null;
+      if (reason !== null) {
+        yield skipped(item, reason);
+        continue;
+      }
+      if (holder?.source !== item.source) {
+        holder?.drop();
+        holder = new Holder(item.source);
+      }
+      yield await judge(holder, item, options);
+    }
+  } finally {
+    holder?.drop();
+  }
+}
+
+/** Makes every check on functions of one source. @throws VirtiolabError where it has none. */
 export async function* conform(
   source: SubjectSource,
   options: SuiteOptions = {},
 ): AsyncGenerator<Result, void> {
-  const holder = new Holder(source);
-  try {
-    const items = itemsOf(await holder.get(), options);
-    for (const item of items) {
-      const { check, setting } = item;
-      const found = await runCheck(await holder.get(), check, setting);
-      const verdict = expected(found, item, options.deviations ?? []);
-      if (source.cheap || found.outcome === 'WEDGED') holder.drop();
-      let evidence: readonly Evidence[] | null = null;
-      if (options.witness !== false && (found.outcome === 'FAIL' || found.outcome === 'WEDGED')) {
-        ({ evidence } = await witnessCheck(await holder.get(), check, setting));
-        if (source.cheap || found.outcome === 'WEDGED') holder.drop();
-      }
-      yield { target: source.name, check: check.id, setting, ...verdict, evidence };
-    }
-  } finally {
-    holder.drop();
-  }
+  yield* runSuite(await planSuite([source], options.checks), options);
 }
