@@ -1,6 +1,7 @@
 import { type Clause, clauses } from './catalogue/index.ts';
 import { checks } from './device/index.ts';
 import { unobservable } from './device/unobservable.ts';
+import { watchRules } from './watch/index.ts';
 
 /** How far one party's side of a clause is checked. */
 export interface SideCoverage {
@@ -33,7 +34,7 @@ let made: ReadonlyMap<string, ClauseCoverage> | null = null;
 /** All clauses, with what checks them, in the catalogue's order. */
 export function coverage(): ReadonlyMap<string, ClauseCoverage> {
   if (made !== null) return made;
-  const checked = { device: byClause(checks), driver: byClause([]) };
+  const checked = { device: byClause(checks), driver: byClause(watchRules) };
   const reasons = { device: unobservable, driver: {} as Readonly<Record<string, string>> };
   const side = ({ id, observable }: Clause, party: 'driver' | 'device'): SideCoverage => {
     const by = checked[party].get(id) ?? [];

@@ -5,5 +5,8 @@ export {
   QemuStartError,
   QemuUnavailableError,
   qemuDeviations,
+  qemuSource,
+  qemuSubjectNames,
   qemuTarget,
+  UnknownQemuSubjectError,
 } from '../hosts/qtest/index.ts';

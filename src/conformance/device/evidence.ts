@@ -52,6 +52,17 @@ function changes(now: Uint8Array, before: Uint8Array): (readonly [first: number,
   return found;
 }
 
+const sameRead = (a: Evidence, b: Evidence): boolean =>
+  a.kind === 'access' &&
+  b.kind === 'access' &&
+  a.operation === 'read' &&
+  b.operation === 'read' &&
+  a.space === b.space &&
+  a.fn === b.fn &&
+  a.address === b.address &&
+  a.width === b.width &&
+  a.value === b.value;
+
 /** A bus that remembers what was done by it, and what changed in the suite's memory between accesses. */
 export class WitnessedBus implements Bus {
   readonly evidence: Evidence[] = [];
@@ -100,6 +111,15 @@ export class WitnessedBus implements Bus {
     const decoded = this.#decoder.decode({ space, operation, address, width, value, ...rest });
     const fn = space === 'config' ? this.#fn : null;
     this.evidence.push({ kind: 'access', space, operation, address, width, value, fn, decoded });
+    this.#fold();
+  }
+
+  /** A register that is read again and again, with pauses in between, is told by its first and its last reading. */
+  #fold(): void {
+    const [first, pause, between, second, last] = this.evidence.slice(-5);
+    if (last === undefined || pause?.kind !== 'pause' || second?.kind !== 'pause') return;
+    if (!sameRead(first!, between!) || !sameRead(between!, last)) return;
+    this.evidence.splice(-4, 4, { kind: 'pause', times: pause.times + second.times }, last);
   }
 
   #interrupted({ signal, vector }: InterruptEvent): void {

@@ -127,7 +127,8 @@ export async function runCheck(
     bench = new Bench(subject, setting, bus);
     bench.transport.reset();
   } catch (error) {
-    return judged(check, error);
+    if (!(error instanceof VirtiolabError)) throw error;
+    return { ...NOTHING, outcome: 'WEDGED', clause: SERVES, reason: error.message, recovers: false };
   }
   started();
   let verdict: Verdict = { ...NOTHING, outcome: 'PASS' };

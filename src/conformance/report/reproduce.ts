@@ -49,24 +49,24 @@ static inline uint8_t in8(uint16_t p) { uint8_t v; __asm__ volatile("inb %1, %0"
 static inline uint16_t in16(uint16_t p) { uint16_t v; __asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(p)); return v; }
 static inline uint32_t in32(uint16_t p) { uint32_t v; __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(p)); return v; }
 
-static uint32_t io_read(uint32_t p, int w) { return w == 1 ? in8((uint16_t)p) : w == 2 ? in16((uint16_t)p) : in32((uint16_t)p); }
-static void io_write(uint32_t p, int w, uint32_t v) { if (w == 1) out8((uint16_t)p, (uint8_t)v); else if (w == 2) out16((uint16_t)p, (uint16_t)v); else out32((uint16_t)p, v); }
-static uint32_t memory_read(uint64_t a, int w) {
+static inline uint32_t io_read(uint32_t p, int w) { return w == 1 ? in8((uint16_t)p) : w == 2 ? in16((uint16_t)p) : in32((uint16_t)p); }
+static inline void io_write(uint32_t p, int w, uint32_t v) { if (w == 1) out8((uint16_t)p, (uint8_t)v); else if (w == 2) out16((uint16_t)p, (uint16_t)v); else out32((uint16_t)p, v); }
+static inline uint32_t memory_read(uint64_t a, int w) {
   volatile void *p = (volatile void *)(uintptr_t)a;
   return w == 1 ? *(volatile uint8_t *)p : w == 2 ? *(volatile uint16_t *)p : *(volatile uint32_t *)p;
 }
-static void memory_write(uint64_t a, int w, uint32_t v) {
+static inline void memory_write(uint64_t a, int w, uint32_t v) {
   volatile void *p = (volatile void *)(uintptr_t)a;
   if (w == 1) *(volatile uint8_t *)p = (uint8_t)v; else if (w == 2) *(volatile uint16_t *)p = (uint16_t)v; else *(volatile uint32_t *)p = v;
 }
-static void config_select(uint32_t fn, uint32_t o) { out32(0xcf8, 0x80000000u | (fn << 8) | (o & 0xfc)); }
-static uint32_t config_read(uint32_t fn, uint32_t o, int w) { config_select(fn, o); return io_read(0xcfc + (o & 3), w); }
-static void config_write(uint32_t fn, uint32_t o, int w, uint32_t v) { config_select(fn, o); io_write(0xcfc + (o & 3), w, v); }
-static void ram(uint64_t a, const char *bytes, unsigned n) { memcpy((void *)(uintptr_t)a, bytes, n); }
-static void pause_for(unsigned times) { for (volatile unsigned i = 0; i < times * 100000u; i++) { } }
+static inline void config_select(uint32_t fn, uint32_t o) { out32(0xcf8, 0x80000000u | (fn << 8) | (o & 0xfc)); }
+static inline uint32_t config_read(uint32_t fn, uint32_t o, int w) { config_select(fn, o); return io_read(0xcfc + (o & 3), w); }
+static inline void config_write(uint32_t fn, uint32_t o, int w, uint32_t v) { config_select(fn, o); io_write(0xcfc + (o & 3), w, v); }
+static inline void ram(uint64_t a, const char *bytes, unsigned n) { memcpy((void *)(uintptr_t)a, bytes, n); }
+static inline void pause_for(unsigned times) { for (volatile unsigned i = 0; i < times * 100000u; i++) { } }
 #endif
 
-static void expect(int step, const char *what, uint32_t got, uint32_t recorded) {
+static inline void expect(int step, const char *what, uint32_t got, uint32_t recorded) {
   if (got != recorded) printf("step %d: %s reads 0x%x, was 0x%x when this was recorded\\n", step, what, (unsigned)got, (unsigned)recorded);
 }
 `;
