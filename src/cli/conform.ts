@@ -14,6 +14,7 @@ import {
   runSuite,
   shardItems,
 } from '../conformance/device/index.ts';
+import { explorations, type Sequence, SequenceError, sequenceOf } from '../conformance/explore/index.ts';
 import { isFound } from '../conformance/report/index.ts';
 import { type Command, exitStatus, readOptions, UsageError } from './command.ts';
 import { PartFile, partIn, type ReportFiles, writeReports } from './conform-files.ts';
@@ -27,9 +28,9 @@ import { clearLine, showLine } from './progress.ts';
 const DEFAULT_RUNS = 20;
 
 const help = `Usage: virtiolab conform TARGET... [--only WORD ...] [--deviations FILE]
-                        [--seed N] [--runs N] [--time SECONDS] [--shard I/N]
-                        [--out FILE [--resume]] [--junit FILE] [--html FILE]
-                        [--repro FOLDER] [--list] [--json]
+                        [--seed N] [--runs N] [--replay CASE] [--time SECONDS]
+                        [--shard I/N] [--out FILE [--resume]] [--junit FILE]
+                        [--html FILE] [--repro FOLDER] [--list] [--json]
        virtiolab conform merge FILE... [--junit FILE] [--html FILE] [--json]
 
 Judges a device clause by clause: directed checks, and explorations that try
@@ -42,6 +43,7 @@ what a driver may do in an order of their own and shrink what they find.
   --deviations FILE what is known of a target, so that it is no news:
                     { "deviations": [{ "check", "target"?, "setting"?, "reason" }] }
   --seed N          of the explorations; by default one that is new, and printed
+  --replay CASE     the one sequence of an exploration that failed, as printed
   --runs N          of each exploration; by default ${DEFAULT_RUNS}
   --time SECONDS    after so long no further check is begun
   --shard I/N       only the Ith of N parts; --shard N takes the number from the
@@ -70,6 +72,16 @@ function numberOf(option: string, text: string, least: number): number {
   if (!/^\d{1,10}$/.test(text) || value < least || value > 0xffffffff)
     throw new UsageError(`option '${option} ${text}': wants a whole number of ${least}..4294967295`);
   return value;
+}
+
+/** The one sequence that is wanted. @throws UsageError */
+function replayOf(text: string | undefined): Sequence | undefined {
+  try {
+    return text === undefined ? undefined : sequenceOf(text);
+  } catch (error) {
+    if (error instanceof SequenceError) throw new UsageError(`option '--replay': ${error.message}`);
+    throw error;
+  }
 }
 
 function deviationsIn(file: string | undefined, checks: readonly Check[]): Deviation[] {
@@ -128,11 +140,6 @@ function printChecks(checks: readonly Check[], json: boolean): void {
   else print(...rows.flatMap(({ id, clauses, says }) => [`${id}: ${clauses.join(' ')}`, `  ${says}`]));
 }
 
-async function allChecks(seed: number, runs: number): Promise<readonly Check[]> {
-  void [seed, runs];
-  return directed;
-}
-
 async function run(args: readonly string[]): Promise<number> {
   if (args[0] === 'merge') return merge.run(args.slice(1));
   const split = args.findIndex((arg) => arg.startsWith('-'));
@@ -141,6 +148,7 @@ async function run(args: readonly string[]): Promise<number> {
     only: { type: 'string', multiple: true },
     deviations: { type: 'string' },
     seed: { type: 'string' },
+    replay: { type: 'string' },
     runs: { type: 'string' },
     time: { type: 'string' },
     shard: { type: 'string' },
@@ -164,8 +172,12 @@ async function run(args: readonly string[]): Promise<number> {
     options.seed !== undefined
       ? numberOf('--seed', options.seed, 0)
       : (before?.head.seed ?? Math.floor(performance.now() * 1000 + Date.now()) % 2 ** 31);
-  const every = await allChecks(seed, runs);
-  const checks = chosen(every, options.only);
+  const replayed = replayOf(options.replay);
+  const every = [
+    ...directed,
+    ...explorations({ seed, runs, ...(replayed === undefined ? {} : { only: replayed }) }),
+  ];
+  const checks = chosen(every, replayed === undefined ? options.only : [replayed.id]);
   if (options.list === true) {
     printChecks(checks, json);
     return exitStatus.good;

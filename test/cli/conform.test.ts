@@ -77,6 +77,7 @@ describe.concurrent('conform', () => {
     [['conform', 'block', '--shard', '3/2'], "option '--shard 3/2': shard 3 of 2; wants 1/1 to 2/2"],
     [['conform', 'block', '--shard', '2'], "option '--shard 2': no job engine says which shard this is"],
     [['conform', 'block', '--seed', 'x'], "option '--seed x': wants a whole number"],
+    [['conform', 'block', '--replay', 'x'], "option '--replay': 'x' begins with no exploration"],
     [['conform', 'block', '--resume'], "option '--resume' wants --out FILE"],
     [['conform', 'block', '--deviations', '/nowhere'], 'deviations /nowhere: '],
     [['conform', 'merge'], "wants files, as in 'conform merge part-*.jsonl'"],

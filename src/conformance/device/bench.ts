@@ -3,6 +3,7 @@ import {
   type BringUpOptions,
   type ChainBuffer,
   DmaMemory,
+  DriverMsix,
   type FoundFunction,
   findFunction,
   LegacyTransport,
@@ -102,6 +103,11 @@ export class Bench {
 
   get #patience(): number {
     return this.subject.patience ?? PATIENCE;
+  }
+
+  /** MSI-X vectors of the function; 0 where it has none. */
+  get vectors(): number {
+    return DriverMsix.find(this.bus, this.found)?.vectors ?? 0;
   }
 
   /** The driver speaks virtio 1.x. */

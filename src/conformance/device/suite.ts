@@ -18,6 +18,9 @@ export interface Result extends Omit<Verdict, 'outcome'> {
   /** Name of the source. */
   readonly target: string;
   readonly check: string;
+  /** What the check can find broken, and what a device that passes does. */
+  readonly clauses: readonly string[];
+  readonly says: string;
   readonly setting: Setting;
   readonly outcome: Outcome;
   /** Failures: what happened, when the check was made once more; null where nobody wrote it down. */
@@ -91,6 +94,14 @@ export async function planSuite(
   return items;
 }
 
+const named = ({ source, check, setting }: Item) => ({
+  target: source.name,
+  check: check.id,
+  clauses: check.clauses,
+  says: check.says,
+  setting,
+});
+
 async function judge(holder: Holder, item: Item, options: SuiteOptions): Promise<Result> {
   const { check, setting, source } = item;
   const found = await runCheck(await holder.get(), check, setting);
@@ -101,13 +112,11 @@ async function judge(holder: Holder, item: Item, options: SuiteOptions): Promise
     if (source.cheap || found.outcome === 'WEDGED') holder.drop();
   }
   const verdict = expectedBy(options.deviations ?? [], found, source.name, check, setting);
-  return { target: source.name, check: check.id, setting, ...verdict, evidence };
+  return { ...named(item), ...verdict, evidence };
 }
 
-const skipped = ({ source, check, setting }: Item, reason: string): Result => ({
-  target: source.name,
-  check: check.id,
-  setting,
+const skipped = (item: Item, reason: string): Result => ({
+  ...named(item),
   outcome: 'SKIP',
   clause: null,
   expected: null,

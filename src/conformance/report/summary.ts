@@ -1,5 +1,5 @@
 import { type ClauseLevel, clauses } from '../catalogue/index.ts';
-import { type Campaign, type CampaignResult, checks, type Outcome, outcomes } from '../device/index.ts';
+import { type Campaign, type CampaignResult, type Outcome, outcomes } from '../device/index.ts';
 
 /** Results of a target, counted. */
 export interface TargetSummary {
@@ -75,7 +75,7 @@ export function groupFindings({ results }: Pick<Campaign, 'results'>): GroupedFi
       expected,
       seen,
       reason,
-      says: checks.find(({ id }) => id === check)?.says ?? '',
+      says: result.says,
       level: row?.level ?? null,
       address: row?.address ?? null,
       where: [place],
@@ -101,9 +101,8 @@ export function clauseOutcomes({ results }: Pick<Campaign, 'results'>): ClauseOu
   const tried = new Set<string>();
   const named = new Set<string>();
   const broken = new Set<string>();
-  const byId = new Map(checks.map((check) => [check.id, check]));
-  for (const { check, outcome, clause } of results) {
-    for (const each of byId.get(check)?.clauses ?? []) {
+  for (const { clauses: its, outcome, clause } of results) {
+    for (const each of its) {
       named.add(each);
       if (outcome !== 'SKIP') tried.add(each);
     }

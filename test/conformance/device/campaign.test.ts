@@ -27,6 +27,8 @@ const resultOf = (item: number): CampaignResult => ({
   item,
   target: 'entropy:modern',
   check: `check-${item}`,
+  clauses: ['BF-RST-01'],
+  says: 'a device does as it is told',
   setting: 'modern',
   outcome: outcomes[item % outcomes.length]!,
   clause: item % 2 === 0 ? null : 'BF-RST-01',

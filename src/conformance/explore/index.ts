@@ -1,0 +1,210 @@
+import type * as FastCheck from 'fast-check';
+import { VirtiolabError } from '../../core/index.ts';
+import { type Bench, type Check, Failure, Silence } from '../device/index.ts';
+import { Model, type Move, numberOf } from './model.ts';
+import { registerMoves } from './register-moves.ts';
+import { workMoves } from './work-moves.ts';
+
+export interface ExploreOptions {
+  /** What the moves are drawn from. */
+  readonly seed: number;
+  /** Sequences of each exploration. */
+  readonly runs: number;
+  /** Only one sequence. */
+  readonly only?: Sequence;
+}
+
+/** Moves of one exploration, in order: `explore-requests:work.3.7,reset.0.0`. */
+export interface Sequence {
+  readonly id: string;
+  readonly moves: readonly { readonly name: string; readonly a: number; readonly b: number }[];
+}
+
+/** A text that names no sequence. */
+export class SequenceError extends VirtiolabError {}
+
+/** Moves of the longest sequence that is drawn. */
+const MOST_MOVES = 30;
+const MOST = 0xffff;
+
+/** A move that was drawn, as fast-check runs and prints it. */
+class DrawnMove implements FastCheck.AsyncCommand<Model, Bench> {
+  readonly #move: Move;
+  readonly #a: number;
+  readonly #b: number;
+
+  constructor(move: Move, a: number, b: number) {
+    this.#move = move;
+    this.#a = a;
+    this.#b = b;
+  }
+
+  check(model: Readonly<Model>): boolean {
+    const { modernOnly, possible } = this.#move;
+    return (model.bench.modern || !modernOnly) && possible(model, this.#a, this.#b);
+  }
+
+  async run(model: Model): Promise<void> {
+    model.made.push(this);
+    try {
+      await this.#move.make(model, this.#a, this.#b);
+    } catch (error) {
+      madeUntil.set(error as object, [...model.made] as DrawnMove[]);
+      throw error;
+    }
+  }
+
+  toString(): string {
+    return this.#move.text(this.#a, this.#b);
+  }
+
+  /** As a sequence is written. */
+  get code(): string {
+    return `${this.#move.name}.${this.#a}.${this.#b}`;
+  }
+}
+
+/** The moves that led to an error. */
+const madeUntil = new WeakMap<object, readonly DrawnMove[]>();
+
+/** fast-check, or null where it is not installed. */
+async function fastCheck(): Promise<typeof FastCheck | null> {
+  try {
+    return await import('fast-check');
+  } catch {
+    return null;
+  }
+}
+
+/** Each sequence begins with a device that was reset. */
+function backToStart({ transport, memory }: Bench): void {
+  try {
+    transport.disconnect();
+    transport.reset();
+  } catch (error) {
+    if (error instanceof VirtiolabError)
+      throw new Failure('BF-RST-01', 'status 0 after a reset', error.message);
+    throw error;
+  }
+  memory.clear();
+}
+
+interface Exploration {
+  readonly id: string;
+  readonly says: string;
+  readonly moves: readonly Move[];
+}
+
+const table: readonly Exploration[] = [
+  {
+    id: 'explore-registers',
+    says: 'registers show what was written and what they showed before, in whatever order a driver uses them',
+    moves: registerMoves,
+  },
+  {
+    id: 'explore-requests',
+    says: 'requests are answered however the ring is set up and used, again and again',
+    moves: [...workMoves, ...registerMoves.filter(({ name }) => name === 'reset' || name === 'read-size')],
+  },
+];
+
+/** @throws SequenceError, which says what would be right */
+export function sequenceOf(text: string): Sequence {
+  const [id = '', moves = '', ...rest] = text.split(':');
+  const found = table.find((each) => each.id === id);
+  if (found === undefined || rest.length > 0)
+    throw new SequenceError(
+      `'${text}' begins with no exploration; those are ${table.map((each) => each.id).join(', ')}`,
+    );
+  const names = found.moves.map(({ name }) => name);
+  return {
+    id,
+    moves: moves.split(',').map((move) => {
+      const [, name = '', a, b] = /^([a-z-]+)\.(\d{1,5})\.(\d{1,5})$/.exec(move) ?? [];
+      if (!names.includes(name) || Number(a) > MOST || Number(b) > MOST)
+        throw new SequenceError(
+          `'${move}' is no move of ${id}; wants NAME.A.B, numbers up to ${MOST}, names ${names.join(', ')}`,
+        );
+      return { name, a: Number(a), b: Number(b) };
+    }),
+  };
+}
+
+/** Makes the moves of a sequence that are possible, each in its turn. */
+async function make(bench: Bench, moves: readonly DrawnMove[]): Promise<void> {
+  backToStart(bench);
+  const model = new Model(bench);
+  for (const move of moves) if (move.check(model)) await move.run(model);
+}
+
+/** The first failure of sequences that are drawn, shrunk; null where there is none. */
+async function firstFailure(
+  bench: Bench,
+  moves: readonly Move[],
+  { seed, runs }: ExploreOptions,
+): Promise<unknown> {
+  const fc = await fastCheck();
+  if (fc === null) return bench.skip('fast-check is not installed: npm install fast-check@4');
+  const drawn = moves.map((move) => {
+    const { choices } = move;
+    // Each choice is shrunk by itself.
+    const b =
+      choices === undefined
+        ? fc.nat(MOST)
+        : fc.tuple(...choices.map((count) => fc.nat(count - 1))).map((chosen) => numberOf(chosen, choices));
+    return fc.tuple(fc.nat(MOST), b).map(([first, second]) => new DrawnMove(move, first, second));
+  });
+  const property = fc.asyncProperty(fc.commands(drawn, { maxCommands: MOST_MOVES }), async (commands) => {
+    backToStart(bench);
+    await fc.asyncModelRun(() => ({ model: new Model(bench), real: bench }), commands);
+  });
+  const details = await fc.check(property, { seed, numRuns: runs });
+  return details.failed ? details.errorInstance : null;
+}
+
+function explore({ id, says, moves }: Exploration, options: ExploreOptions): Check {
+  const given = (options.only?.id === id ? options.only.moves : []).map(
+    ({ name, a, b }) => new DrawnMove(moves.find((move) => move.name === name)!, a, b),
+  );
+  // The shortest sequence that failed is all that is made when the check is made once more, to see what happens.
+  let shortest: readonly DrawnMove[] = given;
+  return {
+    id,
+    says,
+    clauses: [...new Set(moves.flatMap(({ clauses }) => clauses))],
+    async run(bench) {
+      let error: unknown;
+      if (shortest.length === 0) error = await firstFailure(bench, moves, options);
+      else
+        error = await make(bench, shortest).then(
+          () => null,
+          (thrown: unknown) => thrown,
+        );
+      const made = shortest;
+      shortest = given;
+      if (error === null) return;
+      const found = madeUntil.get(error as object) ?? made;
+      // The next time is for looking at this one.
+      if (made.length === 0) shortest = found;
+      const after = found.map(String).join('; ');
+      const where =
+        found.length === 0
+          ? ''
+          : ` after ${after} (--replay ${id}:${found.map(({ code }) => code).join(',')})`;
+      if (error instanceof Failure) {
+        const Told = error instanceof Silence ? Silence : Failure;
+        throw new Told(error.clause, error.expected, `${error.seen}${where}`);
+      }
+      // The driver gave the device up: it says why.
+      if (error instanceof VirtiolabError) throw new Failure('CONF-02', says, `${error.message}${where}`);
+      throw error;
+    },
+  };
+}
+
+/**
+ * Checks that try what a driver may do in orders of their own, and shrink what they find. Two runs with the same seed do
+ * the same. Where fast-check is not installed they are skipped.
+ */
+export const explorations = (options: ExploreOptions): readonly Check[] =>
+  table.map((each) => explore(each, options));
