@@ -3,6 +3,7 @@ import {
   clauseOutcomes,
   type GroupedFinding,
   groupFindings,
+  groupRefusals,
   groupSkips,
   isFound,
   summarize,
@@ -55,10 +56,15 @@ export function campaignLines(campaign: Campaign, width: number): string[] {
   const states = clauseOutcomes(campaign);
   const count = (state: string) => states.filter((each) => each.state === state).length;
   const skips = groupSkips(campaign).map(({ reason, checks }) => `  ${checks.length} checks: ${reason}`);
+  const refusals = groupRefusals(campaign).map(
+    ({ outcome, reason, checks }) =>
+      `  ${style(colours[outcome], outcome)} ${checks.length} checks: ${reason}`,
+  );
   const lines = [
     ...table,
     '',
     ...findings.flatMap((finding) => [...findingLines(finding), '']),
+    ...(refusals.length === 0 ? [] : ['What no driver may do:', ...refusals, '']),
     ...(skips.length === 0 ? [] : ['Not made:', ...skips, '']),
     `${states.length} clauses: ${count('kept')} kept, ${count('broken')} broken, ${count('skipped')} not tried`,
     ...campaign.missing.map(({ shard, items }) => `shard ${shard} lacks ${items} results`),

@@ -19,6 +19,7 @@ import { isFound } from '../conformance/report/index.ts';
 import { type Command, exitStatus, readOptions, UsageError } from './command.ts';
 import { PartFile, partIn, type ReportFiles, writeReports } from './conform-files.ts';
 import { merge } from './conform-merge.ts';
+import { conformRecording, recordingIn } from './conform-recording.ts';
 import { shardOf } from './conform-shard.ts';
 import { sourcesOf } from './conform-targets.ts';
 import { campaignJson, campaignLines } from './conform-view.ts';
@@ -37,7 +38,9 @@ Judges a device clause by clause: directed checks, and explorations that try
 what a driver may do in an order of their own and shrink what they find.
 
   TARGET            TYPE, of every kind; TYPE:KIND; all; or a real QEMU's,
-                    qemu, qemu:TYPE, qemu:TYPE:KIND
+                    qemu, qemu:TYPE, qemu:TYPE:KIND; or recording:FILE, a trace
+                    as of \`virtiolab trace\`, judged by what it shows
+  --functions DUMP  of a recording: what lspci -xxxx printed on its machine
   --only WORD       only checks whose id, or one of whose clauses, begins so;
                     may be given several times
   --deviations FILE what is known of a target, so that it is no news:
@@ -158,6 +161,7 @@ async function run(args: readonly string[]): Promise<number> {
     html: { type: 'string' },
     repro: { type: 'string' },
     qemu: { type: 'string' },
+    functions: { type: 'string' },
     list: { type: 'boolean' },
   });
   if (options.help === true) {
@@ -183,6 +187,12 @@ async function run(args: readonly string[]): Promise<number> {
     return exitStatus.good;
   }
   if (names.length === 0) throw new UsageError("wants a target, as in 'conform block:transitional'");
+  const files: ReportFiles = { junit: options.junit, html: options.html, reproductions: options.repro };
+  const recording = recordingIn(names[0]!);
+  if (recording !== null) {
+    if (names.length > 1) throw new UsageError('a recording is judged by itself: one target');
+    return conformRecording(recording, options.functions, files, json);
+  }
   const deviations = deviationsIn(options.deviations, every);
   const sources = [
     ...new Map(
@@ -206,7 +216,6 @@ async function run(args: readonly string[]): Promise<number> {
   const campaign = mergeParts([{ name: 'this part', head, results, torn: false }]);
   // Other parts are other jobs' business.
   const own = shard.count === 1 ? campaign : { ...campaign, missing: [] };
-  const files: ReportFiles = { junit: options.junit, html: options.html, reproductions: options.repro };
   writeReports(own, files);
   if (json) printJson(campaignJson(own));
   else print(...campaignLines(own, lineWidth()), `seed ${seed}`);

@@ -1,21 +1,19 @@
-import { readFileSync } from 'node:fs';
 import { draft2023 } from '../mmr/index.ts';
 import {
   type DecodedAccess,
   Decoder,
-  DumpError,
   DumpedFunctions,
   eventOf,
   type ForeignAccess,
   placesOf,
   readTrace,
-  TraceError,
 } from '../trace/index.ts';
 import { deviceTypes } from '../virtio/index.ts';
 import { type Command, exitStatus, readOptions, UsageError } from './command.ts';
 import { print, printJson } from './output.ts';
 import { outsideTypes } from './outside-types.ts';
 import { columns, hexText } from './text.ts';
+import { taking } from './trace-files.ts';
 
 const help = `Usage: virtiolab trace decode FILE [--functions DUMP] [--types FILE] [--json]
 
@@ -36,28 +34,6 @@ Exit status: 0; 2 when called wrongly, or with a file that is no trace.
 Example: what a guest's driver did to its disk
   qemu-system-x86_64 -trace 'memory_region_ops_*' -D disk.log ...
   virtiolab trace decode disk.log --functions disk.lspci`;
-
-/** @throws UsageError */
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new UsageError(`${JSON.stringify(path)} cannot be read (${code}); wants a file`);
-  }
-}
-
-/** What is wrong with a file is the user's to mend. @throws UsageError */
-function taking<T>(path: string, take: (text: string) => T): T {
-  const text = read(path);
-  try {
-    return take(text);
-  } catch (error) {
-    if (error instanceof TraceError || error instanceof DumpError)
-      throw new UsageError(`${JSON.stringify(path)}: ${error.message}`);
-    throw error;
-  }
-}
 
 interface Row {
   readonly access: ForeignAccess;

@@ -25,7 +25,7 @@ describe.concurrent('conform', () => {
     ]);
     expect([status, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(
-      /PASS +FAIL +REJECT +WEDGED +SKIP +XFAIL +XPASS\nentropy:transitional +\d+ +0 +0 +0 /,
+      /PASS +FAIL +REJECT +WEDGED +SKIP +XFAIL +XPASS\nentropy:transitional +\d+ +0 +\d+ +\d+ /,
     );
     expect(stdout).toMatch(/\d+ clauses: \d+ kept, 0 broken/);
     expect(stdout).toContain('seed 5');
@@ -105,6 +105,20 @@ describe.concurrent('conform', () => {
     });
   });
 
+  it('judges a recording', async () => {
+    const golden = 'test/golden/traces/qemu-virtio-blk';
+    const args = ['conform', `recording:${golden}.log`, '--functions', `${golden}.lspci`];
+    const { status, stdout } = await virtiolab([...args, '--json']);
+    expect(status).toBe(0);
+    const { results } = JSON.parse(stdout);
+    const outcomes = Object.fromEntries(
+      results.map((each: { check: string; outcome: string }) => [each.check, each.outcome]),
+    );
+    expect(outcomes).toMatchObject({ 'recorded-configuration': 'PASS', 'recorded-status': 'PASS' });
+    expect(await virtiolab(['conform', 'recording:package.json'])).toMatchObject({ status: 2, stdout: '' });
+    expect((await virtiolab(['conform', `recording:${golden}.log`, 'block'])).stderr).toContain('one target');
+  });
+
   it('lists all clauses, also as a page', async () => {
     const { status, stdout } = await virtiolab(['clauses', '--json', '--html', path('c.html')]);
     expect(status).toBe(0);
@@ -154,7 +168,19 @@ describe.skipIf(!parallel)(
   `a campaign by GNU parallel${parallel ? '' : ' (skipped: apt-get install parallel)'}`,
   () => {
     it(`of ${SHARDS} shards, one of them killed and run again, is joined`, { timeout: 240_000 }, async () => {
-      const campaign = ['conform', 'entropy', 'block:modern', '--seed', '11', '--runs', '2'];
+      const campaign = [
+        'conform',
+        'entropy:legacy',
+        'entropy:mmr',
+        '--only',
+        'BF-',
+        '--only',
+        'explore',
+        '--seed',
+        '11',
+        '--runs',
+        '2',
+      ];
       const command = [process.execPath, ...program, ...campaign, '--shard', String(SHARDS)]
         .map((word) => `'${word}'`)
         .join(' ');

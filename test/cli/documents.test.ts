@@ -41,7 +41,7 @@ describe('documents', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     for (const [, script] of read(name).matchAll(/npm run ([\w:-]+)/g))
       expect(scripts).toHaveProperty([script!]);
-    for (const [, command] of read(name).matchAll(/npm start (?:--silent )?-- (\w+)/g))
+    for (const [, command] of read(name).matchAll(/npm start (?:--silent )?-- ([\w-]+)/g))
       expect(command === 'COMMAND' || Object.hasOwn(commands, command!), command).toBe(true);
   });
 

@@ -21,7 +21,8 @@ export interface Result extends Omit<Verdict, 'outcome'> {
   /** What the check can find broken, and what a device that passes does. */
   readonly clauses: readonly string[];
   readonly says: string;
-  readonly setting: Setting;
+  /** How it was driven; `recorded` where somebody else did. */
+  readonly setting: Setting | 'recorded';
   readonly outcome: Outcome;
   /** Failures: what happened, when the check was made once more; null where nobody wrote it down. */
   readonly evidence: readonly Evidence[] | null;

@@ -2,7 +2,14 @@ import { clauses } from '../catalogue/index.ts';
 import { type Campaign, outcomes } from '../device/index.ts';
 import { evidenceLine } from './evidence-text.ts';
 import { escapeXml as escaped } from './junit.ts';
-import { clauseOutcomes, type GroupedFinding, groupFindings, groupSkips, summarize } from './summary.ts';
+import {
+  clauseOutcomes,
+  type GroupedFinding,
+  groupFindings,
+  groupRefusals,
+  groupSkips,
+  summarize,
+} from './summary.ts';
 
 const STYLE = `body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}
 table{border-collapse:collapse}td,th{padding:.15rem .7rem;text-align:left;border-bottom:1px solid #ddd;vertical-align:top}
@@ -66,6 +73,9 @@ ${missing.length === 0 ? '' : `<p class="FAIL">Incomplete: ${missing.map(({ shar
 <h2>Results</h2><table>${table}</table>
 <h2>Findings</h2>
 ${findings.length === 0 ? '<p>None.</p>' : findings.map(findingHtml).join('\n')}
+<h2>What no driver may do</h2><table>${groupRefusals(campaign)
+    .map(({ outcome, reason, checks }) => row([outcome, escaped(reason), checks.map(escaped).join(', ')]))
+    .join('')}</table>
 <h2>Clauses</h2>
 ${coverage.join('\n')}
 <h2>Not made</h2><table>${groupSkips(campaign)

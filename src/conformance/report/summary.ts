@@ -29,8 +29,9 @@ export interface GroupedFinding {
   readonly first: CampaignResult;
 }
 
-/** Checks whose results are told with their skip reasons. */
-export interface GroupedSkip {
+/** Checks that ended alike: skipped for the same reason, or met in the same way where they did what no driver may. */
+export interface GroupedChecks {
+  readonly outcome: Outcome;
   readonly reason: string;
   readonly checks: readonly string[];
 }
@@ -54,12 +55,12 @@ export function summarize({ results }: Pick<Campaign, 'results'>): TargetSummary
   return [...byTarget].map(([target, counts]) => ({ target, counts }));
 }
 
-/** Everything but what passed or was skipped; what is the same in several places once. */
+/** What was found, and what is known; what is the same in several places once. */
 export function groupFindings({ results }: Pick<Campaign, 'results'>): GroupedFinding[] {
   const groups = new Map<string, GroupedFinding & { where: string[] }>();
   for (const result of results) {
     const { outcome, check, clause, expected, seen, reason, target, setting } = result;
-    if (outcome === 'PASS' || outcome === 'SKIP') continue;
+    if (!isFound(result) && outcome !== 'XFAIL') continue;
     const place = `${target} ${setting}`;
     const key = JSON.stringify([outcome, check, clause, expected, seen, reason]);
     const group = groups.get(key);
@@ -86,14 +87,30 @@ export function groupFindings({ results }: Pick<Campaign, 'results'>): GroupedFi
   return [...groups.values()].sort((a, b) => rank(a.outcome) - rank(b.outcome));
 }
 
-export function groupSkips({ results }: Pick<Campaign, 'results'>): GroupedSkip[] {
-  const byReason = new Map<string, Set<string>>();
-  for (const { outcome, reason, check } of results) {
-    if (outcome !== 'SKIP') continue;
-    const group = byReason.get(reason ?? '') ?? new Set();
-    byReason.set(reason ?? '', group.add(check));
+/** Checks that were not made, by reason. */
+export const groupSkips = (campaign: Pick<Campaign, 'results'>): GroupedChecks[] =>
+  grouped(campaign, ({ outcome }) => outcome === 'SKIP');
+
+/** Checks that did what no driver may, and what became of the device: silence, or a reset that it asks for. */
+export const groupRefusals = (campaign: Pick<Campaign, 'results'>): GroupedChecks[] =>
+  grouped(
+    campaign,
+    (result) => result.outcome === 'REJECT' || (result.outcome === 'WEDGED' && !isFound(result)),
+  );
+
+function grouped(
+  { results }: Pick<Campaign, 'results'>,
+  fits: (result: CampaignResult) => boolean,
+): GroupedChecks[] {
+  const groups = new Map<string, { outcome: Outcome; reason: string; checks: Set<string> }>();
+  for (const result of results.filter(fits)) {
+    const { outcome, check, reason } = result;
+    const key = `${outcome} ${reason}`;
+    const group = groups.get(key) ?? { outcome, reason: reason ?? '', checks: new Set<string>() };
+    groups.set(key, group);
+    group.checks.add(check);
   }
-  return [...byReason].map(([reason, group]) => ({ reason, checks: [...group] }));
+  return [...groups.values()].map(({ checks, ...rest }) => ({ ...rest, checks: [...checks] }));
 }
 
 /** What the campaign says of each clause that one of its checks is about, in the catalogue's order. */
