@@ -11,6 +11,7 @@ import {
 } from '../mmr/index.ts';
 import { Machine, machineTarget } from '../pci/index.ts';
 import {
+  Administration,
   type DeviceBehaviour,
   defaultTransportFeatures,
   type FunctionKind,
@@ -18,17 +19,20 @@ import {
   functionKindNames,
   functionKinds,
   type VirtioFunction,
+  VirtualMembers,
   virtioFunction,
+  virtualFunctions,
 } from '../virtio/index.ts';
 import { sampleDevice, sampleNames } from './devices.ts';
 import type { DeviceMutant } from './mutants/mutant.ts';
 import { MutantBus } from './mutants/mutant-bus.ts';
 
 /** How a function of ours is built, and from where it is seen. */
-export type SubjectKind = FunctionKind | 'mmr' | `via-${TranslatedWayName}`;
+export type SubjectKind = FunctionKind | 'mmr' | 'owner' | `via-${TranslatedWayName}`;
 export const subjectKinds: readonly SubjectKind[] = [
   ...functionKindNames,
   'mmr',
+  'owner',
   ...translatedWayNames.map((name) => `via-${name}` as const),
 ];
 
@@ -85,7 +89,27 @@ function translated(behaviour: DeviceBehaviour, way: TranslatedWayName): Built {
   return { target, fn, settings: settingsOf(true, false), mmr: false };
 }
 
+/** Virtual functions of an owner. */
+const MEMBERS = 3;
+
+/** The owner of virtual functions like itself, with everything in its administration queue. */
+function owner(behaviour: DeviceBehaviour): Built {
+  const machine = new Machine({ ram: ram() });
+  const members = new VirtualMembers();
+  const administration = new Administration({
+    members,
+    legacy: { notify: ['member', 'owner'] },
+    parts: { get: 2, set: 2 },
+  });
+  const fn = virtioFunction(behaviour, { kind: 'modern', express: true, transportFeatures, administration });
+  const make = () => sampleDevice(behaviour.type.name).behaviour;
+  virtualFunctions(fn, { total: MEMBERS, make, members, legacyCommands: true });
+  machine.plug(fn.pci, PLACE);
+  return { target: machineTarget(machine, PLACE), fn, settings: settingsOf(false, true), mmr: false };
+}
+
 function build(behaviour: DeviceBehaviour, kind: SubjectKind): Built {
+  if (kind === 'owner') return owner(behaviour);
   const way = translatedWayNames.find((name) => kind === `via-${name}`);
   return way === undefined ? direct(behaviour, kind as FunctionKind | 'mmr') : translated(behaviour, way);
 }
@@ -108,9 +132,14 @@ export function openSubject(type: string, kind: SubjectKind, mutant?: DeviceMuta
   };
 }
 
+/** Types whose owners are of interest: one without configuration, one with fields of all widths, one that is written. */
+const ownerTypes: readonly string[] = ['entropy', 'block', 'network'];
+
 /** Kinds that a type's functions can be of: a type that is modern only has no ids for the others. */
 export const kindsOf = (type: string): readonly SubjectKind[] =>
-  sampleDevice(type).behaviour.type.transitionalId === null ? ['modern'] : subjectKinds;
+  sampleDevice(type).behaviour.type.transitionalId === null
+    ? ['modern']
+    : subjectKinds.filter((kind) => kind !== 'owner' || ownerTypes.includes(type));
 
 /**
  * Functions of ours by name, `block:transitional`. @param kind one of {@link subjectKinds}.

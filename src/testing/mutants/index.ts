@@ -1,5 +1,8 @@
 import { type Check, conform, type Result } from '../../conformance/device/index.ts';
 import { ourSource } from '../subjects.ts';
+import { adminCommandMutants } from './admin-commands.ts';
+import { adminLegacyMutants } from './admin-legacy.ts';
+import { adminPartsMutants } from './admin-parts.ts';
 import { chainMutants } from './chains.ts';
 import { eventMutants } from './events.ts';
 import { hostileRingMutants } from './hostile-rings.ts';
@@ -16,6 +19,9 @@ export const deviceMutants: readonly DeviceMutant[] = [
   ...eventMutants,
   ...packedMutants,
   ...hostileRingMutants,
+  ...adminCommandMutants,
+  ...adminLegacyMutants,
+  ...adminPartsMutants,
 ];
 
 /** What the suite, or part of it, says of a mutant where it finds something. */

@@ -1,4 +1,9 @@
 import type { Check } from '../check.ts';
+import { adminCommandChecks } from './admin-commands.ts';
+import { adminLegacyChecks } from './admin-legacy.ts';
+import { adminNotifyChecks } from './admin-notify.ts';
+import { adminPartsChecks } from './admin-parts.ts';
+import { adminQueueChecks } from './admin-queue.ts';
 import { chainChecks } from './chains.ts';
 import { eventChecks } from './events.ts';
 import { hostileRingChecks } from './hostile-rings.ts';
@@ -15,4 +20,9 @@ export const checks: readonly Check[] = [
   ...packedChecks,
   ...inOrderChecks,
   ...hostileRingChecks,
+  ...adminCommandChecks,
+  ...adminQueueChecks,
+  ...adminLegacyChecks,
+  ...adminNotifyChecks,
+  ...adminPartsChecks,
 ];
