@@ -81,7 +81,7 @@ export const chainMutants: readonly DeviceMutant[] = [
           push:
             (honest, at) =>
             (head, ...rest) => {
-              at.put(address, 1, at.get(address, 1) ^ before);
+              at.put(address, 1, (at.get(address, 1) + 3 * before) & 0xff);
               return honest(head, ...rest);
             },
         };
