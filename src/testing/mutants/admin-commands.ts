@@ -18,6 +18,7 @@ import {
   wrong,
   wrongAnew,
 } from './owner.ts';
+import { mutateHandling } from './ring-parts.ts';
 
 const o = adminOpcode;
 const { ok, invalid, tryAgain, busy, exists } = adminStatus;
@@ -218,4 +219,20 @@ export const adminCommandMutants: readonly DeviceMutant[] = [
       };
     },
   ),
+  {
+    name: 'admin-wedged-by-bad-parts',
+    breaks: ['BF-RST-01'],
+    says: 'a command without one of its parts, or with one in no memory, leaves the queue dead, reset or not',
+    kind: 'owner',
+    setting: 'modern',
+    device(fn) {
+      let dead = false;
+      mutateHandling(fn, (chain, honest) => {
+        const parts = [chain.segment(0), chain.segment(chain.count - 1)];
+        const admin = chain.queue >= fn.device.queueCount;
+        dead ||= admin && (chain.count < 2 || parts.some(({ address }) => address >= 2 ** 32));
+        if (!dead) honest();
+      });
+    },
+  },
 ];

@@ -1,3 +1,4 @@
+import type { ChainBuffer } from '../../../driver/index.ts';
 import {
   ADMIN_ANSWER_BYTES,
   ADMIN_COMMAND_BYTES,
@@ -6,13 +7,68 @@ import {
   legacyHeader,
 } from '../../../virtio/layout/index.ts';
 import { ADMIN_POISON, type AdminAsk, AdminUse, legacyRead, legacyWrite } from '../admin-use.ts';
-import type { Check } from '../check.ts';
+import { type Check, Silence } from '../check.ts';
 
 const { listQuery } = adminOpcode;
 const settings = ['modern'] as const;
 const LIST_BYTES = 8;
 const LIST_ANSWER = ADMIN_ANSWER_BYTES + LIST_BYTES;
 const NO_OPCODE = 0x7fff;
+
+const SERVES = 'BF-RST-01';
+
+/** Parts of a command as no driver may make them. */
+const misshapen: readonly { readonly id: string; readonly says: string; cut(parts: Parts): Parts }[] = [
+  {
+    id: 'admin-without-readable-part',
+    says: 'a command has no readable part',
+    cut: ({ out, into }) => ({ out: { ...out, length: 0 }, into }),
+  },
+  {
+    id: 'admin-without-writable-part',
+    says: 'a command has no writable part',
+    cut: ({ out, into }) => ({ out, into: { ...into, length: 0 } }),
+  },
+  {
+    id: 'admin-readable-part-beyond-memory',
+    says: 'the readable part of a command is in no memory',
+    cut: ({ out, into }) => ({ out: { ...out, address: BEYOND }, into }),
+  },
+  {
+    id: 'admin-writable-part-beyond-memory',
+    says: 'the writable part of a command is in no memory',
+    cut: ({ out, into }) => ({ out, into: { ...into, address: BEYOND } }),
+  },
+];
+interface Parts {
+  readonly out: ChainBuffer;
+  readonly into: ChainBuffer;
+}
+/** Above all memory that a machine has. */
+const BEYOND = 2 ** 52;
+
+const misshapenCheck = ({ id, says, cut }: (typeof misshapen)[number]): Check => ({
+  id,
+  clauses: [SERVES],
+  settings,
+  hostile: true,
+  says: `${says}: a reset mends it`,
+  async run(bench) {
+    const use = new AdminUse(bench);
+    const { driver } = use.running;
+    const [out, into] = use.prepare({ opcode: listQuery, writableBytes: LIST_ANSWER }).buffers;
+    const parts = cut({ out: out!, into: into! });
+    driver.add(
+      use.queue,
+      [parts.out, parts.into].filter(({ length }) => length > 0),
+    );
+    driver.kick(use.queue);
+    await bench.lull();
+    const answered = driver.take(use.queue) !== null;
+    await new AdminUse(bench).done(SERVES, { opcode: listQuery, writableBytes: LIST_ANSWER });
+    if (!answered) throw new Silence(SERVES, 'the command used', 'nothing');
+  },
+});
 
 /** How commands lie in administration queues. */
 export const adminQueueChecks: readonly Check[] = [
@@ -98,4 +154,5 @@ export const adminQueueChecks: readonly Check[] = [
       }
     },
   },
+  ...misshapen.map(misshapenCheck),
 ];
