@@ -1,8 +1,10 @@
 import {
   countLevels,
+  type DraftCounterexample,
   type DraftDocument,
   type DraftFinding,
   type DraftLevel,
+  type DraftRun,
   draftChecks,
 } from '../drafts/index.ts';
 import { style } from './output.ts';
@@ -54,4 +56,35 @@ export function findingLines({ name, title }: DraftDocument, findings: readonly 
     if (found.length > 0) lines.push('', style(colour, heading), ...found);
   }
   return [...lines, '', countsText(findings)];
+}
+
+function counterexampleLines({ steps, what, expected, seen, seed }: DraftCounterexample): string[] {
+  return [
+    ...steps.map((step, i) => `    ${String(i + 1).padStart(2)}. ${step}`),
+    `    ${what}: expected ${expected}, seen ${style('red', seen)} (seed ${seed})`,
+  ];
+}
+
+/** What came of running a draft, for a terminal. */
+export function runLines({
+  reasons,
+  device,
+  worlds,
+  assumed,
+  seed,
+  runs,
+  counterexamples,
+}: DraftRun): string[] {
+  if (reasons.length > 0) return ['Not run', ...reasons.map((reason) => `  ${reason}`)];
+  const [reference, ...others] = worlds;
+  return [
+    `Run: ${device}, ${counted(runs, 'sequence')} from seed ${seed}, held against ${reference}`,
+    ...assumed.map((choice) => `  the draft leaves open, and taken was ${choice}`),
+    ...others.flatMap((world) => {
+      const found = counterexamples.find((each) => each.world === world);
+      return found === undefined
+        ? [`  ${world}: ${style('green', 'no difference')}`]
+        : [`  ${world}: ${style('red', 'differs')}`, ...counterexampleLines(found)];
+    }),
+  ];
 }

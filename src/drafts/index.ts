@@ -14,6 +14,13 @@ export type {
 } from './document/document.ts';
 export * from './document/read.ts';
 export type { DocumentProblem, JsonSchema } from './document/shape.ts';
+export {
+  type DraftCounterexample,
+  type DraftRun,
+  DraftRunOptionError,
+  type DraftRunOptions,
+  runDraft,
+} from './instance/run.ts';
 export * from './judge.ts';
 export * from './shipped/index.ts';
 export { documentOfDraft } from './shipped/mmr.ts';

@@ -1,3 +1,4 @@
+import { type ReadFromC, readFromC } from './c-structures.ts';
 import type { DraftCapability, DraftDocument, DraftField, DraftStructure } from './document/document.ts';
 
 /** A field of a structure, at its place. */
@@ -38,6 +39,8 @@ export interface DraftModel {
   readonly capabilities: readonly PlacedCapability[];
   /** Structures that contain themselves, as the names on the way. */
   readonly cycles: readonly (readonly string[])[];
+  /** What could not be read of structures as C text. */
+  readonly unread: ReadFromC['problems'];
 }
 
 /** Fields at their places; one that says no offset stands behind the field before. `lengthOf` tells that of a structure. */
@@ -102,11 +105,16 @@ export function modelOf(document: DraftDocument): DraftModel {
   const named = new Map<string, Named>();
   for (const [i, structure] of (document.structures ?? []).entries())
     if (!named.has(structure.name)) named.set(structure.name, { structure, path: `structures[${i}]` });
+  const fromC = readFromC([...named.values()].filter(({ structure }) => structure.c !== undefined));
   const { order, cycles } = inOrder(named);
   const structures = new Map<string, PlacedStructure>();
   for (const name of order) {
     const { structure, path } = named.get(name)!;
-    const fields = placeFields(structure.fields ?? [], path, (part) => structures.get(part)?.length ?? 0);
+    const fields = placeFields(
+      structure.fields ?? fromC.fields.get(path) ?? [],
+      path,
+      (part) => structures.get(part)?.length ?? 0,
+    );
     const end = endOf(fields);
     structures.set(name, { structure, path, fields, end, length: structure.length ?? end });
   }
@@ -116,5 +124,5 @@ export function modelOf(document: DraftDocument): DraftModel {
     const end = endOf(fields);
     return { capability, path, fields, end, length: capability.length ?? end };
   });
-  return { document, structures, capabilities, cycles };
+  return { document, structures, capabilities, cycles, unread: fromC.problems };
 }

@@ -32,7 +32,8 @@ describe.concurrent('validate-draft', () => {
     expect([status, stderr]).toEqual([1, '']);
     expect(stdout).toContain('buffer-multiple (AVQ-13 AVQ-06): ');
     expect(stdout).toContain('VIRTIO_ADMIN_STATUS_Q_INVALID_FIELD may be meant');
-    expect(stdout).toMatch(/\d+ errors, 2 warnings, 0 questions\n$/);
+    expect(stdout).toMatch(/^\d+ errors, 2 warnings, 0 questions$/m);
+    expect(stdout).toContain('Not run\n  it describes no legacy block');
   });
 
   it('is content with warnings and questions', async () => {
@@ -53,7 +54,25 @@ describe.concurrent('validate-draft', () => {
     expect(JSON.parse(again.stdout)).toEqual(JSON.parse(stdout));
   });
 
+  it('runs a draft, and shows the shortest sequence that tells it from a legacy function', async () => {
+    const { status, stdout } = await judge('mmr-no-handshake', '--seed', '30', '--runs', '20');
+    expect(status).toBe(1);
+    expect(stdout).toContain(
+      'Run: block, 20 sequences from seed 30, held against a legacy function in I/O space',
+    );
+    expect(stdout).toMatch(/a driver made from the draft: differs\n +1\. write /);
+    expect(stdout).toMatch(/a legacy driver behind the translator: no difference/);
+    const { run } = JSON.parse(
+      (await judge('mmr-no-handshake', '--seed', '30', '--runs', '20', '--json')).stdout,
+    );
+    expect(run.counterexamples[0].steps).toContain('write deviceStatus 0x00');
+    expect(JSON.parse((await judge('mmr-no-handshake', '--static', '--json')).stdout).run).toBeNull();
+  });
+
   it.each([
+    ['no runs', () => ['mmr-2023', '--runs', '0'], /runs 0: wants a whole number of 1/],
+    ['half a seed', () => ['mmr-2023', '--seed', '1.5'], /option '--seed 1.5': wants a whole number/],
+    ['runs of nothing', () => ['mmr-2023', '--static', '--runs', '9'], /'--static' runs nothing/],
     ['nothing', () => [], /wants a file or a name/],
     [
       'a file that is not there',

@@ -118,6 +118,12 @@ const edits: Readonly<Record<string, object | readonly object[]>> = {
     },
   ],
   'structure-empty': { structures: [map, head, { name: 'void' }] },
+  'structure-unread': [
+    { structures: [map, head, { name: 'void', c: 'struct void { le16 x;' }] },
+    { structures: [map, head, { name: 'void', c: 'struct x { le17 y; };' }] },
+    { structures: [map, head, { name: 'void', c: 'nothing' }] },
+  ],
+  'structure-twice': { structures: [map, head, { ...list, c: 'struct list { le16 x; };' }] },
   'field-duplicate': listed(a, a),
   'field-width': [listed({ name: 'none' }), listed({ name: 'two', width: 4, structure: 'head' })],
   'field-overlap': [

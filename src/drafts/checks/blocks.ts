@@ -35,7 +35,7 @@ export const lengthOfBlock = ({ block, structure }: Row): number => block.length
 
 /** The register of a structure by its name in the specification, however the draft joins words. */
 export const registerOf = (fields: readonly PlacedField[], name: string): PlacedField | undefined =>
-  fields.find(({ field }) => plainName(field.name) === plainName(name));
+  fields.find(({ field }) => plainName(field.means ?? field.name) === plainName(name));
 
 /** What is different about a register of the legacy header. */
 function differenceOf(register: Register, placed: PlacedField): string | null {

@@ -93,7 +93,25 @@ export const structureChecks: DraftChecks = {
     about: 'a structure has no fields',
     run({ structures }, say) {
       for (const { structure, path, fields } of structures.values())
-        if (fields.length === 0) say(path, `${structure.name} says nothing`);
+        if (fields.length === 0 && structure.c === undefined) say(path, `${structure.name} says nothing`);
+    },
+  },
+  'structure-unread': {
+    level: 'error',
+    clause: null,
+    about: 'a structure as C text cannot be read',
+    run({ unread }, say) {
+      for (const { path, message } of unread) say(path, message);
+    },
+  },
+  'structure-twice': {
+    level: 'error',
+    clause: null,
+    about: 'a structure has fields and C text: one of the two may be wrong',
+    run({ structures }, say) {
+      for (const { structure, path } of structures.values())
+        if (structure.fields !== undefined && structure.c !== undefined)
+          say(path, `${structure.name} is said twice`);
     },
   },
   'field-duplicate': {
@@ -132,8 +150,7 @@ export const structureChecks: DraftChecks = {
     clause: null,
     about: 'bytes of a structure have no field; a reserved one says that they are meant to be free',
     run(model, say) {
-      for (const { structure, fields, length, path } of model.structures.values())
-        if (structure.fields !== undefined) sayHoles(fields, length, path, say);
+      for (const { fields, length, path } of model.structures.values()) sayHoles(fields, length, path, say);
       for (const { fields, length, path } of model.capabilities) sayHoles(fields, length, path, say);
     },
   },

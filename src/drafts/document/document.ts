@@ -53,6 +53,9 @@ const field = table({
   ),
   reset: optional(described('value after reset', whole(0, MOST_NUMBER))),
   reserved: optional(described('nothing is kept here', flag)),
+  means: optional(
+    described('name that the specification has for it, as `queueSelect`, where the draft has another', name),
+  ),
   when: optional(
     described('stands there only while MSI-X is enabled, or only while it is not', oneOf('msix', 'no-msix')),
   ),

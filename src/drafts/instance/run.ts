@@ -1,0 +1,195 @@
+import { OptionError, VirtiolabError } from '../../core/index.ts';
+import type { DraftDocument } from '../document/document.ts';
+import { modelOf, type PlacedStructure } from '../model.ts';
+import { loadOf, loadTypes } from './loads.ts';
+import { shrink } from './shrink.ts';
+import { type Drawn, type Step, sequence, stepText } from './steps.ts';
+import { type Subject, type SubjectMaker, subjectsOf } from './subjects.ts';
+import { cannotRun, tableOf } from './table.ts';
+
+/** A number of runs, or a seed, that is none. */
+export class DraftRunOptionError extends OptionError {}
+
+export interface DraftRunOptions {
+  /** The same seed draws the same sequences. By default 1. */
+  readonly seed?: number;
+  /** Sequences. By default 200. */
+  readonly runs?: number;
+  /** Told after each sequence. */
+  readonly progress?: (done: number, of: number) => void;
+}
+
+/** The shortest sequence found that a driver can tell the worlds apart by. */
+export interface DraftCounterexample {
+  /** Where the difference was seen. */
+  readonly world: string;
+  /** Steps, in the draft's own names; the last is the one that differs. */
+  readonly steps: readonly string[];
+  /** What differs. */
+  readonly what: string;
+  /** What a legacy function in I/O space answers. */
+  readonly expected: string;
+  readonly seen: string;
+  /** Which of the sequences it was shrunk from. */
+  readonly seed: number;
+}
+
+/** What came of running a draft. */
+export interface DraftRun {
+  /** Why it was not run; empty where it was. */
+  readonly reasons: readonly string[];
+  /** Device type that was put to work. */
+  readonly device: string | null;
+  readonly worlds: readonly string[];
+  /** Choices that the document leaves open, and what was taken. */
+  readonly assumed: readonly string[];
+  readonly seed: number;
+  readonly runs: number;
+  readonly counterexamples: readonly DraftCounterexample[];
+}
+
+const DEFAULT_RUNS = 200;
+const STEPS = 40;
+const MOST = 1_000_000;
+
+interface Difference {
+  readonly at: number;
+  readonly what: string;
+  readonly expected: string;
+  readonly seen: string;
+}
+
+/** First byte at which two drivers' memories differ, or -1. */
+function firstDifference(a: Uint8Array, b: Uint8Array): number {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return i;
+  return -1;
+}
+
+const shown = (seen: readonly string[]) => (seen.length === 0 ? 'nothing' : seen.join(', '));
+
+const memoryOf = ({ ram }: Subject) => ram.ranges[0]!.bytes;
+
+function compareMemory(a: Subject, b: Subject, at: number): Difference | null {
+  const [x, y] = [memoryOf(a), memoryOf(b)];
+  const offset = firstDifference(x, y);
+  if (offset < 0) return null;
+  const what = `memory of the driver at 0x${offset.toString(16)}`;
+  return { at, what, expected: String(x[offset]), seen: String(y[offset]) };
+}
+
+/** A step in one world: what was seen, or how it gave up. */
+function attempt(subject: Subject, step: Step): readonly string[] {
+  try {
+    return subject.perform(step);
+  } catch (error) {
+    if (!(error instanceof VirtiolabError)) throw error;
+    return [`gave up: ${error.message}`];
+  }
+}
+
+/** At the end the device does what it still has to do. */
+const whole = (steps: readonly Step[]): readonly Step[] => [...steps, { do: 'work' }];
+
+/** Where each of the other worlds first differs from the reference, or null. */
+function compare(
+  steps: readonly Step[],
+  reference: Subject,
+  others: readonly Subject[],
+): (Difference | null)[] {
+  const found: (Difference | null)[] = others.map(() => null);
+  for (const [at, step] of whole(steps).entries()) {
+    const expected = shown(attempt(reference, step));
+    for (const [i, other] of others.entries()) {
+      if (found[i] !== null) continue;
+      const seen = shown(attempt(other, step));
+      if (seen !== expected) found[i] = { at, what: 'what the driver sees', expected, seen };
+      else if (step.do === 'work') found[i] = compareMemory(reference, other, at);
+    }
+  }
+  return found;
+}
+
+/** Steps that say the same with less. */
+function simpler(step: Step): Step[] {
+  if (step.do === 'write')
+    return [0, 1].filter((value) => value < step.value).map((value) => ({ ...step, value }));
+  if (step.do === 'read-config' || step.do === 'write-config')
+    return step.offset === 0 ? [] : [{ ...step, offset: 0 }];
+  return [];
+}
+
+/** Shrinks a sequence by which a world differs, and tells it in the names of a draft. */
+function shrunk(
+  steps: readonly Step[],
+  [reference, world]: readonly [SubjectMaker, SubjectMaker],
+  structure: PlacedStructure,
+  seed: number,
+): DraftCounterexample {
+  const differs = (list: readonly Step[]) => compare(list, reference.make(), [world.make()])[0]!;
+  const least = shrink(steps, (list) => differs(list) !== null, simpler);
+  const { at, ...difference } = differs(least)!;
+  const told = whole(least).slice(0, at + 1);
+  return { world: world.name, steps: told.map((step) => stepText(step, structure)), ...difference, seed };
+}
+
+const checked = (option: string, value: number, least: number): number => {
+  if (!Number.isInteger(value) || value < least || value > MOST)
+    throw new DraftRunOptionError(option, value, `a whole number of ${least}..${MOST}`);
+  return value;
+};
+
+/**
+ * Makes functions of a draft, drives them, and puts them behind the translator: a driver must not be able to tell them from a
+ * legacy function in I/O space. Sequences are drawn; the first by which a world differs is shrunk.
+ * @throws DraftRunOptionError
+ */
+export function runDraft(document: DraftDocument, options: DraftRunOptions = {}): DraftRun {
+  const seed = checked('seed', options.seed ?? 1, 0);
+  const runs = checked('runs', options.runs ?? DEFAULT_RUNS, 1);
+  const table = tableOf(modelOf(document));
+  const not = (reasons: readonly string[]): DraftRun => ({
+    reasons,
+    device: null,
+    worlds: [],
+    assumed: [],
+    seed,
+    runs: 0,
+    counterexamples: [],
+  });
+  if (cannotRun(table)) return not(table.reasons);
+  const load = loadOf(Object.keys(table.draft.deviceIds));
+  if (load === null) return not([`it has an id for none of ${loadTypes.join(', ')}`]);
+  const [reference, ...others] = subjectsOf(table, document.rules ?? {}, load);
+  const found = new Map<SubjectMaker, DraftCounterexample>();
+  let drawn: Drawn;
+  try {
+    for (const world of others) world.make();
+    drawn = { page: load.page, configBytes: load.make().config.length };
+  } catch (error) {
+    if (error instanceof VirtiolabError) return not([error.message]);
+    throw error;
+  }
+  for (let run = 0; run < runs; run++) {
+    const left = others.filter((world) => !found.has(world));
+    if (left.length === 0) break;
+    const steps = sequence(seed + run, STEPS, drawn);
+    const differences = compare(
+      steps,
+      reference.make(),
+      left.map((world) => world.make()),
+    );
+    for (const [i, difference] of differences.entries())
+      if (difference !== null)
+        found.set(left[i]!, shrunk(steps, [reference, left[i]!], table.structure, seed + run));
+    options.progress?.(run + 1, runs);
+  }
+  return {
+    reasons: [],
+    device: load.type,
+    worlds: [reference, ...others].map(({ name }) => name),
+    assumed: table.assumed,
+    seed,
+    runs,
+    counterexamples: [...found.values()],
+  };
+}

@@ -1,0 +1,109 @@
+import { type Draft, draft2023, draftFaults, encodings } from '../../mmr/index.ts';
+import { VIRTIO_VENDOR_ID } from '../../virtio/index.ts';
+import { legacyRow } from '../checks/blocks.ts';
+import { plainName } from '../checks/check.ts';
+import { isTransitionalId } from '../checks/ids.ts';
+import type { DraftDocument } from '../document/document.ts';
+import type { DraftModel, PlacedCapability, PlacedStructure } from '../model.ts';
+
+/** A draft that functions can be made by: of a document, what its legacy block is. */
+export interface DraftTable {
+  /** A function with the draft's capability and ids, or one with the ids of legacy functions and BAR0 in memory. */
+  readonly kind: 'mmr' | 'legacy-memory';
+  readonly draft: Draft;
+  readonly structure: PlacedStructure;
+  /** Choices that the document leaves open, and what was taken. */
+  readonly assumed: readonly string[];
+}
+
+/** Why a document cannot be run. */
+export interface NotRun {
+  readonly reasons: readonly string[];
+}
+
+type EncodingName = Draft['encoding'];
+
+/** Where a capability says bar, offset and length, as byte positions. */
+function placesOf(capability: PlacedCapability): string {
+  return (['bar', 'offset', 'length'] as const)
+    .map((name) => {
+      const found = capability.fields.find(({ field }) => plainName(field.name) === name);
+      return found === undefined ? 'none' : `${found.offset}+${found.bytes}`;
+    })
+    .join(' ');
+}
+
+/** Of the encodings that functions can have the one that says the same at the same places. */
+function encodingOf(capability: PlacedCapability): EncodingName | undefined {
+  const places = placesOf(capability);
+  return (Object.keys(encodings) as EncodingName[]).find((name) => {
+    const { bar, offset, length } = encodings[name];
+    const own = [bar, offset, length].map((each) => `${each.offset}+${each.width * each.count}`);
+    return own.join(' ') === places;
+  });
+}
+
+const idsOf = ({ ids }: DraftDocument) =>
+  Object.fromEntries((ids?.devices ?? []).map(({ type, id }) => [type, id]));
+
+/** What a document says of a choice, or what is taken in its place, which is told. */
+function chooser(assumed: string[]) {
+  return <T>(what: string, said: T | undefined, otherwise: T): T => {
+    if (said !== undefined) return said;
+    assumed.push(`${what}: ${String(otherwise)}`);
+    return otherwise;
+  };
+}
+
+/** The table by which functions of a document can be made; else the reasons why none can. */
+export function tableOf(model: DraftModel): DraftTable | NotRun {
+  const { document } = model;
+  const row = legacyRow(model);
+  if (row === undefined) return { reasons: ['it describes no legacy block'] };
+  const { block, structure } = row;
+  if (structure === undefined) return { reasons: [`the registers of ${block.name} are not said`] };
+  if (block.space === 'io')
+    return { reasons: [`${block.name} stands in I/O space, where legacy drivers find it`] };
+  const { ids, rules = {} } = document;
+  if (ids === undefined || ids.devices.length === 0) return { reasons: ['no device type has an id'] };
+  const assumed: string[] = [];
+  const choose = chooser(assumed);
+  const capability = model.capabilities.find(({ capability: { points } }) => points === block.name);
+  const transitional = ids.devices.every(({ id }) => isTransitionalId(id)) && ids.vendor === VIRTIO_VENDOR_ID;
+  if (capability === undefined && !transitional) return { reasons: [`no capability leads to ${block.name}`] };
+  const encoding = capability === undefined ? draft2023.encoding : encodingOf(capability);
+  if (encoding === undefined)
+    return {
+      reasons: [
+        `${capability!.capability.name} has bar, offset and length at ${placesOf(capability!)}: no function here has a capability like that`,
+      ],
+    };
+  const { offset = choose('place', undefined, draft2023.offset) } = block;
+  const draft: Draft = {
+    name: document.name,
+    vendorId: ids.vendor,
+    revisionId: choose('revision', ids.revision, draft2023.revisionId),
+    deviceIds: idsOf(document),
+    extendedCapabilityId: capability?.capability.id ?? draft2023.extendedCapabilityId,
+    extendedCapabilityVersion: capability?.capability.version ?? draft2023.extendedCapabilityVersion,
+    cfgType: capability?.capability.cfgType ?? draft2023.cfgType,
+    encoding,
+    msixShift: choose('msixShift', rules.msixShift, draft2023.msixShift),
+    resetHandshake: choose('resetHandshake', rules.resetHandshake, draft2023.resetHandshake),
+    bar: choose('BAR', block.bar, draft2023.bar) as Draft['bar'],
+    offset,
+    offsetAlignment:
+      block.alignment ?? (offset % draft2023.offsetAlignment === 0 ? draft2023.offsetAlignment : 4),
+    prefetchable: block.prefetchable ?? draft2023.prefetchable,
+  };
+  choose('postedWrites', rules.postedWrites, 'flushed-by-read');
+  if (transitional) return { kind: 'legacy-memory', draft, structure, assumed };
+  const faults = draftFaults(draft);
+  if (faults.length > 0)
+    return {
+      reasons: faults.map(({ field, value, wants }) => `${field} is ${String(value)}; wants ${wants}`),
+    };
+  return { kind: 'mmr', draft, structure, assumed };
+}
+
+export const cannotRun = (table: DraftTable | NotRun): table is NotRun => 'reasons' in table;
