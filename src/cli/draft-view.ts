@@ -81,10 +81,10 @@ export function runLines({
     `Run: ${device}, ${counted(runs, 'sequence')} from seed ${seed}, held against ${reference}`,
     ...assumed.map((choice) => `  the draft leaves open, and taken was ${choice}`),
     ...others.flatMap((world) => {
-      const found = counterexamples.find((each) => each.world === world);
-      return found === undefined
+      const found = counterexamples.filter((each) => each.world === world);
+      return found.length === 0
         ? [`  ${world}: ${style('green', 'no difference')}`]
-        : [`  ${world}: ${style('red', 'differs')}`, ...counterexampleLines(found)];
+        : [`  ${world}: ${style('red', 'differs')}`, ...found.flatMap(counterexampleLines)];
     }),
   ];
 }

@@ -280,6 +280,7 @@ const legacyEdits: Readonly<Record<string, object | readonly object[]>> = {
     { structures: [{ ...header, fields: [...header.fields].reverse().sort((x, y) => y.width - x.width) }] },
   ],
   'legacy-length': { blocks: [{ ...legacyBlock, length: 20 }] },
+  'legacy-emulated': { blocks: [{ ...legacyBlock, space: 'emulated' }] },
   'legacy-in-memory': { blocks: [{ ...legacyBlock, space: 'memory' }] },
   'msix-shift-open': ruled({ msixShift: undefined }),
   'msix-shift-fixed': ruled({ msixShift: 'fixed' }),

@@ -139,6 +139,16 @@ export const blockChecks: DraftChecks = {
         say(row.path, `${row.block.name} ends at ${hex(end)}; an I/O BAR has ${MOST_IO_BYTES} bytes at most`);
     }),
   },
+  'legacy-emulated': {
+    level: 'warning',
+    clause: 'LEG-ID-03',
+    about:
+      'legacy registers are made up over a 1.x function: its rings and its requests are those of 1.x, and a legacy driver has others',
+    run: each(({ block: { name, space, legacy }, path }, say) => {
+      if (space === 'emulated' && legacy === true)
+        say(`${path}.space`, `${name} is made up: who mends the requests and rings that differ?`);
+    }),
+  },
   'vf-io': {
     level: 'error',
     clause: 'PCI Express 5.0, section 9.3.3.14',
@@ -163,9 +173,10 @@ export const blockChecks: DraftChecks = {
     level: 'question',
     clause: 'PCI-CAP-08',
     about: 'neither a place nor a capability says where a block is',
-    run: each(({ block: { name, bar, offset }, path }, say, { document }) => {
+    run: each(({ block: { name, bar, offset, space }, path }, say, { document }) => {
       const led = (document.capabilities ?? []).some(({ points }) => points === name);
-      if (!led && (bar === undefined || offset === undefined)) say(path, `how does a driver find ${name}?`);
+      if (!led && space !== 'emulated' && (bar === undefined || offset === undefined))
+        say(path, `how does a driver find ${name}?`);
     }),
   },
   'legacy-register': {

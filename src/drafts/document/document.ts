@@ -89,7 +89,10 @@ const capability = table({
 const block = table({
   name,
   structure: described('name of the structure that says its registers', name),
-  space: oneOf('memory', 'io'),
+  space: described(
+    'where it stands; `emulated`: software makes it up over other registers',
+    oneOf('memory', 'io', 'emulated'),
+  ),
   bar: optional(described('BAR number, where the draft fixes one', whole(0, MOST_NUMBER))),
   offset: optional(described('in the BAR, in bytes', bytes)),
   length: optional(described('bytes, where the draft fixes them', bytes)),

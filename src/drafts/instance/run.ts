@@ -50,6 +50,8 @@ export interface DraftRun {
 
 const DEFAULT_RUNS = 200;
 const STEPS = 40;
+/** Counterexamples of a world, each of something else. */
+const MOST_FOUND = 4;
 const MOST = 1_000_000;
 
 interface Difference {
@@ -90,11 +92,15 @@ function attempt(subject: Subject, step: Step): readonly string[] {
 /** At the end the device does what it still has to do. */
 const whole = (steps: readonly Step[]): readonly Step[] => [...steps, { do: 'work' }];
 
-/** Where each of the other worlds first differs from the reference, or null. */
+/** What a difference in a step is a difference of: one is told once. */
+const keyOf = (step: Step) => ('register' in step ? `${step.do} ${step.register}` : step.do);
+
+/** Where each of the other worlds first differs from the reference in something that is not known of it, or null. */
 function compare(
   steps: readonly Step[],
   reference: Subject,
   others: readonly Subject[],
+  known: readonly ReadonlySet<string>[],
 ): (Difference | null)[] {
   const found: (Difference | null)[] = others.map(() => null);
   for (const [at, step] of whole(steps).entries()) {
@@ -102,6 +108,7 @@ function compare(
     for (const [i, other] of others.entries()) {
       if (found[i] !== null) continue;
       const seen = shown(attempt(other, step));
+      if (known[i]!.has(keyOf(step))) continue;
       if (seen !== expected) found[i] = { at, what: 'what the driver sees', expected, seen };
       else if (step.do === 'work') found[i] = compareMemory(reference, other, at);
     }
@@ -118,18 +125,32 @@ function simpler(step: Step): Step[] {
   return [];
 }
 
+/** A world, and what was found of it. */
+interface Watched {
+  readonly world: SubjectMaker;
+  readonly known: Set<string>;
+  readonly found: DraftCounterexample[];
+}
+
 /** Shrinks a sequence by which a world differs, and tells it in the names of a draft. */
-function shrunk(
+function tell(
   steps: readonly Step[],
-  [reference, world]: readonly [SubjectMaker, SubjectMaker],
+  reference: SubjectMaker,
+  { world, known, found }: Watched,
   structure: PlacedStructure,
   seed: number,
-): DraftCounterexample {
-  const differs = (list: readonly Step[]) => compare(list, reference.make(), [world.make()])[0]!;
+): void {
+  const differs = (list: readonly Step[]) => compare(list, reference.make(), [world.make()], [known])[0]!;
   const least = shrink(steps, (list) => differs(list) !== null, simpler);
   const { at, ...difference } = differs(least)!;
   const told = whole(least).slice(0, at + 1);
-  return { world: world.name, steps: told.map((step) => stepText(step, structure)), ...difference, seed };
+  found.push({
+    world: world.name,
+    steps: told.map((step) => stepText(step, structure)),
+    ...difference,
+    seed,
+  });
+  known.add(keyOf(told.at(-1)!));
 }
 
 const checked = (option: string, value: number, least: number): number => {
@@ -140,7 +161,7 @@ const checked = (option: string, value: number, least: number): number => {
 
 /**
  * Makes functions of a draft, drives them, and puts them behind the translator: a driver must not be able to tell them from a
- * legacy function in I/O space. Sequences are drawn; the first by which a world differs is shrunk.
+ * legacy function in I/O space. Sequences are drawn; those by which a world differs, each in something else, are shrunk.
  * @throws DraftRunOptionError
  */
 export function runDraft(document: DraftDocument, options: DraftRunOptions = {}): DraftRun {
@@ -160,7 +181,7 @@ export function runDraft(document: DraftDocument, options: DraftRunOptions = {})
   const load = loadOf(Object.keys(table.draft.deviceIds));
   if (load === null) return not([`it has an id for none of ${loadTypes.join(', ')}`]);
   const [reference, ...others] = subjectsOf(table, document.rules ?? {}, load);
-  const found = new Map<SubjectMaker, DraftCounterexample>();
+  const watched = others.map((world): Watched => ({ world, known: new Set(), found: [] }));
   let drawn: Drawn;
   try {
     for (const world of others) world.make();
@@ -170,17 +191,18 @@ export function runDraft(document: DraftDocument, options: DraftRunOptions = {})
     throw error;
   }
   for (let run = 0; run < runs; run++) {
-    const left = others.filter((world) => !found.has(world));
+    const left = watched.filter(({ found }) => found.length < MOST_FOUND);
     if (left.length === 0) break;
     const steps = sequence(seed + run, STEPS, drawn);
+    const subjects = left.map(({ world }) => world.make());
     const differences = compare(
       steps,
       reference.make(),
-      left.map((world) => world.make()),
+      subjects,
+      left.map(({ known }) => known),
     );
-    for (const [i, difference] of differences.entries())
-      if (difference !== null)
-        found.set(left[i]!, shrunk(steps, [reference, left[i]!], table.structure, seed + run));
+    for (const [i, each] of left.entries())
+      if (differences[i] !== null) tell(steps, reference, each, table.structure, seed + run);
     options.progress?.(run + 1, runs);
   }
   return {
@@ -190,6 +212,6 @@ export function runDraft(document: DraftDocument, options: DraftRunOptions = {})
     assumed: table.assumed,
     seed,
     runs,
-    counterexamples: [...found.values()],
+    counterexamples: watched.flatMap(({ found }) => found),
   };
 }

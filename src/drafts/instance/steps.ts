@@ -83,7 +83,7 @@ function steps(random: Random, { page, configBytes }: Drawn): Step[] {
   const register = random.of(legacyRegisters);
   const width = random.of([1, 2, 4] as const);
   const offset = configBytes < width ? 0 : random.below(configBytes - width + 1);
-  switch (random.below(16)) {
+  switch (random.below(20)) {
     case 0:
     case 1:
       return bringUp(page, random);
@@ -106,10 +106,13 @@ function steps(random: Random, { page, configBytes }: Drawn): Step[] {
     case 12:
     case 13:
       return [{ do: 'read', register }];
-    default:
-      return register === 'queueAddress'
-        ? [write(register, random.of([0, page]))]
-        : [write(register, random.of(telling[register] ?? [0, random.below(2 ** 16)]))];
+    default: {
+      const values =
+        register === 'queueAddress' ? [0, page] : (telling[register] ?? [0, random.below(2 ** 16)]);
+      const written = write(register, random.of(values));
+      // Whoever sets a register up may look whether it was taken.
+      return random.below(2) === 0 ? [written] : [written, { do: 'read', register }];
+    }
   }
 }
 

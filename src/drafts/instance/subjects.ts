@@ -219,6 +219,17 @@ function native(table: DraftTable, behaviour: DeviceBehaviour, rules: DraftRules
   return { ram, tasks, drafted: bus, access };
 }
 
+/** An unmodified legacy driver in a guest, and registers made up over a modern function in the host. */
+function shimmed(behaviour: DeviceBehaviour): World {
+  const [ram, tasks] = [allocate(RAM_BYTES), new HeldScheduler()];
+  const host = machineOf(allocate(0x1000), tasks);
+  host.plug(virtioFunction(behaviour, { kind: 'modern' }).pci, PLACE, new DmaDomain(ram));
+  runFirmware(host);
+  const guest = machineOf(ram, tasks);
+  guest.plug(presentLegacy(host, PLACE, { way: 'modern-shim' }).pci, PLACE);
+  return { ram, tasks, drafted: null, access: plainAccess(guest) };
+}
+
 /** An unmodified legacy driver in a guest, and the draft's function in the host behind the translator. */
 function translated(table: DraftTable, behaviour: DeviceBehaviour, rules: DraftRules): World {
   const [ram, tasks] = [allocate(RAM_BYTES), new HeldScheduler()];
@@ -246,8 +257,11 @@ export function subjectsOf(
     make: () => new Subject(name, world(), load),
   });
   const behind = maker('a legacy driver behind the translator', () => translated(table, load.make(), rules));
+  const plain = maker('a legacy function in I/O space', () => reference(load.make()));
+  if (table.kind === 'modern-shim')
+    return [plain, maker('a legacy driver over the shim', () => shimmed(load.make()))];
   return [
-    maker('a legacy function in I/O space', () => reference(load.make())),
+    plain,
     maker('a driver made from the draft', () => native(table, load.make(), rules)),
     ...(table.kind === 'mmr' ? [behind] : []),
   ];

@@ -8,8 +8,11 @@ import type { DraftModel, PlacedCapability, PlacedStructure } from '../model.ts'
 
 /** A draft that functions can be made by: of a document, what its legacy block is. */
 export interface DraftTable {
-  /** A function with the draft's capability and ids, or one with the ids of legacy functions and BAR0 in memory. */
-  readonly kind: 'mmr' | 'legacy-memory';
+  /**
+   * A function with the draft's capability and ids; one with the ids of legacy functions and BAR0 in memory; or a modern one
+   * over which legacy registers are made up.
+   */
+  readonly kind: 'mmr' | 'legacy-memory' | 'modern-shim';
   readonly draft: Draft;
   readonly structure: PlacedStructure;
   /** Choices that the document leaves open, and what was taken. */
@@ -70,7 +73,9 @@ export function tableOf(model: DraftModel): DraftTable | NotRun {
   const choose = chooser(assumed);
   const capability = model.capabilities.find(({ capability: { points } }) => points === block.name);
   const transitional = ids.devices.every(({ id }) => isTransitionalId(id)) && ids.vendor === VIRTIO_VENDOR_ID;
-  if (capability === undefined && !transitional) return { reasons: [`no capability leads to ${block.name}`] };
+  const emulated = block.space === 'emulated';
+  if (capability === undefined && !transitional && !emulated)
+    return { reasons: [`no capability leads to ${block.name}`] };
   const encoding = capability === undefined ? draft2023.encoding : encodingOf(capability);
   if (encoding === undefined)
     return {
@@ -78,7 +83,7 @@ export function tableOf(model: DraftModel): DraftTable | NotRun {
         `${capability!.capability.name} has bar, offset and length at ${placesOf(capability!)}: no function here has a capability like that`,
       ],
     };
-  const { offset = choose('place', undefined, draft2023.offset) } = block;
+  const offset = emulated ? draft2023.offset : choose('place', block.offset, draft2023.offset);
   const draft: Draft = {
     name: document.name,
     vendorId: ids.vendor,
@@ -90,13 +95,14 @@ export function tableOf(model: DraftModel): DraftTable | NotRun {
     encoding,
     msixShift: choose('msixShift', rules.msixShift, draft2023.msixShift),
     resetHandshake: choose('resetHandshake', rules.resetHandshake, draft2023.resetHandshake),
-    bar: choose('BAR', block.bar, draft2023.bar) as Draft['bar'],
+    bar: (emulated ? draft2023.bar : choose('BAR', block.bar, draft2023.bar)) as Draft['bar'],
     offset,
     offsetAlignment:
       block.alignment ?? (offset % draft2023.offsetAlignment === 0 ? draft2023.offsetAlignment : 4),
     prefetchable: block.prefetchable ?? draft2023.prefetchable,
   };
   choose('postedWrites', rules.postedWrites, 'flushed-by-read');
+  if (emulated) return { kind: 'modern-shim', draft, structure, assumed };
   if (transitional) return { kind: 'legacy-memory', draft, structure, assumed };
   const faults = draftFaults(draft);
   if (faults.length > 0)

@@ -24,8 +24,7 @@ const changed: Readonly<Record<string, Partial<DraftField>>> = {
 const mmr = documentOfDraft({ ...draft2023, name: 'broken-block' });
 const block: DraftDocument = {
   ...mmr,
-  title:
-    'Broken on purpose: the queue selector has one byte, ISR is not cleared by reading, the driver features cannot be written',
+  title: 'Broken on purpose: the queue selector has one byte, and reading ISR does not clear it',
   structures: mmr.structures!.map((structure) => ({
     ...structure,
     fields: legacyFields(draft2023.msixShift).map((field) => ({ ...field, ...changed[field.name] })),

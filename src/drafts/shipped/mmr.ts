@@ -6,12 +6,12 @@ import {
   encodings,
   fixedVectorsDraft,
 } from '../../mmr/layout/index.ts';
-import { LEGACY_REVISION, legacyHeader, legacyVectors, VIRTIO_VENDOR_ID } from '../../virtio/layout/index.ts';
+import { legacyHeader, legacyVectors, VIRTIO_VENDOR_ID } from '../../virtio/layout/index.ts';
 import type { DraftDocument, DraftField, DraftRules } from '../document/document.ts';
 import { fieldsOf } from './fields.ts';
 
-const HEADER = 'legacy header';
-const BLOCK = 'legacy block';
+export const HEADER = 'legacy header';
+export const BLOCK = 'legacy block';
 
 /** Registers of the legacy block. */
 export const legacyFields = (msixShift: Draft['msixShift']): DraftField[] => [
@@ -22,7 +22,7 @@ export const legacyFields = (msixShift: Draft['msixShift']): DraftField[] => [
 ];
 
 /** What all readings of the MMR draft have in common, beside what their tables say. */
-const common: DraftRules = {
+export const common: DraftRules = {
   postedWrites: 'flushed-by-read',
   registerOrder: 'little',
   configOrder: 'guest',
@@ -101,35 +101,6 @@ const letter: DraftDocument = {
   virtualFunctions: true,
 };
 
-/** The legacy block in a memory BAR under transitional ids, as clouds have it. `devices` are the types they show. */
-const legacyMemory: DraftDocument = {
-  draft: 1,
-  name: 'legacy-memory',
-  title: 'The legacy block in a memory BAR0 of a function with legacy ids',
-  ids: {
-    vendor: VIRTIO_VENDOR_ID,
-    revision: LEGACY_REVISION,
-    devices: [
-      { type: 'network', id: 0x1000 },
-      { type: 'block', id: 0x1001 },
-    ],
-  },
-  structures: [{ name: HEADER, fields: legacyFields('as-legacy') }],
-  blocks: [
-    {
-      name: BLOCK,
-      structure: HEADER,
-      space: 'memory',
-      bar: 0,
-      offset: 0,
-      length: 0x1000,
-      prefetchable: true,
-      legacy: true,
-    },
-  ],
-  rules: { msixShift: 'as-legacy', registerOrder: 'little', configOrder: 'guest' },
-};
-
 export const mmrDocuments: readonly DraftDocument[] = [
   documentOfDraft(draft2023, 'The transitional MMR draft of March 2023, as this project reads it'),
   documentOfDraft(fixedVectorsDraft, 'The vector registers always stand in the block'),
@@ -139,5 +110,4 @@ export const mmrDocuments: readonly DraftDocument[] = [
     'Nothing tells a driver that a reset is done',
   ),
   letter,
-  legacyMemory,
 ];

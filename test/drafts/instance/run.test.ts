@@ -24,8 +24,12 @@ const registers = (changed: Changed): DraftDocument => {
 const ruled = (changed: object): DraftDocument => ({ ...mmr, rules: { ...mmr.rules, ...changed } });
 const ran = (document: DraftDocument, seed = 1, most = 400) =>
   runDraft(readDraft(JSON.parse(JSON.stringify(document))), { runs: most, seed });
-const told = (document: DraftDocument) =>
-  Object.fromEntries(ran(document).counterexamples.map(({ world, steps }) => [world, steps]));
+/** Steps of what was found first, by the world. */
+function told(document: DraftDocument): Record<string, readonly string[]> {
+  const found: Record<string, readonly string[]> = {};
+  for (const { world, steps } of ran(document).counterexamples) found[world] ??= steps;
+  return found;
+}
 
 const NATIVE = 'a driver made from the draft';
 const TRANSLATED = 'a legacy driver behind the translator';
@@ -129,6 +133,33 @@ describe('a draft that is run', () => {
     expect({ reasons, counterexamples }).toEqual({ reasons: [], counterexamples: [] });
   });
 
+  it.each([
+    ['mmr-2023', []],
+    ['mmr-fixed-vectors', []],
+    ['mmr-bare-capability', []],
+    ['mmr-no-handshake', [NATIVE]],
+    ['mmr-letter', null],
+    ['legacy-memory', []],
+    ['io-bar', null],
+    ['modern-shim', ['a legacy driver over the shim']],
+    ['administration', null],
+    ['broken-ids', null],
+    ['broken-block', [NATIVE, TRANSLATED]],
+    ['broken-capability', null],
+  ])('%s that comes with the package', (name, worlds) => {
+    const { reasons, counterexamples } = ran(shippedDrafts[name]!, 1, 200);
+    if (worlds === null) expect(reasons).not.toEqual([]);
+    else
+      expect({ reasons, worlds: [...new Set(counterexamples.map(({ world }) => world))] }).toEqual({
+        reasons: [],
+        worlds,
+      });
+  });
+
+  it('of those that come with the package all are run, or say why not, here', () => {
+    expect(Object.keys(shippedDrafts)).toHaveLength(12);
+  });
+
   it('uses its own names', () => {
     const underscored = told(registers({ queueSelect: { name: 'queue_select', width: 1 } }));
     const own = told(registers({ queueSelect: { name: 'Sel', means: 'queueSelect', width: 1 } }));
@@ -138,6 +169,15 @@ describe('a draft that is run', () => {
     ] as const) {
       expect(Object.keys(found)).toEqual([NATIVE, TRANSLATED]);
       for (const steps of Object.values(found)) expect(steps!.join()).toContain(`write ${name} 0x`);
+    }
+  });
+
+  it('tells each thing that differs once', () => {
+    const { counterexamples } = ran(shippedDrafts['broken-block']!);
+    for (const each of [NATIVE, TRANSLATED]) {
+      const last = counterexamples.filter(({ world }) => world === each).map(({ steps }) => steps.at(-1));
+      expect(new Set(last).size).toBe(last.length);
+      expect(last).toEqual(expect.arrayContaining(['read isrStatus', 'read queueSelect']));
     }
   });
 
