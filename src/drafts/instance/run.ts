@@ -49,7 +49,7 @@ export interface DraftRun {
 }
 
 const DEFAULT_RUNS = 200;
-const STEPS = 40;
+const STEPS = 60;
 /** Counterexamples of a world, each of something else. */
 const MOST_FOUND = 4;
 const MOST = 1_000_000;
@@ -95,25 +95,21 @@ const whole = (steps: readonly Step[]): readonly Step[] => [...steps, { do: 'wor
 /** What a difference in a step is a difference of: one is told once. */
 const keyOf = (step: Step) => ('register' in step ? `${step.do} ${step.register}` : step.do);
 
-/** Where each of the other worlds first differs from the reference in something that is not known of it, or null. */
+/** Where a world first differs from the reference in something that is not known of it, or null. */
 function compare(
   steps: readonly Step[],
   reference: Subject,
-  others: readonly Subject[],
-  known: readonly ReadonlySet<string>[],
-): (Difference | null)[] {
-  const found: (Difference | null)[] = others.map(() => null);
+  world: Subject,
+  known: ReadonlySet<string>,
+): Difference | null {
   for (const [at, step] of whole(steps).entries()) {
-    const expected = shown(attempt(reference, step));
-    for (const [i, other] of others.entries()) {
-      if (found[i] !== null) continue;
-      const seen = shown(attempt(other, step));
-      if (known[i]!.has(keyOf(step))) continue;
-      if (seen !== expected) found[i] = { at, what: 'what the driver sees', expected, seen };
-      else if (step.do === 'work') found[i] = compareMemory(reference, other, at);
-    }
+    const [expected, seen] = [shown(attempt(reference, step)), shown(attempt(world, step))];
+    if (known.has(keyOf(step))) continue;
+    if (expected !== seen) return { at, what: 'what the driver sees', expected, seen };
+    const memory = step.do === 'work' ? compareMemory(reference, world, at) : null;
+    if (memory !== null) return memory;
   }
-  return found;
+  return null;
 }
 
 /** Steps that say the same with less. */
@@ -125,32 +121,42 @@ function simpler(step: Step): Step[] {
   return [];
 }
 
-/** A world, and what was found of it. */
-interface Watched {
-  readonly world: SubjectMaker;
-  readonly known: Set<string>;
-  readonly found: DraftCounterexample[];
-}
+/** A world beside the reference, and what was found of it. */
+class Watched {
+  readonly name: string;
+  readonly found: DraftCounterexample[] = [];
+  readonly #reference: SubjectMaker;
+  readonly #world: SubjectMaker;
+  readonly #structure: PlacedStructure;
+  readonly #known = new Set<string>();
 
-/** Shrinks a sequence by which a world differs, and tells it in the names of a draft. */
-function tell(
-  steps: readonly Step[],
-  reference: SubjectMaker,
-  { world, known, found }: Watched,
-  structure: PlacedStructure,
-  seed: number,
-): void {
-  const differs = (list: readonly Step[]) => compare(list, reference.make(), [world.make()], [known])[0]!;
-  const least = shrink(steps, (list) => differs(list) !== null, simpler);
-  const { at, ...difference } = differs(least)!;
-  const told = whole(least).slice(0, at + 1);
-  found.push({
-    world: world.name,
-    steps: told.map((step) => stepText(step, structure)),
-    ...difference,
-    seed,
-  });
-  known.add(keyOf(told.at(-1)!));
+  constructor(reference: SubjectMaker, world: SubjectMaker, structure: PlacedStructure) {
+    this.name = world.name;
+    this.#reference = reference;
+    this.#world = world;
+    this.#structure = structure;
+  }
+
+  #differs(steps: readonly Step[]): Difference | null {
+    return compare(steps, this.#reference.make(), this.#world.make(), this.#known);
+  }
+
+  /** A register that is known not to keep what it is given is given nothing any more: what follows from that is no news. */
+  #news(steps: readonly Step[]): readonly Step[] {
+    return steps.filter((step) => step.do !== 'write' || !this.#known.has(keyOf({ ...step, do: 'read' })));
+  }
+
+  /** Holds the world against the reference; a sequence by which it differs is shrunk, and told in the draft's names. */
+  watch(drawn: readonly Step[], seed: number): void {
+    const steps = this.#news(drawn);
+    if (this.found.length === MOST_FOUND || this.#differs(steps) === null) return;
+    const least = shrink(steps, (list) => this.#differs(list) !== null, simpler);
+    const { at, ...difference } = this.#differs(least)!;
+    const told = whole(least).slice(0, at + 1);
+    const texts = told.map((step) => stepText(step, this.#structure));
+    this.found.push({ world: this.name, steps: texts, ...difference, seed });
+    this.#known.add(keyOf(told.at(-1)!));
+  }
 }
 
 const checked = (option: string, value: number, least: number): number => {
@@ -181,7 +187,7 @@ export function runDraft(document: DraftDocument, options: DraftRunOptions = {})
   const load = loadOf(Object.keys(table.draft.deviceIds));
   if (load === null) return not([`it has an id for none of ${loadTypes.join(', ')}`]);
   const [reference, ...others] = subjectsOf(table, document.rules ?? {}, load);
-  const watched = others.map((world): Watched => ({ world, known: new Set(), found: [] }));
+  const watched = others.map((world) => new Watched(reference, world, table.structure));
   let drawn: Drawn;
   try {
     for (const world of others) world.make();
@@ -191,18 +197,8 @@ export function runDraft(document: DraftDocument, options: DraftRunOptions = {})
     throw error;
   }
   for (let run = 0; run < runs; run++) {
-    const left = watched.filter(({ found }) => found.length < MOST_FOUND);
-    if (left.length === 0) break;
     const steps = sequence(seed + run, STEPS, drawn);
-    const subjects = left.map(({ world }) => world.make());
-    const differences = compare(
-      steps,
-      reference.make(),
-      subjects,
-      left.map(({ known }) => known),
-    );
-    for (const [i, each] of left.entries())
-      if (differences[i] !== null) tell(steps, reference, each, table.structure, seed + run);
+    for (const world of watched) world.watch(steps, seed + run);
     options.progress?.(run + 1, runs);
   }
   return {

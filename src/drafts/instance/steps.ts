@@ -83,6 +83,7 @@ function steps(random: Random, { page, configBytes }: Drawn): Step[] {
   const register = random.of(legacyRegisters);
   const width = random.of([1, 2, 4] as const);
   const offset = configBytes < width ? 0 : random.below(configBytes - width + 1);
+  const maybe = (list: readonly Step[]) => (random.below(2) === 0 ? [] : list);
   switch (random.below(20)) {
     case 0:
     case 1:
@@ -90,12 +91,16 @@ function steps(random: Random, { page, configBytes }: Drawn): Step[] {
     case 2:
     case 3:
     case 4:
-      return [{ do: 'request' }, write('queueNotify', 0)];
+      return [
+        { do: 'request' },
+        write('queueNotify', 0),
+        ...maybe([{ do: 'work' }, { do: 'read', register: 'isrStatus' }]),
+      ];
     case 5:
     case 6:
       return [{ do: 'work' }];
     case 7:
-      return [write('deviceStatus', 0)];
+      return [...maybe([{ do: 'request' }]), write('deviceStatus', 0), ...maybe([{ do: 'work' }])];
     case 8:
       return [{ do: 'msix', on: random.below(2) === 0 }];
     case 9:
@@ -111,7 +116,7 @@ function steps(random: Random, { page, configBytes }: Drawn): Step[] {
         register === 'queueAddress' ? [0, page] : (telling[register] ?? [0, random.below(2 ** 16)]);
       const written = write(register, random.of(values));
       // Whoever sets a register up may look whether it was taken.
-      return random.below(2) === 0 ? [written] : [written, { do: 'read', register }];
+      return [written, ...maybe([{ do: 'read', register }])];
     }
   }
 }
