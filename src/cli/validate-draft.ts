@@ -67,9 +67,7 @@ function read(file: string): DraftDocument {
     if (!(error instanceof DraftDocumentError)) throw error;
     for (const problem of error.problems.slice(0, MOST_PROBLEMS))
       process.stderr.write(`${file}: ${problemLine(problem)}\n`);
-    throw new UsageError(
-      `${JSON.stringify(file)} is no draft: ${error.problems.length} things are not as they should be`,
-    );
+    throw new UsageError(`${JSON.stringify(file)} is no draft: what is wrong with it is said above`);
   }
 }
 
