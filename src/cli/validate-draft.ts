@@ -1,19 +1,15 @@
-import { readFileSync } from 'node:fs';
 import {
   countLevels,
   type DraftDocument,
-  DraftDocumentError,
   type DraftRun,
   DraftRunOptionError,
   type DraftRunOptions,
-  DraftTextError,
   findInDraft,
-  parseDraft,
-  problemLine,
   runDraft,
   shippedDrafts,
 } from '../drafts/index.ts';
 import { type Command, exitStatus, readOptions, UsageError } from './command.ts';
+import { draftOf } from './draft-file.ts';
 import { findingLines, runLines } from './draft-view.ts';
 import { lineWidth, print, printJson } from './output.ts';
 import { clearLine, showLine } from './progress.ts';
@@ -28,7 +24,8 @@ is wrong with it: errors, warnings, and questions that two readers would answer
 differently. A draft that describes a legacy block is run, too: by a driver made
 from it, and behind the translator; where a driver can tell it from a legacy
 function, the shortest sequence that does is shown. FILE is JSON of the schema
-docs/schemas/draft.schema.json; NAME is a draft that comes with the program.
+docs/schemas/draft.schema.json, or a module that exports a draft; NAME is one
+that comes with the program.
 
   --static         do not run it
   --seed N         the sequences are drawn from N on; by default 1
@@ -44,32 +41,6 @@ wrongly, or with a file that is no draft.
 
 Example: what the capability without a vendor-specific header earns
   virtiolab validate-draft mmr-bare-capability`;
-
-/** What is wrong with the shape of a file is shown so far. */
-const MOST_PROBLEMS = 50;
-
-/** @throws UsageError */
-function read(file: string): DraftDocument {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    if (Object.hasOwn(shippedDrafts, file)) return shippedDrafts[file]!;
-    const { code } = error as NodeJS.ErrnoException;
-    throw new UsageError(
-      `${JSON.stringify(file)} cannot be read (${code}), and is no draft of this program; those are ${Object.keys(shippedDrafts).join(', ')}`,
-    );
-  }
-  try {
-    return parseDraft(text);
-  } catch (error) {
-    if (error instanceof DraftTextError) throw new UsageError(`${JSON.stringify(file)}: ${error.message}`);
-    if (!(error instanceof DraftDocumentError)) throw error;
-    for (const problem of error.problems.slice(0, MOST_PROBLEMS))
-      process.stderr.write(`${file}: ${problemLine(problem)}\n`);
-    throw new UsageError(`${JSON.stringify(file)} is no draft: what is wrong with it is said above`);
-  }
-}
 
 function list(json: boolean): void {
   const rows = Object.values(shippedDrafts).map(({ name, title = '' }) => ({ name, title }));
@@ -133,7 +104,7 @@ async function run(args: readonly string[]): Promise<number> {
   if (options.static === true && (options.seed ?? options.runs) !== undefined)
     throw new UsageError("option '--static' runs nothing; wants no --seed and no --runs with it");
   const running = optionsOf(options);
-  const document = read(args[0]!);
+  const document = await draftOf(args[0]!);
   if (options.document === true) {
     printJson(document);
     return exitStatus.good;

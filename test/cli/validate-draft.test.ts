@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findInDraft, shippedDrafts } from '../../src/drafts/index.ts';
-import { virtiolab } from './run.ts';
+import { root, virtiolab } from './run.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -69,7 +69,41 @@ describe.concurrent('validate-draft', () => {
     expect(JSON.parse((await judge('mmr-no-handshake', '--static', '--json')).stdout).run).toBeNull();
   });
 
+  it('takes a module that exports a document, or a table of the MMR draft', async () => {
+    const { stdout: document } = await judge('broken-block', '--document');
+    const module = await judge(file('draft.mjs', `export const draft = ${document};`), '--static', '--json');
+    expect(JSON.parse(module.stdout).draft).toBe('broken-block');
+    const table = file(
+      'table.ts',
+      `import { draft2023 } from ${JSON.stringify(join(root, 'src/public/mmr.ts'))};
+       export const mine = { ...draft2023, name: 'mine', encoding: 'bare' as const };`,
+    );
+    const { status, stdout } = await judge(table, '--static');
+    expect([status, stdout.split('\n')[0]]).toEqual([1, 'mine']);
+    expect(stdout).toContain('capability-vendor-header');
+  });
+
   it.each([
+    [
+      'a module without a draft',
+      () => [file('none.mjs', 'export const x = 1;')],
+      /none.mjs" exports 0 drafts; wants one/,
+    ],
+    [
+      'a module that cannot be loaded',
+      () => [file('torn.mjs', 'export const x = {')],
+      /torn.mjs" cannot be loaded: /,
+    ],
+    [
+      'a table that cannot be built',
+      () => [
+        file(
+          'bad.ts',
+          `import { draft2023 } from ${JSON.stringify(join(root, 'src/public/mmr.ts'))}; export default { ...draft2023, bar: 9 };`,
+        ),
+      ],
+      /bad.ts": draft "mmr-2023": bar 0x9: wants 0\.\.5/,
+    ],
     ['no runs', () => ['mmr-2023', '--runs', '0'], /runs 0: wants a whole number of 1/],
     ['half a seed', () => ['mmr-2023', '--seed', '1.5'], /option '--seed 1.5': wants a whole number/],
     ['runs of nothing', () => ['mmr-2023', '--static', '--runs', '9'], /'--static' runs nothing/],
