@@ -15,7 +15,7 @@ import type { Moment } from './moment.ts';
 import { isBeginning } from './registers/beginning.ts';
 import { followCommon } from './registers/common.ts';
 import { followConfig, type Identities, readAll } from './registers/config-space.ts';
-import { type Follower, take, usedConfig } from './registers/follower.ts';
+import { type Follower, speak, take, usedConfig } from './registers/follower.ts';
 import { isrRead } from './registers/interrupts.ts';
 import { followLegacy } from './registers/legacy.ts';
 import { followNotify } from './registers/notify.ts';
@@ -25,7 +25,10 @@ import { openRing } from './rings/open-ring.ts';
 import type { RingListener } from './rings/split.ts';
 import { BROKEN, type MomentKind } from './rule.ts';
 import { type RulesByKind, rulesFor } from './rules/index.ts';
+import { entryAt } from './rules/msix.ts';
 import { addressNamed, placeNamed } from './sites.ts';
+import { adminFollower, isAdmin } from './types/admin.ts';
+import type { TypeFollower } from './types/follower.ts';
 import { followersOf } from './types/index.ts';
 
 /** What a watch is told beside events. */
@@ -174,14 +177,17 @@ export class DriverWatch implements Follower, RingListener {
         this.#forgetIsr(fn, event.operation === 'read');
         return;
       case 'device':
-        if (event.operation === 'write') fn.speaks = 'modern';
+        if (event.operation === 'write') speak(fn, 'modern');
         take(this.now, fn, event, event.offset, '');
         this.judge(event.operation === 'write' ? 'config-write' : 'config-read');
-        usedConfig(fn, event.offset, event.width);
+        usedConfig(fn, event.offset, event);
         break;
       case 'msix-table':
         take(this.now, fn, event, event.offset, '');
-        if (event.operation === 'write') this.judge('msix');
+        if (event.operation === 'write') {
+          this.judge('msix');
+          fn.tableWrites.add(entryAt(event.offset));
+        }
         break;
     }
     this.#forgetIsr(fn, false);
@@ -234,6 +240,7 @@ export class DriverWatch implements Follower, RingListener {
     let fn = this.#functions.get(name);
     if (fn === undefined) {
       fn = new FunctionModel(name, addressNamed(name), virtual);
+      fn.bigEndianGuest = this.#options.bigEndian === true;
       this.#functions.set(name, fn);
       const config = this.#options.config ?? this.#options.dump;
       if (config === undefined) return fn;
@@ -296,12 +303,16 @@ export class DriverWatch implements Follower, RingListener {
   chain(): void {
     const { fn, queue } = this.now;
     this.judge('chain', queue);
-    followersOf(fn.type)?.chain?.(this.now, queue!);
+    this.#follower(fn, queue!)?.chain?.(this.now, queue!);
   }
 
   used(head: number): void {
     const { fn, queue } = this.now;
-    followersOf(fn.type)?.used?.(this.now, queue!, head);
+    this.#follower(fn, queue!)?.used?.(this.now, queue!, head);
+  }
+
+  #follower(fn: FunctionModel, queue: QueueModel): TypeFollower | undefined {
+    return isAdmin(fn, queue) ? adminFollower : followersOf(fn.type);
   }
 
   #afterKick(): void {

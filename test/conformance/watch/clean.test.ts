@@ -10,6 +10,9 @@ import { runs } from '../../properties/support/runs.ts';
 
 const DRIVER_MEMORY = 0x100000;
 
+/** What a demonstration does wrong on purpose, to show that the device says so. */
+const INTENDED: Readonly<Record<string, readonly string[]>> = { entropy: ['entropy-readable'] };
+
 /** More accesses are not kept for cutting. */
 const KEPT = 4000;
 
@@ -45,7 +48,9 @@ describe('our own drivers', () => {
     async (name, window, intx) => {
       const { findings, accesses } = await demonstrate(name, window, intx);
       expect(accesses).toBeGreaterThan(20);
-      expect(findings.filter(({ level }) => level !== 'note')).toEqual([]);
+      expect(
+        findings.filter(({ level, rule }) => level !== 'note' && !INTENDED[name]?.includes(rule)),
+      ).toEqual([]);
     },
     60_000,
   );
@@ -63,7 +68,11 @@ describe('a recording of our own drivers', () => {
         fc.property(cuts, ([a, b, dumped]) => {
           const watch = new DriverWatch(dumped ? { dump: machine } : {});
           for (const event of events.slice(Math.min(a, b), Math.max(a, b))) watch.sink(event);
-          expect(watch.finish().findings.filter(({ level }) => level !== 'note')).toEqual([]);
+          expect(
+            watch
+              .finish()
+              .findings.filter(({ level, rule }) => level !== 'note' && !INTENDED[name]?.includes(rule)),
+          ).toEqual([]);
         }),
         { numRuns: runs(40) },
       );

@@ -1,4 +1,4 @@
-import type { FunctionAddress } from '../../../core/index.ts';
+import type { FunctionAddress, Register } from '../../../core/index.ts';
 import { ConfigImage } from '../../../driver/index.ts';
 import {
   type DeviceType,
@@ -7,6 +7,7 @@ import {
   type FeatureWords,
   hasFeature,
 } from '../../../virtio/layout/index.ts';
+import type { AdminNotes } from '../types/admin.ts';
 import { QueueModel } from './queue-model.ts';
 
 /** Feature words, and which of them are known. */
@@ -41,6 +42,9 @@ export class KnownFeatures {
     return this.knows(bit >> 5) && !hasFeature(this.words as FeatureWords, bit);
   }
 }
+
+/** Bytes of device configuration that are remembered: no field of any type lies further on. */
+const CONFIG_BYTES = 256;
 
 /** Where the MSI-X capability stands, and what it says. */
 export interface MsixModel {
@@ -91,6 +95,25 @@ export class FunctionModel {
   /** Administration queues, as the device says. */
   adminFirst: number | null = null;
   adminCount: number | null = null;
+  /** Queues but those of administration, as the device says. */
+  numQueues: number | null = null;
+  /** A suspended device was asked to go on, and not seen to do so. */
+  resuming = false;
+  /** Entries of the vector table that were written. */
+  readonly tableWrites = new Set<number>();
+  /** A field of 64 bits was read since the last reset. */
+  wideReads = 0;
+  /** Reads of the first field of device configuration since then. */
+  firstReads = 0;
+  /** The window of PCI_CFG as it was set; -1 for what is not known. */
+  window: { readonly at: number; bar: number; offset: number; length: number } | null = null;
+  /** The vendor id of vendor data was read. */
+  vendorRead = false;
+  /** SR_IOV was agreed on once: from then on virtual functions may be enabled (RF-12). */
+  sriovAgreed = false;
+  /** Its capabilities were looked through by software, as far as that was seen. */
+  scanned = false;
+  configReads = 0;
   /** Reads of the configuration generation since the last reset. */
   generationReads = 0;
   /** Vector registers always stand in its legacy block (a draft's alternative). */
@@ -114,6 +137,17 @@ export class FunctionModel {
 
   /** Device configuration as it was used since the last reset: the lowest offset in the legacy block, bytes as a set. */
   readonly configUsed = new Set<number>();
+  /** Offsets of device configuration that were written since then. */
+  readonly configWritten = new Set<number>();
+  /** Bytes of device configuration as they were read or written last, -1 for those that were not; the first 256. */
+  readonly configBytes = new Int16Array(CONFIG_BYTES).fill(-1);
+  /** A legacy driver of it has what is in its own byte order most significant byte first. */
+  bigEndianGuest = false;
+  /** Commands of its administration queues; null before there were any. */
+  admin: AdminNotes | null = null;
+  /** NumVFs as it was written or read last, and virtual functions that are there: 0 while VF Enable is clear, null where nobody knows. */
+  numVfs: number | null = null;
+  virtualFunctions: number | null = null;
   /** What rules of one device type remember. */
   notes: unknown = null;
 
@@ -158,6 +192,22 @@ export class FunctionModel {
     return this.speaks === 'modern';
   }
 
+  /** Its driver has numbers least significant byte first; a balloon's configuration is so in any case (LEG-BAL-03). */
+  get littleEndian(): boolean {
+    return !this.bigEndianGuest || !this.legacy || this.type?.name === 'balloon';
+  }
+
+  /** A field of device configuration as it was read or written last; null where it was not, or not whole. */
+  configValue({ offset, width }: Pick<Register, 'offset' | 'width'>): number | null {
+    let value = 0;
+    for (let i = 0; i < width; i++) {
+      const byte = this.configBytes[offset + (this.littleEndian ? width - 1 - i : i)] ?? -1;
+      if (byte < 0) return null;
+      value = 256 * value + byte;
+    }
+    return value;
+  }
+
   queue(index: number): QueueModel {
     let queue = this.queues.get(index);
     if (queue === undefined) this.queues.set(index, (queue = new QueueModel(index, this.whole)));
@@ -180,8 +230,13 @@ export class FunctionModel {
     this.configVector = null;
     this.configVectorUnread = false;
     this.configUsed.clear();
+    this.configWritten.clear();
     this.generationReads = 0;
+    this.wideReads = 0;
+    this.firstReads = 0;
+    this.resuming = false;
     this.notes = null;
+    this.admin = null;
     this.isr = -1;
     this.changeUnread = false;
   }

@@ -19,6 +19,8 @@ export class QueueModel {
   /** Halves of the addresses of descriptor, driver and device area, low before high. */
   readonly addresses: (number | null)[] = [null, null, null, null, null, null];
   vector: number | null = null;
+  /** The vector that was asked for last. */
+  vectorAsked: number | null = null;
   /** A vector was written and not read back. */
   vectorUnread = false;
   notifyOffset: number | null = null;
@@ -50,6 +52,7 @@ export class QueueModel {
     this.size = null;
     this.addresses.fill(null);
     this.vector = null;
+    this.vectorAsked = null;
     this.vectorUnread = false;
     this.ring = null;
     this.blind = '';

@@ -2,7 +2,7 @@ import type { AccessEvent } from '../../../core/index.ts';
 import { commonConfig } from '../../../virtio/layout/index.ts';
 import type { FunctionModel } from '../model/function-model.ts';
 import type { QueueModel } from '../model/queue-model.ts';
-import { type Follower, judgeEach, namesByOffset, take } from './follower.ts';
+import { type Follower, judgeEach, namesByOffset, speak, take } from './follower.ts';
 import { vectorRead, vectorWritten } from './interrupts.ts';
 import { statusRead, statusWritten } from './status.ts';
 
@@ -22,7 +22,8 @@ const halves: Readonly<Record<string, number>> = {
 export function followCommon(follower: Follower, fn: FunctionModel, event: AccessEvent): void {
   const { offset, operation, value } = event;
   const write = operation === 'write';
-  if (write || fn.speaks === null) fn.speaks = 'modern';
+  if (write) speak(fn, 'modern');
+  else fn.speaks ??= 'modern';
   const register = names[offset] ?? '';
   take(follower.now, fn, event, offset, register);
   follower.judge('common-register', register.startsWith('queue') ? fn.selected : null);
@@ -98,7 +99,6 @@ function queueWritten(
     follower.judge('queue-reset', queue);
     if (queue !== null && value === 1) queue.resetting = true;
   }
-  void fn;
 }
 
 function read(fn: FunctionModel, register: string, value: number): void {
@@ -114,6 +114,9 @@ function read(fn: FunctionModel, register: string, value: number): void {
       return;
     case 'configMsixVector':
       vectorRead(fn, null, value);
+      return;
+    case 'numQueues':
+      fn.numQueues = value;
       return;
     case 'adminQueueIndex':
       fn.adminFirst = value;

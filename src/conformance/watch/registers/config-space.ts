@@ -12,10 +12,21 @@ import {
   msixCapability,
   powerManagement,
   powerState,
+  sriovCapability,
+  sriovControl,
   type0Header,
 } from '../../../pci/layout/index.ts';
-import { type DeviceType, TRANSITIONAL_ID_RANGE, VIRTIO_VENDOR_ID } from '../../../virtio/layout/index.ts';
+import {
+  type DeviceType,
+  pciConfigCapability,
+  structureCapability,
+  structureType,
+  TRANSITIONAL_ID_RANGE,
+  VIRTIO_VENDOR_ID,
+  vendorDataCapability,
+} from '../../../virtio/layout/index.ts';
 import type { FunctionModel } from '../model/function-model.ts';
+import { sriovAt } from '../model/sriov.ts';
 import { type Follower, take } from './follower.ts';
 
 /** What is to be known of functions beside their accesses. */
@@ -48,6 +59,12 @@ export function readAll(
   learn(fn, { draft, types });
   if (fn.places?.has(capabilityId.express)) read(CONVENTIONAL_BYTES, EXTENDED_BYTES);
   if (live) {
+    const sriov = sriovAt(fn);
+    if (sriov !== null && sriov !== 0) {
+      fn.numVfs = bus.configRead(address, sriov + sriovCapability.numVfs.offset, 2);
+      const control = bus.configRead(address, sriov + sriovCapability.control.offset, 2);
+      fn.virtualFunctions = (control & sriovControl.enable) === 0 ? 0 : fn.numVfs;
+    }
     fn.command = fn.config.ask((get) => get(COMMAND, 2));
     return;
   }
@@ -110,11 +127,51 @@ export function followConfig(
       return;
     }
     keep(fn, offset, width, value);
+    fn.configReads++;
     wasRead(fn, offset, width, value, identities);
+    followStructures(fn, offset, width, value, false);
     return;
   }
   follower.judge('pci-write');
-  wrote(fn, offset, width, (value & maskOf(width)) >>> 0);
+  const cut = (value & maskOf(width)) >>> 0;
+  wrote(fn, offset, width, cut);
+  followVirtual(fn, offset, width, cut);
+  followStructures(fn, offset, width, cut, true);
+}
+
+/** Follows the window of PCI_CFG, and who looks at which capability. */
+function followStructures(
+  fn: FunctionModel,
+  offset: number,
+  width: Width,
+  value: number,
+  write: boolean,
+): void {
+  if (offset === type0Header.capabilitiesPointer.offset && !write) fn.scanned = true;
+  fn.config.ask((read) => {
+    for (const { id, offset: at } of walkCapabilities(read)) {
+      if (id !== capabilityId.vendorSpecific) continue;
+      const type = read(at + structureCapability.structureType.offset, 1);
+      if (
+        type === structureType.vendor &&
+        !write &&
+        offset <= at + vendorDataCapability.vendorId.offset &&
+        offset + width > at + vendorDataCapability.vendorId.offset
+      )
+        fn.vendorRead = true;
+      if (type === structureType.pciConfig && write) setWindow(fn, at, offset - at, value);
+    }
+    return null;
+  });
+}
+
+function setWindow(fn: FunctionModel, at: number, field: number, value: number): void {
+  const { bar, offset, length } = pciConfigCapability;
+  if (field !== bar.offset && field !== offset.offset && field !== length.offset) return;
+  if (fn.window?.at !== at) fn.window = { at, bar: -1, offset: -1, length: -1 };
+  if (field === bar.offset) fn.window.bar = value & 0xff;
+  else if (field === offset.offset) fn.window.offset = value;
+  else fn.window.length = value;
 }
 
 /** What changes is as it was read. */
@@ -132,6 +189,22 @@ function wasRead(
     if (control !== null) fn.msix.enabled = (control & messageControl.enable) !== 0;
   }
   if (fn.type === null || fn.places === null || fn.msix.at === 0) learn(fn, identities);
+}
+
+/** Follows how many virtual functions there are. */
+function followVirtual(fn: FunctionModel, offset: number, width: Width, value: number): void {
+  if (offset < CONVENTIONAL_BYTES) return;
+  const at = sriovAt(fn);
+  if (at === null || at === 0) return;
+  const count = overlaid(fn, at + sriovCapability.numVfs.offset, offset, width, value);
+  if (count !== null) {
+    fn.numVfs = count;
+    keep(fn, at + sriovCapability.numVfs.offset, 2, count);
+  }
+  const control = overlaid(fn, at + sriovCapability.control.offset, offset, width, value);
+  if (control === null) return;
+  keep(fn, at + sriovCapability.control.offset, 2, control);
+  fn.virtualFunctions = (control & sriovControl.enable) === 0 ? 0 : fn.numVfs;
 }
 
 /** The bytes of a register of 16 bits as a write leaves them; null where it does not reach it, or the rest is unknown. */

@@ -3,6 +3,7 @@ import type { FunctionModel } from '../model/function-model.ts';
 import type { QueueModel } from '../model/queue-model.ts';
 import type { Moment } from '../moment.ts';
 import type { MomentKind } from '../rule.ts';
+import { isWide } from '../rules/config.ts';
 
 /** Those who follow accesses tell it what has come to pass. */
 export interface Follower {
@@ -49,7 +50,19 @@ export function take(
 }
 
 /** Device configuration was accessed. */
-export function usedConfig(fn: FunctionModel, offset: number, width: number): void {
+export function usedConfig(fn: FunctionModel, offset: number, event: AccessEvent): void {
+  const { width, value, operation } = event;
   fn.changeUnread = false;
-  for (let i = 0; i < width; i++) fn.configUsed.add(offset + i);
+  if (operation === 'read' && offset === 0) fn.firstReads++;
+  if (operation === 'read' && fn.type !== null && isWide(fn.type.config, offset)) fn.wideReads++;
+  if (operation === 'write') fn.configWritten.add(offset);
+  for (let i = 0; i < width; i++) {
+    fn.configUsed.add(offset + i);
+    if (offset + i < fn.configBytes.length) fn.configBytes[offset + i] = (value >>> (8 * i)) & 0xff;
+  }
+}
+
+/** A driver that writes to one interface while it uses the other is still a driver of that other. */
+export function speak(fn: FunctionModel, as: 'legacy' | 'modern'): void {
+  if (fn.speaks === null || fn.status === null || fn.status === 0) fn.speaks = as;
 }

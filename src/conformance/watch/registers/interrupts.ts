@@ -30,6 +30,7 @@ export function vectorWritten(
     fn.configVectorUnread = true;
   } else if (queue !== null) {
     queue.vector = value;
+    queue.vectorAsked = value;
     queue.vectorUnread = true;
   }
 }

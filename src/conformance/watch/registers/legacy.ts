@@ -6,7 +6,7 @@ import {
   legacyHeaderWithVectors,
 } from '../../../virtio/layout/index.ts';
 import type { FunctionModel } from '../model/function-model.ts';
-import { type Follower, judgeEach, namesByOffset, take, usedConfig } from './follower.ts';
+import { type Follower, judgeEach, namesByOffset, speak, take, usedConfig } from './follower.ts';
 import { isrRead, vectorRead, vectorWritten } from './interrupts.ts';
 import { statusRead, statusWritten } from './status.ts';
 
@@ -21,7 +21,8 @@ export function followLegacy(follower: Follower, fn: FunctionModel, event: Acces
   const { now } = follower;
   const { offset, operation, value } = event;
   const write = operation === 'write';
-  if (write || fn.speaks === null) fn.speaks = 'legacy';
+  if (write) speak(fn, 'legacy');
+  else fn.speaks ??= 'legacy';
   const vectors = showsVectors(fn);
   if (offset >= LEGACY_CONFIG_OFFSET) {
     if (vectors === null) return;
@@ -29,7 +30,7 @@ export function followLegacy(follower: Follower, fn: FunctionModel, event: Acces
     if (offset >= start) {
       take(now, fn, event, offset - start, '');
       follower.judge(write ? 'config-write' : 'config-read');
-      usedConfig(fn, offset - start, event.width);
+      usedConfig(fn, offset - start, event);
       return;
     }
   }

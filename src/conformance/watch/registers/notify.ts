@@ -10,7 +10,7 @@ import {
 } from '../../../virtio/layout/index.ts';
 import type { FunctionModel } from '../model/function-model.ts';
 import type { QueueModel } from '../model/queue-model.ts';
-import { type Follower, take } from './follower.ts';
+import { type Follower, speak, take } from './follower.ts';
 
 /** Bytes between the places of two queues; null where configuration space does not tell. */
 export function multiplierOf(fn: FunctionModel): number | null {
@@ -45,7 +45,7 @@ const QUEUE_MASK = 2 ** (8 * notification.queue.width) - 1;
 /** Follows an access to the notification structure. */
 export function followNotify(follower: Follower, fn: FunctionModel, event: AccessEvent): void {
   if (event.operation === 'read') return;
-  fn.speaks = 'modern';
+  speak(fn, 'modern');
   take(follower.now, fn, event, event.offset, 'notify');
   const name = event.value & QUEUE_MASK;
   const named = fn.lacks(feature.notificationConfigData) ? fn.queues.get(name) : undefined;

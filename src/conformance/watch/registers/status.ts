@@ -1,4 +1,4 @@
-import { deviceStatus } from '../../../virtio/layout/index.ts';
+import { deviceStatus, feature } from '../../../virtio/layout/index.ts';
 import type { FunctionModel } from '../model/function-model.ts';
 import type { Follower } from './follower.ts';
 
@@ -20,6 +20,10 @@ export function statusWritten(follower: Follower, fn: FunctionModel, value: numb
   const raised = before === null ? 0 : value & ~before;
   fn.status = before === null ? null : value | (before & deviceStatus.needsReset);
   fn.resetting = false;
+  if (before !== null && (before & deviceStatus.suspend) !== 0 && (raised & deviceStatus.driverOk) !== 0) {
+    fn.resuming = true;
+    return;
+  }
   if ((raised & deviceStatus.featuresOk) !== 0) fn.featuresOk = null;
   if ((raised & deviceStatus.driverOk) !== 0) follower.judge('start');
 }
@@ -41,5 +45,7 @@ export function statusRead(fn: FunctionModel, value: number): void {
   }
   if (fn.resetting) return;
   if ((fn.status ?? 0) & deviceStatus.featuresOk) fn.featuresOk = (value & deviceStatus.featuresOk) !== 0;
+  if (fn.featuresOk === true && fn.has(feature.singleRootIov)) fn.sriovAgreed = true;
   fn.status = value;
+  if ((value & (deviceStatus.suspend | deviceStatus.driverOk)) === deviceStatus.driverOk) fn.resuming = false;
 }

@@ -2,9 +2,11 @@ import { FOUR_GIB } from '../../../core/index.ts';
 import {
   descriptorFlag,
   PACKED_DESCRIPTOR_BYTES,
+  PACKED_EVENT_FLAG_MASK,
   packedDescriptor,
   packedDescriptorFlag,
   packedEvent,
+  packedEventFlag,
   packedPosition,
 } from '../../../virtio/layout/index.ts';
 import type { Chain } from './chain.ts';
@@ -14,6 +16,9 @@ import type { RingListener } from './split.ts';
 const { available: AVAILABLE, used: USED } = packedDescriptorFlag;
 const BOTH = AVAILABLE | USED;
 const IDS = 0x10000;
+const WORDS = PACKED_DESCRIPTOR_BYTES / 4;
+/** Descriptors in flight that are compared at a look with what they were. */
+const COMPARED = 8;
 
 /** A packed ring as its driver has it. Places count over two rounds, as the layout's do. */
 export class PackedView {
@@ -39,6 +44,16 @@ export class PackedView {
   readonly #order: Uint16Array;
   #first = 0;
   inOrder = false;
+  /** First slot of each list in flight, by id; slots that such lists take, and what was in them. */
+  readonly #starts = new Uint16Array(IDS);
+  readonly #held: Uint8Array;
+  readonly #words: Uint32Array;
+  #compared = 0;
+  /** A descriptor of a list in flight that has changed: its slot, or -1. */
+  changed = -1;
+  /** The device had asked for no kicks when it was looked at last. */
+  mutedBefore = false;
+  #muted = false;
   /** An id that is in flight was used again, or a list has no room: what of it; else -1. */
   doubled = -1;
   crowded = -1;
@@ -54,6 +69,8 @@ export class PackedView {
     [this.descriptors, this.driver, this.device] = areas;
     this.sure = fromStart;
     this.#order = new Uint16Array(size);
+    this.#held = new Uint8Array(size);
+    this.#words = new Uint32Array(size * WORDS);
   }
 
   #at(place: number): number {
@@ -86,8 +103,32 @@ export class PackedView {
     return this.memory.u16(this.device + packedEvent.flags.offset, true);
   }
 
+  lengthAt(place: number): number {
+    return this.memory.u32(this.#at(place) + packedDescriptor.length.offset, true);
+  }
+
+  /** A slot behind those that are available whose flags are not 0 in a ring that was just begun; -1 for none. */
+  get firstUsedFlag(): number {
+    let slot = 0;
+    while (slot < this.size && this.#isAvailable(slot)) slot++;
+    if (slot === 0) return -1;
+    for (; slot < this.size; slot++) if ((this.flagsAt(slot) & BOTH) !== 0) return slot;
+    return -1;
+  }
+
+  /** The first descriptor of the second round was written with the wrap counter of the first. */
+  get wrapForgotten(): boolean {
+    return (
+      this.next === this.size &&
+      this.used > 0 &&
+      this.taken < this.size &&
+      (this.flagsAt(this.next) & BOTH) === AVAILABLE
+    );
+  }
+
   lookUsed(listener: RingListener): void {
     if (!this.sure) return;
+    this.#muted = (this.deviceFlags & PACKED_EVENT_FLAG_MASK) === packedEventFlag.disable;
     while (this.inFlight > 0) {
       const flags = this.flagsAt(this.used);
       if (flags < 0 || (flags & BOTH) !== (this.used < this.size ? BOTH : 0)) return;
@@ -111,6 +152,7 @@ export class PackedView {
   #take(id: number, listener: RingListener): void {
     const slots = this.#slots[id]!;
     this.#slots[id] = 0;
+    for (let i = 0; i < slots; i++) this.#held[(this.#starts[id]! + i) % this.size] = 0;
     this.used = this.#after(this.used, slots);
     this.taken -= slots;
     this.inFlight--;
@@ -118,8 +160,11 @@ export class PackedView {
   }
 
   look(chain: Chain, listener: RingListener): void {
+    this.mutedBefore = this.#muted;
     this.lookUsed(listener);
     this.fresh = 0;
+    this.changed = -1;
+    this.#compare();
     this.doubled = this.crowded = -1;
     // One that was lost is looked for no further than a ring is long.
     if (!this.sure) return;
@@ -135,12 +180,42 @@ export class PackedView {
       } else {
         this.#order[(this.#first + this.inFlight) % this.size] = chain.head;
         this.#slots[chain.head] = slots;
+        this.#hold(chain.head, slots);
         this.inFlight++;
       }
       this.taken += slots;
       this.next = this.#after(this.next, slots);
       listener.chain(chain);
       if (!this.sure) return;
+    }
+  }
+
+  /** The list that begins at the next place is in flight from now on. */
+  #hold(id: number, slots: number): void {
+    const start = this.next % this.size;
+    this.#starts[id] = start;
+    for (let i = 0; i < slots; i++) {
+      const slot = (start + i) % this.size;
+      this.#held[slot] = 1;
+      for (let j = 0; j < WORDS; j++)
+        this.#words[WORDS * slot + j] = this.memory.u32(this.#at(slot) + 4 * j, true);
+    }
+  }
+
+  /** Some of the descriptors in flight, others at each look. One that the device has used over has its flags so. */
+  #compare(): void {
+    if (this.inFlight === 0) return;
+    for (let n = Math.min(COMPARED, this.size); n > 0; n--) {
+      const slot = (this.#compared = (this.#compared + 1) % this.size);
+      if (this.#held[slot] === 0) continue;
+      const flags = this.flagsAt(slot);
+      const both = flags & BOTH;
+      if (both === 0 || both === BOTH) continue;
+      for (let j = 0; j < WORDS; j++)
+        if (this.memory.u32(this.#at(slot) + 4 * j, true) !== this.#words[WORDS * slot + j]) {
+          this.changed = slot;
+          this.#words[WORDS * slot + j] = this.memory.u32(this.#at(slot) + 4 * j, true);
+        }
     }
   }
 

@@ -6,6 +6,7 @@ import {
   DESCRIPTOR_BYTES,
   descriptor,
   descriptorFlag,
+  RING_SUPPRESS,
   USED_ELEMENT_BYTES,
   usedElement,
   usedRing,
@@ -54,6 +55,13 @@ export class SplitView {
   /** A descriptor in flight that has changed, or that was offered again: its index, or -1. */
   changed = -1;
   doubled = -1;
+  /** What the device asked for, and where it was, when it was looked at last; -1 where that was not done. */
+  mutedBefore = false;
+  eventBefore = -1;
+  availableBefore = 0;
+  usedBefore = 0;
+  #muted = false;
+  #event = -1;
   /** A head that is none. */
   badHead = -1;
 
@@ -108,6 +116,8 @@ export class SplitView {
       this.#lose();
       return;
     }
+    this.#muted = (this.usedFlags & RING_SUPPRESS) !== 0;
+    this.#event = this.availableEvent;
     for (; entries > 0; entries--) {
       const slot = this.used % this.size;
       const at = this.device + usedRing.ring.offset + USED_ELEMENT_BYTES * slot;
@@ -143,7 +153,11 @@ export class SplitView {
 
   /** Looks for chains that are new. */
   look(chain: Chain, listener: RingListener): void {
+    this.mutedBefore = this.#muted;
+    this.eventBefore = this.#event;
+    this.availableBefore = this.available;
     this.lookUsed(listener);
+    this.usedBefore = this.used;
     this.overrun = false;
     this.changed = this.doubled = this.badHead = -1;
     this.#compare();

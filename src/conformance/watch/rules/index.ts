@@ -1,9 +1,21 @@
 import type { MomentKind, WatchRule } from '../rule.ts';
+import { adminChapter } from './admin.ts';
+import { balloonChapter } from './balloon.ts';
 import { blockChapter } from './block.ts';
+import { configChapter } from './config.ts';
+import { consoleChapter } from './console.ts';
 import { featuresChapter } from './features.ts';
 import { interruptsChapter } from './interrupts.ts';
+import { kicksChapter } from './kicks.ts';
 import { legacyChapter } from './legacy.ts';
-import { kicksChapter } from './queues.ts';
+import { modernChapter } from './modern.ts';
+import { msixChapter } from './msix.ts';
+import { networkChapter } from './network.ts';
+import { networkControlChapter } from './network-control.ts';
+import { optionalQueuesChapter } from './optional-queues.ts';
+import { packedChapter } from './packed.ts';
+import { pciChapter } from './pci.ts';
+import { entropyChapter, p9Chapter, scsiChapter } from './simple-types.ts';
 import { splitChapter } from './split.ts';
 import { statusChapter } from './status.ts';
 
@@ -12,10 +24,24 @@ export const watchRules: readonly WatchRule[] = [
   ...statusChapter,
   ...featuresChapter,
   ...legacyChapter,
+  ...modernChapter,
+  ...pciChapter,
+  ...configChapter,
+  ...msixChapter,
   ...kicksChapter,
   ...interruptsChapter,
   ...splitChapter,
+  ...packedChapter,
   ...blockChapter,
+  ...networkChapter,
+  ...networkControlChapter,
+  ...adminChapter,
+  ...optionalQueuesChapter,
+  ...consoleChapter,
+  ...balloonChapter,
+  ...entropyChapter,
+  ...scsiChapter,
+  ...p9Chapter,
 ];
 
 /** Clauses that some rule checks, in alphabetical order. */
@@ -50,6 +76,9 @@ const KINDS: readonly MomentKind[] = [
   'end',
 ];
 
+/** What software does before it chooses an interface: only capabilities of virtio 1.x are there to be misused. */
+const BEFORE: ReadonlySet<MomentKind> = new Set(['pci-read', 'pci-write']);
+
 const made = new Map<string, RulesByKind>();
 
 /** The rules that bind a driver of an interface and of a device type, where those are known. */
@@ -57,13 +86,11 @@ export function rulesFor(speaks: 'legacy' | 'modern' | null, type: string | null
   const key = `${speaks} ${type}`;
   let rules = made.get(key);
   if (rules === undefined) {
-    const bind = watchRules.filter(
-      (rule) =>
-        (rule.speaks === undefined || rule.speaks === speaks) &&
-        (rule.type === undefined || rule.type === type),
-    );
+    const binds = ({ speaks: own, type: only }: WatchRule, kind: MomentKind) =>
+      (own === undefined || own === (speaks ?? (BEFORE.has(kind) ? 'modern' : null))) &&
+      (only === undefined || only === type);
     rules = Object.fromEntries(
-      KINDS.map((kind) => [kind, bind.filter(({ on }) => on.includes(kind))]),
+      KINDS.map((kind) => [kind, watchRules.filter((rule) => rule.on.includes(kind) && binds(rule, kind))]),
     ) as unknown as RulesByKind;
     made.set(key, rules);
   }

@@ -69,7 +69,7 @@ function shiftedBase(fn: FunctionModel): boolean {
   // A field begins there, and a driver may want no other.
   if (name === 'console') return configUsed.has(shift + 4) || !configUsed.has(shift + 3);
   if (name === 'balloon') return configUsed.has(shift + 4);
-  return name === 'block' || name === 'network' || name === 'scsi' || name === '9p' || name === 'p9';
+  return name === 'block' || name === 'network' || name === 'scsi' || name === 'p9';
 }
 
 export const legacyChapter: readonly WatchRule[] = [

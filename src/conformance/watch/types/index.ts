@@ -1,14 +1,16 @@
 import type { DeviceType } from '../../../virtio/layout/index.ts';
-import type { QueueModel } from '../model/queue-model.ts';
-import type { Moment } from '../moment.ts';
+import { balloonFollower } from './balloon.ts';
+import { consoleFollower } from './console.ts';
+import type { TypeFollower } from './follower.ts';
+import { networkFollower } from './network.ts';
+import { scsiFollower } from './scsi.ts';
 
-/** Remembers what rules of a device type need: requests under way, and what came of them. */
-export interface TypeFollower {
-  chain?(now: Moment, queue: QueueModel): void;
-  used?(now: Moment, queue: QueueModel, head: number): void;
-}
-
-const followers: Readonly<Record<string, TypeFollower>> = {};
+const followers: Readonly<Record<string, TypeFollower>> = {
+  balloon: balloonFollower,
+  console: consoleFollower,
+  network: networkFollower,
+  scsi: scsiFollower,
+};
 
 export const followersOf = (type: DeviceType | null): TypeFollower | undefined =>
   type === null ? undefined : followers[type.name];
