@@ -23,7 +23,7 @@ import { Chain } from './rings/chain.ts';
 import { WatchedMemory } from './rings/memory.ts';
 import { openRing } from './rings/open-ring.ts';
 import type { RingListener } from './rings/split.ts';
-import { BROKEN, type MomentKind } from './rule.ts';
+import type { MomentKind, WatchRule } from './rule.ts';
 import { type RulesByKind, rulesFor } from './rules/index.ts';
 import { entryAt } from './rules/msix.ts';
 import { addressNamed, placeNamed } from './sites.ts';
@@ -264,11 +264,15 @@ export class DriverWatch implements Follower, RingListener {
       this.#speaks = fn.speaks;
       this.#type = fn.type;
     }
+    this.#judgeBy(this.#rules[kind], queue);
+  }
+
+  #judgeBy(rules: readonly WatchRule[], queue: QueueModel | null): void {
+    const { now } = this;
     now.queue = queue;
-    for (const rule of this.#rules[kind]) {
-      const seen = rule.when(now);
-      if (seen !== null)
-        this.#findings.add(rule, fn, queue?.index ?? null, seen === BROKEN ? {} : seen, this.#accesses);
+    for (const rule of rules) {
+      const found = rule.when(now);
+      if (found !== null) this.#findings.add(rule, now.fn, queue?.index ?? null, found, this.#accesses);
     }
   }
 
@@ -302,7 +306,9 @@ export class DriverWatch implements Follower, RingListener {
 
   chain(): void {
     const { fn, queue } = this.now;
-    this.judge('chain', queue);
+    // What an administration queue carries is no request of the device's type.
+    if (isAdmin(fn, queue!)) this.#judgeBy(rulesFor(fn.speaks, null).chain, queue);
+    else this.judge('chain', queue);
     this.#follower(fn, queue!)?.chain?.(this.now, queue!);
   }
 

@@ -57,17 +57,11 @@ function written(follower: Follower, fn: FunctionModel, register: string, value:
       vectorWritten(follower, fn, fn.selected, value);
       return;
     default:
-      queueWritten(follower, fn, register, value, fn.selected);
+      queueWritten(follower, register, value, fn.selected);
   }
 }
 
-function queueWritten(
-  follower: Follower,
-  fn: FunctionModel,
-  register: string,
-  value: number,
-  queue: QueueModel | null,
-): void {
+function queueWritten(follower: Follower, register: string, value: number, queue: QueueModel | null): void {
   const half = halves[register];
   if (
     half === undefined &&

@@ -1,12 +1,12 @@
 import { feature, PACKED_EVENT_FLAG_MASK, packedEventFlag } from '../../../virtio/layout/index.ts';
 import type { Moment } from '../moment.ts';
-import type { Chain, ChainFault } from '../rings/chain.ts';
+import type { ChainFault } from '../rings/chain.ts';
 import { cites, seen, type Violation, type WatchRule } from '../rule.ts';
 
 const PACKED = 'packed';
 const isPacked = ({ queue }: Moment) => queue?.ring?.kind === PACKED;
 
-const at = (chain: Chain, descriptor: number, what = 'descriptor index'): Violation =>
+const at = (descriptor: number, what = 'descriptor index'): Violation =>
   seen(what, descriptor, { descriptor });
 
 const fault = (id: string, clauses: string, kind: ChainFault, says: string): WatchRule => ({
@@ -15,7 +15,7 @@ const fault = (id: string, clauses: string, kind: ChainFault, says: string): Wat
   level: 'must',
   says,
   on: ['chain'],
-  when: (now) => (isPacked(now) && now.chain.fault === kind ? at(now.chain, now.chain.faultAt) : null),
+  when: (now) => (isPacked(now) && now.chain.fault === kind ? at(now.chain.faultAt) : null),
 });
 
 const rules: readonly WatchRule[] = [
@@ -42,7 +42,7 @@ const rules: readonly WatchRule[] = [
     on: ['chain'],
     when: (now) =>
       isPacked(now) && now.chain.indirectAt >= 0 && now.fn.lacks(feature.ringIndirectDescriptors)
-        ? at(now.chain, now.chain.indirectAt)
+        ? at(now.chain.indirectAt)
         : null,
   },
   {
@@ -51,7 +51,7 @@ const rules: readonly WatchRule[] = [
     level: 'must',
     says: 'a readable buffer behind a writable one',
     on: ['chain'],
-    when: (now) => (isPacked(now) && now.chain.misordered >= 0 ? at(now.chain, now.chain.misordered) : null),
+    when: (now) => (isPacked(now) && now.chain.misordered >= 0 ? at(now.chain.misordered) : null),
   },
   {
     id: 'packed-long-table',
@@ -61,7 +61,7 @@ const rules: readonly WatchRule[] = [
     on: ['chain'],
     when: (now) =>
       isPacked(now) && now.chain.indirect && now.chain.count > now.queue!.size!
-        ? at(now.chain, now.chain.count, 'buffers')
+        ? at(now.chain.count, 'buffers')
         : null,
   },
   {

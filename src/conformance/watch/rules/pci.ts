@@ -1,9 +1,8 @@
 import { lengthOf, type Register } from '../../../core/index.ts';
-import { walkCapabilities, walkExtended } from '../../../driver/index.ts';
+import { walkCapabilities } from '../../../driver/index.ts';
 import {
   capabilityId,
   command,
-  extendedCapabilityId,
   sriovCapability,
   sriovControl,
   type0Header,

@@ -12,6 +12,9 @@ import {
   type DeviceBehaviour,
   type FunctionKind,
   MemoryStorage,
+  NetworkDevice,
+  type NetworkLink,
+  unplugged,
   type VirtioFunctionOptions,
   virtioFunction,
 } from '../../../../src/virtio/index.ts';
@@ -27,6 +30,12 @@ export interface Watched {
 }
 
 export const disk = () => new BlockDevice({ storage: new MemoryStorage(new Uint8Array(64 * 512)) });
+
+const silent: NetworkLink = { ...unplugged, offloads: true };
+
+/** A network card with two pairs of queues. */
+export const card = () =>
+  new NetworkDevice({ link: silent, macAddress: Uint8Array.of(2, 0, 0, 0, 0, 9), queuePairs: 2, mtu: 1500 });
 
 /** A machine with one function, firmware run, and a watch on whoever uses its bus from now on. */
 export function watched(
