@@ -13,6 +13,9 @@ const DRIVER_MEMORY = 0x100000;
 /** What a demonstration does wrong on purpose, to show that the device says so. */
 const INTENDED: Readonly<Record<string, readonly string[]>> = { entropy: ['entropy-readable'] };
 
+/** Ways whose recordings are cut: one of each interface, and one through a translator. */
+const CUT: ReadonlySet<WayName> = new Set(['io-bar', 'native-mmr', 'modern']);
+
 /** More accesses are not kept for cutting. */
 const KEPT = 4000;
 
@@ -40,7 +43,7 @@ async function demonstrate(name: string, window: WayName, intx: boolean) {
 
 describe('our own drivers', () => {
   const cases = deviceDemos.flatMap(({ type }) =>
-    waysOf(type).flatMap((window) => [true, false].map((intx) => [type.name, window, intx] as const)),
+    waysOf(type).map((window, i) => [type.name, window, (type.name.length + i) % 2 === 0] as const),
   );
 
   test.each(cases)(
@@ -57,7 +60,9 @@ describe('our own drivers', () => {
 });
 
 describe('a recording of our own drivers', () => {
-  const cases = deviceDemos.flatMap(({ type }) => waysOf(type).map((window) => [type.name, window] as const));
+  const cases = deviceDemos.flatMap(({ type }) =>
+    waysOf(type).flatMap((window) => (CUT.has(window) ? [[type.name, window] as const] : [])),
+  );
 
   test.each(cases)(
     '%s, %s: cut anywhere, it accuses nobody',

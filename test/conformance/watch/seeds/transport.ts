@@ -309,7 +309,7 @@ export const transportSeeds: readonly Seed[] = [
     lab.get('queueSize');
     lab.kick(1);
   }),
-  pairs('kick-absent-queue', 'a kick of no queue', (lab) => {
+  legacy('kick-absent-queue', 'a kick of no queue', (lab) => {
     lab.set('queueSelect', 9);
     lab.get('queueSize');
     lab.kick(9, { place: 0 });
