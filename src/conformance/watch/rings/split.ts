@@ -59,7 +59,6 @@ export class SplitView {
   mutedBefore = false;
   eventBefore = -1;
   availableBefore = 0;
-  usedBefore = 0;
   #muted = false;
   #event = -1;
   /** A head that is none. */
@@ -157,7 +156,6 @@ export class SplitView {
     this.eventBefore = this.#event;
     this.availableBefore = this.available;
     this.lookUsed(listener);
-    this.usedBefore = this.used;
     this.overrun = false;
     this.changed = this.doubled = this.badHead = -1;
     this.#compare();

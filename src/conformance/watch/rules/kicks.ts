@@ -220,7 +220,7 @@ export const kicksChapter: readonly WatchRule[] = [
       for (const { ring, index } of fn.queues.values()) {
         if (ring?.kind !== 'split') continue;
         const fresh = (ring.availableIndex - ring.available) & 0xffff;
-        if (fresh === 0 || fresh > ring.size || ring.usedIndex !== ring.usedBefore) continue;
+        if (fresh === 0 || fresh > ring.size || ring.usedIndex !== ring.used) continue;
         if (fn.lacks(feature.ringEventIndex) && ring.usedFlags === 0)
           return seen('chains', fresh, { queue: index });
         const due = ((ring.availableIndex - ring.availableEvent - 1) & 0xffff) < fresh;

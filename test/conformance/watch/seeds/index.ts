@@ -1,4 +1,13 @@
+import { networkSeeds } from './network.ts';
+import { ringSeeds } from './rings.ts';
 import type { Seed } from './seed.ts';
 import { transportSeeds } from './transport.ts';
+import { blockSeeds, typeSeeds } from './types.ts';
 
-export const allSeeds: readonly Seed[] = [...transportSeeds];
+export const allSeeds: readonly Seed[] = [
+  ...transportSeeds,
+  ...ringSeeds,
+  ...blockSeeds,
+  ...typeSeeds,
+  ...networkSeeds,
+];

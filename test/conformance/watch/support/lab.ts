@@ -76,6 +76,7 @@ export class Lab {
   readonly ram: GuestMemory;
   readonly speaks: 'legacy' | 'modern';
   readonly options: LabOptions;
+  readonly behaviour: DeviceBehaviour;
   readonly #places: readonly AccessPlace[];
   readonly sizes = new Map<number, number>();
   readonly #available = new Map<number, number>();
@@ -85,6 +86,7 @@ export class Lab {
 
   constructor(behaviour: DeviceBehaviour, options: LabOptions = {}) {
     this.options = options;
+    this.behaviour = behaviour;
     this.speaks = options.speaks ?? 'modern';
     this.machine = new Machine();
     const kind = options.kind ?? (this.speaks === 'legacy' ? 'legacy' : 'modern');
