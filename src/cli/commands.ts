@@ -41,6 +41,10 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     summary: 'decode accesses that another program recorded',
     load: async () => (await import('./trace.ts')).trace,
   },
+  watch: {
+    summary: 'say what the driver in a recording did wrong, by clauses',
+    load: async () => (await import('./watch.ts')).watch,
+  },
   'validate-draft': {
     summary: 'say what is wrong with a draft of the specification',
     load: async () => (await import('./validate-draft.ts')).validateDraft,

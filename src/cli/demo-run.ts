@@ -1,3 +1,4 @@
+import { DriverWatch, type WatchReport } from '../conformance/watch/index.ts';
 import { type Finding, VirtiolabError } from '../core/index.ts';
 import { DmaMemory } from '../driver/index.ts';
 import { draft2023, type WayName } from '../mmr/index.ts';
@@ -13,6 +14,7 @@ import { withType } from '../virtio/index.ts';
 import { CommandError } from './command.ts';
 import { type Stage, setUp } from './demo-windows.ts';
 import type { DemoFact, DeviceVisit } from './demos/device-demo.ts';
+import { isClean } from './watch-view.ts';
 
 export interface ShownStage {
   readonly name: Stage['name'];
@@ -36,8 +38,19 @@ export interface DemoResult {
   readonly facts: readonly DemoFact[];
   /** Clauses that were broken, on any machine. */
   readonly findings: readonly Finding[];
-  /** Every fact is as it should be. */
+  /** What the driver did wrong; null where it was not watched. */
+  readonly watched: WatchReport | null;
+  /** Every fact is as it should be, and no duty of a watched driver was broken. */
   readonly good: boolean;
+}
+
+export interface DemoOptions {
+  /** No MSI-X for the driver. */
+  readonly intx: boolean;
+  /** What the first exchange is called. */
+  readonly first?: string;
+  /** The driver is watched. */
+  readonly watch?: boolean;
 }
 
 const DRIVER_MEMORY = 0x100000;
@@ -49,21 +62,27 @@ const DRIVER_MEMORY = 0x100000;
 export async function runDemo(
   window: WayName,
   visit: DeviceVisit,
-  options: { readonly intx: boolean; readonly first?: string },
+  options: DemoOptions,
 ): Promise<DemoResult> {
   try {
-    return await drive(window, visit, options.intx, options.first ?? 'The first request');
+    return await drive(window, visit, options);
   } catch (error) {
     if (!(error instanceof VirtiolabError)) throw error;
     throw new CommandError(`window ${window}: the device failed: ${error.message}`);
   }
 }
 
-async function drive(window: WayName, visit: DeviceVisit, intx: boolean, first: string): Promise<DemoResult> {
+async function drive(
+  window: WayName,
+  visit: DeviceVisit,
+  { intx, first = 'The first request', watch: watching = false }: DemoOptions,
+): Promise<DemoResult> {
   const { stages, connect } = setUp(window, visit.behaviour, intx);
   const types = withType(visit.behaviour.type);
   const recorder = new Recorder();
   const findings: Finding[] = [];
+  const { machine: own } = stages[0];
+  const watch = watching ? new DriverWatch({ ram: own.ram, config: own, types, start: 'power-on' }) : null;
   const shown = stages.map(({ name, machine, function: fn }) => {
     const description = describeFunction(machine, fn, draft2023, types);
     const decoder = new Decoder();
@@ -71,6 +90,7 @@ async function drive(window: WayName, visit: DeviceVisit, intx: boolean, first: 
     const record = recorder.sink(name);
     machine.events = (event) => {
       if (event.kind === 'finding') findings.push(event);
+      if (machine === own) watch?.sink(event);
       record(event);
     };
     return { name, description, decoder, counts: recorder.counts(name) };
@@ -87,6 +107,7 @@ async function drive(window: WayName, visit: DeviceVisit, intx: boolean, first: 
     },
   });
   for (const { machine } of stages) machine.events = null;
+  const watched = watch?.finish() ?? null;
   return {
     device: visit.behaviour.type.name,
     window,
@@ -97,6 +118,7 @@ async function drive(window: WayName, visit: DeviceVisit, intx: boolean, first: 
     firstRequest: recorder.roots.slice(broughtUp.roots),
     facts,
     findings,
-    good: facts.every(({ good }) => good),
+    watched,
+    good: facts.every(({ good }) => good) && (watched === null || isClean(watched)),
   };
 }

@@ -4,6 +4,7 @@ import type { DemoResult } from './demo-run.ts';
 import { detailLines, functionJson, titleOf } from './function-view.ts';
 import { style } from './output.ts';
 import { columns, fold } from './text.ts';
+import { watchLines } from './watch-view.ts';
 
 /** Recorded steps of a demonstration, decoded. */
 export interface DecodedDemo {
@@ -124,6 +125,7 @@ export function demoLines(result: DemoResult, width = Infinity): string[] {
     ...factLines(result),
     '',
     ...findingLines(result),
+    ...(result.watched === null ? [] : [...watchLines(result.watched), '']),
     ...countLines(result),
   ];
   return fold(lines, width);
@@ -156,6 +158,7 @@ export function demoJson(result: DemoResult): object {
     facts: facts.map(({ what, result, good, data = {} }) => ({ what, result, good, ...data })),
     counts: Object.fromEntries(stages.map(({ name, counts }) => [name, counts])),
     findings,
+    ...(result.watched === null ? {} : { watch: result.watched }),
     good,
   };
 }

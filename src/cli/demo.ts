@@ -23,7 +23,7 @@ const windows = choices(
 );
 
 const help = `Usage: virtiolab demo [--device TYPE] [--window WINDOW] [--image FILE] [--intx]
-                      [--types FILE] [--json]
+                      [--types FILE] [--watch] [--json]
 
 Brings a virtio device up through a window, shows every register access and what
 it became, works with the device through a driver, and says of each thing that
@@ -43,12 +43,14 @@ ${windows}
                    to name; the first of them is the default then
                    (docs/your-own-device.md)
   --intx           the driver uses its interrupt line instead of MSI-X
+  --watch          the driver is judged as well: what it does wrong is told after
+                   the run, each with its clause (docs/watch.md)
   --json           one JSON document on standard output, with the whole decoded
                    trace
   -h, --help       print this text
 
-Exit status: 0 when everything came out right, 1 when not or when the device
-failed, 2 when called wrongly.
+Exit status: 0 when everything came out right, 1 when not, when the device failed,
+or when a watched driver breaks a duty; 2 when called wrongly.
 
 Example: a network device through the translator
   virtiolab demo --device network --window mmr`;
@@ -60,6 +62,7 @@ async function run(args: readonly string[]): Promise<number> {
     window: { type: 'string' },
     intx: { type: 'boolean' },
     types: { type: 'string' },
+    watch: { type: 'boolean' },
   });
   if (options.help === true) {
     print(help);
@@ -88,7 +91,12 @@ async function run(args: readonly string[]): Promise<number> {
   try {
     const { first } = demo;
     const intx = options.intx ?? false;
-    const result = await runDemo(window, visit, first === undefined ? { intx } : { intx, first });
+    const watch = options.watch === true;
+    const result = await runDemo(window, visit, {
+      intx,
+      watch,
+      ...(first === undefined ? {} : { first }),
+    });
     if (options.json === true) printJson(demoJson(result));
     else print(...demoLines(result, lineWidth()));
     return result.good ? exitStatus.good : exitStatus.failed;

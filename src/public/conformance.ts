@@ -46,11 +46,13 @@ export { cReproduction, junitText, pageText, testReproduction } from '../conform
 // Drivers, watched on their bus or in a recording.
 export {
   DriverWatch,
+  type RecordingOptions,
   type WatchFinding,
   type WatchLevel,
   type WatchOptions,
   type WatchReport,
   type WatchRule,
   watchedClauses,
+  watchRecording,
   watchRules,
 } from '../conformance/watch/index.ts';

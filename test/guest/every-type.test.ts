@@ -91,5 +91,11 @@ describe.skipIf(pieces === null)(`All seven device types in one Linux guest${ski
     expect(await lab.sh('dmesg | grep -c "nobody cared" || true')).toBe('0');
     // Linux's balloon driver kicks its statistics queue before it sets DRIVER_OK, which only a legacy driver may.
     expect(lab.clauses).toEqual(ways[window].modern ? ['INIT-08'] : []);
+    const watched = lab.watch.finish();
+    // Its legacy transport writes configuration byte by byte, and so the balloon's size, which is to be written at once.
+    const known = ways[window].modern ? ['kick-before-driver-ok'] : ['actual-in-pieces'];
+    const told = watched.findings.filter(({ level }) => level !== 'note').map(({ rule }) => rule);
+    expect(told).toEqual(known);
+    expect(watched.functions.length).toBe(behaviours.length);
   });
 });

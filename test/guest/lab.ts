@@ -1,4 +1,6 @@
+import { DriverWatch } from '../../src/conformance/watch/index.ts';
 import {
+  type Bus,
   type Finding,
   functionAddress,
   immediate,
@@ -70,13 +72,21 @@ export class Lab {
   readonly board: V86Board;
   readonly gate: Gate;
   readonly events: LabEvent[] = [];
+  /** Judges the guest's drivers. */
+  readonly watch: DriverWatch;
   readonly #builtIn = new Set<string | null>();
 
   constructor(guest: LinuxGuest) {
     this.guest = guest;
     this.gate = new Gate();
     this.board = new V86Board(guest.bus, { scheduler: this.gate });
-    this.board.events = (event) => this.events.push(event);
+    const configRead: Bus['configRead'] = (fn, offset, width) =>
+      this.board.at(fn)?.configRead(offset, width) ?? 0xffffffff;
+    this.watch = new DriverWatch({ ram: this.board.ram, config: { configRead } });
+    this.board.events = (event) => {
+      this.events.push(event);
+      this.watch.sink(event);
+    };
   }
 
   /** Continues the run's snapshot. */

@@ -14,7 +14,14 @@ function run(mistakes: HobbyMistakes, before: (it: Watched) => void = masterBus)
 
 /** Classic mistakes: what is wrong, the rule that names it, and its clause. */
 const mistakes: readonly (readonly [string, HobbyMistakes, rule: string, clause: string])[] = [
-  ['no DRIVER_OK', { steps: [1, 3, 3], driverOkAfterKick: true }, 'no-driver-ok', 'LEG-INIT-01'],
+  ['no DRIVER_OK', { noDriverOk: true }, 'no-driver-ok', 'LEG-INIT-01'],
+  [
+    'DRIVER_OK after the first kick',
+    { driverOkAfterKick: true },
+    'legacy-kick-before-driver-ok',
+    'LEG-INIT-01',
+  ],
+  ['a kick before status', { steps: [], kickFirst: true }, 'legacy-kick-before-driver', 'LEG-INIT-01'],
   ['no ACKNOWLEDGE', { steps: [2] }, 'no-acknowledge', 'LEG-INIT-01'],
   ['no DRIVER', { steps: [1] }, 'no-driver', 'LEG-INIT-01'],
   ['neither', { steps: [] }, 'no-acknowledge', 'LEG-INIT-01'],

@@ -14,6 +14,7 @@ import {
   powerState,
   sriovCapability,
   sriovControl,
+  status,
   type0Header,
 } from '../../../pci/layout/index.ts';
 import {
@@ -147,6 +148,9 @@ function followStructures(
   value: number,
   write: boolean,
 ): void {
+  // Where the status says that there is no list, nobody needs to follow one.
+  const pciStatus = write ? null : overlaid(fn, type0Header.status.offset, offset, width, value);
+  if (pciStatus !== null && (pciStatus & status.capabilities) === 0) fn.scanned = true;
   if (offset === type0Header.capabilitiesPointer.offset && !write) fn.scanned = true;
   fn.config.ask((read) => {
     for (const { id, offset: at } of walkCapabilities(read)) {

@@ -8,6 +8,12 @@ const { acknowledge, driver, driverOk, featuresOk, needsReset, failed, suspend }
 /** Bits that a write to status raises; 0 where nobody knows, or for a reset. */
 const raised = ({ fn, value }: Moment) => (fn.status === null || value === 0 ? 0 : value & ~fn.status);
 
+/** So many kicks may come before DRIVER_OK, of a driver that will set it. */
+const EARLY_KICKS = 16;
+
+/** The device is not told to work, nor was it ever. */
+const isEarly = ({ fn }: Moment) => fn.isNot(driverOk) && fn.isNot(suspend) && fn.isNot(failed);
+
 const status = (value: number): Violation => seen('device status bits', value);
 
 /** What the life of the status forbids, by its own table. */
@@ -197,14 +203,47 @@ export const statusChapter: readonly WatchRule[] = [
         : null,
   },
   {
-    id: 'no-driver-ok',
+    id: 'kick-before-driver-ok',
     clauses: cites('INIT-08 INIT-01'),
-    legacyClauses: cites('LEG-INIT-01'),
     level: 'must',
+    speaks: 'modern',
     says: 'a kick before DRIVER_OK',
     on: ['kick'],
-    when: ({ fn, queue }) =>
-      fn.isNot(driverOk) && fn.isNot(suspend) && fn.isNot(failed) ? seen('queue number', queue!.index) : null,
+    when: (now) => (isEarly(now) ? seen('queue number', now.queue!.index) : null),
+  },
+  {
+    id: 'legacy-kick-before-driver-ok',
+    clauses: cites('LEG-INIT-01'),
+    // Many legacy drivers do, and devices have to bear it (LEG-INIT-03).
+    level: 'note',
+    speaks: 'legacy',
+    says: 'a kick before DRIVER_OK',
+    on: ['kick'],
+    when: (now) => (isEarly(now) && now.fn.is(driver) ? seen('queue number', now.queue!.index) : null),
+  },
+  {
+    id: 'legacy-kick-before-driver',
+    clauses: cites('LEG-INIT-01'),
+    level: 'must',
+    speaks: 'legacy',
+    says: 'a kick before DRIVER was set',
+    on: ['kick'],
+    when: (now) => (isEarly(now) && now.fn.isNot(driver) ? seen('queue number', now.queue!.index) : null),
+  },
+  {
+    id: 'no-driver-ok',
+    clauses: cites('INIT-01'),
+    legacyClauses: cites('LEG-INIT-01'),
+    level: 'must',
+    says: 'the device was used, and DRIVER_OK never set',
+    on: ['kick', 'end'],
+    when: (now) => {
+      const { fn, queue } = now;
+      if (!isEarly(now) || !fn.whole) return null;
+      let kicks = 0;
+      for (const each of fn.queues.values()) kicks += each.kicks;
+      return kicks > (queue === null ? 0 : EARLY_KICKS) ? seen('kicks', kicks) : null;
+    },
   },
   {
     id: 'bus-master-off',

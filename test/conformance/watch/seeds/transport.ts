@@ -20,8 +20,21 @@ const upTo = (lab: Lab, ...steps: number[]) => {
   for (const step of steps) lab.status(step);
 };
 
+const early = (lab: Lab) => {
+  lab.toFeatures();
+  lab.setUp(0);
+  lab.kick(0);
+};
+
 /** Status, features and queues of both interfaces. */
 export const transportSeeds: readonly Seed[] = [
+  bare('no-driver-ok', 'DRIVER_OK is never set', early),
+  legacyBare('legacy-kick-before-driver-ok', 'a kick before DRIVER_OK', early),
+  legacyBare('legacy-kick-before-driver', 'a kick before DRIVER', (lab) => {
+    begin(lab);
+    lab.setUp(0);
+    lab.kick(0);
+  }),
   bare('status-bit-cleared', 'DRIVER without ACKNOWLEDGE', (lab) => upTo(lab, 1, 2)),
   bare('needs-reset-written', 'NEEDS_RESET set by the driver', (lab) => upTo(lab, 1, 3, 67)),
   bare('status-after-failed', 'a bit after FAILED', (lab) => upTo(lab, 1, 131, 1)),
@@ -66,7 +79,7 @@ export const transportSeeds: readonly Seed[] = [
     lab.get('deviceStatus');
     lab.setUp(0);
   }),
-  bare('no-driver-ok', 'a kick before DRIVER_OK', (lab) => {
+  bare('kick-before-driver-ok', 'a kick before DRIVER_OK', (lab) => {
     lab.toFeatures();
     lab.setUp(0);
     lab.kick(0);

@@ -8,6 +8,7 @@ import {
   consoleFeature,
   EntropyDevice,
   feature,
+  MemoryConsole,
   MemoryStorage,
   P9Device,
   P9MemoryServer,
@@ -239,7 +240,10 @@ export const typeSeeds: readonly Seed[] = [
     lab.post(1, [{ bytes: [65] }]);
     lab.post(1, [{ bytes: [65] }]);
   }),
-  consoles('console-port-not-opened', 'a port that is not opened', (lab) => {
+  seeds(() => new ConsoleDevice({ ports: [{ backend: new MemoryConsole() }] }), {
+    features: [consoleFeature.multiport],
+    queues: [0, 1, 2, 3],
+  })('console-port-not-opened', 'a port that is not opened', (lab) => {
     for (let i = 0; i < 8; i++) lab.post(2, [room(64)]);
     lab.post(3, [{ bytes: message(READY) }]);
     lab.post(3, [{ bytes: message(PORT_READY) }]);

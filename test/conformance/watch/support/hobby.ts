@@ -23,6 +23,7 @@ export interface HobbyMistakes {
   readonly ringOffset?: number;
   readonly usedAt4?: boolean;
   readonly driverOkAfterKick?: boolean;
+  readonly noDriverOk?: boolean;
   readonly kickFirst?: boolean;
   readonly kickQueue?: number;
   readonly isrTwice?: boolean;
@@ -113,6 +114,7 @@ export function hobbyBlock(bus: Bus, base: number, line: number, mistakes: Hobby
   const header = it.usedAt4 ? after : HEADER;
   if (it.page !== false) bus.ioWrite(base + at.address, 4, Math.floor(ring / 4096));
   if (
+    it.noDriverOk !== true &&
     it.driverOkAfterKick !== true &&
     it.steps?.includes(4) !== true &&
     it.steps?.some((step) => (step & 4) !== 0) !== true
