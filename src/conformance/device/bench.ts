@@ -10,6 +10,7 @@ import {
   legacyAccess,
   ModernTransport,
   NoDeviceError,
+  type RingPlace,
   type Transport,
   type TransportOptions,
   type UsedChain,
@@ -54,6 +55,8 @@ export interface StartOptions extends Partial<BringUpOptions>, TransportOptions 
   readonly untilDriverOk?: boolean;
   /** Features that the driver behaves as if it did not know, offered or not. */
   readonly without?: readonly number[];
+  /** Where the device is told that a ring is, in place of where it is. */
+  readonly misplace?: (place: RingPlace) => RingPlace;
 }
 
 /** A chain that was handed back, and what the device wrote. */
@@ -201,6 +204,11 @@ export class Bench {
     if (without.length > 0) {
       const readFeatures = transport.readFeatures.bind(transport);
       transport.readFeatures = () => withoutFeatures(readFeatures(), without);
+    }
+    if (options.misplace !== undefined) {
+      const { misplace } = options;
+      const setUpQueue = transport.setUpQueue.bind(transport);
+      transport.setUpQueue = (index, size, place) => setUpQueue(index, size, misplace(place));
     }
     const driver = new VirtioDriver(transport, this.memory);
     const ringFeatures = options.ringFeatures ?? [feature.ringIndirectDescriptors, feature.ringEventIndex];

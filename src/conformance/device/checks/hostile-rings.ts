@@ -1,3 +1,4 @@
+import type { RingPlace } from '../../../driver/index.ts';
 import { descriptorFlag, feature } from '../../../virtio/layout/index.ts';
 import { type RawDescriptor, rawDescriptor } from '../../rings/index.ts';
 import { type Check, type Setting, Silence } from '../check.ts';
@@ -45,6 +46,8 @@ function inTable(use: RingUse, change: (table: RawDescriptor) => Partial<RawDesc
 }
 /** Above all memory that a machine has. */
 const BEYOND = { addressLow: 0x1000, addressHigh: 0x100000 };
+/** From memory to where there is none, in whole pages that a legacy driver can name. */
+const RING_OFFSET = 2 ** 42;
 /** So high that an address behind it is 0 again. */
 const HIGHEST = { addressLow: 0xfffffff0, addressHigh: 0xffffffff };
 
@@ -251,6 +254,28 @@ function check({ id, says, ring, indirect, expose }: Hostility): Check {
 /** What no driver may do to a ring, and the longest chain that one may. */
 export const hostileRingChecks: readonly Check[] = [
   ...hostilities.map(check),
+  {
+    id: 'ring-beyond-memory',
+    clauses: [SERVES],
+    says: 'a ring is in no memory: nothing is used, and a reset mends it',
+    hostile: true,
+    async run(bench) {
+      const away = (address: number) => address + RING_OFFSET;
+      const misplace = ({ descriptor, driver, device }: RingPlace) => ({
+        descriptor: away(descriptor),
+        driver: away(driver),
+        device: away(device),
+      });
+      const use = new RingUse(bench, { misplace });
+      use.ring.expose(use.prepare().list);
+      const watch = new MemoryWatch(bench);
+      use.kick();
+      await bench.lull();
+      const at = watch.strayed(NOWHERE);
+      bench.check(SERVES, at === null, 'nothing written', `a write at 0x${at?.toString(16)}`);
+      throw new Silence(SERVES, 'the chain used', 'nothing');
+    },
+  },
   {
     id: 'chain-as-long-as-queue',
     clauses: ['SPL-FRM-02', 'PKD-SG-08'],
