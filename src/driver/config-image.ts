@@ -24,6 +24,16 @@ export class ConfigImage {
     return image;
   }
 
+  /** What software reads of a whole space of `length` bytes, a multiple of 4. */
+  static taken(read: ConfigReader, length: number): ConfigImage {
+    const image = new ConfigImage();
+    for (let offset = 0; offset < Math.min(length, EXTENDED_BYTES); offset += 4) {
+      const dword = read(offset, 4);
+      for (let i = 0; i < 4; i++) image.set(offset + i, (dword >>> (8 * i)) & 0xff);
+    }
+    return image;
+  }
+
   /** `offset` of 0..4095. */
   set(offset: number, byte: number): void {
     this.#bytes[offset] = byte;

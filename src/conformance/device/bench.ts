@@ -81,13 +81,13 @@ export class Bench {
   readonly subject: Subject;
   /** Memory for rings and buffers. */
   readonly memory: DmaMemory;
-  readonly registers: Registers;
-  /** Any one transport; each call of {@link open} replaces it. */
-  transport: Transport;
+  /** Made when first asked for, as the function need not have the interface. */
+  #registers: Registers | null = null;
+  #transport: Transport | null = null;
   /** A page that is never handed out, for a balloon to take. */
   readonly #page: number;
 
-  /** @throws what the driver's own search for the interface throws. */
+  /** @throws NoDeviceError where there is no function. */
   constructor(subject: Subject, setting: Setting, bus: Bus = subject.target.bus) {
     const { fn } = subject.target;
     const found = findFunction(bus, fn);
@@ -100,8 +100,18 @@ export class Bench {
     this.subject = subject;
     this.#page = subject.memory.end - PAGE;
     this.memory = new DmaMemory(bus.ram, subject.memory.start, this.#page);
-    this.transport = this.open();
-    this.registers = registersOf(bus, found, setting, subject.draft);
+  }
+
+  /** @throws what the driver's own search for the interface throws. */
+  get registers(): Registers {
+    const { bus, found, setting, subject } = this;
+    this.#registers ??= registersOf(bus, found, setting, subject.draft);
+    return this.#registers;
+  }
+
+  /** Any one transport; each call of {@link open} replaces it. @throws what its own search for the interface throws. */
+  get transport(): Transport {
+    return this.#transport ?? this.open();
   }
 
   get #patience(): number {
@@ -120,17 +130,16 @@ export class Bench {
 
   /** A new transport, not connected; the one before is disconnected. */
   open(options: TransportOptions = {}): Transport {
-    // Once in the constructor there is none.
-    (this.transport as Transport | undefined)?.disconnect();
+    this.#transport?.disconnect();
     const { bus, found, subject } = this;
     options = { patience: this.#patience, ...options };
-    if (this.modern) this.transport = new ModernTransport(bus, found, options);
+    if (this.modern) this.#transport = new ModernTransport(bus, found, options);
     else {
       const access =
         subject.draft === undefined ? legacyAccess(bus, found) : memoryAccess(bus, found, subject.draft);
-      this.transport = new LegacyTransport(bus, found, access, options);
+      this.#transport = new LegacyTransport(bus, found, access, options);
     }
-    return this.transport;
+    return this.#transport;
   }
 
   /** A register of the legacy header or of the common configuration, at its own width. */
@@ -194,6 +203,18 @@ export class Bench {
     const request = this.small();
     const signals: Signals = { queue: 0, config: 0 };
     const transport = this.open(options);
+    const connect = transport.connect.bind(transport);
+    transport.connect = ({ queue, config }) =>
+      connect({
+        queue: () => {
+          signals.queue++;
+          queue();
+        },
+        config: () => {
+          signals.config++;
+          config();
+        },
+      });
     if (options.untilDriverOk === true) {
       const setStatus = transport.setStatus.bind(transport);
       transport.setStatus = (value) => {
@@ -220,7 +241,7 @@ export class Bench {
         ...options,
         ringFeatures: this.setting === 'packed' ? [...ringFeatures, feature.ringPacked] : ringFeatures,
       },
-      { queue: () => void signals.queue++, config: () => void signals.config++ },
+      { queue: () => {}, config: () => {} },
     );
     return { driver, request, signals };
   }

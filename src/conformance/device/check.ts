@@ -21,6 +21,8 @@ export interface Check {
    * healthy (REJECT), and one that has to be reset afterwards is WEDGED.
    */
   readonly hostile?: true;
+  /** Looks at configuration space only: it is made once a function, and no interface has to work for it. */
+  readonly passive?: true;
   /** Fails by {@link Bench.check} and what is built on it, ends early by {@link Bench.skip}. */
   run(bench: Bench): void | Promise<void>;
 }

@@ -103,10 +103,10 @@ export interface CheckRun {
 }
 
 /** Leaves the function reset. One that does not come back was told of before, or is at the next check. */
-function leave({ transport }: Bench): void {
+function leave(bench: Bench): void {
   try {
-    transport.disconnect();
-    transport.reset();
+    bench.transport.disconnect();
+    bench.transport.reset();
   } catch {
     // See above.
   }
@@ -125,7 +125,7 @@ export async function runCheck(
   let bench: Bench;
   try {
     bench = new Bench(subject, setting, bus);
-    bench.transport.reset();
+    if (check.passive !== true) bench.transport.reset();
   } catch (error) {
     if (!(error instanceof VirtiolabError)) throw error;
     return { ...NOTHING, outcome: 'WEDGED', clause: SERVES, reason: error.message, recovers: false };
@@ -141,7 +141,7 @@ export async function runCheck(
   }
   ended();
   try {
-    if (verdict.outcome === 'WEDGED' || verdict.outcome === 'SKIP') return verdict;
+    if (check.passive === true || verdict.outcome === 'WEDGED' || verdict.outcome === 'SKIP') return verdict;
     if (verdict.outcome === 'FAIL' || check.hostile === true)
       return await afterwards(bench, check, verdict, silent);
     return verdict;
@@ -149,7 +149,7 @@ export async function runCheck(
     if (isLost(error)) return judged(check, error);
     throw error;
   } finally {
-    leave(bench);
+    if (check.passive !== true) leave(bench);
   }
 }
 

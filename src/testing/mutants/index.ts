@@ -4,6 +4,7 @@ import { adminCommandMutants } from './admin-commands.ts';
 import { adminLegacyMutants } from './admin-legacy.ts';
 import { adminPartsMutants } from './admin-parts.ts';
 import { chainMutants } from './chains.ts';
+import { configurationSpaceMutants } from './configuration-space.ts';
 import { eventMutants } from './events.ts';
 import { hostileRingMutants } from './hostile-rings.ts';
 import type { DeviceMutant } from './mutant.ts';
@@ -14,6 +15,7 @@ export { type BusLies, type DeviceMutant, type MutantAccess, touches } from './m
 
 /** Devices that are wrong in one small way each. */
 export const deviceMutants: readonly DeviceMutant[] = [
+  ...configurationSpaceMutants,
   ...statusMutants,
   ...chainMutants,
   ...eventMutants,

@@ -1,17 +1,26 @@
 import { describe, expect, it } from 'vitest';
-import { conform } from '../../../src/conformance/device/index.ts';
+import { conform, type Deviation } from '../../../src/conformance/device/index.ts';
 import { kindsOf, ourSource, sampleNames } from '../../../src/testing/index.ts';
 
 const sources = sampleNames.flatMap((type) => kindsOf(type).map((kind) => [type, kind] as const));
 
+/** What functions of a kind break by the way they are built. */
+const byKind: Readonly<Record<string, readonly Deviation[]>> = {
+  'legacy-memory': [{ check: 'legacy-bar', reason: 'its legacy block stands in memory' }],
+  'transitional-memory': [{ check: 'legacy-bar', reason: 'its legacy block stands in memory' }],
+};
+
 describe('an honest device', () => {
   it.each(sources)('%s:%s passes, or the check says why it was not made', async (type, kind) => {
     const bad: unknown[] = [];
-    for await (const result of conform(ourSource(type, kind), { witness: false })) {
+    for await (const result of conform(ourSource(type, kind), {
+      witness: false,
+      deviations: byKind[kind] ?? [],
+    })) {
       const { outcome, reason, recovers, check, setting, clause, expected, seen } = result;
       // A ring that cannot be may leave a device to be reset.
       const wedged = outcome === 'WEDGED' && recovers !== true;
-      if (outcome === 'FAIL' || wedged || (outcome === 'SKIP' && reason === null))
+      if (outcome === 'FAIL' || outcome === 'XPASS' || wedged || (outcome === 'SKIP' && reason === null))
         bad.push({ check, setting, outcome, clause, expected, seen, reason });
     }
     expect(bad).toEqual([]);

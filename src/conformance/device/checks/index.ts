@@ -5,6 +5,7 @@ import { adminNotifyChecks } from './admin-notify.ts';
 import { adminPartsChecks } from './admin-parts.ts';
 import { adminQueueChecks } from './admin-queue.ts';
 import { chainChecks } from './chains.ts';
+import { configurationSpaceChecks } from './configuration-space.ts';
 import { eventChecks } from './events.ts';
 import { hostileRingChecks } from './hostile-rings.ts';
 import { indirectChecks } from './indirect.ts';
@@ -13,6 +14,7 @@ import { statusChecks } from './status.ts';
 
 /** Every check, in the order in which they are made. */
 export const checks: readonly Check[] = [
+  ...configurationSpaceChecks,
   ...statusChecks,
   ...chainChecks,
   ...indirectChecks,

@@ -16,7 +16,8 @@ export const statusChecks: readonly Check[] = [
     async run(bench) {
       bench.put(status(bench), acknowledge | driver);
       bench.put(status(bench), 0);
-      await bench.until('BF-RST-01', 'status 0', () => bench.get(status(bench)) === 0);
+      const clause = bench.modern ? 'PCI-COM-07' : 'BF-RST-01';
+      await bench.until(clause, 'status 0', () => bench.get(status(bench)) === 0);
     },
   },
   {
