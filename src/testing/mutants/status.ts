@@ -18,6 +18,26 @@ export const statusMutants: readonly DeviceMutant[] = [
     }),
   },
   {
+    name: 'reset-ignored',
+    breaks: ['BF-RST-01', 'PCI-COM-07'],
+    says: 'once DRIVER was set, writing 0 to the status does nothing',
+    bus() {
+      let before = 0;
+      return {
+        write: (access, value) => {
+          if (
+            !touches(access, 'common', commonConfig.deviceStatus) &&
+            !touches(access, 'legacy', legacyStatus)
+          )
+            return value;
+          if (value === 0 && (before & deviceStatus.driver) !== 0) return null;
+          before = value;
+          return value;
+        },
+      };
+    },
+  },
+  {
     name: 'reset-keeps-queues',
     breaks: ['BF-RST-02'],
     says: 'after a reset queues are served on',
