@@ -1,10 +1,18 @@
 import type { Bus, Register, Width } from '../../core/index.ts';
-import { type FoundFunction, findStructures, legacyAccess, StructureAccess } from '../../driver/index.ts';
+import {
+  configOf,
+  type FoundFunction,
+  findStructures,
+  legacyAccess,
+  StructureAccess,
+} from '../../driver/index.ts';
+import { findBlock } from '../../mmr/access/find-block.ts';
 import { memoryAccess } from '../../mmr/access/native.ts';
 import type { Draft } from '../../mmr/layout/index.ts';
 import { capabilityId, messageControl, msixCapability } from '../../pci/layout/index.ts';
 import {
   commonConfig,
+  LEGACY_BAR,
   LEGACY_CONFIG_OFFSET,
   LEGACY_CONFIG_OFFSET_MSIX,
   legacyHeader,
@@ -23,12 +31,19 @@ export interface Registers {
   readonly main: Area;
   /** The type's configuration, wherever it stands at the moment. */
   readonly config: Area;
-  /** Null where the type has none. */
+  /** Bytes that there is room for, of which the device may use less; null where there is none. */
   readonly configBytes: number | null;
   /** Reads ISR, which clears it. */
   isr(): number;
   /** Writes a queue's number where it is kicked, 16 bits: wherever queue 0 is kicked for one that does not exist. */
   kick(queue: number): void;
+}
+
+/** Bytes that a legacy block has room for. */
+function blockBytes(bus: Bus, fn: FoundFunction, draft: Draft | undefined): number {
+  const sizeOf = (bar: number) => fn.bars.find(({ index }) => index === bar)?.size ?? 0;
+  if (draft === undefined) return sizeOf(LEGACY_BAR);
+  return findBlock(configOf(bus, fn), fn.extended, draft, sizeOf)?.length ?? 0;
 }
 
 function legacyRegisters(bus: Bus, fn: FoundFunction, draft: Draft | undefined): Registers {
@@ -47,7 +62,7 @@ function legacyRegisters(bus: Bus, fn: FoundFunction, draft: Draft | undefined):
       read: (offset, width) => access.read(start() + offset, width),
       write: (offset, width, value) => access.write(start() + offset, width, value),
     },
-    configBytes: null,
+    configBytes: blockBytes(bus, fn, draft) - LEGACY_CONFIG_OFFSET_MSIX,
     isr: () => access.read(legacyHeader.isrStatus.offset, 1),
     kick: (queue) => access.write(legacyHeader.queueNotify.offset, 2, queue),
   };

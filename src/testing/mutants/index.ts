@@ -4,19 +4,41 @@ import { adminCommandMutants } from './admin-commands.ts';
 import { adminLegacyMutants } from './admin-legacy.ts';
 import { adminPartsMutants } from './admin-parts.ts';
 import { chainMutants } from './chains.ts';
+import { commonConfigMutants } from './common-config.ts';
+import { configWindowMutants } from './config-window.ts';
+import { configurationMutants } from './configuration.ts';
 import { configurationSpaceMutants } from './configuration-space.ts';
 import { eventMutants } from './events.ts';
+import { featureMutants } from './features.ts';
 import { hostileRingMutants } from './hostile-rings.ts';
+import { interruptPinMutants } from './interrupt-pin.ts';
+import { legacyBlockMutants } from './legacy-block.ts';
 import type { DeviceMutant } from './mutant.ts';
+import { notifyMutants } from './notify.ts';
 import { packedMutants } from './packed.ts';
+import { queueResetMutants } from './queue-reset.ts';
+import { regionMutants } from './regions.ts';
 import { statusMutants } from './status.ts';
+import { suspendMutants } from './suspend.ts';
+import { vectorMutants } from './vectors.ts';
 
 export { type BusLies, type DeviceMutant, type MutantAccess, touches } from './mutant.ts';
 
 /** Devices that are wrong in one small way each. */
 export const deviceMutants: readonly DeviceMutant[] = [
   ...configurationSpaceMutants,
+  ...regionMutants,
   ...statusMutants,
+  ...featureMutants,
+  ...commonConfigMutants,
+  ...configurationMutants,
+  ...queueResetMutants,
+  ...notifyMutants,
+  ...interruptPinMutants,
+  ...vectorMutants,
+  ...configWindowMutants,
+  ...legacyBlockMutants,
+  ...suspendMutants,
   ...chainMutants,
   ...eventMutants,
   ...packedMutants,

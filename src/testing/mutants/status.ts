@@ -1,4 +1,4 @@
-import { commonConfig, deviceStatus, legacyHeader } from '../../virtio/index.ts';
+import { commonConfig, deviceStatus, feature, legacyHeader } from '../../virtio/index.ts';
 import { type DeviceMutant, touches } from './mutant.ts';
 
 const { deviceStatus: legacyStatus } = legacyHeader;
@@ -84,13 +84,67 @@ export const statusMutants: readonly DeviceMutant[] = [
     }),
   },
   {
-    name: 'driver-bit-lost',
-    breaks: ['PCI-COM-07'],
-    says: 'DRIVER is not kept in the status',
+    name: 'breaks-in-silence',
+    breaks: ['BF-STAT-06'],
+    says: 'a device that broke does not ask for a reset',
     setting: 'modern',
     bus: () => ({
       read: (access, value) =>
-        touches(access, 'common', commonConfig.deviceStatus) ? value & ~deviceStatus.driver : value,
+        touches(access, 'common', commonConfig.deviceStatus) ? value & ~deviceStatus.needsReset : value,
     }),
+  },
+  {
+    name: 'breaks-untold',
+    breaks: ['BF-STAT-07'],
+    says: 'the driver is not told of a device that broke',
+    setting: 'modern',
+    device({ interrupts }) {
+      interrupts.config = () => {};
+    },
+  },
+  {
+    name: 'no-legacy-drivers',
+    breaks: ['LEG-FEAT-02'],
+    says: 'drivers that set no FEATURES_OK are not served',
+    setting: 'legacy',
+    bus() {
+      let settled = false;
+      return {
+        write(access, value) {
+          if (touches(access, 'legacy', legacyStatus)) settled = (value & deviceStatus.featuresOk) !== 0;
+          return touches(access, 'legacy', legacyHeader.queueNotify) && !settled ? null : value;
+        },
+      };
+    },
+  },
+  {
+    name: 'packed-for-ever',
+    breaks: ['LEG-LAY-10'],
+    says: 'once it was accepted RING_PACKED stays, for legacy drivers too',
+    setting: 'legacy',
+    device({ device: { features } }) {
+      const has = features.has.bind(features);
+      let packed = false;
+      features.has = (bit) => {
+        if (bit !== feature.ringPacked) return has(bit);
+        packed ||= has(bit);
+        return packed;
+      };
+    },
+  },
+  {
+    name: 'legacy-awaits-driver-ok',
+    breaks: ['LEG-INIT-03'],
+    says: 'legacy drivers are served from DRIVER_OK on',
+    setting: 'legacy',
+    bus() {
+      let ready = false;
+      return {
+        write(access, value) {
+          if (touches(access, 'legacy', legacyStatus)) ready = (value & deviceStatus.driverOk) !== 0;
+          return touches(access, 'legacy', legacyHeader.queueNotify) && !ready ? null : value;
+        },
+      };
+    },
   },
 ];
