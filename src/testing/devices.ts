@@ -58,7 +58,10 @@ function network(): SampleDevice {
 
 function console(): SampleDevice {
   const backend = new MemoryConsole();
-  const behaviour = new ConsoleDevice({ ports: [{ backend, size: { columns: 80, rows: 25 } }] });
+  const behaviour = new ConsoleDevice({
+    ports: [{ backend, size: { columns: 80, rows: 25 } }],
+    offersSize: true,
+  });
   let rows = 25;
   return {
     behaviour,

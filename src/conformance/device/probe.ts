@@ -80,8 +80,12 @@ const changing: Readonly<Record<string, readonly number[]>> = {
   console: [consoleFeature.size],
 };
 
-/** What a driver accepts that wants to hear of changes of the configuration. */
-export const changingFeatures = ({ type }: Bench): readonly number[] => changing[type.name] ?? [];
+/** What a driver accepts that wants to hear of changes of the configuration. Ends the check where it is not offered. */
+export function changingFeatures(bench: Bench): readonly number[] {
+  const bits = changing[bench.type.name] ?? [];
+  for (const bit of bits) bench.needs(bit, `feature ${bit}, by which the field is there,`);
+  return bits;
+}
 
 export function selectQueue(bench: Bench, queue: number): void {
   bench.put(queueRegisters(bench).queueSelect, queue);

@@ -71,11 +71,12 @@ function itemsOf(
 ): Item[] {
   return checks
     .filter(({ types }) => types === undefined || types.includes(type.name))
-    .flatMap((check) =>
-      settings
-        .filter((each) => offered.includes(each) && (check.settings ?? settings).includes(each))
-        .map((setting) => ({ source, check, setting })),
-    );
+    .flatMap((check) => {
+      const fit = settings.filter(
+        (each) => offered.includes(each) && (check.settings ?? settings).includes(each),
+      );
+      return (check.passive === true ? fit.slice(0, 1) : fit).map((setting) => ({ source, check, setting }));
+    });
 }
 
 /**

@@ -1,6 +1,6 @@
 import { feature, packedDescriptor, packedDescriptorFlag } from '../../virtio/index.ts';
 import type { DeviceMutant } from './mutant.ts';
-import { mutateRings, RingParts } from './ring-parts.ts';
+import { mutateHandling, mutateRings, RingParts } from './ring-parts.ts';
 
 const USED = packedDescriptorFlag.available | packedDescriptorFlag.used;
 
@@ -99,5 +99,19 @@ export const packedMutants: readonly DeviceMutant[] = [
           (head, ...rest) =>
             honest(device.has(feature.inOrder) ? head + 5 : head, ...rest),
       })),
+  },
+  {
+    name: 'out-of-order',
+    breaks: ['RF-18'],
+    says: 'in order, the first chain is never used',
+    setting: 'modern',
+    device(fn) {
+      let waiting: (() => void) | null = null;
+      mutateHandling(fn, (_chain, honest, { device }) => {
+        if (!device.has(feature.inOrder)) honest();
+        else if (waiting === null) waiting = honest;
+        else honest();
+      });
+    },
   },
 ];

@@ -4,6 +4,7 @@ import {
   PACKED_EVENT_BYTES,
   PACKED_WRAP_BIT,
 } from '../../../virtio/layout/index.ts';
+import type { SplitHandRing } from '../../rings/index.ts';
 import type { Check } from '../check.ts';
 import { MemoryWatch } from '../memory-watch.ts';
 import { RingUse } from '../ring-use.ts';
@@ -116,6 +117,29 @@ export const inOrderChecks: readonly Check[] = [
         const last = names.indexOf(id);
         bench.check(clause, last >= done, `one of the chains ${names.slice(done)}`, `chain ${id}`);
         // Entries of the chains that it stands for are skipped.
+        use.ring.skip(last - done, list.length);
+        done = last + 1;
+      }
+    },
+  },
+  {
+    id: 'used-in-order',
+    clauses: ['RF-18'],
+    settings: ['modern'],
+    says: 'with IN_ORDER no chain is used before one that was made available earlier',
+    async run(bench) {
+      bench.needs(feature.inOrder, 'IN_ORDER');
+      const use = new RingUse(bench, { ringFeatures: [], features: [feature.inOrder] });
+      const { list } = use.prepare();
+      const names = Array.from({ length: 2 }, () => use.ring.expose(use.prepare().list));
+      use.kick();
+      for (let done = 0; done < names.length; ) {
+        const { id } = await use.used('RF-18');
+        const last = names.indexOf(id);
+        const used = (use.ring as SplitHandRing).writer.usedIndex;
+        // An entry may stand for the chains before its own, which are used then, too.
+        const seen = `a used index of ${used} with chain ${last + 1}`;
+        bench.check('RF-18', last >= done && used > last, `used chains up to ${last + 1}`, seen);
         use.ring.skip(last - done, list.length);
         done = last + 1;
       }
