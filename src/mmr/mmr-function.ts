@@ -11,7 +11,7 @@ import {
   type VirtioFunctionOptions,
   withType,
 } from '../virtio/index.ts';
-import { checkDraft, type Draft, draft2023, encodeCapability, encodings, mmrIdOf } from './layout/index.ts';
+import { checkDraft, type Draft, draft2023, encodeCapability, encodingOf, mmrIdOf } from './layout/index.ts';
 
 /** A legacy block at a place that its draft does not allow. */
 export class BlockPlacementError extends VirtiolabError {}
@@ -34,7 +34,7 @@ export function addLegacyBlockCapability(
       `legacy block at 0x${offset.toString(16)}: wants a multiple of ${draft.offsetAlignment}`,
     );
   const { config, extendedCapabilities } = fn.pci;
-  const map = encodings[draft.encoding];
+  const map = encodingOf(draft).map;
   const at = extendedCapabilities.add(draft.extendedCapabilityId, draft.extendedCapabilityVersion, map, {});
   for (const [byte, value] of encodeCapability(draft, { bar, offset, length: fn.legacyBytes }))
     config.set(at + byte, 1, value);

@@ -9,6 +9,7 @@ export {
   type BlockPlace,
   BlockPlacementError,
   bareCapabilityDraft,
+  type CapabilityEncoding,
   checkDraft,
   type DmaRemapping,
   type Draft,

@@ -1,5 +1,5 @@
 import type { Bus, FunctionAddress, RegisterMap, Width } from '../core/index.ts';
-import { type Draft, draft2023, encodings } from '../mmr/layout/index.ts';
+import { type Draft, draft2023, encodingOf } from '../mmr/layout/index.ts';
 import {
   alternativeRoutingCapability,
   bridgeSubsystem,
@@ -141,7 +141,7 @@ export function configTables(
   const upper = fn.extended.map(({ id, offset }): PlacedTable => {
     if (id !== draft?.extendedCapabilityId)
       return { name: keyOf(extendedCapabilityId, id), start: offset, map: extended[id] ?? extendedHeader };
-    return { name: `virtio ${draft.name}`, start: offset, map: encodings[draft.encoding] };
+    return { name: `virtio ${draft.name}`, start: offset, map: encodingOf(draft).map };
   });
   return [header, ...lower, ...upper];
 }

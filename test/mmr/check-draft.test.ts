@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { functionAddress } from '../../src/core/index.ts';
+import { functionAddress, ro } from '../../src/core/index.ts';
 import { runFirmware } from '../../src/driver/index.ts';
 import {
   checkDraft,
@@ -49,6 +49,25 @@ const refused: readonly (readonly [what: string, changed: object, field: string,
   ['an alignment of 3', { offsetAlignment: 3, offset: 0 }, 'offsetAlignment', /power of two/],
   ['an alignment of 0', { offsetAlignment: 0, offset: 0 }, 'offsetAlignment', /power of two/],
   ['an unknown encoding', { encoding: 'toString' }, 'encoding', /vendor-header or bare/],
+  [
+    'an encoding without a length',
+    { encoding: { map: { bar: ro(8, 1), offset: ro(12, 4) }, vendorHeader: true } },
+    'encoding',
+    /bar, offset and length/,
+  ],
+  [
+    'an encoding in the header',
+    { encoding: { map: { bar: ro(3, 1), offset: ro(4, 4), length: ro(8, 4) }, vendorHeader: false } },
+    'encoding',
+    /behind the header/,
+  ],
+  [
+    'an encoding of shared bytes',
+    { encoding: { map: { bar: ro(8, 1), offset: ro(8, 4), length: ro(12, 4) }, vendorHeader: true } },
+    'encoding',
+    /bar, offset/,
+  ],
+  ['an encoding that is nothing', { encoding: null }, 'encoding', /vendor-header or bare/],
   ['an unknown shift', { msixShift: 'sometimes' }, 'msixShift', /as-legacy or fixed/],
   ['an unknown handshake', { resetHandshake: undefined }, 'resetHandshake', /read-back or none/],
   ['a BAR that may be prefetchable', { prefetchable: 'maybe' }, 'prefetchable', /true or false/],

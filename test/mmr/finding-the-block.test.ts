@@ -7,7 +7,7 @@ import {
   type Draft,
   draft2023,
   encodeCapability,
-  encodings,
+  encodingOf,
   fixedVectorsDraft,
   MmrBackend,
   memoryAccess,
@@ -41,7 +41,7 @@ function handmade(places: readonly Partial<BlockPlace>[], options: { vectors?: n
 }
 
 function addCapability(fn: PciFunction, draft: Draft, place: BlockPlace): void {
-  const at = fn.extendedCapabilities.add(draft.extendedCapabilityId, 1, encodings[draft.encoding], {});
+  const at = fn.extendedCapabilities.add(draft.extendedCapabilityId, 1, encodingOf(draft).map, {});
   for (const [byte, value] of encodeCapability(draft, place)) fn.config.set(at + byte, 1, value);
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BusTarget, Width } from '../../src/core/index.ts';
-import { type Draft, draft2023, encodeCapability, encodings, MmrBackend } from '../../src/mmr/index.ts';
+import { type Draft, draft2023, encodeCapability, encodingOf, MmrBackend } from '../../src/mmr/index.ts';
 import { PciFunction } from '../../src/pci/index.ts';
 import { SLOT } from '../pci/support.ts';
 import { hostWith } from './support.ts';
@@ -45,7 +45,7 @@ function slow(draft: Draft = draft2023) {
     lengthBytes: 0x1000,
     regions: [{ name: 'legacy', offset: 0, length: 24, target }],
   });
-  const at = fn.extendedCapabilities.add(0x0b, 1, encodings[draft.encoding], {});
+  const at = fn.extendedCapabilities.add(0x0b, 1, encodingOf(draft).map, {});
   for (const [byte, value] of encodeCapability(draft, { bar: 0, offset: 0, length: 24 }))
     fn.config.set(at + byte, 1, value);
   const backend = new MmrBackend(hostWith(fn), SLOT, draft);

@@ -44,6 +44,12 @@ const standsAt = (fields: readonly PlacedField[], offset: number, bytes: number)
   return inside && touching.reduce((sum, field) => sum + field.bytes, 0) === bytes;
 };
 
+/** The dword that PCI Express gives to id, revision and length; the id alone has two bytes. */
+export function hasVendorHeader(fields: readonly PlacedField[]): boolean {
+  const first = fields.find(({ offset, bytes }) => offset + bytes > 4);
+  return standsAt(fields, 4, 4) && (first?.bytes ?? 0) >= 2;
+}
+
 const cfgTypeName = (value: number): string | undefined =>
   Object.entries(structureType).find(([, number]) => number === value)?.[0];
 
@@ -77,10 +83,9 @@ export const capabilityChecks: DraftChecks = {
       'a vendor-specific extended capability has no vendor-specific header at 4: id, revision and length in one dword. Software that knows it misreads what stands there',
     run: each(({ capability, path, fields }, say) => {
       const { list, id, name } = capability;
-      if (list !== 'extended' || id !== extendedCapabilityId.vendorSpecific) return;
+      if (list !== 'extended' || id !== extendedCapabilityId.vendorSpecific || hasVendorHeader(fields))
+        return;
       const first = fields.find(({ offset, bytes }) => offset + bytes > 4);
-      // The id alone has two bytes.
-      if (standsAt(fields, 4, 4) && (first?.bytes ?? 0) >= 2) return;
       say(
         path,
         `${name} has ${first?.field.name ?? 'nothing'} at 4, where software reads id, revision and length`,

@@ -1,10 +1,13 @@
-import { type Draft, draft2023, draftFaults, encodings } from '../../mmr/index.ts';
+import { lengthOf, type Register, ro } from '../../core/index.ts';
+import { type CapabilityEncoding, type Draft, draft2023, draftFaults } from '../../mmr/index.ts';
+import { extendedCapabilityId } from '../../pci/layout/index.ts';
 import { VIRTIO_VENDOR_ID } from '../../virtio/index.ts';
 import { legacyRow } from '../checks/blocks.ts';
+import { hasVendorHeader } from '../checks/capabilities.ts';
 import { plainName } from '../checks/check.ts';
 import { isTransitionalId } from '../checks/ids.ts';
 import type { DraftDocument } from '../document/document.ts';
-import type { DraftModel, PlacedCapability, PlacedStructure } from '../model.ts';
+import type { DraftModel, PlacedCapability, PlacedField, PlacedStructure } from '../model.ts';
 
 /** A draft that functions can be made by: of a document, what its legacy block is. */
 export interface DraftTable {
@@ -24,26 +27,28 @@ export interface NotRun {
   readonly reasons: readonly string[];
 }
 
-type EncodingName = Draft['encoding'];
+const PLACES = ['bar', 'offset', 'length'] as const;
 
-/** Where a capability says bar, offset and length, as byte positions. */
-function placesOf(capability: PlacedCapability): string {
-  return (['bar', 'offset', 'length'] as const)
-    .map((name) => {
-      const found = capability.fields.find(({ field }) => plainName(field.name) === name);
-      return found === undefined ? 'none' : `${found.offset}+${found.bytes}`;
-    })
-    .join(' ');
-}
+/** Bytes of a capability's field, wherever they stand. */
+const registerOf = ({ offset, bytes }: PlacedField): Register => ro(offset, 1, '', { count: bytes });
 
-/** Of the encodings that functions can have the one that says the same at the same places. */
-function encodingOf(capability: PlacedCapability): EncodingName | undefined {
-  const places = placesOf(capability);
-  return (Object.keys(encodings) as EncodingName[]).find((name) => {
-    const { bar, offset, length } = encodings[name];
-    const own = [bar, offset, length].map((each) => `${each.offset}+${each.width * each.count}`);
-    return own.join(' ') === places;
-  });
+/** The encoding that a capability describes; null where it does not say where its block is. */
+function encodingOf({ capability, fields, length }: PlacedCapability): CapabilityEncoding | null {
+  const named = (name: string) => fields.find(({ field }) => plainName(field.name) === name);
+  const [bar, offset, bytes] = PLACES.map(named);
+  if (bar === undefined || offset === undefined || bytes === undefined) return null;
+  const cfgType = named('cfgtype');
+  const vendorHeader = capability.id === extendedCapabilityId.vendorSpecific && hasVendorHeader(fields);
+  const map = {
+    bar: registerOf(bar),
+    offset: registerOf(offset),
+    length: registerOf(bytes),
+    ...(cfgType === undefined || vendorHeader ? {} : { cfgType: registerOf(cfgType) }),
+  };
+  const end = lengthOf(map);
+  const tail: Record<string, Register> =
+    length > end ? { tail: ro(end, 1, '', { count: length - end }) } : {};
+  return { map: { ...map, ...tail }, vendorHeader };
 }
 
 const idsOf = ({ ids }: DraftDocument) =>
@@ -76,13 +81,13 @@ export function tableOf(model: DraftModel): DraftTable | NotRun {
   const emulated = block.space === 'emulated';
   if (capability === undefined && !transitional && !emulated)
     return { reasons: [`no capability leads to ${block.name}`] };
-  const encoding = capability === undefined ? draft2023.encoding : encodingOf(capability);
-  if (encoding === undefined)
+  if (capability?.capability.list === 'ordinary')
     return {
-      reasons: [
-        `${capability!.capability.name} has bar, offset and length at ${placesOf(capability!)}: no function here has a capability like that`,
-      ],
+      reasons: [`${capability.capability.name} is an ordinary capability: functions here have extended ones`],
     };
+  const encoding = capability === undefined ? draft2023.encoding : encodingOf(capability);
+  if (encoding === null)
+    return { reasons: [`${capability!.capability.name} does not say bar, offset and length`] };
   const offset = emulated ? draft2023.offset : choose('place', block.offset, draft2023.offset);
   const draft: Draft = {
     name: document.name,
@@ -107,7 +112,11 @@ export function tableOf(model: DraftModel): DraftTable | NotRun {
   const faults = draftFaults(draft);
   if (faults.length > 0)
     return {
-      reasons: faults.map(({ field, value, wants }) => `${field} is ${String(value)}; wants ${wants}`),
+      reasons: faults.map(({ field, value, wants }) =>
+        typeof value === 'object'
+          ? `${field}: wants ${wants}`
+          : `${field} is ${String(value)}; wants ${wants}`,
+      ),
     };
   return { kind: 'mmr', draft, structure, assumed };
 }

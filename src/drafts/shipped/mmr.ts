@@ -3,7 +3,7 @@ import {
   capabilityBytes,
   type Draft,
   draft2023,
-  encodings,
+  encodingOf,
   fixedVectorsDraft,
 } from '../../mmr/layout/index.ts';
 import { legacyHeader, legacyVectors, VIRTIO_VENDOR_ID } from '../../virtio/layout/index.ts';
@@ -54,7 +54,7 @@ export function documentOfDraft(draft: Draft, title?: string): DraftDocument {
         version: draft.extendedCapabilityVersion,
         cfgType: draft.cfgType,
         length: capabilityBytes(draft),
-        fields: fieldsOf(encodings[draft.encoding], { offset: 4, length: 4 }),
+        fields: fieldsOf(encodingOf(draft).map, { offset: 4, length: 4 }),
         points: BLOCK,
       },
     ],

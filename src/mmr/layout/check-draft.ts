@@ -1,11 +1,12 @@
-import { VirtiolabError } from '../../core/index.ts';
+import { lengthOf, sizeOf, VirtiolabError } from '../../core/index.ts';
+import { extendedHeader, vendorSpecificExtended } from '../../pci/layout/index.ts';
 import {
   type DeviceType,
   deviceTypes,
   MODERN_DEVICE_ID_BASE,
   VIRTIO_VENDOR_ID,
 } from '../../virtio/layout/index.ts';
-import { type Draft, encodings } from './draft.ts';
+import { type CapabilityEncoding, type Draft, encodingOf, encodings } from './draft.ts';
 import { idInDraft } from './identity.ts';
 
 /** A choice of a draft with which no function can be made, or none that software would take for what it is. */
@@ -37,6 +38,8 @@ function shown(value: unknown): string {
 
 const LAST_BAR = 5;
 const MOST_OFFSET = 2 ** 31;
+/** What a vendor-specific header's length holds, and more than is free. */
+const MOST_CAPABILITY_BYTES = 256;
 /** What an empty slot reads. */
 const NO_ID = 0xffff;
 
@@ -51,6 +54,30 @@ const among =
 
 const alignmentHolds = (value: number) => whole(4, MOST_OFFSET)(value) && Number.isInteger(Math.log2(value));
 
+/** Fields of an encoding that hold what they are for, behind the header and whatever else the capability begins with. */
+function fieldsHold({ map, vendorHeader }: CapabilityEncoding): boolean {
+  const least = lengthOf(vendorHeader ? vendorSpecificExtended : extendedHeader);
+  const { bar, offset, length, cfgType } = map ?? {};
+  const needed = [
+    [bar, 1],
+    [offset, 4],
+    [length, 2],
+    ...(cfgType === undefined ? [] : [[cfgType, 1] as const]),
+  ] as const;
+  const taken = new Set<number>();
+  for (const [field, bytes] of needed) {
+    if (field === undefined || field.offset < least || sizeOf(field) < bytes) return false;
+    for (let at = field.offset; at < field.offset + sizeOf(field); at++)
+      if (taken.has(at) || !taken.add(at)) return false;
+  }
+  return lengthOf(map) <= MOST_CAPABILITY_BYTES && lengthOf(map) % 4 === 0;
+}
+
+function isEncoding(value: Draft['encoding']): boolean {
+  if (typeof value === 'string') return Object.hasOwn(encodings, value);
+  return typeof value === 'object' && value !== null && fieldsHold(value);
+}
+
 /** What each field by itself has to be. */
 const rows: readonly Row[] = [
   ['name', (value: unknown) => typeof value === 'string' && value !== '', 'a name'],
@@ -58,7 +85,11 @@ const rows: readonly Row[] = [
   ['revisionId', whole(0, 0xff), '0..0xff'],
   ['extendedCapabilityId', whole(1, 0xffff), '0x1..0xffff'],
   ['extendedCapabilityVersion', whole(1, 15), '1..15 (PCI Express 5.0, section 7.6.3)'],
-  ['encoding', among(...Object.keys(encodings)), Object.keys(encodings).join(' or ')],
+  [
+    'encoding',
+    isEncoding,
+    `${Object.keys(encodings).join(' or ')}, or fields bar, offset and length behind the header`,
+  ],
   ['msixShift', among('as-legacy', 'fixed'), 'as-legacy or fixed'],
   ['resetHandshake', among('read-back', 'none'), 'read-back or none'],
   ['bar', whole(0, LAST_BAR), `0..${LAST_BAR} (PCI-CAP-04)`],
@@ -68,7 +99,8 @@ const rows: readonly Row[] = [
 ];
 
 /** A byte holds the cfg_type of the one encoding, 16 bits of a vendor-specific header that of the other. */
-const mostCfgType = ({ encoding }: Draft) => (encoding === 'bare' ? 0xff : 0xffff);
+const mostCfgType = (draft: Draft) =>
+  isEncoding(draft.encoding) && !encodingOf(draft).vendorHeader ? 0xff : 0xffff;
 
 /** Ids by which software would take a function for another. */
 function idFaults(draft: Draft, types: readonly DeviceType[]): DraftFault[] {

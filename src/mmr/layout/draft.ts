@@ -1,4 +1,4 @@
-import { type RegisterMap, registers, ro } from '../../core/index.ts';
+import { type Register, type RegisterMap, registers, ro } from '../../core/index.ts';
 import { extendedCapabilityId, extendedHeader, vendorSpecificExtended } from '../../pci/layout/index.ts';
 import { VIRTIO_VENDOR_ID } from '../../virtio/layout/index.ts';
 
@@ -36,6 +36,14 @@ export const encodings = {
   bare: bareEncoding,
 } as const satisfies Record<string, RegisterMap>;
 
+/** How a capability says where the block stands. */
+export interface CapabilityEncoding {
+  /** The bytes of `bar`, `offset` and `length`, each little-endian; where the cfg_type has a byte of its own, that is `cfgType`. */
+  readonly map: RegisterMap & Readonly<Record<'bar' | 'offset' | 'length', Register>>;
+  /** A vendor-specific header follows the extended one, and its id is the cfg_type. */
+  readonly vendorHeader: boolean;
+}
+
 /** Every choice that a reading of the draft makes, by name. Another reading is another table. */
 export interface Draft {
   readonly name: string;
@@ -47,7 +55,8 @@ export interface Draft {
   readonly extendedCapabilityVersion: number;
   /** What the capability says that it points at. */
   readonly cfgType: number;
-  readonly encoding: keyof typeof encodings;
+  /** One of ours by its name, or the draft's own. */
+  readonly encoding: keyof typeof encodings | CapabilityEncoding;
   /** When the vector registers stand in the block: while MSI-X is enabled, or always. */
   readonly msixShift: 'as-legacy' | 'fixed';
   /** How software learns that a reset is done: by reading status until it is 0, or not at all. */
@@ -59,6 +68,12 @@ export interface Draft {
   readonly offsetAlignment: number;
   readonly prefetchable: boolean;
 }
+
+/** A draft's encoding, whether it is one of ours or its own. */
+export const encodingOf = ({ encoding }: Pick<Draft, 'encoding'>): CapabilityEncoding =>
+  typeof encoding === 'string'
+    ? { map: encodings[encoding], vendorHeader: encoding === 'vendor-header' }
+    : encoding;
 
 /** The draft as this project reads it. */
 export const draft2023: Draft = {

@@ -22,6 +22,14 @@ const registers = (changed: Changed): DraftDocument => {
   return { ...mmr, structures: [{ ...structure!, fields }] };
 };
 const ruled = (changed: object): DraftDocument => ({ ...mmr, rules: { ...mmr.rules, ...changed } });
+/** The MMR draft with a capability of other fields. */
+const encoded = (fields: readonly (readonly [name: string, width: 1 | 2 | 4 | 8])[]): DraftDocument => {
+  const { length: _, ...capability } = mmr.capabilities![0]!;
+  return {
+    ...mmr,
+    capabilities: [{ ...capability, fields: fields.map(([name, width]) => ({ name, width })) }],
+  };
+};
 const ran = (document: DraftDocument, seed = 1, most = 400) =>
   runDraft(readDraft(JSON.parse(JSON.stringify(document))), { runs: most, seed });
 /** Steps of what was found first, by the world. */
@@ -221,6 +229,32 @@ describe('a draft that is run', () => {
       /offset is/,
     ],
     ['has a BAR of gigabytes', { ...mmr, blocks: [{ ...mmr.blocks![0]!, offset: 2 ** 31 }] }, /./],
+    [
+      'has a length in its header',
+      encoded([
+        ['header', 4],
+        ['vendorHeader', 4],
+        ['bar', 1],
+        ['offset', 1],
+        ['length', 2],
+      ]),
+      /encoding: wants/,
+    ],
+    [
+      'says no length',
+      encoded([
+        ['header', 4],
+        ['vendorHeader', 4],
+        ['bar', 4],
+        ['offset', 4],
+      ]),
+      /does not say bar, offset and length/,
+    ],
+    [
+      'has an ordinary capability',
+      { ...mmr, capabilities: [{ ...mmr.capabilities![0]!, list: 'ordinary' as const }] },
+      /is an ordinary capability/,
+    ],
     ['names no structure', { ...mmr, structures: [] }, /registers of legacy block are not said/],
   ])('that %s says why it is not', (_, document, reason) => {
     const { reasons, counterexamples } = ran(document);

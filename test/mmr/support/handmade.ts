@@ -12,7 +12,7 @@ import {
   type Draft,
   draft2023,
   encodeCapability,
-  encodings,
+  encodingOf,
   presentLegacy,
 } from '../../../src/mmr/index.ts';
 import { type BarKind, Machine, type MachineOptions, PciFunction } from '../../../src/pci/index.ts';
@@ -174,7 +174,7 @@ export function handmade(options: HandmadeOptions = {}): { fn: PciFunction; bloc
     const { kind, lengthBytes, offset } = options.bar ?? { kind: 'memory32', lengthBytes: 4096, offset: 0 };
     fn.addBar({ index: 2, kind, lengthBytes, regions: [{ name: 'legacy', offset, length, target: block }] });
     for (const place of [...(options.decoys ?? []), {}]) {
-      const at = fn.extendedCapabilities.add(draft.extendedCapabilityId, 1, encodings[draft.encoding], {});
+      const at = fn.extendedCapabilities.add(draft.extendedCapabilityId, 1, encodingOf(draft).map, {});
       for (const [byte, value] of encodeCapability(draft, { bar: 2, offset, length, ...place }))
         fn.config.set(at + byte, 1, value);
     }
