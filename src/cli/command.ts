@@ -40,8 +40,6 @@ function explain(error: unknown, options: Options): UsageError {
   const quoted = (/'([^']*)'/.exec(message)?.[1] ?? '').replace(/ <value>$/, '');
   if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION')
     return new UsageError(`unknown option '${quoted}'; options are ${listOf(options)}`);
-  if (code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL')
-    return new UsageError(`unexpected argument '${quoted}'; options are ${listOf(options)}`);
   if (code === 'ERR_PARSE_ARGS_INVALID_OPTION_VALUE') {
     const wants = /argument missing|ambiguous/.test(message) ? 'wants a value after it' : 'takes no value';
     return new UsageError(`option '${quoted}' ${wants}; options are ${listOf(options)}`);
@@ -49,14 +47,32 @@ function explain(error: unknown, options: Options): UsageError {
   throw error;
 }
 
-/** Reads a command's options, those that every command takes included. @throws UsageError */
-export function readOptions<const O extends Options>(args: readonly string[], own: O): Parsed<O> {
+/** Reads a command's options, those that every command takes included, and the arguments between them. @throws UsageError */
+export function readArguments<const O extends Options>(
+  args: readonly string[],
+  own: O,
+): { options: Parsed<O>; names: string[] } {
   const options = { ...own, ...SHARED };
   try {
-    return parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values as Parsed<O>;
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options,
+      strict: true,
+      allowPositionals: true,
+    });
+    return { options: values as Parsed<O>, names: positionals };
   } catch (error) {
     throw explain(error, options);
   }
+}
+
+/** Reads the options of a command that takes nothing else. @throws UsageError */
+export function readOptions<const O extends Options>(args: readonly string[], own: O): Parsed<O> {
+  const { options, names } = readArguments(args, own);
+  const [unexpected] = names;
+  if (unexpected !== undefined)
+    throw new UsageError(`unexpected argument '${unexpected}'; options are ${listOf({ ...own, ...SHARED })}`);
+  return options;
 }
 
 /** One of a set of names. @throws UsageError that lists them. */

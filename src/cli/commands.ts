@@ -49,4 +49,12 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     summary: 'say what is wrong with a draft of the specification',
     load: async () => (await import('./validate-draft.ts')).validateDraft,
   },
+  'import-structs': {
+    summary: "read a specification's structures, and compare them with ours",
+    load: async () => (await import('./import-structs.ts')).importStructs,
+  },
+  'export-structs': {
+    summary: 'write structures as C, LaTeX, Markdown, a picture or JSON',
+    load: async () => (await import('./export-structs.ts')).exportStructs,
+  },
 };

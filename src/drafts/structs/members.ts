@@ -52,6 +52,7 @@ export class Members {
           `{ does not close before the listing ends`,
           'wants } behind the last field',
         );
+        this.#unread();
         return { fields: this.#fields, tail: '' };
       }
       cursor.noted = '';
@@ -101,7 +102,7 @@ export class Members {
       `enum ${cursor.peek(1).text} has no width of its own`,
       'wants le32 or another number, and the enumeration in a comment',
     );
-    cursor.recover();
+    this.#unread();
   }
 
   #declaration(): void {
@@ -114,7 +115,7 @@ export class Members {
     }
     const type = takeType(cursor);
     if (type === null) {
-      cursor.recover();
+      this.#unread();
       return;
     }
     if (type.kind !== 'number' || !cursor.is('{')) this.#declarators(type, line);
@@ -156,7 +157,7 @@ export class Members {
         'wants fewer, or a tag',
       );
       cursor.takeBalanced('{', '}');
-      cursor.recover();
+      this.#unread();
       return null;
     }
     cursor.noted = joined(noted, cursor.peek().before);
@@ -182,7 +183,7 @@ export class Members {
           'a pointer or a function',
           'wants a number or a structure: nothing else is on a bus',
         );
-        cursor.recover();
+        this.#unread();
         break;
       }
       const anonymous = type.kind === 'group' || type.kind === 'bits' || cursor.is(':');
@@ -193,19 +194,19 @@ export class Members {
           `no name behind ${quoted(cursor.last().text)}`,
           'wants a type and a name, as le32 size;',
         );
-        cursor.recover();
+        this.#unread();
         break;
       }
       const name = cursor.isKind('word') ? cursor.takeName() : '';
       const counts = cursor.takeCounts();
       if (counts === null) {
-        cursor.recover();
+        this.#unread();
         break;
       }
       if (cursor.is(':')) {
         const width = takeBitWidth(cursor, type.kind === 'number' ? type.name : null, name);
         if (width === null) {
-          cursor.recover();
+          this.#unread();
           break;
         }
         bits.push({ name, width, line: first.line });
@@ -252,6 +253,13 @@ export class Members {
       cursor.recover();
     }
     return false;
+  }
+
+  /** Passes over a field that could not be read: what follows it has no place that is known. */
+  #unread(): void {
+    const { line } = this.#cursor.peek();
+    this.#cursor.recover();
+    this.#add({ name: '', type: { kind: 'open' }, counts: [], comment: '', line });
   }
 
   #add(field: Field): void {

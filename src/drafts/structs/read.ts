@@ -43,8 +43,10 @@ export function readStructures(texts: string | readonly StructureText[]): ReadSt
     lists[0] !== undefined
   )
     lists[0].add('no-structures', 1, 'no structure', 'wants struct NAME { ... }; in a listing, or C');
-  const problems = [...lists.flatMap((list) => list.all()), ...found];
-  return { ...document, problems: problems.filter(once()) };
+  const problems = [...lists.flatMap((list) => list.all()), ...found].filter(once());
+  const order = new Map((typeof texts === 'string' ? [] : texts).map(({ file }, i) => [file, i]));
+  const at = ({ file }: StructureProblem) => order.get(file) ?? 0;
+  return { ...document, problems: problems.sort((a, b) => at(a) - at(b) || a.line - b.line) };
 }
 
 /** The same structure twice, in two texts, has the same problems at two lines; the same line has one. */

@@ -1,0 +1,48 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ReadStructures, StructureText } from '../drafts/structs/index.ts';
+import { problemText } from '../drafts/structs/index.ts';
+import { UsageError } from './command.ts';
+
+/** A specification has a thousandth of it. */
+const MOST_BYTES = 256 * 1024 * 1024;
+
+/** The files that a path names: itself, or of a directory every TeX file in it but lists of changes (`cl-*.tex`). */
+function filesOf(path: string): string[] {
+  const found = statSync(path);
+  if (found.isCharacterDevice() || found.isBlockDevice())
+    throw new UsageError(`${JSON.stringify(path)} is a device; wants a file or a directory`);
+  if (found.size > MOST_BYTES)
+    throw new UsageError(
+      `${JSON.stringify(path)} has ${found.size} bytes; wants a file of at most ${MOST_BYTES}`,
+    );
+  if (!found.isDirectory()) return [path];
+  return readdirSync(path, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.tex') && !/(?:^|[\\/])cl-/.test(file))
+    .sort()
+    .map((file) => join(path, file));
+}
+
+/** The texts of files and directories. @throws UsageError for one that cannot be read */
+export function structureTexts(paths: readonly string[]): StructureText[] {
+  const read = (path: string): StructureText[] => {
+    try {
+      const files = filesOf(path);
+      if (files.length === 0) throw new UsageError(`${JSON.stringify(path)} has no .tex files`);
+      return files.map((file) => ({ file, text: readFileSync(file, 'utf8') }));
+    } catch (error) {
+      if (error instanceof UsageError) throw error;
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw new UsageError(
+        `${JSON.stringify(path)} cannot be read (${code ?? message}); wants a file or a directory`,
+      );
+    }
+  };
+  return paths.flatMap(read);
+}
+
+/** Says on standard error what could not be read. @returns whether anything could not */
+export function tellProblems({ problems }: ReadStructures): boolean {
+  for (const problem of problems) process.stderr.write(`${problemText(problem)}\n`);
+  return problems.some(({ level }) => level === 'error');
+}
