@@ -1,6 +1,6 @@
 import { commentText, joined, Lexer, type Token, type TokenKind } from './lexer.ts';
 import type { Listing } from './listings.ts';
-import type { Count } from './model.ts';
+import type { Count, FieldType } from './model.ts';
 import { type ProblemList, quoted } from './problems.ts';
 
 /** What compilers take beside a declaration, and what is nothing to a layout. */
@@ -14,12 +14,15 @@ export class Cursor {
   readonly problems: ProblemList;
   /** Comments around what was taken since this was last emptied. */
   noted = '';
+  /** Types by the names that `typedef` gave them. */
+  readonly aliases: Map<string, FieldType>;
   readonly #text: string;
   readonly #tokens: readonly Token[];
   #index = 0;
 
-  constructor(listing: Listing, problems: ProblemList) {
+  constructor(listing: Listing, problems: ProblemList, aliases: Map<string, FieldType>) {
     this.problems = problems;
+    this.aliases = aliases;
     this.#text = listing.text;
     this.#tokens = new Lexer(listing.text, listing.line, problems).tokens;
   }

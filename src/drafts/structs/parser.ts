@@ -2,16 +2,18 @@ import { Cursor } from './cursor.ts';
 import { joined } from './lexer.ts';
 import type { Listing } from './listings.ts';
 import { Members } from './members.ts';
-import type { Constant, Enumeration, EnumerationMember, Group, Structure } from './model.ts';
+import type { Constant, Enumeration, EnumerationMember, FieldType, Group, Structure } from './model.ts';
 import { numberTypes } from './model.ts';
 import { type ProblemList, quoted } from './problems.ts';
-import { numberTypeNamed } from './type-names.ts';
+import { beginsType, numberTypeNamed, takeType } from './type-names.ts';
 
 /** What was declared so far; values and lengths that are names are worked out when all is read. */
 export interface Declarations {
   readonly constants: Constant[];
   readonly enumerations: Enumeration[];
   readonly structures: Structure[];
+  /** Types by the names that `typedef` gave them. */
+  readonly aliases: Map<string, FieldType>;
 }
 
 const DEFINE = /^#\s*define\s+([A-Za-z_]\w*)(\([^)]*\))?\s*([\s\S]*)$/;
@@ -25,7 +27,7 @@ export class Parser {
   readonly #into: Declarations;
 
   constructor(listing: Listing, file: string, problems: ProblemList, into: Declarations) {
-    this.#cursor = new Cursor(listing, problems);
+    this.#cursor = new Cursor(listing, problems, into.aliases);
     this.#file = file;
     this.#into = into;
   }
@@ -40,7 +42,8 @@ export class Parser {
       else if (cursor.is('typedef') && cursor.opensGroup(1)) {
         cursor.take();
         this.#structure(true);
-      } else if (cursor.is('enum') && (cursor.is('{', 1) || cursor.is('{', 2))) this.enumeration();
+      } else if (cursor.is('typedef') && beginsType(cursor, 1)) this.#alias();
+      else if (cursor.is('enum') && (cursor.is('{', 1) || cursor.is('{', 2))) this.enumeration();
       else if (cursor.is('}')) {
         cursor.problems.add(
           'stray-brace',
@@ -133,6 +136,17 @@ export class Parser {
     this.#into.enumerations.push({ name, members, comment: cursor.noted, line });
   }
 
+  /** `typedef le16 name;`, `typedef struct a name;` */
+  #alias(): void {
+    const cursor = this.#cursor;
+    cursor.skip();
+    const type = takeType(cursor);
+    cursor.skipAttributes();
+    if (type !== null && cursor.isKind('word') && cursor.is(';', 1))
+      this.#into.aliases.set(cursor.skip().text, type);
+    cursor.recover();
+  }
+
   #structure(typedef: boolean): void {
     const cursor = this.#cursor;
     const { line, text: form } = cursor.take();
@@ -147,7 +161,8 @@ export class Parser {
     cursor.skipAttributes();
     if (cursor.isKind('word') && (typedef || cursor.is(';', 1))) {
       const { text } = cursor.take();
-      if (typedef) tag = text;
+      if (typedef && tag === '') tag = text;
+      else if (typedef) this.#into.aliases.set(text, { kind: 'reference', form: kind, tag });
     }
     cursor.skipAttributes();
     this.#end(form, tag, line);

@@ -29,7 +29,7 @@ const BINARY = /[\u0000-\u0008\u000e-\u001a\u001c-\u001f\ufffd]/g;
  * those of another. Never throws: what cannot be read is named in `problems`, everything else is read.
  */
 export function readStructures(texts: string | readonly StructureText[]): ReadStructures {
-  const into: Declarations = { constants: [], enumerations: [], structures: [] };
+  const into: Declarations = { constants: [], enumerations: [], structures: [], aliases: new Map() };
   const lists: ProblemList[] = [];
   for (const { file, text } of typeof texts === 'string' ? [{ file: '', text: texts }] : texts) {
     const problems = new ProblemList(file);
@@ -71,17 +71,18 @@ function readable(text: string, problems: ProblemList): boolean {
   return true;
 }
 
-function readText(file: string, text: string, problems: ProblemList, into: Declarations): void {
+function readText(file: string, read: string, problems: ProblemList, into: Declarations): void {
+  const text = read.replace(/\r\n?/g, '\n');
   const listings = listingsOf(text, problems);
   const all = listings.length > 0 || TEX.test(text) ? listings : [{ text, line: 1 }];
   for (const listing of all) new Parser(listing, file, problems, into).read();
 }
 
 /** Values of names and lengths, now that all names are known. */
-function resolved(read: Declarations): StructureDocument {
-  const structures = firstOfEach(read.structures);
+function resolved({ constants, enumerations, structures: all }: Declarations): StructureDocument {
+  const structures = firstOfEach(all);
   // Lengths may be of sizes, and sizes have lengths: those that need no size come first.
-  let document: StructureDocument = { ...read, structures };
+  let document: StructureDocument = { constants, enumerations, structures };
   for (let round = 0; round < 2; round++) {
     const enumerations = numbered(document.enumerations, namesOf(document));
     const names = namesOf({ ...document, enumerations });

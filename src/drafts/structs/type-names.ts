@@ -32,6 +32,13 @@ export function numberTypeNamed(word: string): NumberTypeName | null {
   return Object.hasOwn(numberTypeSpellings, word) ? numberTypeSpellings[word]! : null;
 }
 
+/** Whether a type begins, as far as it is known. */
+export const beginsType = (cursor: Cursor, ahead = 0): boolean => {
+  const { text } = cursor.peek(ahead);
+  const known = numberTypeNamed(text) !== null || C_WORDS.has(text) || cursor.aliases.has(text);
+  return known || ((text === 'struct' || text === 'union') && cursor.isKind('word', ahead + 1));
+};
+
 /** The type that begins a declaration. */
 export function takeType(cursor: Cursor): FieldType | null {
   const { text, line, kind } = cursor.peek();
@@ -55,7 +62,12 @@ export function takeType(cursor: Cursor): FieldType | null {
     );
     return null;
   }
+  const alias = cursor.aliases.get(text);
   const single = numberTypeNamed(text);
+  if (alias !== undefined && single === null) {
+    cursor.take();
+    return alias;
+  }
   const name = (C_WORDS.has(cursor.peek(1).text) ? null : single) ?? takeCNumber(cursor);
   if (name === null) {
     cursor.problems.add('unknown-type', line, `${quoted(text)} is no type`, WANTED_TYPES);

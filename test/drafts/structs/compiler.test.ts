@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   readStructures,
+  type Structure,
   type StructureDocument,
   StructureLayout,
   structuresToC,
@@ -32,23 +33,32 @@ const compiles = (source: string): string => {
   }
 };
 
-/** The header, and where the compiler has to put every field that it can name. */
+/** Where the compiler has to put every field of a structure that it can name. */
+function offsetsOf(structure: Structure, layout: StructureLayout): string[] {
+  return layout
+    .fields(structure, true)
+    .filter(({ path, after, field }) => field.name !== '' && !path.includes('[]') && after === '')
+    .map(
+      ({ path, offset }) =>
+        `_Static_assert(offsetof(${structure.form} ${structure.tag}, ${path}) == ${offset}, "${path}");`,
+    );
+}
+
+/** The header, and where the fields of what it has for a compiler are. */
 function withOffsets(document: StructureDocument): { source: string; asserted: number } {
   const layout = new StructureLayout(document);
   const header = structuresToC(document);
   const asserts: string[] = [];
   for (const structure of document.structures) {
     if (header.includes(`length is not fixed */\n${structure.form} ${structure.tag} {`)) continue;
-    for (const { path, offset, after, field } of layout.fields(structure, true)) {
-      const named = field.name !== '' && !path.includes('[]') && after === '' && field.type.kind !== 'open';
-      if (named)
-        asserts.push(
-          `_Static_assert(offsetof(${structure.form} ${structure.tag}, ${path}) == ${offset}, "${path}");`,
-        );
-    }
+    asserts.push(...offsetsOf(structure, layout));
   }
   return { source: `#include <stddef.h>\n${header}\n${asserts.join('\n')}\n`, asserted: asserts.length };
 }
+
+const linux = '/usr/include/linux';
+const headers = existsSync(linux) ? readdirSync(linux).filter((name) => /^virtio_\w+\.h$/.test(name)) : [];
+const withoutHeaders = headers.length === 0 ? 'wants the headers of Linux (linux-libc-dev)' : '';
 
 describe.skipIf(compiler === undefined)(`a C compiler ${withoutCompiler}`, () => {
   it('puts the fields of structures of every shape where the layout does', () => {
@@ -80,4 +90,15 @@ describe.skipIf(compiler === undefined)(`a C compiler ${withoutCompiler}`, () =>
       expect(compiles(source)).toBe('');
     },
   );
+
+  it.skipIf(withoutHeaders !== '')(`agrees about Linux's own headers: ${withoutHeaders || 'at hand'}`, () => {
+    const read = readStructures(
+      headers.map((file) => ({ file, text: readFileSync(join(linux, file), 'utf8') })),
+    );
+    const layout = new StructureLayout(read);
+    const asserts = read.structures.flatMap((structure) => offsetsOf(structure, layout));
+    const includes = headers.map((file) => `#include <linux/${file}>`);
+    expect(asserts.length).toBeGreaterThan(500);
+    expect(compiles(['#include <stddef.h>', ...includes, ...asserts, ''].join('\n'))).toBe('');
+  });
 });

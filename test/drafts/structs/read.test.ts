@@ -110,6 +110,34 @@ struct a {
     expect(fieldsOf(listing(text), true).at(-1)).toBe('again.z le64 9 8');
   });
 
+  it('have types that a typedef named', () => {
+    const text = `typedef __u16 index_t;
+typedef unsigned int long_t;
+typedef struct b b_t;
+typedef void (*unused)(int);
+struct b { u8 x[3]; };
+typedef struct c { u8 y; } c_t;
+struct a { index_t i; b_t b[2]; c_t c; long_t l; };`;
+    const read = readStructures(listing(text));
+    expect(read.problems).toEqual([]);
+    const layout = new StructureLayout(read);
+    const places = layout
+      .fields(read.structures[2]!)
+      .map(({ field, offset }) => [typeText(field.type), offset]);
+    expect(places).toEqual([
+      ['u16', 0],
+      ['struct b', 2],
+      ['struct c', 8],
+      ['u32', 9],
+    ]);
+  });
+
+  it('are the same with whatever line ends', () => {
+    const text = listing('#define A \\\n 4\nstruct a { // one\n le16 x[A]; /* two\n three */\n u8 y;\n};');
+    for (const end of ['\r\n', '\r'])
+      expect(readStructures(text.replaceAll('\n', end))).toEqual(readStructures(text));
+  });
+
   it('have bits, as C has them and in braces', () => {
     const text = `struct a {
   le16 x : 12;
