@@ -1,6 +1,5 @@
 import {
   layoutTables,
-  readStructures,
   type StructureDocument,
   structuresOfTables,
   structuresToC,
@@ -14,7 +13,7 @@ import {
 import { choices } from './choices.ts';
 import { type Command, exitStatus, oneOf, readArguments, UsageError } from './command.ts';
 import { print, printJson } from './output.ts';
-import { structureTexts, tellProblems } from './structure-texts.ts';
+import { structuresIn, tellProblems } from './structure-texts.ts';
 
 const writers = {
   c: ['a header that a C compiler takes', structuresToC],
@@ -42,8 +41,8 @@ structure holds is written with it. Without a name all are written.
 
   --format FORMAT  c unless said otherwise:
 ${formatList}
-  --from FILE      of a TeX file, a C header, or a directory with TeX files; may
-                   be given several times
+  --from FILE      of a TeX file, a C header, a directory with TeX files, or
+                   JSON; may be given several times
   --json           the same as --format json
   -h, --help       print this text
 
@@ -102,7 +101,7 @@ async function run(args: readonly string[]): Promise<number> {
     return exitStatus.good;
   }
   const format = formatOf(options.format, options.json === true);
-  const read = options.from === undefined ? null : readStructures(structureTexts(options.from));
+  const read = options.from === undefined ? null : structuresIn(options.from);
   const document = read === null ? ourStructures(names) : theirStructures(read, names);
   const unread = read !== null && tellProblems(read);
   const write = writers[format][1];

@@ -4,13 +4,12 @@ import {
   factsOf,
   layoutTables,
   type ReadStructures,
-  readStructures,
   structuresToJson,
   structureTables,
 } from '../drafts/structs/index.ts';
 import { type Command, exitStatus, readArguments, UsageError } from './command.ts';
 import { lineWidth, print, printJson } from './output.ts';
-import { structureTexts, tellProblems } from './structure-texts.ts';
+import { structuresIn, tellProblems } from './structure-texts.ts';
 import { columns, fold } from './text.ts';
 
 const help = `Usage: virtiolab import-structs FILE... [--confront] [--json]
@@ -20,8 +19,8 @@ or in C headers. Shows each with its fields: offset, bytes, type and name.
 Structures have no padding. Behind a field whose length is not fixed, offsets are
 counted from its end: "data + 4".
 
-FILE is a TeX file or C, or a directory with TeX files. Structures in one file
-may hold those in another. What is wrong in a text is told on standard error,
+FILE is a TeX file or C, a directory with TeX files, or what --json wrote.
+Structures in one file may hold those in another. What is wrong in a text is told on standard error,
 with its line and what would be right, and everything else is read.
 
   --confront   compare with the layout tables of this package instead: equal,
@@ -100,7 +99,7 @@ async function run(args: readonly string[]): Promise<number> {
     return exitStatus.good;
   }
   if (names.length === 0) throw new UsageError('wants FILE: TeX, C, or a directory with TeX');
-  const read = readStructures(structureTexts(names));
+  const read = structuresIn(names);
   const unread = tellProblems(read);
   if (options.confront !== true) {
     if (options.json === true) printJson({ ...structuresToJson(read), problems: read.problems });

@@ -1,7 +1,12 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ReadStructures, StructureText } from '../drafts/structs/index.ts';
-import { problemText } from '../drafts/structs/index.ts';
+import {
+  problemText,
+  type ReadStructures,
+  readStructures,
+  type StructureText,
+  structuresFromJson,
+} from '../drafts/structs/index.ts';
 import { UsageError } from './command.ts';
 
 /** A specification has a thousandth of it. */
@@ -24,7 +29,7 @@ function filesOf(path: string): string[] {
 }
 
 /** The texts of files and directories. @throws UsageError for one that cannot be read */
-export function structureTexts(paths: readonly string[]): StructureText[] {
+function textsOf(paths: readonly string[]): StructureText[] {
   const read = (path: string): StructureText[] => {
     try {
       const files = filesOf(path);
@@ -39,6 +44,30 @@ export function structureTexts(paths: readonly string[]): StructureText[] {
     }
   };
   return paths.flatMap(read);
+}
+
+/** What `--json` wrote, of one file alone. @throws UsageError, StructureJsonError */
+function readJson({ file, text }: StructureText): ReadStructures {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`${JSON.stringify(file)} is no JSON: ${(error as Error).message}`);
+  }
+  return { ...structuresFromJson(json), problems: [] };
+}
+
+/**
+ * The structures of files and directories: of TeX and C, or of one JSON file.
+ * @throws UsageError for what cannot be read, StructureJsonError for JSON that is something else
+ */
+export function structuresIn(paths: readonly string[]): ReadStructures {
+  const texts = textsOf(paths);
+  const json = texts.find(({ file }) => file.endsWith('.json'));
+  if (json === undefined) return readStructures(texts);
+  if (texts.length > 1)
+    throw new UsageError(`${JSON.stringify(json.file)} and other files; wants JSON alone`);
+  return readJson(json);
 }
 
 /** Says on standard error what could not be read. @returns whether anything could not */

@@ -28,6 +28,7 @@ beforeAll(() => {
   write('two/b.tex', '\\begin{lstlisting}\nstruct b { le16 y; };\n\\end{lstlisting}');
   write('two/cl-1.tex', '\\begin{lstlisting}\nstruct old { le16 y; };\n\\end{lstlisting}');
   write('binary.tex', new Uint8Array([0x7f, 0x45, 0x4c, 0x46, 0, 0, 1, 2]));
+  write('torn.json', '{ "format":');
   write('wrong.h', 'struct virtio_vsock_event { u8 pad; le32 id; };');
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -68,6 +69,19 @@ describe.concurrent('import-structs and export-structs', () => {
     const { problems, ...read } = readStructures(tex[0]!);
     expect(problems).toEqual([]);
     expect(plain(structuresFromJson(JSON.parse(stdout)))).toBe(plain(read));
+    write('sensor.json', stdout);
+    const [from, again] = await Promise.all(
+      ['sensor.tex', 'sensor.json'].map((name) =>
+        structs('export-structs', '--from', file(name), '--format', 'latex'),
+      ),
+    );
+    expect(again).toEqual(from);
+    write('wrong.json', stdout.replace('"offset": 4', '"offset": 5'));
+    const wrong = await structs('import-structs', file('wrong.json'));
+    expect(wrong.status).toBe(1);
+    expect(wrong.stderr).toBe(
+      'virtiolab: structures.structures[0].fields[2].offset: found 5, wants 4, which follows from the types\n',
+    );
   });
 
   it('write what a text has in every format, and our tables', async () => {
@@ -119,6 +133,8 @@ describe.concurrent('import-structs and export-structs', () => {
       [['import-structs'], 'wants FILE'],
       [['import-structs', file('none.tex')], 'cannot be read (ENOENT)'],
       [['import-structs', file('empty')], 'has no .tex files'],
+      [['import-structs', file('torn.json')], 'is no JSON'],
+      [['import-structs', file('torn.json'), file('sensor.tex')], 'wants JSON alone'],
       [['import-structs', '/dev/zero'], 'is a device'],
       [['import-structs', file('sensor.tex'), '--from', 'x'], "unknown option '--from'"],
       [['export-structs', '--format', 'xml'], "unknown format 'xml'; formats are c, latex"],

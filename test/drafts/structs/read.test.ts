@@ -4,6 +4,7 @@ import {
   problemText,
   readStructures,
   StructureLayout,
+  structureProblemKinds,
   typeText,
 } from '../../../src/drafts/structs/index.ts';
 
@@ -329,6 +330,25 @@ describe('what is wrong with a text is named, and the rest of it is read', () =>
     const read = readStructures([{ file: 'a.tex', text: listing(text) }]);
     expect(read.problems.map(problemText).join('\n')).toContain(problem);
     expect(read.structures.map(({ tag }) => tag)).toEqual(names);
+  });
+
+  it('by every kind of problem that there is', () => {
+    const others = [
+      'struct a { u8 x[0]; };',
+      'struct a { le16 { p : 4, } x; };',
+      `struct a { ${'struct { '.repeat(40)} u8 x; ${'} y; '.repeat(40)} };`,
+      `struct a {${'foo x;'.repeat(300)} };`,
+      '\\begin{lstlisting}',
+      '\0',
+      '',
+    ];
+    const kinds = [...cases.map(([text]) => listing(text)), ...others].flatMap((text) =>
+      readStructures(text).problems.map(({ kind }) => kind),
+    );
+    // A text of 32 million characters is left to itself.
+    expect([...new Set<string>(kinds), 'too-large'].sort()).toEqual(
+      Object.keys(structureProblemKinds).sort(),
+    );
   });
 
   it('a file that was cut in the middle', () => {
