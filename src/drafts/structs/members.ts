@@ -68,6 +68,7 @@ export class Members {
     if (cursor.isKind('define')) this.#outside.define();
     else if (cursor.isKind('directive') || cursor.is(';')) cursor.skip();
     else if (cursor.is('(') && this.#fields.length > 0) this.#remark();
+    else if (cursor.is('%')) this.#texComment();
     else if (cursor.is('...')) this.#open();
     else if (cursor.is('enum')) this.#enumeration();
     else this.#declaration();
@@ -81,6 +82,14 @@ export class Members {
     cursor.problems.add('loose-remark', line, `${quoted(remark)} is no C`, 'wants it in a comment');
     const last = this.#fields.pop()!;
     this.#fields.push({ ...last, comment: joined(last.comment, remark) });
+  }
+
+  /** `le16 x; % words`: a comment of TeX, where those of C are wanted. */
+  #texComment(): void {
+    const cursor = this.#cursor;
+    const { line } = cursor.skip();
+    while (!cursor.isKind('end') && cursor.peek().line === line) cursor.skip();
+    cursor.problems.add('loose-remark', line, '% begins no comment in a listing', 'wants // or /* */');
   }
 
   #open(): void {

@@ -1,3 +1,4 @@
+import { takeBits } from './bits.ts';
 import { Cursor } from './cursor.ts';
 import { joined } from './lexer.ts';
 import type { Listing } from './listings.ts';
@@ -208,6 +209,16 @@ export class Parser {
         first.line,
         `${quoted(`${first.text} ${name}`)} in no structure`,
         'wants struct NAME { before it',
+      );
+    }
+    if (type !== null && cursor.is('{', 1)) {
+      cursor.skip();
+      takeBits(cursor, type, this);
+      cursor.problems.add(
+        'no-name',
+        first.line,
+        `bits of ${type} in no structure`,
+        'wants struct NAME { around them',
       );
     }
     for (let words = 0; !cursor.isKind('end'); words++) {

@@ -29,6 +29,7 @@ export const structureProblemKinds = {
   'loose-field': 'note',
   'hyphen-in-name': 'note',
   'zero-length': 'note',
+  elsewhere: 'note',
 } as const;
 export type StructureProblemKind = keyof typeof structureProblemKinds;
 

@@ -214,6 +214,21 @@ struct a { // of two fields
     expect(readStructures(text).structures.map(({ tag }) => tag)).toEqual(['a', 'b', 'c']);
   });
 
+  it('are not where TeX passes over them, or only shows them', () => {
+    const text = [
+      listing('struct a { le16 x; };'),
+      `\\begin{comment}\n${listing('struct no1 { le16 x; };')}\\end{comment}`,
+      `\\iffalse\n${listing('struct no2 { le16 x; };')}\\fi`,
+      'Put it into \\verb|\\begin{lstlisting}| as in',
+      listing('struct b { u8 x[$N$]; };', '[mathescape=true]'),
+      `\\end{document}\n${listing('struct no3 { le16 x; };')}`,
+    ].join('\n');
+    const read = readStructures(text);
+    expect(read.problems).toEqual([]);
+    expect(read.structures.map(({ tag }) => tag)).toEqual(['a', 'b']);
+    expect(read.structures[1]!.fields[0]!.counts).toEqual([{ length: null, text: 'N' }]);
+  });
+
   it('have names in enumerations and constants', () => {
     const text = `enum kind { FIRST = 0x0100, SECOND, /* two */ THIRD = 1 << 4 };
 enum { LAST = THIRD + 1, };
@@ -324,6 +339,8 @@ describe('what is wrong with a text is named, and the rest of it is read', () =>
     ['struct a { le32 x; (Only if F) };', 'a.tex:3: note: "Only if F" is no C; wants it in a comment', ['a']],
     ['le64 offloads;\nstruct a { u8 x; };', 'a.tex:3: note: "le64 offloads" in no structure', ['a']],
     ['struct a { le16 \\field{x; };', 'a.tex:3: note: \\field opens a brace that does not close', ['a']],
+    ['struct a { u8 x; % not C\n u8 y; };', 'a.tex:3: note: % begins no comment in a listing', ['a']],
+    ['le32 { x : 16; y : 16; };\nstruct a { u8 x; };', 'a.tex:3: error: bits of le32 in no structure', ['a']],
     ['#define 5\nstruct a { u8 x; };', 'a.tex:3: error: "#define 5" defines nothing', ['a']],
   ];
   it.each(cases)('%j', (text, problem, names) => {
@@ -339,6 +356,7 @@ describe('what is wrong with a text is named, and the rest of it is read', () =>
       `struct a { ${'struct { '.repeat(40)} u8 x; ${'} y; '.repeat(40)} };`,
       `struct a {${'foo x;'.repeat(300)} };`,
       '\\begin{lstlisting}',
+      '\\lstinputlisting[caption=x]{a.c}',
       '\0',
       '',
     ];
