@@ -10,11 +10,11 @@ export interface CommandRow {
 /** Every command by name, in the order in which help lists them; a new one is a new row. */
 export const commands: Readonly<Record<string, CommandRow>> = {
   demo: {
-    summary: 'drive a device through a window, and show every access on the way',
+    summary: 'drive a device through a window, and show every access',
     load: async () => (await import('./demo.ts')).demo,
   },
   lspci: {
-    summary: 'list every kind of function, also as dumps that the real lspci reads',
+    summary: 'list every kind of function, also as dumps that lspci reads',
     load: async () => (await import('./lspci.ts')).lspci,
   },
   conform: {
@@ -34,7 +34,7 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     load: async () => (await import('./compare.ts')).compare,
   },
   boot: {
-    summary: 'boot a real Linux kernel on our functions, and compare the two sides',
+    summary: 'boot a real Linux on our functions, and compare the two sides',
     load: async () => (await import('./boot.ts')).boot,
   },
   trace: {
