@@ -7,6 +7,7 @@ import {
   type StructuresJson,
   structuresFromJson,
 } from '../../../src/drafts/structs/index.ts';
+import * as drafts from '../../../src/public/drafts.ts';
 import { root, virtiolab } from '../../cli/run.ts';
 
 let folder: string;
@@ -37,6 +38,19 @@ const structs = async (...args: string[]) => {
   const { status, stdout, stderr } = await virtiolab(args, { COLUMNS: '' });
   return { status, stdout, stderr: stderr.replaceAll(folder, '.') };
 };
+
+describe('the guide', () => {
+  it('has an example that does what it says', () => {
+    const [, example] = /```ts\n([\s\S]*?)```/.exec(guide)!;
+    const [, names] = /^import \{(.*)\} from 'virtiolab\/drafts';$/m.exec(example!)!;
+    const said: string[] = [];
+    const log = (...words: unknown[]) => said.push(words.join(' '));
+    const body = example!.replace(/^import .*$/m, '');
+    new Function('drafts', 'console', `const {${names}} = drafts;\n${body}`)(drafts, { log });
+    expect(said[0]).toBe('rw 2');
+    expect(said[1]).toContain('le16 speed;');
+  });
+});
 
 describe.concurrent('import-structs and export-structs', () => {
   it('print what the guide shows', async () => {
