@@ -10,7 +10,7 @@ const verdict = ({ host, same }: Compared): string =>
       ? style('green', 'the same in the host')
       : style('red', `but in the host ${host}`);
 
-function functionLines({ functions }: TourResult): string[] {
+function functionLines({ functions }: Pick<TourResult, 'functions'>): string[] {
   const rows = functions.map(({ slot, vendor, device, revision, classCode, driver, irq, resources }) => [
     slot,
     `[${classCode.slice(0, 4)}]`,
@@ -23,14 +23,14 @@ function functionLines({ functions }: TourResult): string[] {
   return columns(rows);
 }
 
-function fileLines({ files, mountError }: TourResult): string[] {
+function fileLines({ files, mountError }: Pick<TourResult, 'files' | 'mountError'>): string[] {
   if (mountError !== null) return [style('red', `not mounted as ext4: ${mountError}`)];
   const rows = Object.entries(files).map(([path, sum]) => [path, `MD5 ${sum.guest}`, verdict(sum)]);
   return [`mounted as ext4, ${rows.length} files`, ...columns(rows).map((line) => `  ${line}`)];
 }
 
 /** Registers on the left as the guest accessed them, on the right as the host's function was. */
-function registerLines({ registers, window }: TourResult): string[] {
+function registerLines({ registers, window }: Pick<TourResult, 'registers' | 'window'>): string[] {
   const behind = window !== 'modern';
   const number = (value: number) => (value === 0 ? '' : String(value));
   const heads = [
@@ -57,7 +57,7 @@ function registerLines({ registers, window }: TourResult): string[] {
 }
 
 /** What the guest saw beside what the host did, as lines. */
-export function tourLines(result: TourResult): string[] {
+export function tourLines(result: Omit<TourResult, 'watch'>): string[] {
   const { window, kernel, restored, bootMs, disk, random, interrupts, findings } = result;
   const counted = Object.entries(interrupts.guest).map(([name, count]) => `${name}: ${count}`);
   return [

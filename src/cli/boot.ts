@@ -18,6 +18,7 @@ import { type Command, CommandError, exitStatus, oneOf, readOptions, UsageError 
 import { lineWidth, print, printJson } from './output.ts';
 import { clearLine, Waiting } from './progress.ts';
 import { fold } from './text.ts';
+import { isClean, watchLines } from './watch-view.ts';
 
 const DEFAULT_WINDOW: OrdinaryWayName = 'mmr';
 
@@ -32,7 +33,7 @@ const windows = choices(
 );
 
 const help = `Usage: virtiolab boot [--window WINDOW] [--image FILE] [--cold] [--keep]
-                      [--json]
+                      [--watch] [--json]
 
 Boots an unmodified Linux kernel in an emulated PC (v86) with a block and an
 entropy function of ours, lets it list its functions, read the disk, mount it
@@ -50,6 +51,8 @@ ${windows}
                    (made by the first run), and finds the functions then
   --keep           then hand the terminal to the guest's shell: exit or Ctrl-D
                    ends it, Ctrl-] leaves it at once
+  --watch          the guest's drivers are judged as well: what they do wrong is
+                   told after the run, each with its clause (docs/watch.md)
   --json           one JSON document on standard output
   -h, --help       print this text
 
@@ -59,8 +62,8 @@ Environment:
   VIRTIOLAB_DEBIAN_MIRROR  where Debian's packages come from; by default the
                            mirrors that this machine's apt knows
 
-Exit status: 0 when guest and host agree, 1 when not or when the guest failed,
-2 when called wrongly.
+Exit status: 0 when guest and host agree, 1 when not, when the guest failed, or when
+a watched driver breaks a duty; 2 when called wrongly.
 
 Example: try a disk behind the translator by hand
   virtiolab boot --window mmr --image disk.img --keep`;
@@ -93,6 +96,7 @@ async function run(args: readonly string[]): Promise<number> {
     image: { type: 'string' },
     cold: { type: 'boolean' },
     keep: { type: 'boolean' },
+    watch: { type: 'boolean' },
   });
   if (options.help === true) {
     print(help);
@@ -127,7 +131,7 @@ async function run(args: readonly string[]): Promise<number> {
       },
     });
     progress.end();
-    report(result, options.json === true);
+    report(result, options.json === true, options.watch === true);
     try {
       if (options.keep === true) {
         print('', 'The guest is yours. Ctrl-D ends it, Ctrl-] leaves it at once.');
@@ -136,7 +140,8 @@ async function run(args: readonly string[]): Promise<number> {
     } finally {
       await guest.destroy();
     }
-    return result.good ? exitStatus.good : exitStatus.failed;
+    const clean = options.watch !== true || isClean(result.watch);
+    return result.good && clean ? exitStatus.good : exitStatus.failed;
   } catch (error) {
     progress.end();
     throw explain(error);
@@ -146,9 +151,12 @@ async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-function report(result: TourResult, json: boolean): void {
-  if (json) printJson(result);
-  else print(...fold(tourLines(result), lineWidth()));
+function report({ watch, ...result }: TourResult, json: boolean, watched: boolean): void {
+  if (json) printJson(watched ? { ...result, watch } : result);
+  else {
+    const lines = watched ? ['', ...watchLines(watch)] : [];
+    print(...fold([...tourLines(result), ...lines], lineWidth()));
+  }
 }
 
 export const boot: Command = {

@@ -119,6 +119,6 @@ async function drive(
     facts,
     findings,
     watched,
-    good: facts.every(({ good }) => good) && (watched === null || isClean(watched)),
+    good: facts.every(({ good }) => good) && (watched === null || isClean(watched, visit.breaks)),
   };
 }

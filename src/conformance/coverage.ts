@@ -1,7 +1,7 @@
 import { type Clause, clauses } from './catalogue/index.ts';
 import { checks } from './device/index.ts';
 import { unobservable } from './device/unobservable.ts';
-import { watchRules } from './watch/index.ts';
+import { unobservableOfDrivers, watchRules } from './watch/index.ts';
 
 /** How far one party's side of a clause is checked. */
 export interface SideCoverage {
@@ -27,6 +27,12 @@ function byClause(rows: readonly { readonly id: string; readonly clauses: readon
   return found;
 }
 
+/** A rule checks what it cites of either kind of driver. */
+const ofDrivers = watchRules.map(({ id, clauses: its, legacyClauses = [] }) => ({
+  id,
+  clauses: [...new Set([...its, ...legacyClauses])],
+}));
+
 const UNSEEN = 'nothing of it shows on the bus';
 
 let made: ReadonlyMap<string, ClauseCoverage> | null = null;
@@ -34,8 +40,8 @@ let made: ReadonlyMap<string, ClauseCoverage> | null = null;
 /** All clauses, with what checks them, in the catalogue's order. */
 export function coverage(): ReadonlyMap<string, ClauseCoverage> {
   if (made !== null) return made;
-  const checked = { device: byClause(checks), driver: byClause(watchRules) };
-  const reasons = { device: unobservable, driver: {} as Readonly<Record<string, string>> };
+  const checked = { device: byClause(checks), driver: byClause(ofDrivers) };
+  const reasons = { device: unobservable, driver: unobservableOfDrivers };
   const side = ({ id, observable }: Clause, party: 'driver' | 'device'): SideCoverage => {
     const by = checked[party].get(id) ?? [];
     if (by.length > 0) return { party, state: 'checked', by, reason: null };

@@ -47,6 +47,7 @@ export { cReproduction, junitText, pageText, testReproduction } from '../conform
 export {
   DriverWatch,
   type RecordingOptions,
+  unobservableOfDrivers,
   type WatchFinding,
   type WatchLevel,
   type WatchOptions,

@@ -26,6 +26,8 @@ export interface DeviceVisit {
   readonly behaviour: DeviceBehaviour;
   /** What the visit is about, for the first line: "image disk.img, 1 MiB". */
   readonly subject?: string;
+  /** Rules of a watch that its driver breaks on purpose, to show what the device makes of it. */
+  readonly breaks?: readonly string[];
   /** Brings the device up, works with it, closes the driver. */
   drive(transport: Transport, memory: DmaMemory, marks: DemoMarks): Promise<readonly DemoFact[]>;
   /** Gives back what is not memory: files, sockets. */

@@ -82,6 +82,7 @@ async function visit(): Promise<DeviceVisit> {
   return {
     behaviour: new EntropyDevice({ source }),
     subject: "the platform's own generator",
+    breaks: ['entropy-readable'],
     async drive(transport, memory, marks) {
       const driver = new EntropyDriver(transport, memory);
       marks.markBroughtUp();

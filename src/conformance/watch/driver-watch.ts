@@ -264,6 +264,8 @@ export class DriverWatch implements Follower, RingListener {
       this.#speaks = fn.speaks;
       this.#type = fn.type;
     }
+    // What the device has used until now may be what counts at the end.
+    if (kind === 'end') for (const each of fn.queues.values()) this.#lookUsed(fn, each);
     this.#judgeBy(this.#rules[kind], queue);
   }
 

@@ -4,3 +4,4 @@ export type { WatchFinding } from './findings.ts';
 export { type RecordingOptions, watchRecording } from './recording.ts';
 export type { WatchLevel, WatchRule } from './rule.ts';
 export { watchedClauses, watchRules } from './rules/index.ts';
+export { unobservableOfDrivers } from './unobservable.ts';

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { WatchReport } from '../../conformance/watch/index.ts';
 import { type Finding, functionAddress, type State } from '../../core/index.ts';
 import { ways } from '../../mmr/index.ts';
 import { walk } from '../../trace/index.ts';
@@ -89,6 +90,8 @@ export interface TourResult {
   readonly interrupts: { readonly guest: Readonly<Record<string, number>>; readonly host: number };
   readonly registers: readonly RegisterCount[];
   readonly findings: readonly Finding[];
+  /** What the guest's drivers did wrong. */
+  readonly watch: WatchReport;
   /** Everything that was compared is the same, and no clause was broken but by the way that the window's functions are built. */
   readonly good: boolean;
 }
@@ -237,6 +240,7 @@ export async function runTour(options: TourOptions): Promise<Tour> {
       interrupts,
       registers: countRegisters(trace!),
       findings,
+      watch: trace!.watch.finish(),
       good: same && mountError === null && findings.every(isBuiltIn(window)),
     };
     return { guest, result };

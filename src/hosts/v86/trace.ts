@@ -1,3 +1,4 @@
+import { DriverWatch } from '../../conformance/watch/index.ts';
 import type { Bus } from '../../core/index.ts';
 import { findFunction } from '../../driver/index.ts';
 import type { Draft } from '../../mmr/index.ts';
@@ -38,8 +39,16 @@ export class GuestTrace {
   readonly #board: V86Board;
   readonly #devices: readonly GuestDevice[];
 
+  /** Judges the guest's drivers. */
+  readonly watch: DriverWatch;
+
   /** @param limit of events that are kept; more are counted. @param draft by which MMR functions were made. */
   constructor(board: V86Board, devices: readonly GuestDevice[], limit?: number, draft?: Draft) {
+    this.watch = new DriverWatch({
+      ram: board.ram,
+      config: configOf(board),
+      ...(draft === undefined ? {} : { draft }),
+    });
     this.recorder = new Recorder(limit);
     this.#board = board;
     this.#devices = devices;
@@ -51,7 +60,11 @@ export class GuestTrace {
       this.#decoders.host.add(host, findFunction(host, address)!, draft);
       host.events = this.recorder.sink('host');
     }
-    board.events = this.recorder.sink('guest');
+    const record = this.recorder.sink('guest');
+    board.events = (event) => {
+      this.watch.sink(event);
+      record(event);
+    };
   }
 
   /** Accesses so far, whether or not they were kept. */

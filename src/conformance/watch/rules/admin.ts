@@ -167,6 +167,17 @@ export const adminChapter: readonly WatchRule[] = [
         : ofChain(now, 'register offset', access.offset);
     },
   ),
+  row(
+    'admin-kick-by-command',
+    'ADL-23',
+    'should',
+    'a kick by a command, although the device told where members are kicked',
+    (now) => {
+      const access = opcodeOf(now) === adminOpcode.legacyCommonConfigWrite ? legacyAccess(now) : null;
+      const { queueNotify } = legacyHeaderWithVectors;
+      return access?.offset === queueNotify.offset && adminNotes(now.fn).notifyInfo ? command(now) : null;
+    },
+  ),
   {
     id: 'virtual-functions-taken',
     clauses: cites('ADM-36'),

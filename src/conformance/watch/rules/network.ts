@@ -119,7 +119,7 @@ export const networkChapter: readonly WatchRule[] = [
   ),
   rule(
     'network-transmit-framing',
-    'LEG-NET-12 LEG-FRM-01',
+    'LEG-NET-12 LEG-NET-05 LEG-FRM-01',
     'must',
     'the header of a frame is no descriptor of its own, and ANY_LAYOUT was not accepted',
     (now) =>

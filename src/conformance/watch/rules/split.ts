@@ -4,6 +4,8 @@ import type { Chain, ChainFault } from '../rings/chain.ts';
 import { cites, seen, type Violation, type WatchRule } from '../rule.ts';
 
 const SPLIT = 'split';
+/** A megabyte in pages, and then some. */
+const MANY = 1024;
 const FOUR_GIB = 2 ** 32;
 
 const isSplit = ({ queue }: Moment) => queue?.ring?.kind === SPLIT;
@@ -57,6 +59,15 @@ export const splitChapter: readonly WatchRule[] = [
     on: ['chain'],
     when: (now) =>
       isSplit(now) && now.chain.count > now.queue!.size! ? at(now.chain, now.chain.count, 'buffers') : null,
+  },
+  {
+    id: 'split-many-buffers',
+    clauses: cites('SPL-FRM-04'),
+    level: 'note',
+    says: 'a chain of more buffers than is reasonable',
+    on: ['chain'],
+    when: (now) =>
+      isSplit(now) && now.chain.count > MANY ? at(now.chain, now.chain.count, 'buffers') : null,
   },
   {
     id: 'split-misordered',

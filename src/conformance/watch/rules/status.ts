@@ -265,4 +265,27 @@ export const statusChapter: readonly WatchRule[] = [
     on: ['kick'],
     when: ({ fn }) => (fn.is(needsReset) ? status(fn.status!) : null),
   },
+  {
+    id: 'refused-and-not-failed',
+    clauses: cites('INIT-06 BF-FEAT-07'),
+    level: 'should',
+    speaks: 'modern',
+    says: 'the device refused the features, and the driver neither set FAILED nor tried others',
+    on: ['end'],
+    when: ({ fn }) =>
+      fn.whole && fn.featuresOk === false && fn.isNot(failed) && fn.isNot(featuresOk) && fn.resetSeen !== null
+        ? status(fn.status!)
+        : null,
+  },
+  {
+    id: 'buffers-withdrawn',
+    clauses: cites('OPER-03'),
+    level: 'must',
+    says: 'a queue was taken away from the device with buffers in flight, and without a reset',
+    on: ['queue-address'],
+    when: ({ queue }) =>
+      queue?.ring != null && queue.ring.inFlight > 0 && queue.live === true && !queue.resetting
+        ? seen('chains in flight', queue.ring.inFlight)
+        : null,
+  },
 ];

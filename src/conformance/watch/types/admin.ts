@@ -27,10 +27,12 @@ export interface AdminNotes {
   /** By group type: opcodes that the device has, as LIST_QUERY told, and those in use; bits below 32. */
   readonly offered: Map<number, number>;
   readonly used: Map<number, number>;
+  /** The device told where members are kicked. */
+  notifyInfo: boolean;
 }
 
 export const adminNotes = (fn: FunctionModel): AdminNotes => {
-  fn.admin ??= { pending: new Map(), offered: new Map(), used: new Map() };
+  fn.admin ??= { pending: new Map(), offered: new Map(), used: new Map(), notifyInfo: false };
   return fn.admin;
 };
 
@@ -68,6 +70,8 @@ export const adminFollower: TypeFollower = {
     // An answer that was overwritten before anybody looked counts as a good one.
     if (command.opcode === adminOpcode.listUse && status !== adminStatus.invalid)
       used.set(command.group, command.list);
+    if (command.opcode === adminOpcode.legacyNotifyInfo && status === adminStatus.ok)
+      adminNotes(fn).notifyInfo = chain.memory.u8(command.answer + ADMIN_ANSWER_BYTES) > 0;
     if (command.opcode === adminOpcode.listQuery && status === adminStatus.ok)
       offered.set(command.group, Math.max(0, chain.memory.u32(command.answer + ADMIN_ANSWER_BYTES, true)));
   },

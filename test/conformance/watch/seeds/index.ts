@@ -1,3 +1,4 @@
+import { configurationSeeds } from './configuration.ts';
 import { networkSeeds } from './network.ts';
 import { ringSeeds } from './rings.ts';
 import type { Seed } from './seed.ts';
@@ -6,6 +7,7 @@ import { blockSeeds, typeSeeds } from './types.ts';
 
 export const allSeeds: readonly Seed[] = [
   ...transportSeeds,
+  ...configurationSeeds,
   ...ringSeeds,
   ...blockSeeds,
   ...typeSeeds,
