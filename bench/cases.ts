@@ -22,6 +22,7 @@ import {
   touchedBytes,
   untouchedBytes,
 } from './virtual.ts';
+import { prepareDriver } from './watch.ts';
 
 /**
  * Bytes of heap per operation that count as none. The smallest object takes 16, a boxed number 16; what the measuring and
@@ -170,6 +171,16 @@ export const CASES: readonly Case[] = [
       return { ours: () => watched.cost(), baseline: () => alone.cost() };
     },
   }),
+  ...(['legacy', 'modern'] as const).map((kind) =>
+    atLeast(0.5, {
+      name: `reads of a ${kind} block driver that is watched, against one that is not`,
+      unit: 'thousand reads/s',
+      prepare: () => {
+        const [watched, alone] = [prepareDriver(kind, true), prepareDriver(kind, false)];
+        return { ours: () => watched.run(), baseline: () => alone.run() };
+      },
+    }),
+  ),
   atMost(1, {
     name: 'firmware for 248 functions on one bus, against its budget',
     unit: 'ms',

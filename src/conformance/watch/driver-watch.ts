@@ -212,7 +212,7 @@ export class DriverWatch implements Follower, RingListener {
     fn.resetSeen = false;
     fn.queueSelect = 0;
     // Nobody can have switched it on without being seen.
-    if (start === 'power-on') fn.msix.enabled ??= false;
+    if (start === 'power-on' || fn.decodedHere) fn.msix.enabled ??= false;
   }
 
   #site(event: AccessEvent): Site | null {

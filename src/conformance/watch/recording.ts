@@ -1,7 +1,7 @@
 import type { FunctionAddress, Width } from '../../core/index.ts';
 import { ConfigImage } from '../../driver/index.ts';
 import { draft2023 } from '../../mmr/layout/index.ts';
-import { type0Header } from '../../pci/layout/index.ts';
+import { CAPABILITIES_START, EXTENDED_START, type0Header } from '../../pci/layout/index.ts';
 import {
   type AccessPlace,
   type DumpedFunctions,
@@ -15,7 +15,10 @@ import { DriverWatch, type WatchOptions, type WatchReport } from './driver-watch
 const MOVING_END = type0Header.bar.offset + type0Header.bar.width * type0Header.bar.count;
 const ALL_ONES = 0xffffffff;
 
-/** Configuration space as the accesses of a recording show it: what was not read, or written where it counts, reads 0. */
+/** Of capabilities that nobody read: all ones name no BAR. Elsewhere it reads 0, as what is not there. */
+const unknownAt = (offset: number) => (offset >= CAPABILITIES_START && offset < EXTENDED_START ? 0xff : 0);
+
+/** Configuration space as the accesses of a recording show it. */
 class SeenFunctions {
   readonly #images = new Map<FunctionAddress, ConfigImage>();
   /** A BAR that was measured holds all ones, and what is read back is its size. */
@@ -50,7 +53,7 @@ class SeenFunctions {
     const image = this.#images.get(fn);
     let value = 0;
     for (let i = width - 1; i >= 0; i--)
-      value = value * 256 + (image?.knows(offset + i) ? image.read(offset + i, 1) : 0);
+      value = value * 256 + (image?.knows(offset + i) ? image.read(offset + i, 1) : unknownAt(offset + i));
     return value;
   }
 }

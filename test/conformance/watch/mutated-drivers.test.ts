@@ -233,11 +233,6 @@ const bugs: readonly (readonly [what: string, rule: string, bug: Bug])[] = [
     { speaks: L, fault: write('legacy', legacyAt('queueAddress'), (value) => [{ value: value + 64 }]) },
   ],
   [
-    'the queue address is not in memory',
-    'legacy-ring-out-of-reach',
-    { speaks: L, fault: write('legacy', legacyAt('queueAddress'), () => [{ value: 0xf0000 }]) },
-  ],
-  [
     'the queue address is written twice',
     'legacy-queue-moved',
     {

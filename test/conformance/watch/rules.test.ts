@@ -19,7 +19,7 @@ describe('the rules', () => {
     expect(both).toEqual([]);
     const open = bound.filter((id) => !watchedClauses.includes(id) && !(id in unobservableOfDrivers));
     // Sums of frames, zones, contexts and statistics are not computed.
-    expect(open).toEqual(['AVQ-19', 'NET-TX-05', 'NET-CVQ-30', 'NET-CVQ-35', 'BLK-OP-14']);
+    expect(open.sort()).toEqual(['AVQ-19', 'BLK-OP-14', 'NET-CVQ-30', 'NET-CVQ-35', 'NET-TX-05']);
     expect(watchedClauses.length).toBeGreaterThanOrEqual(190);
   });
 

@@ -2,6 +2,7 @@ import { type AccessEvent, type Bus, maskOf, type Width } from '../../../core/in
 import { walkCapabilities } from '../../../driver/index.ts';
 import { type Draft, identify } from '../../../mmr/layout/index.ts';
 import {
+  CAPABILITIES_START,
   CONVENTIONAL_BYTES,
   capabilityId,
   command,
@@ -245,6 +246,8 @@ function wrote(fn: FunctionModel, offset: number, width: Width, value: number): 
       keep(fn, at, 2, control);
     }
   }
+  // Of a list that nobody read, this may be the message control.
+  if (fn.places === null && offset >= CAPABILITIES_START) fn.msix.enabled = null;
   const at = fn.places?.get(capabilityId.express);
   if (at !== undefined) {
     const control = overlaid(fn, at + express.deviceControl.offset, offset, width, value);

@@ -12,6 +12,15 @@ export const interruptsChapter: readonly WatchRule[] = [
       fn.isr > 0 && fn.isrForInterrupt && fn.interrupts === 0 && !fn.polls ? seen('ISR bits', fn.isr) : null,
   },
   {
+    id: 'isr-read-again',
+    clauses: cites('PCI-HND-01'),
+    level: 'note',
+    says: 'ISR was read again at once after it had told of something: the second reading may lose what the first one cleared',
+    on: ['isr'],
+    when: ({ fn }) =>
+      fn.isr > 0 && !fn.everInterrupted && !fn.polls && fn.started ? seen('ISR bits', fn.isr) : null,
+  },
+  {
     id: 'isr-read-with-msix',
     clauses: cites('PCI-ISR-06'),
     level: 'should',

@@ -134,6 +134,11 @@ export const configurationSeeds: readonly Seed[] = [
     lab.post(0, [{ bytes: new Uint8Array(16) }, { length: 512, write: true }, { length: 1, write: true }]);
     end();
   }),
+  modern('isr-read-again', 'ISR read twice, and no interrupt is seen', (lab) => {
+    lab.post(0, [{ bytes: new Uint8Array(16) }, { length: 512, write: true }, { length: 1, write: true }]);
+    lab.at('isr', 0, 1);
+    lab.at('isr', 0, 1);
+  }),
   modern('config-interrupt-passed-over', 'a change is passed over', (lab) => {
     (lab.behaviour as BlockDevice).resize();
     lab.at('isr', 0, 1);
