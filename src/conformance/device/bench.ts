@@ -25,9 +25,10 @@ import {
   hasFeature,
 } from '../../virtio/layout/index.ts';
 import { Failure, type Setting, Silence, Skipped } from './check.ts';
+import type { Hands } from './hands.ts';
 import { type Registers, readRegister, registersOf, writeRegister } from './registers.ts';
 import { type SmallRequest, smallRequest } from './requests.ts';
-import type { Hands, Subject } from './subject.ts';
+import type { Subject } from './subject.ts';
 
 /** Pauses after which a device that was asked for something counts as silent, unless the subject says otherwise. */
 const PATIENCE = 2_000;
@@ -59,6 +60,17 @@ export interface StartOptions extends Partial<BringUpOptions>, TransportOptions 
   readonly misplace?: (place: RingPlace) => RingPlace;
 }
 
+/** Readable bytes of a chain, and lengths of its writable part: in one descriptor each, or in several. */
+export type Readable = Uint8Array | readonly Uint8Array[];
+export type Writable = number | readonly number[];
+
+/** A chain that the device was given. */
+export interface Posted {
+  readonly head: number;
+  readonly queue: number;
+  readonly buffers: readonly ChainBuffer[];
+}
+
 /** A chain that was handed back, and what the device wrote. */
 export interface Answer {
   readonly used: UsedChain;
@@ -70,6 +82,9 @@ function withoutFeatures(words: Uint32Array, bits: readonly number[]): Uint32Arr
   const mask = featureWords(bits);
   return words.map((word, i) => word & ~mask[i]!);
 }
+
+const listOf = <T extends Uint8Array | number>(pieces: T | readonly T[]): readonly T[] =>
+  Array.isArray(pieces) ? (pieces as readonly T[]) : [pieces as T];
 
 /** What a check works with: a function that was found, its registers, and drivers to be had for the asking. */
 export class Bench {
@@ -235,7 +250,7 @@ export class Bench {
     const ringFeatures = options.ringFeatures ?? [feature.ringIndirectDescriptors, feature.ringEventIndex];
     driver.bringUp(
       {
-        features: [],
+        features: request.features ?? [],
         queues: [request.queue],
         maxQueueSize: 256,
         ...options,
@@ -246,32 +261,49 @@ export class Bench {
     return { driver, request, signals };
   }
 
-  /** Puts bytes into memory, and gives the buffers of a chain: the readable ones, then the writable one. */
-  buffers(out: Uint8Array, inBytes: number): ChainBuffer[] {
-    const list: ChainBuffer[] = [];
-    if (out.length > 0) {
-      const address = this.memory.allocate(out.length);
-      this.memory.ram.write(address, out);
-      list.push({ address, length: out.length, writable: false });
-    }
-    if (inBytes > 0) list.push({ address: this.memory.allocate(inBytes), length: inBytes, writable: true });
-    return list;
+  /** Puts bytes into memory, and gives the buffers of a chain: the readable ones, then the writable ones. */
+  buffers(out: Readable, inBytes: Writable): ChainBuffer[] {
+    const { memory } = this;
+    const readable = listOf(out).filter((bytes) => bytes.length > 0);
+    return [
+      ...readable.map((bytes) => {
+        const address = memory.allocate(bytes.length);
+        memory.ram.write(address, bytes);
+        return { address, length: bytes.length, writable: false };
+      }),
+      ...listOf(inBytes)
+        .filter((length) => length > 0)
+        .map((length) => ({ address: memory.allocate(length), length, writable: true })),
+    ];
+  }
+
+  /** Exposes a chain and kicks as the device wants it. */
+  post(driver: VirtioDriver, queue: number, out: Readable, inBytes: Writable): Posted {
+    const buffers = this.buffers(out, inBytes);
+    const head = driver.add(queue, buffers);
+    driver.kick(queue);
+    return { head, queue, buffers };
+  }
+
+  /** What stands in the writable part of a chain. */
+  written({ buffers }: Pick<Posted, 'buffers'>): Uint8Array {
+    const pieces = buffers.filter(({ writable }) => writable);
+    return Uint8Array.from(pieces.flatMap(({ address, length }) => [...this.memory.ram.read(address, length)]));
   }
 
   /** Exposes a chain, kicks as the device wants it, and waits until it is handed back. @throws Silence */
   async ask(
-    { driver, request }: Running,
+    { driver, request }: Pick<Running, 'driver' | 'request'>,
     clause: string,
-    { queue = request.queue, out = request.out, inBytes = request.inBytes } = {},
+    {
+      queue = request.queue,
+      out = request.out as Readable,
+      inBytes = request.inBytes as Writable,
+    }: { queue?: number; out?: Readable; inBytes?: Writable } = {},
   ): Promise<Answer> {
-    const buffers = this.buffers(out, inBytes);
-    driver.add(queue, buffers);
-    driver.kick(queue);
+    const posted = this.post(driver, queue, out, inBytes);
     const used = await this.taken(driver, queue, clause);
-    const last = buffers.at(-1);
-    const bytes =
-      last?.writable === true ? this.memory.ram.read(last.address, last.length) : new Uint8Array();
-    return { used, bytes };
+    return { used, bytes: this.written(posted) };
   }
 
   /** The next chain that is handed back. @throws Silence */

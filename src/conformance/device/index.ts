@@ -15,5 +15,6 @@ export { type Deviation, DeviationError, readDeviations } from './deviations.ts'
 export { type Evidence, WitnessedBus } from './evidence.ts';
 export { type ReplayDifference, replay, type Step } from './replay.ts';
 export { runCheck, type Verdict, witnessCheck } from './run-check.ts';
-export type { Hands, Subject, SubjectSource } from './subject.ts';
+export type { Hands, SentFrame } from './hands.ts';
+export type { Subject, SubjectSource } from './subject.ts';
 export * from './suite.ts';

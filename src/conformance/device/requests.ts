@@ -1,6 +1,7 @@
 import {
   BALLOON_PAGE_BYTES,
   BLOCK_REQUEST_BYTES,
+  balloonFeature,
   balloonQueue,
   blockRequest,
   blockRequestType,
@@ -41,6 +42,8 @@ export interface SmallRequest {
   readonly inBytes: number;
   /** Bytes of it that the device writes, at least and at most. */
   readonly used: readonly [least: number, most: number];
+  /** Features of the type that a driver should accept whatever it is about; by default none. */
+  readonly features?: readonly number[];
 }
 
 /** What a request is made for. */
@@ -71,7 +74,9 @@ function network({ modern }: Occasion): SmallRequest {
 function balloon({ page }: Occasion): SmallRequest {
   const out = new Uint8Array(4);
   new DataView(out.buffer).setUint32(0, page / BALLOON_PAGE_BYTES, true);
-  return { queue: balloonQueue.inflate, out, inBytes: 0, used: exactly(0) };
+  // BAL-FEAT-01: a device may refuse others.
+  const features = [balloonFeature.mustTellHost];
+  return { queue: balloonQueue.inflate, out, inBytes: 0, used: exactly(0), features };
 }
 
 /** Sizes of sense data and CDB as they are after a reset (SCSI-CFG-02). */

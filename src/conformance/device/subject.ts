@@ -2,21 +2,7 @@ import type { Target } from '../../core/index.ts';
 import type { Draft } from '../../mmr/layout/index.ts';
 import type { DeviceType } from '../../virtio/layout/index.ts';
 import type { Setting } from './check.ts';
-
-/**
- * What a tester can do to a device from its own side, past the bus. Each is there where it can be done; a check that needs
- * one is skipped where it is not.
- */
-export interface Hands {
-  /** Changes a field of the device's configuration that a driver is told of (a disk's size, a link, a balloon's target). */
-  changeConfig?(): void | Promise<void>;
-  /** Brings the device into the error state in which it asks for a reset. */
-  breakDown?(): void | Promise<void>;
-  /** Hands a frame to a network device from outside. */
-  receiveFrame?(frame: Uint8Array): void | Promise<void>;
-  /** Hands bytes to port 0 of a console from outside. */
-  receiveText?(bytes: Uint8Array): void | Promise<void>;
-}
+import type { Hands } from './hands.ts';
 
 /** A function before the suite, with firmware's work done: its BARs have addresses and are decoded. */
 export interface Subject {
