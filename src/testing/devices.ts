@@ -11,7 +11,7 @@ const samples: Readonly<Record<string, () => SampleDevice>> = {
   block,
   'block-readonly': readOnlyBlock,
   console,
-  entropy: () => ({ behaviour: new EntropyDevice({ source: new SeededEntropy(1) }), hands: {} }),
+  entropy: () => ({ behaviour: new EntropyDevice({ source: new SeededEntropy(0x1234567) }), hands: {} }),
   balloon,
   'balloon-strict': strictBalloon,
   scsi,

@@ -288,7 +288,9 @@ export class Bench {
   /** What stands in the writable part of a chain. */
   written({ buffers }: Pick<Posted, 'buffers'>): Uint8Array {
     const pieces = buffers.filter(({ writable }) => writable);
-    return Uint8Array.from(pieces.flatMap(({ address, length }) => [...this.memory.ram.read(address, length)]));
+    return Uint8Array.from(
+      pieces.flatMap(({ address, length }) => [...this.memory.ram.read(address, length)]),
+    );
   }
 
   /** Exposes a chain, kicks as the device wants it, and waits until it is handed back. @throws Silence */

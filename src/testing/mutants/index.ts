@@ -21,6 +21,7 @@ import { regionMutants } from './regions.ts';
 import { statusMutants } from './status.ts';
 import { suspendMutants } from './suspend.ts';
 import { vectorMutants } from './vectors.ts';
+import { typeMutants } from './types.ts';
 
 export { type BusLies, type DeviceMutant, type MutantAccess, touches } from './mutant.ts';
 
@@ -46,6 +47,7 @@ export const deviceMutants: readonly DeviceMutant[] = [
   ...adminCommandMutants,
   ...adminLegacyMutants,
   ...adminPartsMutants,
+  ...typeMutants,
 ];
 
 /** What the suite, or part of it, says of a mutant where it finds something. */

@@ -12,7 +12,14 @@ import type { SampleDevice } from './sample.ts';
 export function console(): SampleDevice {
   const backend = new MemoryConsole();
   const size = { columns: 80, rows: 25 };
-  const behaviour = new ConsoleDevice({ ports: [{ backend, size }], maxPorts: 4, offersSize: true });
+  const behaviour = new ConsoleDevice({
+    ports: [
+      { backend, size },
+      { backend: new MemoryConsole(), name: 'second' },
+    ],
+    maxPorts: 4,
+    offersSize: true,
+  });
   let { rows } = size;
   return {
     behaviour,
@@ -49,7 +56,10 @@ function balloonWith(options: BalloonOptions): SampleDevice {
         return new Map(said.map(([name, value]) => [tags[name] ?? Number(name), Number(value)]));
       },
       hinting: (step) => void behaviour.hints[step](),
-      hintedPages: () => behaviour.hints.pages.ranges().flatMap(({ first, count }) => Array.from({ length: count }, (_, i) => first + i)),
+      hintedPages: () =>
+        behaviour.hints.pages
+          .ranges()
+          .flatMap(({ first, count }) => Array.from({ length: count }, (_, i) => first + i)),
     },
   };
 }

@@ -22,6 +22,7 @@ import { regionChecks } from './regions.ts';
 import { statusChecks } from './status.ts';
 import { suspendChecks } from './suspend.ts';
 import { vectorChecks } from './vectors.ts';
+import { typeChecks } from './types.ts';
 
 /** Every check, in the order in which they are made. */
 export const checks: readonly Check[] = [
@@ -49,4 +50,5 @@ export const checks: readonly Check[] = [
   ...adminLegacyChecks,
   ...adminNotifyChecks,
   ...adminPartsChecks,
+  ...typeChecks,
 ];

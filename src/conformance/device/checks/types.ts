@@ -1,0 +1,15 @@
+import type { Check } from '../check.ts';
+import { balloonChecks } from './balloon.ts';
+import { balloonHintChecks } from './balloon-hints.ts';
+import { consoleChecks } from './console.ts';
+import { entropyChecks } from './entropy.ts';
+import { p9Checks } from './p9.ts';
+
+/** What is about one device type each. */
+export const typeChecks: readonly Check[] = [
+  ...consoleChecks,
+  ...entropyChecks,
+  ...balloonChecks,
+  ...balloonHintChecks,
+  ...p9Checks,
+];

@@ -1,0 +1,62 @@
+import type { Chain, VirtioDevice, VirtioFunction } from '../../virtio/index.ts';
+import { LEGACY_CONFIG_OFFSET, LEGACY_CONFIG_OFFSET_MSIX } from '../../virtio/layout/index.ts';
+import type { MutantAccess } from './mutant.ts';
+
+/*
+ * Ways in which mutants are wrong. Each changes the parts of one function, before any driver has touched it.
+ */
+
+/** The device takes legacy drivers for big-endian ones, in requests and in rings' contents, but not in the rings themselves. */
+export function readsBackwards({ device }: VirtioFunction): void {
+  Object.defineProperty(device, 'littleEndian', { get: () => !device.legacyDriver });
+}
+
+/** Before a chain is handed back: what the device makes of it, and the used length that it gets instead. */
+export function beforeCompletion(
+  { device }: VirtioFunction,
+  edit: (chain: Chain, length: number, device: VirtioDevice) => number | undefined,
+): void {
+  const complete = device.complete.bind(device);
+  device.complete = (chain, length, lingers) => {
+    complete(chain, edit(chain, length, device) ?? length, lingers);
+  };
+}
+
+/** A chain's first readable bytes. */
+export function readableOf(chain: Chain, length: number): Uint8Array {
+  const bytes = new Uint8Array(Math.min(length, chain.readableBytes));
+  chain.read(0, bytes, 0, bytes.length);
+  return bytes;
+}
+
+/** Where in the type's configuration an access begins, in bytes; -1 for one to anything else. With MSI-X or without, 24 or 20. */
+export function configOffset({ place, offset }: MutantAccess, msix = true): number {
+  if (place === 'device') return offset;
+  const start = msix ? LEGACY_CONFIG_OFFSET_MSIX : LEGACY_CONFIG_OFFSET;
+  return place === 'legacy' && offset >= start ? offset - start : -1;
+}
+
+/** The bytes of a field the other way round. */
+export function swapped(value: number, width: number): number {
+  let result = 0;
+  for (let i = 0; i < width; i++) result = result * 256 + (Math.floor(value / 2 ** (8 * i)) % 256);
+  return result;
+}
+
+/** The device offers a feature that it knows nothing of, or no longer one that it has, through both interfaces. */
+export function offers({ device }: VirtioFunction, { with: more = [], without = [] }: Offer): void {
+  const features = device.features as { offered: number[]; offeredLegacy: number };
+  for (const bit of more) {
+    device.features.offer(bit);
+    if (bit < 32) features.offeredLegacy = (features.offeredLegacy | (1 << bit)) >>> 0;
+  }
+  for (const bit of without) {
+    features.offered[bit >> 5] = (features.offered[bit >> 5]! & ~(1 << (bit & 31))) >>> 0;
+    if (bit < 32) features.offeredLegacy = (features.offeredLegacy & ~(1 << bit)) >>> 0;
+  }
+}
+
+export interface Offer {
+  readonly with?: readonly number[];
+  readonly without?: readonly number[];
+}

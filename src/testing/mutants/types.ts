@@ -1,0 +1,11 @@
+import { balloonMutants } from './balloon.ts';
+import type { DeviceMutant } from './mutant.ts';
+import { consoleMutants, entropyMutants, p9Mutants } from './others.ts';
+
+/** Devices that are wrong in what is their type's. */
+export const typeMutants: readonly DeviceMutant[] = [
+  ...consoleMutants,
+  ...entropyMutants,
+  ...balloonMutants,
+  ...p9Mutants,
+];
