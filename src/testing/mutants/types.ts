@@ -1,9 +1,11 @@
 import { balloonMutants } from './balloon.ts';
+import { blockMutants } from './block.ts';
 import type { DeviceMutant } from './mutant.ts';
 import { consoleMutants, entropyMutants, p9Mutants } from './others.ts';
 
 /** Devices that are wrong in what is their type's. */
 export const typeMutants: readonly DeviceMutant[] = [
+  ...blockMutants,
   ...consoleMutants,
   ...entropyMutants,
   ...balloonMutants,

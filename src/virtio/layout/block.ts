@@ -49,6 +49,18 @@ export const blockConfig = registers({
   secureEraseSectorAlignment: ro(68, 4),
 });
 
+/** What a device that offers ZONED has behind that, by offset in its configuration. No device here is zoned. */
+export const blockZonedConfig = registers({
+  zoneSectors: ro(72, 4, 'BLK-INIT-15'),
+  maxOpenZones: ro(76, 4, 'BLK-INIT-15'),
+  maxActiveZones: ro(80, 4, 'BLK-INIT-15'),
+  maxAppendSectors: ro(84, 4, 'BLK-INIT-15'),
+  writeGranularity: ro(88, 4, 'BLK-INIT-15'),
+  model: ro(92, 1, 'BLK-INIT-14 BLK-INIT-15'),
+  unused2: ro(93, 1, 'BLK-INIT-15', { count: 3 }),
+});
+export const blockZoneModel = { none: 0, hostManaged: 1, hostAware: 2 } as const;
+
 /** The device type. */
 export const blockDeviceType = defineDeviceType({
   name: 'block',
@@ -122,6 +134,10 @@ export const BLOCK_UNMAP = 1;
 
 /** Legacy: orders a request against earlier and later ones (LEG-BLK-11). */
 export const BLOCK_BARRIER = 0x80000000;
+
+/** What GET_LIFETIME transfers; estimates in steps of a tenth, values above the last of each are reserved (BLK-OP-24). */
+export const blockLifetime = registers({ preEolInfo: ro(0, 2), estimateA: ro(2, 2), estimateB: ro(4, 2) });
+export const blockLifetimeLast = { preEolInfo: 3, estimate: 11 } as const;
 
 export const blockStatus = { ok: 0, ioError: 1, unsupported: 2 } as const;
 

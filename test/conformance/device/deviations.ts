@@ -5,6 +5,13 @@ const because = (reason: string, ...checks: readonly string[]): Deviation[] =>
 
 /** Behind the shim stands a modern function, whose device does not know that its driver is a legacy one. */
 const shim: Readonly<Record<string, readonly Deviation[]>> = {
+  block: [
+    ...because(
+      'the device behind has a modern driver without FLUSH, and starts as writethrough',
+      'block-cache-mode-and-status',
+    ),
+    ...because('the device behind has a modern driver, which knows no such request', 'block-flush-out'),
+  ],
   balloon: [
     ...because('the device behind has a modern driver, and takes each byte', 'balloon-actual-by-bytes'),
     ...because(

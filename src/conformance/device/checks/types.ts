@@ -1,12 +1,16 @@
 import type { Check } from '../check.ts';
 import { balloonChecks } from './balloon.ts';
 import { balloonHintChecks } from './balloon-hints.ts';
+import { blockConfigChecks } from './block-config.ts';
+import { blockRequestChecks } from './block-requests.ts';
 import { consoleChecks } from './console.ts';
 import { entropyChecks } from './entropy.ts';
 import { p9Checks } from './p9.ts';
 
 /** What is about one device type each. */
 export const typeChecks: readonly Check[] = [
+  ...blockConfigChecks,
+  ...blockRequestChecks,
   ...consoleChecks,
   ...entropyChecks,
   ...balloonChecks,
