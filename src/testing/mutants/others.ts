@@ -11,7 +11,7 @@ import {
   MODERN_DEVICE_ID_BASE,
 } from '../../virtio/layout/index.ts';
 import { type BusLies, type DeviceMutant, touches } from './mutant.ts';
-import { beforeCompletion, configOffset, readsBackwards, swapped } from './tricks.ts';
+import { beforeCompletion, configOffset, readsBackwards, swapped, writtenOf } from './tricks.ts';
 
 /** Devices of entropy and 9P that are wrong. */
 export const entropyMutants: readonly DeviceMutant[] = [
@@ -63,15 +63,14 @@ export const p9Mutants: readonly DeviceMutant[] = [
 const editMessages =
   (event: number, edit: (message: DataView) => void) =>
   (fn: VirtioFunction): void =>
-    beforeCompletion(fn, (chain, length, device) => {
-      if (chain.queue !== consoleQueue.controlReceive || length < CONSOLE_CONTROL_BYTES) return;
-      const { address } = chain.segment(0);
-      const bytes = new Uint8Array(CONSOLE_CONTROL_BYTES);
-      device.dma!.read(address, bytes, 0, bytes.length);
+    beforeCompletion(fn, (chain, length) => {
+      if (chain.queue !== consoleQueue.controlReceive || length < CONSOLE_CONTROL_BYTES) return undefined;
+      const bytes = writtenOf(fn, chain);
       const view = new DataView(bytes.buffer);
-      if (view.getUint16(consoleControl.event.offset, true) !== event) return;
+      if (view.getUint16(consoleControl.event.offset, true) !== event) return undefined;
       edit(view);
       chain.write(0, bytes, 0, bytes.length);
+      return undefined;
     });
 
 const setPort = (port: number) => (message: DataView) =>

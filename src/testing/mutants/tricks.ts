@@ -1,4 +1,4 @@
-import type { Chain, VirtioDevice, VirtioFunction } from '../../virtio/index.ts';
+import type { Chain, DeviceBehaviour, VirtioDevice, VirtioFunction } from '../../virtio/index.ts';
 import { LEGACY_CONFIG_OFFSET, LEGACY_CONFIG_OFFSET_MSIX } from '../../virtio/layout/index.ts';
 import type { MutantAccess } from './mutant.ts';
 
@@ -6,9 +6,20 @@ import type { MutantAccess } from './mutant.ts';
  * Ways in which mutants are wrong. Each changes the parts of one function, before any driver has touched it.
  */
 
-/** The device takes legacy drivers for big-endian ones, in requests and in rings' contents, but not in the rings themselves. */
-export function readsBackwards({ device }: VirtioFunction): void {
-  Object.defineProperty(device, 'littleEndian', { get: () => !device.legacyDriver });
+/** The device's type takes legacy drivers for big-endian ones; rings, and whatever else is not its own, are as they should be. */
+export function readsBackwards(
+  { device }: VirtioFunction,
+  { behaviour }: { readonly behaviour: DeviceBehaviour },
+): void {
+  behaviour.attach(
+    new Proxy(device, {
+      get(_, name) {
+        if (name === 'littleEndian') return !device.legacyDriver;
+        const value: unknown = Reflect.get(device, name, device);
+        return typeof value === 'function' ? value.bind(device) : value;
+      },
+    }),
+  );
 }
 
 /** Before a chain is handed back: what the device makes of it, and the used length that it gets instead. */
@@ -27,6 +38,27 @@ export function readableOf(chain: Chain, length: number): Uint8Array {
   const bytes = new Uint8Array(Math.min(length, chain.readableBytes));
   chain.read(0, bytes, 0, bytes.length);
   return bytes;
+}
+
+/** A chain's writable bytes, as they stand. */
+export function writtenOf({ device }: VirtioFunction, chain: Chain): Uint8Array {
+  const bytes = new Uint8Array(chain.writableBytes);
+  let at = 0;
+  for (let i = chain.readableCount; i < chain.count; i++) {
+    const { address, length } = chain.segment(i);
+    device.dma!.read(address, bytes, at, length);
+    at += length;
+  }
+  return bytes;
+}
+
+/** The device's type takes features for accepted that were not, or the other way round. */
+export function takesForAccepted(
+  { device }: VirtioFunction,
+  judge: (bit: number, accepted: boolean) => boolean,
+): void {
+  const has = device.has.bind(device);
+  device.has = (bit) => judge(bit, has(bit));
 }
 
 /** Where in the type's configuration an access begins, in bytes; -1 for one to anything else. With MSI-X or without, 24 or 20. */

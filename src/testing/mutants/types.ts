@@ -2,6 +2,7 @@ import { balloonMutants } from './balloon.ts';
 import { blockMutants } from './block.ts';
 import type { DeviceMutant } from './mutant.ts';
 import { consoleMutants, entropyMutants, p9Mutants } from './others.ts';
+import { scsiMutants } from './scsi.ts';
 
 /** Devices that are wrong in what is their type's. */
 export const typeMutants: readonly DeviceMutant[] = [
@@ -9,5 +10,6 @@ export const typeMutants: readonly DeviceMutant[] = [
   ...consoleMutants,
   ...entropyMutants,
   ...balloonMutants,
+  ...scsiMutants,
   ...p9Mutants,
 ];

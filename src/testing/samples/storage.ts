@@ -53,18 +53,25 @@ export function scsi(): SampleDevice {
   const storage = new FaultyStorage(disk);
   const unit = new DiskUnit({ storage, serial: 'virtiolab' });
   const behaviour = new ScsiDevice({ units: [{ target: 0, lun: 0, unit }] });
-  let luns = 0;
+  const storages = [storage];
   return {
     behaviour,
     hands: {
-      holdWork: () => holdWork(storage),
+      holdWork: () => {
+        const releases = storages.map(holdWork);
+        return () => {
+          for (const release of releases) release();
+        };
+      },
       resizeDisk: (sectors) => {
         disk.resize(sectors * SECTOR_BYTES);
         unit.capacityChanged();
       },
       plugUnit: () => {
-        behaviour.attachLun(0, ++luns, new DiskUnit({ storage: newDisk() }));
-        return luns;
+        const more = new FaultyStorage(newDisk());
+        const lun = storages.push(more) - 1;
+        behaviour.attachLun(0, lun, new DiskUnit({ storage: more }));
+        return lun;
       },
       unplugUnit: (lun) => void behaviour.detachLun(0, lun),
     },

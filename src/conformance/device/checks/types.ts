@@ -6,6 +6,8 @@ import { blockRequestChecks } from './block-requests.ts';
 import { consoleChecks } from './console.ts';
 import { entropyChecks } from './entropy.ts';
 import { p9Checks } from './p9.ts';
+import { scsiChecks } from './scsi.ts';
+import { scsiEventChecks } from './scsi-events.ts';
 
 /** What is about one device type each. */
 export const typeChecks: readonly Check[] = [
@@ -15,5 +17,7 @@ export const typeChecks: readonly Check[] = [
   ...entropyChecks,
   ...balloonChecks,
   ...balloonHintChecks,
+  ...scsiChecks,
+  ...scsiEventChecks,
   ...p9Checks,
 ];

@@ -1,10 +1,4 @@
-import {
-  BLOCK_SEGMENT_BYTES,
-  blockConfig,
-  blockSegment,
-  blockStatus,
-  SECTOR_BYTES,
-} from '../../../virtio/layout/index.ts';
+import { BLOCK_SEGMENT_BYTES, blockConfig, blockSegment, blockStatus } from '../../../virtio/layout/index.ts';
 import type { Bench, Posted, Running, StartOptions } from '../bench.ts';
 import { join, le } from '../bytes.ts';
 
