@@ -2,8 +2,10 @@ import {
   balloonConfig,
   balloonStatisticEntry,
   blockConfig,
+  blockLifetime,
   blockRequest,
   blockSegment,
+  blockZonedConfig,
   consoleConfig,
   consoleControl,
   consoleResize,
@@ -63,12 +65,27 @@ const devices: readonly LayoutTable[] = [
       maxWriteZeroesSegments: 'max_write_zeroes_seg',
       maxSecureEraseSegments: 'max_secure_erase_seg',
     },
-    omits: { zoned: 'zoned devices are not offered' },
+    omits: { zoned: 'a table of its own' },
+  }),
+  table('blockZonedConfig', blockZonedConfig, {
+    structure: 'virtio_blk_config',
+    begins: 'zoned.zone_sectors',
+    names: Object.fromEntries(
+      Object.keys(blockZonedConfig).map((name) => [
+        name,
+        `zoned.${name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`,
+      ]),
+    ),
+    omits: { zoned: 'the table itself' },
   }),
   table('blockRequest', blockRequest, { structure: 'virtio_blk_req', omits: { data: FOLLOWS } }),
   table('blockSegment', blockSegment, {
     structure: 'virtio_blk_discard_write_zeroes',
     names: { sectors: 'num_sectors' },
+  }),
+  table('blockLifetime', blockLifetime, {
+    structure: 'virtio_blk_lifetime',
+    names: { estimateA: 'device_lifetime_est_typ_a', estimateB: 'device_lifetime_est_typ_b' },
   }),
   table('consoleConfig', consoleConfig, {
     structure: 'virtio_console_config',

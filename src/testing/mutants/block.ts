@@ -1,6 +1,7 @@
 import type { BlockDevice, Chain, VirtioFunction } from '../../virtio/index.ts';
 import {
   BLOCK_REQUEST_BYTES,
+  BLOCK_ZONED_OFFSET,
   blockConfig,
   blockFeature,
   blockRequest,
@@ -28,6 +29,9 @@ const configLie =
       return lies.find(([{ offset }]) => offset === at)?.[1] ?? value;
     },
   });
+
+const zonedField = (name: keyof typeof blockZonedConfig, value: number) =>
+  [{ offset: BLOCK_ZONED_OFFSET + blockZonedConfig[name].offset }, value] as const;
 
 const isWriteback = (access: MutantAccess) => configOffset(access) === blockConfig.writeback.offset;
 
@@ -90,7 +94,7 @@ export const blockMutants: readonly DeviceMutant[] = [
     says: 'a disk without zones offers ZONED, to legacy drivers too',
     type,
     device: (fn) => offers(fn, zonedEverywhere),
-    bus: configLie([blockZonedConfig.model, blockZoneModel.none]),
+    bus: configLie(zonedField('model', blockZoneModel.none)),
   },
   {
     name: 'block-host-managed-for-everybody',
@@ -98,7 +102,7 @@ export const blockMutants: readonly DeviceMutant[] = [
     says: 'a host-managed disk takes drivers without ZONED',
     type,
     device: (fn) => offers(fn, zonedEverywhere),
-    bus: configLie([blockZonedConfig.model, blockZoneModel.hostManaged]),
+    bus: configLie(zonedField('model', blockZoneModel.hostManaged)),
   },
   {
     name: 'block-zones-of-no-size',
@@ -106,7 +110,7 @@ export const blockMutants: readonly DeviceMutant[] = [
     says: 'a zoned disk has zones of 0 sectors',
     type,
     device: (fn) => offers(fn, zonedEverywhere),
-    bus: configLie([blockZonedConfig.model, blockZoneModel.hostAware], [blockZonedConfig.zoneSectors, 0]),
+    bus: configLie(zonedField('model', blockZoneModel.hostAware), zonedField('zoneSectors', 0)),
   },
   {
     name: 'block-capacity-big-endian',

@@ -49,16 +49,17 @@ export const blockConfig = registers({
   secureEraseSectorAlignment: ro(68, 4),
 });
 
-/** What a device that offers ZONED has behind that, by offset in its configuration. No device here is zoned. */
+/** What a device that offers ZONED has behind all that; no device here is zoned. */
 export const blockZonedConfig = registers({
-  zoneSectors: ro(72, 4, 'BLK-INIT-15'),
-  maxOpenZones: ro(76, 4, 'BLK-INIT-15'),
-  maxActiveZones: ro(80, 4, 'BLK-INIT-15'),
-  maxAppendSectors: ro(84, 4, 'BLK-INIT-15'),
-  writeGranularity: ro(88, 4, 'BLK-INIT-15'),
-  model: ro(92, 1, 'BLK-INIT-14 BLK-INIT-15'),
-  unused2: ro(93, 1, 'BLK-INIT-15', { count: 3 }),
+  zoneSectors: ro(0, 4, 'BLK-INIT-15'),
+  maxOpenZones: ro(4, 4, 'BLK-INIT-15'),
+  maxActiveZones: ro(8, 4, 'BLK-INIT-15'),
+  maxAppendSectors: ro(12, 4, 'BLK-INIT-15'),
+  writeGranularity: ro(16, 4, 'BLK-INIT-15'),
+  model: ro(20, 1, 'BLK-INIT-14 BLK-INIT-15'),
+  unused2: ro(21, 1, 'BLK-INIT-15', { count: 3 }),
 });
+export const BLOCK_ZONED_OFFSET = lengthOf(blockConfig);
 export const blockZoneModel = { none: 0, hostManaged: 1, hostAware: 2 } as const;
 
 /** The device type. */

@@ -1,5 +1,7 @@
+import type { Width } from '../../../core/index.ts';
 import { DeviceFailedError } from '../../../driver/index.ts';
 import {
+  BLOCK_ZONED_OFFSET,
   blockConfig,
   blockFeature,
   blockZonedConfig,
@@ -19,8 +21,10 @@ const { acknowledge, driver, driverOk } = deviceStatus;
 const { hostManaged, hostAware, none } = blockZoneModel;
 
 const writeback = (bench: Bench) => readRegister(bench.registers.config, blockConfig.writeback);
-const zoned = (bench: Bench, name: keyof typeof blockZonedConfig) =>
-  readRegister(bench.registers.config, blockZonedConfig[name]);
+const zoned = (bench: Bench, name: keyof typeof blockZonedConfig, index = 0): number => {
+  const { offset, width } = blockZonedConfig[name];
+  return bench.config(BLOCK_ZONED_OFFSET + offset + index, width as Width);
+};
 
 function needsCacheMode(bench: Bench): void {
   bench.needs(blockFeature.configWriteCache, 'CONFIG_WCE');
@@ -156,8 +160,8 @@ export const blockConfigChecks: readonly Check[] = [
       if (model === none) return;
       for (const name of ['zoneSectors', 'writeGranularity'] as const)
         bench.check('BLK-INIT-15', zoned(bench, name) !== 0, `${name} of more than 0`, '0');
-      const { offset, count } = blockZonedConfig.unused2;
-      for (let i = 0; i < count; i++) bench.equal('BLK-INIT-15', 'unused2', bench.config(offset + i, 1), 0);
+      for (let i = 0; i < blockZonedConfig.unused2.count; i++)
+        bench.equal('BLK-INIT-15', 'unused2', zoned(bench, 'unused2', i), 0);
     },
   },
   {
