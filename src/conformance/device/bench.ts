@@ -54,6 +54,8 @@ export interface Running {
 export interface StartOptions extends Partial<BringUpOptions>, TransportOptions {
   /** Does everything but the last step: DRIVER_OK is not written, whoever asks for it. */
   readonly untilDriverOk?: boolean;
+  /** Hears each interrupt of queues, while it is delivered. */
+  readonly onQueue?: () => void;
   /** Features that the driver behaves as if it did not know, offered or not. */
   readonly without?: readonly number[];
   /** Where the device is told that a ring is, in place of where it is. */
@@ -257,6 +259,13 @@ export class Bench {
         ringFeatures: this.setting === 'packed' ? [...ringFeatures, feature.ringPacked] : ringFeatures,
       },
       { queue: () => {}, config: () => {} },
+      {
+        queue: () => {
+          signals.queue++;
+          options.onQueue?.();
+        },
+        config: () => void signals.config++,
+      },
     );
     return { driver, request, signals };
   }

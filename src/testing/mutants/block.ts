@@ -14,21 +14,19 @@ import {
   deviceStatus,
   legacyHeader,
 } from '../../virtio/layout/index.ts';
-import { type BusLies, type DeviceMutant, type MutantAccess, touches } from './mutant.ts';
-import { beforeCompletion, configOffset, offers, readableOf, readsBackwards, swapped } from './tricks.ts';
+import { type DeviceMutant, type MutantAccess, touches } from './mutant.ts';
+import {
+  beforeCompletion,
+  configLie,
+  configOffset,
+  offers,
+  readableOf,
+  readsBackwards,
+  swapped,
+} from './tricks.ts';
 
 const type = 'block';
 const zonedEverywhere = { with: [blockFeature.zoned] };
-
-/** A byte or word of the configuration reads as something else. */
-const configLie =
-  (...lies: readonly (readonly [register: { readonly offset: number }, value: number])[]) =>
-  (): BusLies => ({
-    read: (access, value) => {
-      const at = configOffset(access);
-      return lies.find(([{ offset }]) => offset === at)?.[1] ?? value;
-    },
-  });
 
 const zonedField = (name: keyof typeof blockZonedConfig, value: number) =>
   [{ offset: BLOCK_ZONED_OFFSET + blockZonedConfig[name].offset }, value] as const;

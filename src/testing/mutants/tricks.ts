@@ -1,6 +1,6 @@
 import type { Chain, DeviceBehaviour, VirtioDevice, VirtioFunction } from '../../virtio/index.ts';
 import { LEGACY_CONFIG_OFFSET, LEGACY_CONFIG_OFFSET_MSIX } from '../../virtio/layout/index.ts';
-import type { MutantAccess } from './mutant.ts';
+import type { BusLies, MutantAccess } from './mutant.ts';
 
 /*
  * Ways in which mutants are wrong. Each changes the parts of one function, before any driver has touched it.
@@ -92,3 +92,13 @@ export interface Offer {
   readonly with?: readonly number[];
   readonly without?: readonly number[];
 }
+
+/** A byte or word of the configuration reads as something else. */
+export const configLie =
+  (...lies: readonly (readonly [register: { readonly offset: number }, value: number])[]) =>
+  (): BusLies => ({
+    read: (access, value) => {
+      const at = configOffset(access);
+      return lies.find(([{ offset }]) => offset === at)?.[1] ?? value;
+    },
+  });

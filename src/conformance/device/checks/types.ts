@@ -5,12 +5,18 @@ import { blockConfigChecks } from './block-config.ts';
 import { blockRequestChecks } from './block-requests.ts';
 import { consoleChecks } from './console.ts';
 import { entropyChecks } from './entropy.ts';
+import { networkConfigChecks } from './network-config.ts';
+import { networkReceiveChecks } from './network-receive.ts';
+import { networkTransmitChecks } from './network-transmit.ts';
 import { p9Checks } from './p9.ts';
 import { scsiChecks } from './scsi.ts';
 import { scsiEventChecks } from './scsi-events.ts';
 
 /** What is about one device type each. */
 export const typeChecks: readonly Check[] = [
+  ...networkConfigChecks,
+  ...networkTransmitChecks,
+  ...networkReceiveChecks,
   ...blockConfigChecks,
   ...blockRequestChecks,
   ...consoleChecks,
