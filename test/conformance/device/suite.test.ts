@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { conform, type Deviation } from '../../../src/conformance/device/index.ts';
 import { kindsOf, ourSource, sampleNames } from '../../../src/testing/index.ts';
-import { deviationsOf } from './deviations.ts';
+import { deviations } from './deviations.ts';
 
 const sources = sampleNames.flatMap((type) => kindsOf(type).map((kind) => [type, kind] as const));
 
@@ -33,6 +33,7 @@ describe('an honest device', () => {
       deviations: [...(byKind[kind] ?? []), ...(byName[`${type}:${kind}`] ?? [])],
       deviations: deviationsOf(type, kind),
     })) {
+    for await (const result of conform(ourSource(type, kind), { witness: false, deviations })) {
       const { outcome, reason, recovers, check, setting, clause, expected, seen } = result;
       // A ring that cannot be may leave a device to be reset.
       const wedged = outcome === 'WEDGED' && recovers !== true;
