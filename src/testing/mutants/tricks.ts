@@ -6,21 +6,27 @@ import type { BusLies, MutantAccess } from './mutant.ts';
  * Ways in which mutants are wrong. Each changes the parts of one function, before any driver has touched it.
  */
 
-/** The device's type takes legacy drivers for big-endian ones; rings, and whatever else is not its own, are as they should be. */
-export function readsBackwards(
+/** The device's type sees something of its device otherwise; everybody else sees it as it is. */
+export function seesOtherwise(
   { device }: VirtioFunction,
   { behaviour }: { readonly behaviour: DeviceBehaviour },
+  lies: Readonly<Record<string, () => unknown>>,
 ): void {
   behaviour.attach(
     new Proxy(device, {
       get(_, name) {
-        if (name === 'littleEndian') return !device.legacyDriver;
+        const lie = lies[String(name)];
+        if (lie !== undefined) return lie();
         const value: unknown = Reflect.get(device, name, device);
         return typeof value === 'function' ? value.bind(device) : value;
       },
     }),
   );
 }
+
+/** The device's type takes legacy drivers for big-endian ones. */
+export const readsBackwards = (fn: VirtioFunction, sample: { readonly behaviour: DeviceBehaviour }): void =>
+  seesOtherwise(fn, sample, { littleEndian: () => !fn.device.legacyDriver });
 
 /** Before a chain is handed back: what the device makes of it, and the used length that it gets instead. */
 export function beforeCompletion(

@@ -191,6 +191,10 @@ export const networkControlClass = {
   announce: 3,
   multiQueue: 4,
   guestOffloads: 5,
+  coalescing: 6,
+  hashTunnel: 7,
+  statistics: 8,
+  rssContext: 9,
 } as const;
 
 /** Commands of the class `receive`: modes, each switched by one byte (NET-CVQ-01, NET-CVQ-02). */
@@ -209,6 +213,10 @@ export const networkVlanCommand = { add: 0, delete: 1 } as const;
 export const networkAnnounceCommand = { acknowledge: 0 } as const;
 export const networkMultiQueueCommand = { pairsSet: 0, rssConfig: 1, hashConfig: 2 } as const;
 export const networkGuestOffloadsCommand = { set: 0 } as const;
+export const networkCoalescingCommand = { transmitSet: 0, receiveSet: 1, queueSet: 2, queueGet: 3 } as const;
+export const networkHashTunnelCommand = { set: 0 } as const;
+export const networkStatisticsCommand = { query: 0, get: 1 } as const;
+export const networkRssContextCommand = { capabilityGet: 0, add: 1, modify: 2, delete: 3 } as const;
 
 /** A table of MAC addresses begins with their number (LEG-NET-07). */
 export const MAC_TABLE_HEADER_BYTES = 4;

@@ -17,6 +17,8 @@ export const deviations: readonly Deviation[] = [
     'network-header-length-is-a-hint',
     'network-checksum-not-relied-on',
     'network-no-checksum-left',
+    'network-pairs-in-use',
+    'network-short-header',
   ),
   ...of(
     'block*:via-modern-shim',

@@ -6,7 +6,10 @@ import { blockRequestChecks } from './block-requests.ts';
 import { consoleChecks } from './console.ts';
 import { entropyChecks } from './entropy.ts';
 import { networkConfigChecks } from './network-config.ts';
+import { networkFilterChecks } from './network-filter.ts';
+import { networkLegacyChecks } from './network-legacy.ts';
 import { networkReceiveChecks } from './network-receive.ts';
+import { networkSteeringChecks } from './network-steering.ts';
 import { networkTransmitChecks } from './network-transmit.ts';
 import { p9Checks } from './p9.ts';
 import { scsiChecks } from './scsi.ts';
@@ -17,6 +20,9 @@ export const typeChecks: readonly Check[] = [
   ...networkConfigChecks,
   ...networkTransmitChecks,
   ...networkReceiveChecks,
+  ...networkFilterChecks,
+  ...networkSteeringChecks,
+  ...networkLegacyChecks,
   ...blockConfigChecks,
   ...blockRequestChecks,
   ...consoleChecks,

@@ -163,10 +163,22 @@ export class Nic {
     command: number,
     ...data: readonly Uint8Array[]
   ): Promise<number> {
+    const [ack] = await this.query(clause, commandClass, command, 0, ...data);
+    return ack!;
+  }
+
+  /** Gives a command that has an answer. @returns its ack, and so many bytes behind it */
+  async query(
+    clause: string,
+    commandClass: number,
+    command: number,
+    bytes: number,
+    ...data: readonly Uint8Array[]
+  ): Promise<Uint8Array> {
     const queue = this.#control ?? this.bench.skip('CTRL_VQ is not offered');
     const out = [Uint8Array.of(commandClass, command), ...data];
-    const { bytes } = await this.bench.ask(this.running, clause, { queue, out, inBytes: 1 });
-    return bytes[0]!;
+    const answer = await this.bench.ask(this.running, clause, { queue, out, inBytes: [1, bytes] });
+    return answer.bytes;
   }
 
   /** Gives a command that is to be carried out. */
