@@ -45,4 +45,14 @@ export const unobservable: Readonly<Record<string, string>> = {
   'AVQ-09': 'a permission: commands of two queues may be carried out in any order',
   'AVQ-10':
     'nobody on the bus can bring a device to answer EAGAIN or ENOMEM to a command that would change something',
+  // Device types.
+  'NET-CFG-09': 'a permission: what a device backs up is no business of the bus',
+  'NET-RX-07': 'a permission: a device that gives no offset is right as well',
+  'NET-RX-09': 'a permission: packets of tunnels may come finished as well',
+  'NET-RX-18': 'a permission: a device that gives no offset is right as well',
+  'NET-CVQ-16': 'a permission: any of the two features, both or none are right',
+  'BLK-OP-19': 'a permission: what a discarded range holds is left open',
+  'BLK-OP-22': 'what is on the medium when power fails shows behind the device only',
+  'BLK-OP-23': 'a permission: early and late commits are right',
+  'BAL-FPH-08': 'a permission: a device may do nothing with the value',
 };
