@@ -9,8 +9,10 @@ export interface SentFrame {
 }
 
 export interface NetworkHands {
-  /** Hands a frame to the device from outside. @param offload what its sender left to be done; by default nothing. */
-  receiveFrame?(frame: Uint8Array, offload?: NetworkHeaderFields): Now<void>;
+  /** Hands a frame to the device from outside. */
+  receiveFrame?(frame: Uint8Array): Now<void>;
+  /** Hands it a frame with something left to be done, as a host does for another device of the same host. */
+  receiveUnfinished?(frame: Uint8Array, offload: NetworkHeaderFields): Now<void>;
   /** Frames that left the device since it was last asked. */
   sentFrames?(): Now<readonly SentFrame[]>;
   setLink?(up: boolean): Now<void>;

@@ -30,7 +30,8 @@ export function network(): SampleDevice {
       changeConfig: () => behaviour.setLink(!behaviour.linkUp),
       setLink: (up) => behaviour.setLink(up),
       announce: () => void behaviour.announce(),
-      receiveFrame: (frame, offload) => void port?.receive(frame, 0, frame.length, offload ?? null),
+      receiveFrame: (frame) => void port?.receive(frame, 0, frame.length, null),
+      receiveUnfinished: (frame, offload) => void port?.receive(frame, 0, frame.length, offload),
       sentFrames: () => {
         const frames = sent;
         sent = [];

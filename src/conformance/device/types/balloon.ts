@@ -23,17 +23,17 @@ export function startBalloon(
   features: readonly number[],
   prepare: () => void = () => {},
 ): RunningBalloon {
-  const offered = features.filter((bit) => bench.offers(bit));
+  const accepted = features.filter((bit) => bench.offers(bit));
+  const contiguous = balloonQueueNumbers((bit) => bench.offers(bit), 'contiguous');
   let queues: ReadonlyMap<BalloonQueueName, number> = new Map();
   const running = bench.start({
     features,
     queues: () => {
       prepare();
-      const has = (bit: number) => offered.includes(bit);
-      queues = balloonQueueNumbers(has);
-      // Some close the gaps that features leave which are not there.
+      queues = balloonQueueNumbers((bit) => accepted.includes(bit));
+      // Some close the gaps that features leave which they do not offer.
       if ([...queues.values()].some((number) => bench.transport.queueSize(number) === 0))
-        queues = balloonQueueNumbers(has, 'contiguous');
+        queues = new Map([...queues.keys()].map((name) => [name, contiguous.get(name)!]));
       return [...queues.values()];
     },
   });
