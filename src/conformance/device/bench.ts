@@ -258,14 +258,7 @@ export class Bench {
         ...options,
         ringFeatures: this.setting === 'packed' ? [...ringFeatures, feature.ringPacked] : ringFeatures,
       },
-      { queue: () => {}, config: () => {} },
-      {
-        queue: () => {
-          signals.queue++;
-          options.onQueue?.();
-        },
-        config: () => void signals.config++,
-      },
+      { queue: () => options.onQueue?.(), config: () => {} },
     );
     return { driver, request, signals };
   }

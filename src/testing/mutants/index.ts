@@ -20,8 +20,8 @@ import { queueResetMutants } from './queue-reset.ts';
 import { regionMutants } from './regions.ts';
 import { statusMutants } from './status.ts';
 import { suspendMutants } from './suspend.ts';
-import { vectorMutants } from './vectors.ts';
 import { typeMutants } from './types.ts';
+import { vectorMutants } from './vectors.ts';
 
 export { type BusLies, type DeviceMutant, type MutantAccess, touches } from './mutant.ts';
 

@@ -21,8 +21,8 @@ import { queueResetChecks } from './queue-reset.ts';
 import { regionChecks } from './regions.ts';
 import { statusChecks } from './status.ts';
 import { suspendChecks } from './suspend.ts';
-import { vectorChecks } from './vectors.ts';
 import { typeChecks } from './types.ts';
+import { vectorChecks } from './vectors.ts';
 
 /** Every check, in the order in which they are made. */
 export const checks: readonly Check[] = [
