@@ -15,8 +15,8 @@ import {
 import { root } from '../cli/run.ts';
 import { runs } from '../properties/support/runs.ts';
 import { clean, cleanLegacy } from './support/clean.ts';
+import { asJson, places, put } from './support/places.ts';
 
-const asJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 const documents: readonly (readonly [string, DraftDocument])[] = [
   ...Object.entries(shippedDrafts),
   ['clean', clean],
@@ -33,27 +33,6 @@ const reads = (value: unknown) => {
     return false;
   }
 };
-
-/** Every place of a document, as the keys on the way. */
-function places(value: unknown, way: readonly (string | number)[] = []): (readonly (string | number)[])[] {
-  if (typeof value !== 'object' || value === null) return [way];
-  const inner = Object.entries(value).map(([key, each]) =>
-    places(each, [...way, Array.isArray(value) ? Number(key) : key]),
-  );
-  return [way, ...inner.flat()];
-}
-
-/** The document with something else at a place; undefined takes it away. */
-function put(document: unknown, [key, ...rest]: readonly (string | number)[], value: unknown): unknown {
-  if (key === undefined) return value;
-  const copy = (Array.isArray(document) ? [...document] : { ...(document as object) }) as Record<
-    string | number,
-    unknown
-  >;
-  if (rest.length === 0 && value === undefined) delete copy[key];
-  else copy[key] = put(copy[key], rest, value);
-  return copy;
-}
 
 describe('a draft document', () => {
   it('has the schema that is published', () => {

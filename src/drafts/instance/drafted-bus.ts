@@ -30,13 +30,21 @@ export class DraftedBus implements Bus {
   readonly #bus: Bus;
   readonly #registers: BusTarget;
   readonly #posted: DraftRules['postedWrites'];
+  readonly #prefetchable: boolean;
   readonly #late: Late[] = [];
   #base = 0;
   #length = 0;
 
-  constructor(bus: Bus, structure: PlacedStructure, posted: DraftRules['postedWrites']) {
+  /** @param prefetchable the block's BAR is: a bridge may read ahead, and this one does. */
+  constructor(
+    bus: Bus,
+    structure: PlacedStructure,
+    posted: DraftRules['postedWrites'],
+    prefetchable: boolean,
+  ) {
     this.#bus = bus;
     this.#posted = posted;
+    this.#prefetchable = prefetchable;
     this.ram = bus.ram;
     this.interrupts = bus.interrupts;
     if (bus.dmaMemory !== undefined) this.dmaMemory = (fn) => bus.dmaMemory!(fn);
@@ -88,7 +96,11 @@ export class DraftedBus implements Bus {
   memoryRead(address: number, width: Width): number {
     if (!this.#inside(address)) return this.#bus.memoryRead(address, width);
     this.#push();
-    return this.#registers.read(address - this.#base, width);
+    const offset = address - this.#base;
+    const value = this.#registers.read(offset, width);
+    const { isrStatus } = legacyHeader;
+    if (this.#prefetchable && offset < isrStatus.offset) this.#registers.read(isrStatus.offset, 1);
+    return value;
   }
 
   memoryWrite(address: number, width: Width, value: number): void {

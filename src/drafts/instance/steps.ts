@@ -94,7 +94,11 @@ function steps(random: Random, { page, configBytes }: Drawn): Step[] {
       return [
         { do: 'request' },
         write('queueNotify', 0),
-        ...maybe([{ do: 'work' }, { do: 'read', register: 'isrStatus' }]),
+        ...maybe([
+          { do: 'work' },
+          ...maybe([{ do: 'read', register }]),
+          { do: 'read', register: 'isrStatus' },
+        ]),
       ];
     case 5:
     case 6:

@@ -183,7 +183,7 @@ function drafted(
   machine.plug(fn.pci, PLACE, new DmaDomain(dma));
   runFirmware(machine);
   const found = findFunction(machine, PLACE)!;
-  const bus = new DraftedBus(machine, table.structure, rules.postedWrites);
+  const bus = new DraftedBus(machine, table.structure, rules.postedWrites, draft.prefetchable);
   const place = kind === 'mmr' ? { bar: draft.bar, offset: draft.offset } : { bar: 0, offset: 0 };
   const base = found.bars.find(({ index }) => index === place.bar)!.address + place.offset;
   bus.place(base, fn.legacyBytes);
