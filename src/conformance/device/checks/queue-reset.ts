@@ -65,6 +65,8 @@ export const queueResetChecks: readonly Check[] = [
     async run(bench) {
       const running = start(bench);
       await bench.ask(running, 'BF-VQR-01');
+      // What that one leads to comes first.
+      await bench.lull();
       await resetQueue(bench, running);
       const enabled = bench.get(queueEnable) !== 0;
       const before = running.signals.queue;
