@@ -1,6 +1,8 @@
 import { createConnection, type Socket } from 'node:net';
 import { TargetGoneError } from '../../core/index.ts';
 
+/** What QEMU has sent is there after so many milliseconds. */
+export const ARRIVAL = 20;
 const PROMPT = '(qemu) ';
 
 /** A line to something of QEMU's that listens at a path. */
@@ -27,14 +29,19 @@ export class QemuMonitor {
   }
 
   async #answer(socket: Socket): Promise<string> {
+    // Nothing else may keep the program alive meanwhile.
+    socket.ref();
     while (!this.#heard.includes(PROMPT))
       await new Promise<void>((resolve, reject) => {
+        const gone = () => reject(new TargetGoneError("QEMU's monitor", 'it hung up'));
+        socket.once('close', gone);
         socket.once('data', (bytes) => {
+          socket.off('close', gone);
           this.#heard += bytes.toString('utf8');
           resolve();
         });
-        socket.once('close', () => reject(new TargetGoneError("QEMU's monitor", 'it hung up')));
       });
+    socket.unref();
     const end = this.#heard.indexOf(PROMPT);
     const answer = this.#heard.slice(0, end);
     this.#heard = this.#heard.slice(end + PROMPT.length);
@@ -56,18 +63,33 @@ export class QemuMonitor {
   }
 }
 
-/** Text that goes to a character device of QEMU's. */
+/** Text that goes to a character device of QEMU's, and comes from it. */
 export class QemuLine {
   readonly #path: string;
   #socket: Socket | null = null;
+  #heard: Buffer[] = [];
 
   constructor(path: string) {
     this.#path = path;
   }
 
   async send(bytes: Uint8Array): Promise<void> {
-    this.#socket ??= await connected(this.#path);
-    this.#socket.write(bytes);
+    (await this.#connected()).write(bytes);
+  }
+
+  /** What came since it was last asked; before that nobody listens. */
+  async take(): Promise<Uint8Array> {
+    await this.#connected();
+    await new Promise((resolve) => setTimeout(resolve, ARRIVAL));
+    return Buffer.concat(this.#heard.splice(0));
+  }
+
+  async #connected(): Promise<Socket> {
+    if (this.#socket === null) {
+      this.#socket = await connected(this.#path);
+      this.#socket.on('data', (bytes) => this.#heard.push(bytes));
+    }
+    return this.#socket;
   }
 
   close(): void {

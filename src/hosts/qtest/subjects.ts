@@ -2,11 +2,11 @@ import { createSocket } from 'node:dgram';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Hands, Setting, Subject, SubjectSource } from '../../conformance/device/index.ts';
+import type { Hands, SentFrame, Setting, Subject, SubjectSource } from '../../conformance/device/index.ts';
 import { functionAddress, VirtiolabError } from '../../core/index.ts';
 import { runFirmware } from '../../driver/index.ts';
 import { type DeviceType, deviceTypes } from '../../virtio/layout/index.ts';
-import { QemuLine, QemuMonitor } from './monitor.ts';
+import { ARRIVAL, QemuLine, QemuMonitor } from './monitor.ts';
 import { Qemu } from './qemu.ts';
 import { qemuTarget } from './target.ts';
 
@@ -34,6 +34,7 @@ class Surroundings {
   readonly monitor = new QemuMonitor(this.path('monitor'));
   readonly line = new QemuLine(this.path('line'));
   readonly wire = createSocket('udp4');
+  readonly #sent: Uint8Array[] = [];
   /** Of the wire's other end, QEMU's. */
   port = 0;
 
@@ -50,6 +51,17 @@ class Surroundings {
     return this.path('disk');
   }
 
+  /** Has the monitor do something. */
+  async tell(line: string): Promise<void> {
+    await this.monitor.command(line);
+  }
+
+  /** Frames that came out of QEMU since it was last asked. */
+  async sentFrames(): Promise<SentFrame[]> {
+    await new Promise((resolve) => setTimeout(resolve, ARRIVAL));
+    return this.#sent.splice(0).map((bytes) => ({ bytes, offload: null }));
+  }
+
   exported(): string {
     mkdirSync(this.path('exported'));
     writeFileSync(this.path('exported/greeting'), 'hello\n');
@@ -62,6 +74,7 @@ class Surroundings {
       new Promise<number>((resolve) => socket.bind(0, '127.0.0.1', () => resolve(socket.address().port)));
     const near = await bound(this.wire);
     this.wire.unref();
+    this.wire.on('message', (bytes) => this.#sent.push(bytes));
     const other = createSocket('udp4');
     this.port = await bound(other);
     await new Promise<void>((resolve) => other.close(() => resolve()));
@@ -99,6 +112,10 @@ function changing(around: Surroundings, line: (nth: number) => string): Hands {
   };
 }
 
+/** Memory of a QEMU that is started for a device, and pages of a balloon in each MiB of it. */
+const RAM_MIB = 64;
+const PAGES_A_MIB = 256;
+
 const rows: readonly Row[] = [
   {
     name: 'network',
@@ -111,6 +128,9 @@ const rows: readonly Row[] = [
     },
     hands: (around) => ({
       ...changing(around, (nth) => `set_link nic ${nth % 2 === 1 ? 'off' : 'on'}`),
+      setLink: (up) => around.tell(`set_link nic ${up ? 'on' : 'off'}`),
+      announce: () => around.tell('announce_self'),
+      sentFrames: () => around.sentFrames(),
       receiveFrame: (frame) =>
         new Promise<void>((resolve) => around.wire.send(frame, around.port, '127.0.0.1', () => resolve())),
     }),
@@ -121,7 +141,10 @@ const rows: readonly Row[] = [
       ...['-drive', drive(around)],
       ...['-device', `virtio-blk-pci,drive=d,serial=virtiolab,num-queues=2,${properties}`],
     ],
-    hands: (around) => changing(around, (nth) => `block_resize d ${64 * 512 + 512 * nth}B`),
+    hands: (around) => ({
+      ...changing(around, (nth) => `block_resize d ${64 * 512 + 512 * nth}B`),
+      resizeDisk: (sectors) => around.tell(`block_resize d ${sectors * 512}B`),
+    }),
   },
   {
     name: 'console',
@@ -130,7 +153,18 @@ const rows: readonly Row[] = [
       ...['-chardev', `socket,id=c,server=on,wait=off,path=${around.path('line')}`],
       ...['-device', 'virtconsole,bus=s.0,nr=0,chardev=c'],
     ],
-    hands: (around) => ({ receiveText: (bytes) => around.line.send(bytes) }),
+    hands(around) {
+      let ports = 0;
+      return {
+        receiveText: (bytes) => around.line.send(bytes),
+        sentText: () => around.line.take(),
+        plugPort: async () => {
+          await around.tell(`device_add virtserialport,bus=s.0,nr=${++ports},id=p${ports}`);
+          return ports;
+        },
+        unplugPort: (port) => around.tell(`device_del p${port}`),
+      };
+    },
   },
   {
     name: 'entropy',
@@ -140,7 +174,14 @@ const rows: readonly Row[] = [
   {
     name: 'balloon',
     arguments: (properties) => ['-device', `virtio-balloon-pci,free-page-reporting=on,${properties}`],
-    hands: (around) => changing(around, (nth) => `balloon ${64 - (nth % 8)}`),
+    hands: (around) => ({
+      ...changing(around, (nth) => `balloon ${RAM_MIB - (nth % 8)}`),
+      setTarget: (pages) => around.tell(`balloon ${RAM_MIB - pages / PAGES_A_MIB}`),
+      actualPages: async () => {
+        const said = /actual=(\d+)/.exec(await around.monitor.command('info balloon'));
+        return (RAM_MIB - Number(said?.[1])) * PAGES_A_MIB;
+      },
+    }),
   },
   {
     name: 'scsi',
@@ -148,7 +189,19 @@ const rows: readonly Row[] = [
       ...['-device', `virtio-scsi-pci,id=h,${properties}`],
       ...['-drive', drive(around), '-device', 'scsi-hd,drive=d,bus=h.0,scsi-id=0,lun=0'],
     ],
-    hands: () => ({}),
+    hands(around) {
+      let luns = 0;
+      return {
+        resizeDisk: (sectors) => around.tell(`block_resize d ${sectors * 512}B`),
+        plugUnit: async () => {
+          const name = `u${++luns}`;
+          await around.tell(`drive_add 0 if=none,id=${name},file=null-co://,format=raw`);
+          await around.tell(`device_add scsi-hd,drive=${name},bus=h.0,scsi-id=0,lun=${luns},id=d${name}`);
+          return luns;
+        },
+        unplugUnit: (lun) => around.tell(`device_del du${lun}`),
+      };
+    },
   },
   {
     name: 'p9',

@@ -14,6 +14,8 @@ const types = ['balloon'];
 const legacy: readonly Setting[] = ['legacy'];
 const modern: readonly Setting[] = ['modern', 'packed'];
 const PAGE = 4096;
+/** Pages that any host counts in: 1 MiB. */
+const COUNT = 0x100;
 
 /** A page goes into the balloon and out again of a driver that did not accept MUST_TELL_HOST. */
 async function servedUntold(bench: Bench, clause: string): Promise<void> {
@@ -126,15 +128,12 @@ export const balloonChecks: readonly Check[] = [
     async run(bench) {
       const [setTarget, actual] = [bench.hand('setTarget'), bench.hand('actualPages')];
       startBalloon(bench, toldFirst);
-      await setTarget(3);
-      await bench.until(
-        'LEG-BAL-03',
-        'num_pages = 3',
-        () => bench.config(balloonConfig.numPages.offset, 4) === 3,
-      );
-      bench.registers.config.write(balloonConfig.actual.offset, 4, 2);
+      await setTarget(3 * COUNT);
+      const shown = () => bench.config(balloonConfig.numPages.offset, 4);
+      await bench.until('LEG-BAL-03', `num_pages = ${3 * COUNT}`, () => shown() === 3 * COUNT);
+      bench.registers.config.write(balloonConfig.actual.offset, 4, 2 * COUNT);
       await bench.lull();
-      bench.equal('LEG-BAL-03', 'actual, as the device has it', await actual(), 2);
+      bench.equal('LEG-BAL-03', 'actual, as the device has it', await actual(), 2 * COUNT);
     },
   },
   {
@@ -149,12 +148,12 @@ export const balloonChecks: readonly Check[] = [
       const { config } = bench.registers;
       const { offset } = balloonConfig.actual;
       config.write(offset, 4, 0);
-      for (const [i, byte] of [1, 2, 0].entries()) config.write(offset + i, 1, byte);
+      for (const [i, byte] of [0, 2, 0].entries()) config.write(offset + i, 1, byte);
       await bench.lull();
       bench.equal('LEG-BAL-06', 'actual before its last byte', await actual(), 0);
       config.write(offset + 3, 1, 0);
       await bench.lull();
-      bench.equal('LEG-BAL-06', 'actual after its last byte', await actual(), 0x201);
+      bench.equal('LEG-BAL-06', 'actual after its last byte', await actual(), 2 * COUNT);
     },
   },
   {

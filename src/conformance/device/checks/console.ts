@@ -34,11 +34,12 @@ export const consoleChecks: readonly Check[] = [
     says: 'emerg_wr takes a character before anything was set up, and the character comes out',
     async run(bench) {
       bench.needs(consoleFeature.emergencyWrite, 'EMERG_WRITE');
+      const { sentText } = bench.hands;
+      await sentText?.();
       bench.transport.reset();
       bench.registers.config.write(consoleConfig.emergencyWrite.offset, 4, CHARACTER);
       bench.equal('CON-02', 'device_status after it', bench.transport.status, 0);
       await bench.lull();
-      const { sentText } = bench.hands;
       if (sentText !== undefined)
         bench.check('CON-03', (await sentText()).includes(CHARACTER), 'the character sent', 'nothing');
       await bench.ask(bench.start(), 'CON-02');
