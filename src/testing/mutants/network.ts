@@ -3,11 +3,13 @@ import {
   ETHERNET_HEADER_BYTES,
   LEGACY_CONFIG_OFFSET,
   NETWORK_HEADER_BYTES,
+  NETWORK_TUNNEL_BYTES,
   networkConfig,
   networkFeature,
   networkGsoType,
   networkHeader,
   networkHeaderFlag,
+  networkTunnelType,
   SHORT_NETWORK_HEADER_BYTES,
 } from '../../virtio/layout/index.ts';
 import type { DeviceMutant } from './mutant.ts';
@@ -81,7 +83,7 @@ const takesFor =
     takesForAccepted(fn, (each, accepted) => accepted || each === feature);
 
 const IPV4 = 0x08;
-const TUNNEL = 0x20;
+const TUNNEL = networkTunnelType.ipv4;
 const { dataValid, rscInfo } = networkHeaderFlag;
 
 type Row = readonly [
@@ -163,6 +165,24 @@ const rows: readonly Row[] = [
     ['NET-TX-22'],
     'a frame shorter than its hdr_len is lost',
     loses((header, frame) => header.getUint16(networkHeader.headerLength.offset, true) > frame.length),
+  ],
+  [
+    'sends-any-tunnel',
+    ['NET-TX-23'],
+    'tunnels are offered, and packets leave whatever their headers say of them',
+    (fn, { behaviour }) => {
+      offers(fn, { with: [bit.hostUdpTunnel] });
+      mutateHandling(fn, (chain, honest) => {
+        if (chain.queue !== 1 || !fn.device.has(bit.hostUdpTunnel)) {
+          honest();
+          return;
+        }
+        const bytes = readableOf(chain, chain.readableBytes);
+        const start = NETWORK_HEADER_BYTES + NETWORK_TUNNEL_BYTES;
+        (behaviour as NetworkDevice).link.transmit(bytes, start, bytes.length - start, null);
+        fn.device.complete(chain, 0);
+      });
+    },
   ],
   [
     'checks-checksums',

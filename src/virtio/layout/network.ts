@@ -150,6 +150,14 @@ export const networkHeaderFlag = { needsChecksum: 1, dataValid: 2, rscInfo: 4 } 
 /** A network header's segmentation types; `ecn` is a bit beside them. */
 export const networkGsoType = { none: 0, tcp4: 1, udp: 3, tcp6: 4, udpL4: 5, ecn: 0x80 } as const;
 
+/**
+ * Bits beside a segmentation type, and a flag, for packets in a UDP tunnel; with the features the header has so many bytes
+ * more, in which it starts. No device here offers them.
+ */
+export const networkTunnelType = { ipv4: 0x20, ipv6: 0x40 } as const;
+export const NETWORK_TUNNEL_CHECKSUM = 8;
+export const NETWORK_TUNNEL_BYTES = 4;
+
 /** Features that a segmentation type wants of the device, when sent, and of the driver, when received: one of these. */
 export const networkSegmentation: ReadonlyMap<
   number,

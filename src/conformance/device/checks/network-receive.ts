@@ -3,6 +3,7 @@ import {
   networkFeature,
   networkGsoType,
   networkHeaderFlag,
+  networkTunnelType,
 } from '../../../virtio/layout/index.ts';
 import type { Bench } from '../bench.ts';
 import { equalBytes } from '../bytes.ts';
@@ -15,7 +16,7 @@ const modern: readonly Setting[] = ['modern', 'packed'];
 const bit = networkFeature;
 const { needsChecksum, dataValid, rscInfo } = networkHeaderFlag;
 /** Bits of a segmentation type that say that a tunnel is around it. */
-const TUNNEL = 0x60;
+const TUNNEL = networkTunnelType.ipv4 | networkTunnelType.ipv6;
 const SMALL = 256;
 /** A segment's payload, and several of them. */
 const [SEGMENT, PAYLOAD] = [500, 1400];

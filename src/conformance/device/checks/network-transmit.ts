@@ -1,8 +1,16 @@
-import { ETHERNET_HEADER_BYTES, networkConfig, networkFeature } from '../../../virtio/layout/index.ts';
+import {
+  ETHERNET_HEADER_BYTES,
+  NETWORK_TUNNEL_CHECKSUM,
+  networkConfig,
+  networkFeature,
+  networkGsoType,
+  networkHeaderFlag,
+  networkTunnelType,
+} from '../../../virtio/layout/index.ts';
 import type { Bench } from '../bench.ts';
 import { equalBytes } from '../bytes.ts';
 import type { Check } from '../check.ts';
-import { frameTo, packetTo, stations } from '../types/frames.ts';
+import { frameTo, leftToDo, packetTo, stations } from '../types/frames.ts';
 import { Nic } from '../types/network.ts';
 
 const types = ['network'];
@@ -64,6 +72,34 @@ export const networkTransmitChecks: readonly Check[] = [
     says: 'hdr_len is not relied on: one that is longer than the frame changes nothing',
     run: (bench) =>
       leavesWhole(bench, 'NET-TX-22', frameTo(stations.peer), { headerLength: 0xffff }, [bit.checksum]),
+  },
+  {
+    id: 'network-tunnel-refused',
+    clauses: ['NET-TX-23'],
+    types,
+    settings: ['modern', 'packed'],
+    says: 'a packet whose header contradicts itself about its tunnel does not leave',
+    async run(bench) {
+      bench.needs(bit.hostUdpTunnel, 'HOST_UDP_TUNNEL_GSO');
+      const { hostUdpTunnel, hostUdpTunnelChecksum, hostTso4, hostTso6, hostUso, checksum } = bit;
+      const features = [hostUdpTunnel, hostUdpTunnelChecksum, hostTso4, hostTso6, hostUso, checksum];
+      const nic = new Nic(bench, features);
+      const { needsChecksum, dataValid } = networkHeaderFlag;
+      const { ipv4, ipv6 } = networkTunnelType;
+      const { tcp4, none } = networkGsoType;
+      const packet = packetTo(stations.peer, { transport: 'tcp', length: 1000 }, true);
+      const fields = leftToDo(packet, 500);
+      for (const [what, flags, gsoType] of [
+        ['tunnels of both kinds', needsChecksum, ipv4 | ipv6 | tcp4],
+        ['a tunnel without NEEDS_CSUM', 0, ipv4 | tcp4],
+        ['a tunnel with DATA_VALID', needsChecksum | dataValid, ipv4 | tcp4],
+        ['a tunnel without segments', needsChecksum, ipv4 | none],
+        ['a checksum of a tunnel without one', NETWORK_TUNNEL_CHECKSUM, none],
+      ] as const) {
+        const sent = await nic.send('NET-TX-23', packet, { ...fields, flags, gsoType });
+        bench.check('NET-TX-23', sent.length === 0, `${what}: nothing sent`, 'the packet');
+      }
+    },
   },
   {
     id: 'network-checksum-not-relied-on',

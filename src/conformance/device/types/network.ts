@@ -2,6 +2,7 @@ import {
   feature,
   MAC_BYTES,
   NETWORK_HEADER_BYTES,
+  NETWORK_TUNNEL_BYTES,
   type NetworkHeaderFields,
   networkConfig,
   networkControlClass,
@@ -61,8 +62,10 @@ export class Nic {
     const most = has(multiQueue) ? bench.config(networkConfig.maxQueuePairs.offset, 2) : 1;
     if (pairs > most) bench.skip(`the device has ${most} pairs of queues`);
     this.#control = has(controlQueue) ? networkQueue.control(most) : null;
+    const tunnels = has(networkFeature.hostUdpTunnel) || has(networkFeature.guestUdpTunnel);
     this.headerBytes =
-      bench.modern || has(mergeableBuffers) ? NETWORK_HEADER_BYTES : SHORT_NETWORK_HEADER_BYTES;
+      (bench.modern || has(mergeableBuffers) ? NETWORK_HEADER_BYTES : SHORT_NETWORK_HEADER_BYTES) +
+      (tunnels ? NETWORK_TUNNEL_BYTES : 0);
     this.bench = bench;
     this.#pairs = pairs;
     this.#posted = Array.from({ length: pairs }, () => new Map());
