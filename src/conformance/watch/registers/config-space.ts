@@ -62,7 +62,8 @@ export function readAll(
   if (fn.places?.has(capabilityId.express)) read(CONVENTIONAL_BYTES, EXTENDED_BYTES);
   if (live) {
     const sriov = sriovAt(fn);
-    if (sriov !== null && sriov !== 0) {
+    if (sriov === 0) fn.virtualFunctions = 0;
+    else if (sriov !== null) {
       fn.numVfs = bus.configRead(address, sriov + sriovCapability.numVfs.offset, 2);
       const control = bus.configRead(address, sriov + sriovCapability.control.offset, 2);
       fn.virtualFunctions = (control & sriovControl.enable) === 0 ? 0 : fn.numVfs;

@@ -46,6 +46,9 @@ const kickedStray = (
   },
 });
 
+/** Pages that a legacy ring takes. */
+const pagesOf = (size: number) => legacyRingLayout(size).total / LEGACY_ALIGNMENT;
+
 /** Bytes of a buffer that lie within the pages of the queue's own ring. */
 function inRing({ chain, queue }: Moment): Violation | null {
   const ring = queue?.ring;
@@ -210,6 +213,24 @@ export const legacyChapter: readonly WatchRule[] = [
     says: 'a buffer lies in the memory of its own queue: the ring has more pages than the driver thinks',
     on: ['chain'],
     when: inRing,
+  },
+  {
+    id: 'legacy-rings-overlap',
+    clauses: cites('LEG-VRING-02 LEG-VQ-01'),
+    level: 'must',
+    speaks: 'legacy',
+    says: 'a queue was put where the ring of another one goes on: a ring has more pages than the driver thinks',
+    on: ['queue-address'],
+    when({ fn, queue, value }) {
+      const size = queue?.offered ?? 0;
+      if (queue === null || value === 0 || size === 0) return null;
+      const end = value + pagesOf(size);
+      for (const other of fn.queues.values()) {
+        if (other === queue || other.live !== true || other.page === null || other.size === null) continue;
+        if (value < other.page + pagesOf(other.size) && other.page < end) return seen('page number', value);
+      }
+      return null;
+    },
   },
   {
     id: 'legacy-gave-up-on-used',

@@ -362,14 +362,17 @@ export const modernChapter: readonly WatchRule[] = [
     speaks: 'modern',
     says: 'an administration queue was set up without ADMIN_VQ',
     on: ['queue-enable'],
-    when: ({ fn, queue }) =>
-      queue !== null &&
-      fn.adminFirst !== null &&
-      fn.adminCount !== null &&
-      fn.lacks(feature.adminQueue) &&
-      queue.index >= fn.adminFirst &&
-      queue.index < fn.adminFirst + fn.adminCount
+    when: ({ fn, queue }) => {
+      if (queue === null || !fn.lacks(feature.adminQueue)) return null;
+      const { numQueues, adminFirst, adminCount } = fn;
+      const named =
+        adminFirst !== null &&
+        adminCount !== null &&
+        queue.index >= adminFirst &&
+        queue.index < adminFirst + adminCount;
+      return named || (numQueues !== null && queue.index >= numQueues)
         ? queueOf(queue, 'queue number', queue.index)
-        : null,
+        : null;
+    },
   },
 ];

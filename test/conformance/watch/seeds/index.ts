@@ -1,3 +1,4 @@
+import { administrationSeeds } from './administration.ts';
 import { configurationSeeds } from './configuration.ts';
 import { networkSeeds } from './network.ts';
 import { ringSeeds } from './rings.ts';
@@ -12,4 +13,5 @@ export const allSeeds: readonly Seed[] = [
   ...blockSeeds,
   ...typeSeeds,
   ...networkSeeds,
+  ...administrationSeeds,
 ];

@@ -283,6 +283,14 @@ export const networkSeeds: readonly Seed[] = [
     (lab) => void lab.post(2, [{ bytes: [0, 0] }, { bytes: [1] }, room(2)]),
     { features: [...BASE, bit.controlReceive] },
   ),
+  seeds(card, { speaks: 'legacy', bare: true })('legacy-rings-overlap', 'two rings too close', (lab) => {
+    lab.toFeatures();
+    for (const queue of [0, 1]) {
+      lab.set('queueSelect', queue);
+      lab.get('queueSize');
+      lab.set('queueAddress', 0x100 + queue);
+    }
+  }),
   network('link-state-not-read', 'the state of the link is not read', () => {}),
   network('network-config-written', 'the address is written', (lab) => void lab.config(0, 1, 7)),
   seeds(() => new NetworkDevice({ link: unplugged }), { bare: true, features: [bit.guestTso4] })(
