@@ -130,12 +130,12 @@ export function list<T>(of: Shape<T>, most = 100_000): Shape<readonly T[]> {
 }
 
 /** What may be left out. */
-interface Optional<T> {
+export interface Optional<T> {
   readonly optional: Shape<T>;
 }
 export const optional = <T>(shape: Shape<T>): Optional<T> => ({ optional: shape });
 
-type Rows = { readonly [name: string]: Shape<unknown> | Optional<unknown> };
+export type Rows = { readonly [name: string]: Shape<unknown> | Optional<unknown> };
 type ValueOf<R> = R extends Optional<infer T> ? T : R extends Shape<infer T> ? T : never;
 type OptionalNames<R extends Rows> = { [K in keyof R]: R[K] extends Optional<unknown> ? K : never }[keyof R];
 export type TableOf<R extends Rows> = {
