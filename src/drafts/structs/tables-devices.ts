@@ -5,6 +5,7 @@ import {
   blockLifetime,
   blockRequest,
   blockSegment,
+  blockZone,
   blockZonedConfig,
   consoleConfig,
   consoleControl,
@@ -86,6 +87,16 @@ const devices: readonly LayoutTable[] = [
   table('blockLifetime', blockLifetime, {
     structure: 'virtio_blk_lifetime',
     names: { estimateA: 'device_lifetime_est_typ_a', estimateB: 'device_lifetime_est_typ_b' },
+  }),
+  table('blockZone', blockZone, {
+    structure: 'virtio_blk_zone_descriptor',
+    names: {
+      capacity: 'z_cap',
+      start: 'z_start',
+      writePointer: 'z_wp',
+      type: 'z_type',
+      state: 'z_state',
+    },
   }),
   table('consoleConfig', consoleConfig, {
     structure: 'virtio_console_config',

@@ -241,6 +241,32 @@ export const blockMutants: readonly DeviceMutant[] = [
     device: endWith(ioError, (_, requestType) => zoneRequests.includes(requestType)),
   },
   {
+    name: 'block-opens-any-number',
+    breaks: ['BLK-OP-01'],
+    says: 'any number of zones are opened where one may be',
+    type,
+    device(fn) {
+      offers(fn, zonedEverywhere);
+      endWith(ok, (_, requestType) => requestType === blockZoneRequestType.open)(fn);
+    },
+    bus: configLie(
+      zonedField('model', blockZoneModel.hostManaged),
+      zonedField('zoneSectors', 16),
+      zonedField('maxOpenZones', 1),
+    ),
+  },
+  {
+    name: 'block-reports-no-zone',
+    breaks: ['BLK-OP-26'],
+    says: 'a report of zones has none',
+    type,
+    device(fn) {
+      offers(fn, zonedEverywhere);
+      endWith(ok, (_, requestType) => requestType === blockZoneRequestType.report)(fn);
+    },
+    bus: configLie(zonedField('model', blockZoneModel.hostManaged), zonedField('zoneSectors', 16)),
+  },
+  {
     name: 'block-reads-backwards',
     breaks: ['LEG-BLK-07'],
     says: 'a little-endian legacy driver is taken for a big-endian one',

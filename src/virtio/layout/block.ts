@@ -107,6 +107,26 @@ export const blockRequestType = {
   secureErase: 14,
 } as const;
 
+/** What zoned devices answer besides. */
+export const blockZoneStatus = {
+  invalidCommand: 3,
+  unalignedWrite: 4,
+  openResource: 5,
+  activeResource: 6,
+} as const;
+
+/** A zone in a report, whose head of so many bytes begins with the number of zones. Sizes and places are in sectors. */
+export const blockZone = registers({
+  capacity: ro(0, 8, 'BLK-OP-26'),
+  start: ro(8, 8, 'BLK-OP-26'),
+  writePointer: ro(16, 8, 'BLK-OP-26'),
+  type: ro(24, 1, 'BLK-OP-26'),
+  state: ro(25, 1, 'BLK-OP-26'),
+  reserved: ro(26, 1, 'BLK-OP-26', { count: 38 }),
+});
+export const BLOCK_ZONE_REPORT_BYTES = 64;
+export const BLOCK_ZONE_BYTES = lengthOf(blockZone);
+
 /** Request types of zoned devices, which others refuse (BLK-OP-25). */
 export const blockZoneRequestType = {
   append: 15,

@@ -3,6 +3,7 @@ import { balloonChecks } from './balloon.ts';
 import { balloonHintChecks } from './balloon-hints.ts';
 import { blockConfigChecks } from './block-config.ts';
 import { blockRequestChecks } from './block-requests.ts';
+import { blockZonedChecks } from './block-zoned.ts';
 import { consoleChecks } from './console.ts';
 import { entropyChecks } from './entropy.ts';
 import { networkConfigChecks } from './network-config.ts';
@@ -25,6 +26,7 @@ export const typeChecks: readonly Check[] = [
   ...networkLegacyChecks,
   ...blockConfigChecks,
   ...blockRequestChecks,
+  ...blockZonedChecks,
   ...consoleChecks,
   ...entropyChecks,
   ...balloonChecks,
