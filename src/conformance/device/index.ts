@@ -1,4 +1,4 @@
-export { type Answer, Bench, type Running, type Signals } from './bench.ts';
+export { type Answer, Bench, type Running, type Signals, type StartOptions } from './bench.ts';
 export * from './campaign.ts';
 export {
   type Check,

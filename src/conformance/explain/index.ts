@@ -1,0 +1,6 @@
+export { formatBuffers, type SeenBuffer } from './chain.ts';
+export { type ExplainOptions, type Explanation, explain, explainSeen, reasonTable } from './explain.ts';
+export { formatExplanation, reasonLines } from './format.ts';
+export type { SeenInterface, SeenMsix, SeenQueue, SeenVector } from './observed.ts';
+export type { Reason, ReasonKind } from './reason.ts';
+export type { ExplainedChain, ExplainedQueue } from './situation.ts';
