@@ -45,6 +45,10 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     summary: 'say what the driver in a recording did wrong, by clauses',
     load: async () => (await import('./watch.ts')).watch,
   },
+  explain: {
+    summary: 'say why nothing happens on a function',
+    load: async () => (await import('./explain.ts')).explain,
+  },
   'validate-draft': {
     summary: 'say what is wrong with a draft of the specification',
     load: async () => (await import('./validate-draft.ts')).validateDraft,

@@ -1,3 +1,4 @@
+import { type Explanation, explain } from '../conformance/explain/index.ts';
 import { DriverWatch, type WatchReport } from '../conformance/watch/index.ts';
 import { type Finding, VirtiolabError } from '../core/index.ts';
 import { DmaMemory } from '../driver/index.ts';
@@ -38,6 +39,8 @@ export interface DemoResult {
   readonly facts: readonly DemoFact[];
   /** Clauses that were broken, on any machine. */
   readonly findings: readonly Finding[];
+  /** Where the driver's function stands at the end, and what it waits for. */
+  readonly explanation: Explanation;
   /** What the driver did wrong; null where it was not watched. */
   readonly watched: WatchReport | null;
   /** Every fact is as it should be, and no duty of a watched driver was broken. */
@@ -108,6 +111,7 @@ async function drive(
   });
   for (const { machine } of stages) machine.events = null;
   const watched = watch?.finish() ?? null;
+  const [{ machine, function: fn }] = stages;
   return {
     device: visit.behaviour.type.name,
     window,
@@ -119,6 +123,7 @@ async function drive(
     facts,
     findings,
     watched,
+    explanation: explain(machine, fn, { types }),
     good: facts.every(({ good }) => good) && (watched === null || isClean(watched, visit.breaks)),
   };
 }

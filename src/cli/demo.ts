@@ -1,3 +1,4 @@
+import { formatExplanation } from '../conformance/explain/index.ts';
 import { type WayName, wayNames, ways, waysOf } from '../mmr/index.ts';
 import { choices } from './choices.ts';
 import { type Command, exitStatus, oneOf, readOptions, UsageError } from './command.ts';
@@ -23,7 +24,7 @@ const windows = choices(
 );
 
 const help = `Usage: virtiolab demo [--device TYPE] [--window WINDOW] [--image FILE] [--intx]
-                      [--types FILE] [--watch] [--json]
+                      [--types FILE] [--watch] [--explain] [--json]
 
 Brings a virtio device up through a window, shows every register access and what
 it became, works with the device through a driver, and says of each thing that
@@ -42,6 +43,8 @@ ${windows}
   --types FILE     a module that exports device types from outside, for --device
                    to name; the first of them is the default then
                    (docs/your-own-device.md)
+  --explain        also says where the function stands at the end: its queues, what
+                   waits in them, and what the device waits for
   --intx           the driver uses its interrupt line instead of MSI-X
   --watch          the driver is judged as well: what it does wrong is told after
                    the run, each with its clause (docs/watch.md)
@@ -61,6 +64,7 @@ async function run(args: readonly string[]): Promise<number> {
     image: { type: 'string' },
     window: { type: 'string' },
     intx: { type: 'boolean' },
+    explain: { type: 'boolean' },
     types: { type: 'string' },
     watch: { type: 'boolean' },
   });
@@ -97,8 +101,10 @@ async function run(args: readonly string[]): Promise<number> {
       watch,
       ...(first === undefined ? {} : { first }),
     });
-    if (options.json === true) printJson(demoJson(result));
-    else print(...demoLines(result, lineWidth()));
+    const { explanation } = result;
+    const explained = options.explain === true;
+    if (options.json === true) printJson({ ...demoJson(result), ...(explained ? { explanation } : {}) });
+    else print(...demoLines(result, lineWidth()), ...(explained ? ['', formatExplanation(explanation)] : []));
     return result.good ? exitStatus.good : exitStatus.failed;
   } finally {
     await visit.close();

@@ -3,9 +3,9 @@ import { DumpError, TraceError } from '../trace/index.ts';
 import { UsageError } from './command.ts';
 
 /** @throws UsageError */
-function read(path: string): string {
+export function readBytes(path: string): Buffer {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new UsageError(`${JSON.stringify(path)} cannot be read (${code}); wants a file`);
@@ -14,7 +14,7 @@ function read(path: string): string {
 
 /** What is wrong with a file is the user's to mend. @throws UsageError */
 export function taking<T>(path: string, take: (text: string) => T): T {
-  const text = read(path);
+  const text = readBytes(path).toString('utf8');
   try {
     return take(text);
   } catch (error) {

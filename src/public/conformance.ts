@@ -43,6 +43,24 @@ export {
   type Verdict,
 } from '../conformance/device/index.ts';
 export { cReproduction, junitText, pageText, testReproduction } from '../conformance/report/index.ts';
+// Why nothing happens.
+export {
+  type ExplainedChain,
+  type ExplainedQueue,
+  type ExplainOptions,
+  type Explanation,
+  explain,
+  formatBuffers,
+  formatExplanation,
+  type Reason,
+  type ReasonKind,
+  reasonLines,
+  type SeenBuffer,
+  type SeenInterface,
+  type SeenMsix,
+  type SeenQueue,
+  type SeenVector,
+} from '../conformance/explain/index.ts';
 // Drivers, watched on their bus or in a recording.
 export {
   DriverWatch,

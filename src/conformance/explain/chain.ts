@@ -18,7 +18,7 @@ export interface SeenBuffer {
 
 /** Why a device cannot take a chain. */
 export interface ChainFault {
-  readonly id: 'out-of-table' | 'loop' | 'misordered' | 'outside-ram' | 'indirect' | 'too-long' | 'torn';
+  readonly id: 'out-of-table' | 'loop' | 'misordered' | 'outside-ram' | 'indirect' | 'too-long';
   readonly clause: string;
   readonly says: string;
 }

@@ -20,7 +20,7 @@ function queueLines(queue: ExplainedQueue): string[] {
   const where =
     enabled === true || descriptors ? `at ${place(descriptors)}, ${place(driver)}, ${place(device)}` : '';
   const parts = [
-    `size ${size}`,
+    `size ${size ?? '?'}`,
     state,
     where,
     vector === null ? '' : vectorWords(vector),

@@ -24,7 +24,6 @@ const unreachable: readonly (readonly [id: NonNullable<Seen['unreachable']>, say
   ['decode-off', 'its BAR is not decoded: the command register has memory or I/O space off'],
 ];
 
-
 /** A status that is known and has all of some bits, or lacks all of them. */
 const has = ({ status }: Seen, bits: number) => status !== null && (status & bits) === bits;
 const lacks = ({ status }: Seen, bits: number) => status !== null && (status & bits) === 0;

@@ -60,7 +60,7 @@ export const interruptReasons: readonly ReasonRow[] = [
       : null;
   }),
   ofQueues({ id: 'interrupt-unwanted', kind: 'idle', clause: null }, ({ ring }) =>
-    ring !== null && ring.used && ring.interruptWanted === false
+    ring?.used === true && ring.interruptWanted === false
       ? `the driver wants no interrupt for what was used (${ring.events})`
       : null,
   ),

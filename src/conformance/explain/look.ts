@@ -205,7 +205,7 @@ function readLegacy(access: StructureAccess, vectors: boolean): Registers {
   };
 }
 
-const isOn = (place: PlacedStructure | undefined) => place !== undefined && place.decoded && place.base !== 0;
+const isOn = (place: PlacedStructure | undefined) => place?.decoded === true && place.base !== 0;
 
 function readMsix(bus: Bus, config: FunctionConfig, places: readonly PlacedStructure[]): SeenMsix | null {
   const at = config.findCapability(capabilityId.msix);

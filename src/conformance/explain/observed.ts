@@ -7,7 +7,7 @@ export type SeenInterface = 'legacy' | 'native-mmr' | 'modern';
 export interface SeenQueue {
   readonly index: number;
   /** Descriptors; what is in force. */
-  readonly size: number;
+  readonly size: number | null;
   /** Of a legacy queue: it has an address. */
   readonly enabled: boolean | null;
   readonly resetting: boolean | null;

@@ -99,13 +99,16 @@ function stretch(
 function walk(slots: readonly RawDescriptor[], opens: RingRules['opens']) {
   // The round that the driver is in, by the slot that it writes first in one.
   const wrap = (slots[0]!.flags & AVAILABLE) !== 0;
-  const now = stretch(slots, 0, wrap, opens, false);
-  const ended = now.end >= slots.length;
-  const before = stretch(slots, now.end, !wrap, opens, now.end > 0);
+  const { end } = stretch(slots, 0, wrap, opens, false);
+  const ended = end >= slots.length;
+  const before = stretch(slots, end, !wrap, opens, end > 0);
+  // A list of the round before may go on at the start of the ring.
+  const spilt = ended ? 0 : Math.max(0, before.end - slots.length);
+  const now = stretch(slots, spilt, wrap, opens, false);
   return {
     lists: [...before.lists, ...now.lists],
     next: now.end % slots.length,
-    wrap: ended ? !wrap : now.end === 0 && !wrap ? true : wrap,
+    wrap: ended ? !wrap : end === 0 && !wrap ? true : wrap,
     certain: before.certain && now.certain,
     used: before.used || now.used,
   };

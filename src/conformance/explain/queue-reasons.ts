@@ -6,15 +6,7 @@ import type { ExplainedQueue } from './situation.ts';
 import { counted } from './words.ts';
 
 const ringFaults = ['ring-misaligned', 'ring-outside-ram', 'index-too-far'] as const;
-const chainFaults = [
-  'out-of-table',
-  'loop',
-  'misordered',
-  'outside-ram',
-  'indirect',
-  'too-long',
-  'torn',
-] as const;
+const chainFaults = ['out-of-table', 'loop', 'misordered', 'outside-ram', 'indirect', 'too-long'] as const;
 
 const addressless = ({ descriptors, driver, device }: ExplainedQueue) =>
   descriptors === 0 || driver === 0 || device === 0;

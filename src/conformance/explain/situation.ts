@@ -36,7 +36,7 @@ const NO_FEATURES = new Uint32Array(4);
 
 function ringOf(queue: SeenQueue, seen: Seen, ram: RamReader, role: QueueRole): SeenRing | RingFault | null {
   const { descriptors, driver, device, size } = queue;
-  if (queue.enabled !== true || !descriptors || !driver || !device) return null;
+  if (queue.enabled !== true || size === null || !descriptors || !driver || !device) return null;
   const accepts = (bit: number) => hasFeature(seen.accepted ?? NO_FEATURES, bit);
   const packed = accepts(feature.ringPacked);
   const rules = {

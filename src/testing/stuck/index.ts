@@ -16,7 +16,11 @@ export const stuckCases: readonly StuckCase[] = [...functionCases, ...queueCases
 export class StuckCaseError extends VirtiolabError {}
 
 /** The settings in which a case can be made on a function: none where it cannot. */
-export function stuckSettings({ settings, types, kinds, except }: StuckCase, type: string, kind: SubjectKind): Setting[] {
+export function stuckSettings(
+  { settings, types, kinds, except }: StuckCase,
+  type: string,
+  kind: SubjectKind,
+): Setting[] {
   if (types?.includes(type) === false || kinds?.includes(kind) === false || except?.includes(kind)) return [];
   const { settings: offered } = openSubject(type, kind);
   return offered.filter((each) => settings?.includes(each) ?? true);

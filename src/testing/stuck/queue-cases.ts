@@ -51,7 +51,10 @@ const broken =
 
 /** A request that is answered, of which the driver is not told for some reason. */
 const untold =
-  (before: (stage: Stage, running: Running) => void, options: { readonly intx?: true } = {}): StuckCase['make'] =>
+  (
+    before: (stage: Stage, running: Running) => void,
+    options: { readonly intx?: true } = {},
+  ): StuckCase['make'] =>
   (stage) => {
     const running = stage.start(options);
     before(stage, running);
@@ -130,8 +133,7 @@ export const queueCases: readonly StuckCase[] = [
   {
     reason: 'chain-outside-ram',
     says: 'a buffer is no RAM',
-    make: (stage) =>
-      stage.exposeBuffers(stage.start(), [{ address: NOWHERE, length: 512, writable: false }]),
+    make: (stage) => stage.exposeBuffers(stage.start(), [{ address: NOWHERE, length: 512, writable: false }]),
   },
   {
     reason: 'chain-indirect',
@@ -164,7 +166,11 @@ export const queueCases: readonly StuckCase[] = [
       driver.kick(networkQueue.receive(0));
     },
   },
-  { reason: 'nothing-exposed', says: 'the driver has asked for nothing', make: (stage) => void stage.start() },
+  {
+    reason: 'nothing-exposed',
+    says: 'the driver has asked for nothing',
+    make: (stage) => void stage.start(),
+  },
   {
     reason: 'queue-not-set-up',
     says: 'the driver left a queue out',

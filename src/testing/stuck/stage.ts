@@ -1,8 +1,15 @@
+import {
+  Bench,
+  type Running,
+  type Setting,
+  type StartOptions,
+  type Subject,
+} from '../../conformance/device/index.ts';
 import { type ExplainOptions, type Explanation, explain } from '../../conformance/explain/index.ts';
-import { Bench, type Running, type Setting, type StartOptions, type Subject } from '../../conformance/device/index.ts';
 import type { Bus, Register } from '../../core/index.ts';
 import type { ChainBuffer } from '../../driver/index.ts';
 import { capabilityId, MSIX_ENTRY_BYTES, msixCapability } from '../../pci/layout/index.ts';
+import { placesOf } from '../../trace/index.ts';
 import {
   AVAILABLE_ELEMENT_BYTES,
   availableRing,
@@ -10,7 +17,6 @@ import {
   descriptor,
   usedRing,
 } from '../../virtio/layout/index.ts';
-import { placesOf } from '../../trace/index.ts';
 import type { BusLies, DeviceMutant } from '../mutants/mutant.ts';
 import { MutantBus } from '../mutants/mutant-bus.ts';
 import { openSubject, type SubjectKind } from '../subjects.ts';
@@ -42,7 +48,10 @@ export class Stage {
     this.#subject = subject;
     this.#setting = setting;
     this.bench = this.find();
-    this.options = { ...(subject.draft === undefined ? {} : { draft: subject.draft }), types: [subject.type] };
+    this.options = {
+      ...(subject.draft === undefined ? {} : { draft: subject.draft }),
+      types: [subject.type],
+    };
   }
 
   /** Looks for the function anew, as a driver does that has just come. */
@@ -101,7 +110,8 @@ export class Stage {
   /** Flags of a split ring: the driver's, or the device's as a device writes them. */
   flags({ driver, request }: Running, whose: 'driver' | 'device', value: number): void {
     const { place } = driver.rings.get(request.queue)!;
-    const at = whose === 'driver' ? place.driver + availableRing.flags.offset : place.device + usedRing.flags.offset;
+    const at =
+      whose === 'driver' ? place.driver + availableRing.flags.offset : place.device + usedRing.flags.offset;
     this.#put(at, value, 2);
   }
 
@@ -113,14 +123,18 @@ export class Stage {
   /** MSI-X message control. */
   msixControl(set: number): void {
     const { capabilities, address } = this.bench.found;
-    const at = capabilities.find(({ id }) => id === capabilityId.msix)!.offset + msixCapability.messageControl.offset;
+    const at =
+      capabilities.find(({ id }) => id === capabilityId.msix)!.offset + msixCapability.messageControl.offset;
     this.bus.configWrite(address, at, 2, this.bus.configRead(address, at, 2) | set);
   }
 
   /** A register of every entry of the MSI-X table. */
   vectors({ offset }: Register, value: number): void {
-    const { start, length } = placesOf(this.bus, [this.fn]).find(({ target }) => target.endsWith(' msix-table'))!;
-    for (let at = start; at < start + length; at += MSIX_ENTRY_BYTES) this.bus.memoryWrite(at + offset, 4, value);
+    const { start, length } = placesOf(this.bus, [this.fn]).find(({ target }) =>
+      target.endsWith(' msix-table'),
+    )!;
+    for (let at = start; at < start + length; at += MSIX_ENTRY_BYTES)
+      this.bus.memoryWrite(at + offset, 4, value);
   }
 
   explain(): Explanation {

@@ -1,0 +1,23 @@
+import * as chai from 'chai';
+import { JestChaiExpect, JestExtend, JestAsymmetricMatchers, GLOBAL_EXPECT, setState, getState } from '@vitest/expect';
+chai.use(JestExtend as any); chai.use(JestChaiExpect as any); chai.use(JestAsymmetricMatchers as any);
+const snaps: string[] = [];
+chai.use((c: any, u: any) => {
+  for (const n of ['toMatchSnapshot', 'toMatchFileSnapshot', 'toMatchInlineSnapshot']) u.addMethod(c.Assertion.prototype, n, function (this: any) { const v = u.flag(this, 'object'); if (process.env.SNAP) console.log('SNAPSHOT', typeof v === 'string' ? v : JSON.stringify(v, null, 1)); });
+});
+export const expect: any = (v: any, m?: string) => { const a: any = (chai as any).expect(v, m); return a; };
+Object.assign(expect, (chai as any).expect);
+setState({ assertionCalls: 0, isExpectingAssertions: false } as any, expect);
+(globalThis as any)[GLOBAL_EXPECT] = expect;
+type F = () => unknown;
+const stack: string[] = []; const tests: [string, F][] = []; const before: F[] = [];
+const fmt = (n: string, args: any[]) => { let i = 0; return n.replace(/%[sdijo]|\$\w+/g, (x) => x[0] === '$' ? String(args[0]?.[x.slice(1)]) : x === '%j' ? JSON.stringify(args[i++]) : String(args[i++])); };
+const each = (run: any) => (rows: any[]) => (n: string, f: any) => rows.forEach((r) => { const a = Array.isArray(r) ? r : [r]; run(fmt(n, a), () => f(...a)); });
+export const it: any = (n: string, f: F | any, g?: any) => tests.push([[...stack, n].join(' > '), typeof f === 'function' ? f : g]);
+it.each = each(it); it.skipIf = (c: boolean) => c ? Object.assign(() => {}, { each: () => () => {} }) : it; it.runIf = (c: boolean) => it.skipIf(!c); it.concurrent = it; it.skip = () => {};
+export const test = it;
+export const describe: any = (n: string, f: any, g?: any) => { stack.push(n); (typeof f === 'function' ? f : g)(); stack.pop(); };
+describe.each = each(describe); describe.concurrent = describe; describe.skipIf = (c: boolean) => c ? () => {} : describe;
+export const beforeAll = (f: F) => before.push(f); export const afterAll = () => {}; export const beforeEach = () => {}; export const afterEach = () => {}; export const onTestFinished = () => {};
+export const vi: any = {};
+setTimeout(async () => { let bad = 0; for (const b of before) await b(); for (const [n, f] of tests) { try { await f(); } catch (e: any) { bad++; if (bad < 15) console.log('FAIL', n, '\n   ', String(e?.message).slice(0, 900), process.env.STACK ? e.stack : ''); } } console.log(tests.length - bad, 'passed', bad, 'failed'); process.exitCode = bad ? 1 : 0; }, 0);
