@@ -50,6 +50,8 @@ function listFrom(slots: readonly RawDescriptor[], first: number): number[] {
 interface Stretch {
   readonly lists: readonly (readonly number[])[];
   readonly end: number;
+  /** Buffer id of a used descriptor that was the last: its list may go on behind. Null for one that nobody knows; else undefined. */
+  readonly left: number | null | undefined;
   readonly certain: boolean;
   readonly used: boolean;
 }
@@ -58,18 +60,18 @@ interface Stretch {
  * Reads the ring from a slot on, as far as it is of one round. A device writes over the first descriptor of a list only, so that
  * the rest of a list that was used looks as if it waited. What comes after a used descriptor and ends with its buffer id
  * is such a rest where it is linked, or begins as no request of the queue does; a single descriptor may be one or not.
- * @param after the slot comes after one that somebody wrote over, whose list may go on there.
+ * @param left as {@link Stretch.left}, of what stands before the slot.
  */
 function stretch(
   slots: readonly RawDescriptor[],
   first: number,
   wrap: boolean,
   opens: RingRules['opens'],
-  after: boolean,
+  left: Stretch['left'],
 ): Stretch {
   const lists: number[][] = [];
   let [slot, certain, used] = [first, true, false];
-  let before: number | null | undefined = after ? null : undefined;
+  let before = left;
   while (slot < slots.length) {
     const { flags, address, next: id } = slots[slot]!;
     // A slot that nobody has written is of no round.
@@ -92,24 +94,27 @@ function stretch(
     before = undefined;
     slot += list.length;
   }
-  return { lists, end: slot, certain, used };
+  return { lists, end: slot, left: before, certain, used };
 }
 
 /** Chains that wait, the oldest first, and where the driver goes on. */
 function walk(slots: readonly RawDescriptor[], opens: RingRules['opens']) {
   // The round that the driver is in, by the slot that it writes first in one.
   const wrap = (slots[0]!.flags & AVAILABLE) !== 0;
-  const { end } = stretch(slots, 0, wrap, opens, false);
+  const { end } = stretch(slots, 0, wrap, opens, undefined);
   const ended = end >= slots.length;
-  const before = stretch(slots, end, !wrap, opens, end > 0);
+  const before = stretch(slots, end, !wrap, opens, end > 0 ? null : undefined);
   // A list of the round before may go on at the start of the ring.
+  const whole = !ended && before.end >= slots.length;
   const spilt = ended ? 0 : Math.max(0, before.end - slots.length);
-  const now = stretch(slots, spilt, wrap, opens, false);
+  const now = stretch(slots, spilt, wrap, opens, whole ? before.left : undefined);
+  // So may one of a list whose first slot the driver has written over: what comes behind it was used already.
+  const orphan = !whole && spilt === 0 && now.used && now.lists[0]?.[0] === 0;
   return {
-    lists: [...before.lists, ...now.lists],
+    lists: [...before.lists, ...now.lists.slice(orphan ? 1 : 0)],
     next: now.end % slots.length,
     wrap: ended ? !wrap : end === 0 && !wrap ? true : wrap,
-    certain: before.certain && now.certain,
+    certain: before.certain && now.certain && !orphan,
     used: before.used || now.used,
   };
 }

@@ -27,15 +27,21 @@ describe('explain names the reason', () => {
     else expect(ids[0]).toBe(reason);
   });
 
-  it.each(['network', 'console', 'entropy', 'balloon', 'scsi', 'p9', 'rtc', 'vsock'])(
-    'kick-missing of a %s device, and says what was asked for',
-    (type) => {
-      const each = stuckCases.find(({ reason }) => reason === 'kick-missing')!;
-      const [first] = getStuck(each, type).explain().reasons;
-      expect(first!.id).toBe('kick-missing');
-      expect(first!.says).toMatchSnapshot();
-    },
-  );
+  it.each([
+    ['network', /frame of 60 bytes to ff:ff:ff:ff:ff:ff, type 0x88b5/],
+    ['console', /3 bytes of output: "ok/],
+    ['entropy', /16 random bytes/],
+    ['balloon', /inflate 1 page, the first at 0x[0-9a-f]+000/],
+    ['scsi', /testUnitReady to target 0, 108 bytes back/],
+    ['p9', /Tversion, tag 65535/],
+    ['rtc', /the next: config/],
+    ['vsock', /reset from 3:0 to 2:0, 0 bytes/],
+  ])('kick-missing of a %s device, and says what was asked for', (type, words) => {
+    const each = stuckCases.find(({ reason }) => reason === 'kick-missing')!;
+    const [first] = getStuck(each, type).explain().reasons;
+    expect(first!.id).toBe('kick-missing');
+    expect(first!.says).toMatch(words);
+  });
 
   it('and every reason has a way to get into it', () => {
     const shown = new Set([...stuckCases.map(({ reason }) => reason), ...ELSEWHERE]);
@@ -89,6 +95,16 @@ describe('looking at a function', () => {
 
   it('is told in a text that begins with the reasons', () => {
     const each = stuckCases.find(({ reason }) => reason === 'kick-missing')!;
-    expect(formatExplanation(getStuck(each, 'block', 'transitional', 'modern').explain())).toMatchSnapshot();
+    const [title, first, ...rest] = formatExplanation(
+      getStuck(each, 'block', 'transitional', 'modern').explain(),
+    ).split('\n');
+    expect(title).toBe('00:04.0 virtio-blk, modern interface: why nothing happens');
+    expect(first).toMatch(/^ {2}\? queue 0 \(requests 0\): 1 chain waits .*\[SPL-ANS-04\]$/);
+    const seen = rest.join('\n');
+    expect(seen).toMatch(/^ {2}status 0xf ACKNOWLEDGE DRIVER DRIVER_OK FEATURES_OK$/m);
+    expect(seen).toMatch(/^ {4}split ring: available index 1, used index 0; the device wants kicks/m);
+    expect(seen).toMatch(
+      /^ {4}chain 0 \(at 0\): R 0x[0-9a-f]+\+16, W 0x[0-9a-f]+\+513 {2}read sector 0, 1 sector$/m,
+    );
   });
 });
