@@ -100,7 +100,7 @@ async function run(args: readonly string[]): Promise<number> {
     return exitStatus.good;
   }
   if (asked) throw new UsageError(`wants a device type; types are ${sampleNames.join(', ')}`);
-  const [type, kind] = target.split(':') as [string, string | undefined];
+  const [type = '', kind] = target.split(':');
   oneOf('device type', type, sampleNames);
   const chosenKind = kind === undefined ? undefined : oneOf('kind', kind, kindsOf(type));
   const names = stuckCases.map(({ reason }) => reason);
