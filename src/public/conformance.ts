@@ -42,7 +42,6 @@ export {
   type SuiteOptions,
   type Verdict,
 } from '../conformance/device/index.ts';
-export { cReproduction, junitText, pageText, testReproduction } from '../conformance/report/index.ts';
 // Why nothing happens.
 export {
   type ExplainedChain,
@@ -64,6 +63,7 @@ export {
   type SeenQueue,
   type SeenVector,
 } from '../conformance/explain/index.ts';
+export { cReproduction, junitText, pageText, testReproduction } from '../conformance/report/index.ts';
 // Drivers, watched on their bus or in a recording.
 export {
   DriverWatch,
