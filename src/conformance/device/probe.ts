@@ -12,7 +12,7 @@ import {
   legacyHeader,
   networkFeature,
 } from '../../virtio/layout/index.ts';
-import type { Bench } from './bench.ts';
+import { Bench } from './bench.ts';
 
 /*
  * What checks do with registers beneath any driver, by whichever interface.
@@ -128,6 +128,15 @@ export function shownParts(bench: Bench): ConfigPart[] {
   const parts = configParts(bench.type.config).filter(({ offset, width }) => offset + width <= bytes);
   if (parts.length === 0) bench.skip('the device has no configuration');
   return parts;
+}
+
+export const readParts = (bench: Bench, parts: readonly ConfigPart[]): number[] =>
+  parts.map(({ offset, width }) => bench.config(offset, width));
+
+/** The same function by the modern interface. Ends the check where it has none. */
+export function modernBench(bench: Bench): Bench {
+  if (!bench.subject.settings.includes('modern')) bench.skip('the function has no other interface');
+  return new Bench(bench.subject, 'modern', bench.bus);
 }
 
 /** Where the function has its MSI-X capability. Ends the check where it has none. */

@@ -9,14 +9,16 @@ import {
   networkConfig,
   scsiConfig,
 } from '../../../virtio/layout/index.ts';
-import { Bench } from '../bench.ts';
+import type { Bench } from '../bench.ts';
 import type { Check } from '../check.ts';
 import {
   type ConfigPart,
   changingFeatures,
   greet,
+  modernBench,
   negotiate,
   offeredWords,
+  readParts,
   shownParts,
   statusOf,
   usesMessages,
@@ -25,9 +27,6 @@ import {
 const legacy = ['legacy'] as const;
 const modern = ['modern'] as const;
 const { acknowledge, driver } = deviceStatus;
-
-const read = (bench: Bench, parts: readonly ConfigPart[]) =>
-  parts.map(({ offset, width }) => bench.config(offset, width));
 
 const at = ({ name, offset, width }: ConfigPart) => `${name}, ${width} bytes at ${offset}`;
 
@@ -40,12 +39,6 @@ function same(
   expected: readonly number[],
 ): void {
   for (const [i, part] of parts.entries()) bench.equal(clause, at(part), seen[i]!, expected[i]!);
-}
-
-/** The same function by the modern interface. Ends the check where it has none. */
-function modernBench(bench: Bench): Bench {
-  if (!bench.subject.settings.includes('modern')) bench.skip('the function has no other interface');
-  return new Bench(bench.subject, 'modern', bench.bus);
 }
 
 /** A field that legacy drivers write, and a value for it. */
@@ -74,13 +67,13 @@ export const configurationChecks: readonly Check[] = [
       const parts = shownParts(bench);
       const offered = featureBits(offeredWords(bench));
       bench.transport.reset();
-      const early = [read(bench, parts)];
+      const early = [readParts(bench, parts)];
       for (const value of [acknowledge, acknowledge | driver]) {
         bench.put(statusOf(bench), value);
-        early.push(read(bench, parts));
+        early.push(readParts(bench, parts));
       }
       if (!negotiate(bench, offered)) bench.skip('the device does not accept all that it offers');
-      const later = read(bench, parts);
+      const later = readParts(bench, parts);
       for (const seen of early) same(bench, 'BF-CFG-06', parts, seen, later);
     },
   },
@@ -92,7 +85,7 @@ export const configurationChecks: readonly Check[] = [
     run(bench) {
       const other = modernBench(bench);
       const parts = shownParts(other);
-      same(bench, 'LEG-CFG-01', parts, read(bench, parts), read(other, parts));
+      same(bench, 'LEG-CFG-01', parts, readParts(bench, parts), readParts(other, parts));
     },
   },
   {
@@ -170,11 +163,11 @@ export const configurationChecks: readonly Check[] = [
       const change = bench.hand('changeConfig');
       const parts = shownParts(bench);
       bench.start({ features: changingFeatures(bench) });
-      const old = read(bench, parts);
+      const old = readParts(bench, parts);
       const before = bench.get(commonConfig.configGeneration);
       await change();
       await bench.lull();
-      const now = read(bench, parts);
+      const now = readParts(bench, parts);
       if (now.every((value, i) => value === old[i])) bench.skip('the configuration shows no change');
       const after = bench.get(commonConfig.configGeneration);
       bench.check('PCI-COM-06', after !== before, `a generation other than ${before}`, `${after}`);

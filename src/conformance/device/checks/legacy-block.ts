@@ -7,16 +7,16 @@ import {
   RING_SUPPRESS,
   usedRing,
 } from '../../../virtio/layout/index.ts';
-import { Bench } from '../bench.ts';
 import type { Check } from '../check.ts';
 import {
-  type ConfigPart,
   enableMsix,
   greet,
+  modernBench,
   msixAt,
   offeredWords,
   queueNumbers,
   queueSize,
+  readParts,
   selectQueue,
   shownParts,
 } from '../probe.ts';
@@ -24,15 +24,6 @@ import { RingUse } from '../ring-use.ts';
 
 const settings = ['legacy'] as const;
 const { acknowledge, driver } = deviceStatus;
-
-/** The same function by the modern interface. Ends the check where it has none. */
-function modernBench(bench: Bench): Bench {
-  if (!bench.subject.settings.includes('modern')) bench.skip('the function has no other interface');
-  return new Bench(bench.subject, 'modern', bench.bus);
-}
-
-const read = (bench: Bench, parts: readonly ConfigPart[]) =>
-  parts.map(({ offset, width }) => bench.config(offset, width));
 
 /** The legacy register block. */
 export const legacyBlockChecks: readonly Check[] = [
@@ -106,7 +97,7 @@ export const legacyBlockChecks: readonly Check[] = [
       const main = bench.registers.main;
       const parts = Object.keys(bench.type.config).length === 0 ? [] : shownParts(bench);
       enableMsix(bench, at, false);
-      const off = read(bench, parts);
+      const off = readParts(bench, parts);
       enableMsix(bench, at, true);
       selectQueue(bench, queueNumbers(bench)[0] ?? 0);
       for (const [name, { offset }] of Object.entries({ configMsixVector, queueMsixVector })) {
@@ -115,12 +106,12 @@ export const legacyBlockChecks: readonly Check[] = [
         bench.equal('LEG-LAY-07', `${name} at ${offset}, mapped to vector 0`, main.read(offset, 2), 0);
         main.write(offset, 2, NO_VECTOR);
       }
-      const on = read(bench, parts);
+      const on = readParts(bench, parts);
       for (const [i, { name, offset }] of parts.entries())
         bench.equal('LEG-LAY-09', `${name} at ${24 + offset}, with MSI-X`, on[i]!, off[i]!);
       if (bench.subject.draft !== undefined) return;
       enableMsix(bench, at, false);
-      const again = read(bench, parts);
+      const again = readParts(bench, parts);
       for (const [i, { name, offset }] of parts.entries())
         bench.equal('LEG-LAY-09', `${name} at ${20 + offset}, without MSI-X again`, again[i]!, off[i]!);
     },
