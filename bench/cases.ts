@@ -4,6 +4,7 @@ import { prepareCQueue } from './baselines/c-queue.ts';
 import { prepareV86Network } from './baselines/v86-network.ts';
 import { prepareV86Registers } from './baselines/v86-registers.ts';
 import { prepareV86Queue } from './baselines/v86-virtqueue.ts';
+import { prepareQemuSuite, prepareSuite, prepareSuiteAccesses } from './conform.ts';
 import { prepareDma } from './dma.ts';
 import { atLeast, atMost, type Case } from './frame.ts';
 import { type DiskName, prepareDisks, prepareRestore } from './guest.ts';
@@ -258,5 +259,20 @@ export const CASES: readonly Case[] = [
     name: 'guest test, from snapshot to result, against its budget',
     unit: 'ms',
     prepare: () => prepareRestore(1000),
+  }),
+  atMost(1, {
+    name: 'conform: the whole suite on one of our functions, against 60 s',
+    unit: 's',
+    prepare: prepareSuite,
+  }),
+  atMost(1, {
+    name: "conform: the whole suite on every function of a QEMU's, against 600 s",
+    unit: 's',
+    prepare: prepareQemuSuite,
+  }),
+  atLeast(0.02, {
+    name: 'conform: accesses of the suite, against a loop that only reads',
+    unit: 'million accesses/s',
+    prepare: prepareSuiteAccesses,
   }),
 ];
