@@ -4,11 +4,13 @@ import { checks } from '../../../src/conformance/device/index.ts';
 import { deviceMutants } from '../../../src/testing/mutants/index.ts';
 
 const text = readFileSync(new URL('../../../docs/mutant-matrix.md', import.meta.url), 'utf8');
-const rows = [...text.matchAll(/^\| `([a-z0-9-]+)` \| .* \| ([^|]*) \| ([^|]*) \|$/gm)].map(([, name, seen, others]) => ({
-  name: name!,
-  seen: [...seen!.matchAll(/`([a-z0-9-]+)`/g)].map(([, id]) => id!),
-  others: [...others!.matchAll(/`([a-z0-9-]+)`/g)].map(([, id]) => id!),
-}));
+const rows = [...text.matchAll(/^\| `([a-z0-9-]+)` \| .* \| ([^|]*) \| ([^|]*) \|$/gm)].map(
+  ([, name, seen, others]) => ({
+    name: name!,
+    seen: [...seen!.matchAll(/`([a-z0-9-]+)`/g)].map(([, id]) => id!),
+    others: [...others!.matchAll(/`([a-z0-9-]+)`/g)].map(([, id]) => id!),
+  }),
+);
 
 describe('the matrix of broken devices', () => {
   it('has every mutant, each seen by a check of its clause, and no check that there is not: npm run mutant-matrix', () => {
