@@ -43,8 +43,8 @@ what a driver may do in an order of their own and shrink what they find.
   --functions DUMP  of a recording: what lspci -xxxx printed on its machine
   --only WORD       only checks whose id, or one of whose clauses, begins so;
                     may be given several times
-  --deviations FILE what is known of a target, so that it is no news:
-                    { "deviations": [{ "check", "target"?, "setting"?, "reason" }] }
+  --deviations FILE what is known of a target, so that it is no news
+                    (docs/conform.md)
   --seed N          of the explorations; by default one that is new, and printed
   --replay CASE     the one sequence of an exploration that failed, as printed
   --runs N          of each exploration; by default ${DEFAULT_RUNS}
