@@ -46,7 +46,7 @@ ${windows}
   --explain        also says where the function stands at the end: its queues, what
                    waits in them, and what the device waits for
   --intx           the driver uses its interrupt line instead of MSI-X
-  --watch          the driver is judged as well: what it does wrong is told after
+  --watch          the driver is judged, too: what it does wrong is told after
                    the run, each with its clause (docs/watch.md)
   --json           one JSON document on standard output, with the whole decoded
                    trace
