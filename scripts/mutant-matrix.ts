@@ -12,7 +12,9 @@ const file = join(fileURLToPath(new URL('..', import.meta.url)), 'docs', 'mutant
 /** Checks that see a mutant, those that name a clause which it breaks first. */
 async function rowOf(mutant: DeviceMutant): Promise<string> {
   const found = await findingsOf(mutant, checks);
-  const named = new Set(found.filter(({ clause }) => mutant.breaks.includes(clause!)).map(({ check }) => check));
+  const named = new Set(
+    found.filter(({ clause }) => mutant.breaks.includes(clause!)).map(({ check }) => check),
+  );
   const others = new Set(found.map(({ check }) => check).filter((check) => !named.has(check)));
   const list = (ids: ReadonlySet<string>) => [...ids].map((id) => `\`${id}\``).join(' ');
   return `| \`${mutant.name}\` | ${mutant.says} | ${mutant.breaks.join(' ')} | ${list(named)} | ${list(others)} |`;
