@@ -1,6 +1,6 @@
 import { EntropyDevice, RtcDevice, SeededEntropy, VsockDevice } from '../virtio/index.ts';
 import { network } from './samples/network.ts';
-import { balloon, console, p9, strictBalloon } from './samples/others.ts';
+import { balloon, console, p9 } from './samples/others.ts';
 import type { SampleDevice } from './samples/sample.ts';
 import { block, readOnlyBlock, scsi } from './samples/storage.ts';
 
@@ -13,7 +13,6 @@ const samples: Readonly<Record<string, () => SampleDevice>> = {
   console,
   entropy: () => ({ behaviour: new EntropyDevice({ source: new SeededEntropy(0x1234567) }), hands: {} }),
   balloon,
-  'balloon-strict': strictBalloon,
   scsi,
   p9,
   rtc: () => ({ behaviour: new RtcDevice(), hands: {} }),

@@ -1,6 +1,5 @@
 import {
   BalloonDevice,
-  type BalloonOptions,
   balloonStatistic,
   ConsoleDevice,
   MemoryConsole,
@@ -34,14 +33,14 @@ export function console(): SampleDevice {
   };
 }
 
-function balloonWith(options: BalloonOptions): SampleDevice {
+export function balloon(): SampleDevice {
   const behaviour = new BalloonDevice({
     statistics: true,
     deflateOnOutOfMemory: true,
     freePageHints: true,
     freePageReports: true,
     discard: true,
-    ...options,
+    mustTellHost: 'offered',
   });
   return {
     behaviour,
@@ -63,10 +62,6 @@ function balloonWith(options: BalloonOptions): SampleDevice {
     },
   };
 }
-
-export const balloon = (): SampleDevice => balloonWith({ mustTellHost: 'offered' });
-/** One that serves no driver without MUST_TELL_HOST, where it can refuse one. */
-export const strictBalloon = (): SampleDevice => balloonWith({ mustTellHost: 'required' });
 
 export function p9(): SampleDevice {
   const server = new P9MemoryServer({ greeting: new TextEncoder().encode('hello\n') });

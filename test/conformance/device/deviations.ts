@@ -35,19 +35,13 @@ export const deviations: readonly Deviation[] = [
     'block-flush-out',
   ),
   ...of(
-    'balloon*:via-modern-shim',
+    'balloon:via-modern-shim',
     'the device behind has a modern driver, and takes each byte',
     'balloon-actual-by-bytes',
   ),
   ...of(
-    'balloon*:via-modern-shim',
+    'balloon:via-modern-shim',
     'the device behind has a modern driver, whose first statistics count',
     'balloon-statistics-of-legacy-drivers',
-  ),
-  ...of(
-    'balloon-strict:via-modern-shim',
-    'the device behind refuses a modern driver without MUST_TELL_HOST',
-    'balloon-serves-legacy-untold',
-    'balloon-page-in-use-before-deflation',
   ),
 ];
