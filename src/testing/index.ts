@@ -45,6 +45,14 @@ export {
 } from './rings.ts';
 export { type ShapeOptions, shapes } from './shapes.ts';
 export {
+  getStuck,
+  type Stage,
+  type StuckCase,
+  StuckCaseError,
+  stuckCases,
+  stuckSettings,
+} from './stuck/index.ts';
+export {
   kindsOf,
   openSubject,
   ourSource,
