@@ -1,5 +1,13 @@
 import type { Arbitrary } from 'fast-check';
-import { inOrder, lengthOf, maskOf, type RegisterMap, sizeOf, type Width } from '../core/index.ts';
+import {
+  inOrder,
+  lengthOf,
+  maskOf,
+  type RegisterMap,
+  registerAt,
+  sizeOf,
+  type Width,
+} from '../core/index.ts';
 import { fc } from './fast-check.ts';
 
 /** One access to a block of registers. `offset` in bytes from its start; a `value` of null reads. */
@@ -20,6 +28,28 @@ export function values(width: Width): Arbitrary<number> {
     { weight: 2, arbitrary: fc.integer({ min: 0, max: mask }) },
   );
 }
+
+const hex = (value: number, width: number) => `0x${value.toString(16).padStart(2 * width, '0')}`;
+
+/** As the field reads it: `write queueSelect 0x0100`, `read queueSize (1 byte at +1)`, `write 0x40 (2 bytes) 0xffff`. */
+export function formatAccess(map: RegisterMap, { offset, width, value }: RegisterAccess): string {
+  const found = registerAt(map, offset);
+  const bytes = width === 1 ? '1 byte' : `${width} bytes`;
+  let place = `${hex(offset, 1)} (${bytes})`;
+  if (found !== undefined) {
+    const [name, register] = found;
+    const inside = (offset - register.offset) % register.width;
+    const index = Math.floor((offset - register.offset) / register.width);
+    const element = register.count > 1 ? `${name}[${index}]` : name;
+    const whole = inside === 0 && width === register.width;
+    place = whole ? element : `${element} (${bytes}${inside === 0 ? '' : ` at +${inside}`})`;
+  }
+  return value === null ? `read ${place}` : `write ${place} ${hex(value, width)}`;
+}
+
+/** The same access, which fast-check prints in words. */
+const printed = (map: RegisterMap) => (access: RegisterAccess) =>
+  Object.defineProperty({ ...access }, fc.toStringMethod, { value: () => formatAccess(map, access) });
 
 const readsAndWrites = (offset: number, width: Width): Arbitrary<RegisterAccess> =>
   fc.record({
@@ -45,7 +75,7 @@ export function accesses(map: RegisterMap, length: number = lengthOf(map)): Arbi
     return places.map((offset) => ({ offset, width }));
   });
   const place = fc.constantFrom(...natural);
-  return fc.oneof(
+  const any = fc.oneof(
     { weight: 3, arbitrary: place.chain(({ offset, width }) => readsAndWrites(offset, width)) },
     {
       weight: 1,
@@ -53,4 +83,5 @@ export function accesses(map: RegisterMap, length: number = lengthOf(map)): Arbi
     },
     { weight: 1, arbitrary: anyAccess(length) },
   );
+  return any.map(printed(map));
 }

@@ -13,6 +13,7 @@ export {
 export {
   accesses,
   anyAccess,
+  formatAccess,
   type RegisterAccess,
   values,
   widths,
