@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { DmaDomain, GuestMemory, HeldScheduler } from '../../src/core/index.ts';
 import { BlockDriver, NoDeviceError, ResourceError } from '../../src/driver/index.ts';
 import { BlockDevice, feature, MemoryStorage } from '../../src/virtio/index.ts';
+import { compare } from './support/compare.ts';
 import { perform } from './support/perform.ts';
 import { buildRig, type RigOptions } from './support/rigs.ts';
 import { comparedKinds, LOW_RAM, type Setup, World } from './support/worlds.ts';
@@ -45,6 +46,14 @@ const readAt = (sector: number) => ({
 const read = readAt(0);
 
 describe('what the properties found', () => {
+  it('admin: an interrupt in the middle of a command, whose handler wants a command, waits for its end', () => {
+    const one: Setup = { ...setup, types: ['balloon'], queueSize: 4, vectors: 1, handler: 'isr' };
+    const chain = { queue: 2, readable: [[]], writable: [] };
+    const statistics = { ...read, nth: 2, chain, kick: false };
+    const status = { do: 'port' as const, fn: 0, access: { offset: 18, width: 1 as const, value: 0xac } };
+    compare({ setup: one, start: [start], operations: [statistics, status] }, ['mmr', 'admin', 'direct']);
+  });
+
   it('DMA: an address of 2^53, where adding one changes nothing, is out of reach and no exception', () => {
     const domain = new DmaDomain(GuestMemory.allocate({ start: 0, length: 4096 }));
     expect(domain.reaches(2 ** 53, 1, true)).toBe(false);

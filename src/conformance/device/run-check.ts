@@ -33,15 +33,22 @@ async function serves(bench: Bench): Promise<boolean> {
     bench.transport.reset();
     return true;
   } catch (error) {
-    if (error instanceof Skipped) return true;
-    if (error instanceof VirtiolabError || error instanceof Failure) return false;
-    throw error;
+    return error instanceof Skipped;
   }
 }
 
-const asksForReset = (bench: Bench): boolean => (bench.transport.status & deviceStatus.needsReset) !== 0;
+function asksForReset(bench: Bench): boolean {
+  try {
+    return (bench.transport.status & deviceStatus.needsReset) !== 0;
+  } catch {
+    return false;
+  }
+}
 
-/** What a check that ended with an error says of the device. @throws what is no answer of a device: a fault of this suite */
+/**
+ * What a check that ended with an error says of the device. Where it is none of those that checks and drivers throw, what
+ * the device answered was such that the check could do nothing with it: an honest one is never the cause.
+ */
 function judged(check: Check, error: unknown): Verdict {
   if (error instanceof Skipped) return { ...NOTHING, outcome: 'SKIP', reason: error.reason };
   if (error instanceof Failure) {
@@ -56,28 +63,20 @@ function judged(check: Check, error: unknown): Verdict {
       reason: (error as Error).message,
       recovers: false,
     };
-  // The driver gave the device up: it says why.
-  if (error instanceof VirtiolabError)
-    return {
-      ...NOTHING,
-      outcome: 'FAIL',
-      clause: check.clauses[0]!,
-      expected: check.says,
-      seen: error.message,
-    };
-  throw error;
+  const { message } = error as Error;
+  return {
+    ...NOTHING,
+    outcome: 'FAIL',
+    clause: check.clauses[0]!,
+    expected: check.says,
+    // The driver gave the device up: it says why.
+    seen: error instanceof VirtiolabError ? message : `what the check could do nothing with: ${message}`,
+  };
 }
 
 /** Whether the device lives on, after a check that tried to break it or found something. */
 async function afterwards(bench: Bench, check: Check, verdict: Verdict, silent: boolean): Promise<Verdict> {
-  const asks = (() => {
-    try {
-      return asksForReset(bench);
-    } catch (error) {
-      if (error instanceof VirtiolabError) return false;
-      throw error;
-    }
-  })();
+  const asks = asksForReset(bench);
   const recovers = await serves(bench);
   if (!recovers)
     return {
@@ -114,7 +113,7 @@ function leave(bench: Bench): void {
 
 /**
  * Makes one check. The function is reset first and, unless the check passed without being hostile, asked afterwards whether
- * it serves. @throws an Error that is no answer of a device.
+ * it serves. Whatever the target does, dies, hangs or lies, is a verdict, and no exception.
  */
 export async function runCheck(
   subject: Subject,
@@ -127,10 +126,14 @@ export async function runCheck(
     bench = new Bench(subject, setting, bus);
     if (check.passive !== true) bench.transport.reset();
   } catch (error) {
-    if (!(error instanceof VirtiolabError)) throw error;
-    return { ...NOTHING, outcome: 'WEDGED', clause: SERVES, reason: error.message, recovers: false };
+    const reason = (error as Error).message;
+    return { ...NOTHING, outcome: 'WEDGED', clause: SERVES, reason, recovers: false };
   }
-  started();
+  try {
+    started();
+  } catch (error) {
+    return judged(check, error);
+  }
   let verdict: Verdict = { ...NOTHING, outcome: 'PASS' };
   let silent = false;
   try {
@@ -145,9 +148,6 @@ export async function runCheck(
     if (verdict.outcome === 'FAIL' || check.hostile === true)
       return await afterwards(bench, check, verdict, silent);
     return verdict;
-  } catch (error) {
-    if (isLost(error)) return judged(check, error);
-    throw error;
   } finally {
     if (check.passive !== true) leave(bench);
   }
@@ -159,7 +159,12 @@ export async function witnessCheck(
   check: Check,
   setting: Setting,
 ): Promise<{ readonly verdict: Verdict; readonly evidence: readonly Evidence[] }> {
-  const bus = new WitnessedBus(subject);
+  let bus: WitnessedBus;
+  try {
+    bus = new WitnessedBus(subject);
+  } catch (error) {
+    return { verdict: judged(check, error), evidence: [] };
+  }
   let length = Infinity;
   const ended = () => {
     length = bus.evidence.length;

@@ -106,7 +106,15 @@ const named = ({ source, check, setting }: Item) => ({
 
 async function judge(holder: Holder, item: Item, options: SuiteOptions): Promise<Result> {
   const { check, setting, source } = item;
-  const found = await runCheck(await holder.get(), check, setting);
+  let subject: Subject;
+  try {
+    subject = await holder.get();
+  } catch (error) {
+    if (error instanceof VirtiolabError)
+      return skipped(item, `the target cannot be had any more: ${error.message}`);
+    throw error;
+  }
+  const found = await runCheck(subject, check, setting);
   if (source.cheap || found.outcome === 'WEDGED') holder.drop();
   let evidence: readonly Evidence[] | null = null;
   if (options.witness !== false && (found.outcome === 'FAIL' || found.outcome === 'WEDGED')) {

@@ -33,6 +33,7 @@ import {
 } from '../../virtio/layout/index.ts';
 import { TranslatorError } from './backend.ts';
 import { BlockBackend, blockBackendFields } from './block-backend.ts';
+import { CommandTurns } from './command-turns.ts';
 import type { HeldFunction, Holder, WindowPlace } from './held-function.ts';
 import type { HostBlock } from './host-block.ts';
 
@@ -105,6 +106,7 @@ class AdminBlock implements HostBlock {
   readonly shape: { readonly type: string };
   readonly readsBack = true;
   readonly posted = false;
+  readonly turns: CommandTurns;
   readonly #bus: Bus;
   readonly #held: HeldFunction;
   readonly #holder: Holder;
@@ -120,6 +122,7 @@ class AdminBlock implements HostBlock {
     const { driver, memberId, owner } = member;
     if (!driver.uses('singleRootIov', 'legacyCommonConfigRead'))
       throw new TranslatorError('the owner of the function has no legacy commands in use');
+    this.turns = CommandTurns.of(driver);
     const { host } = held;
     const device = findStructure(host.bus, fn, structureType.device);
     const most = Math.min(
@@ -195,7 +198,7 @@ class AdminBlock implements HostBlock {
   #read(area: LegacyArea, offset: number, width: Width): number | null {
     const { driver, memberId } = this.#member;
     try {
-      return driver.readLegacy(memberId, area, offset, width);
+      return this.turns.run(() => driver.readLegacy(memberId, area, offset, width));
     } catch (error) {
       this.#failed(error, area, offset);
       return null;
@@ -205,7 +208,7 @@ class AdminBlock implements HostBlock {
   #write(area: LegacyArea, offset: number, width: Width, value: number): boolean {
     const { driver, memberId } = this.#member;
     try {
-      driver.writeLegacy(memberId, area, offset, width, value);
+      this.turns.run(() => driver.writeLegacy(memberId, area, offset, width, value));
       return true;
     } catch (error) {
       this.#failed(error, area, offset);
@@ -252,6 +255,12 @@ export class AdminBackend extends BlockBackend<AdminBlock> {
     const found = typeof fn === 'number' ? findFunction(bus, fn) : fn;
     if (found === null) throw new TranslatorError('there is no function to be presented');
     super(bus, fn, (held, holder) => new AdminBlock(held, holder, member, found, type));
+  }
+
+  /** A message that comes while the owner is at a command is told of when it is done: what is done about it may take another. */
+  override onMessage(vector: number): void {
+    const tell = () => super.onMessage(vector);
+    if (!this.block.turns.later(tell)) tell();
   }
 
   check(state: State, path = 'back end') {
