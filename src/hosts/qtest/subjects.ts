@@ -215,6 +215,8 @@ const rows: readonly Row[] = [
 
 /** One that does not answer for so long hangs: the suite asks many that do. */
 const ANSWER_MILLISECONDS = 3_000;
+/** After so many pauses, most of them of a millisecond, a device counts as silent. */
+const PAUSES = 500;
 const PLACE = functionAddress(0, 4);
 const MEMORY = { start: 0x200000, end: 0x400000 } as const;
 
@@ -239,6 +241,7 @@ async function open(row: Row, kind: Kind, program?: string): Promise<Subject> {
       type: deviceTypes.find(({ name }) => name === row.name) as DeviceType,
       settings: kinds[kind].settings,
       memory: MEMORY,
+      patience: PAUSES,
       hands: row.hands(around),
     };
   } catch (error) {
