@@ -93,6 +93,22 @@ class Surroundings {
   }
 }
 
+/** The link of a network device, which is up when a check begins. */
+function link(around: Surroundings): Hands {
+  let up = true;
+  const set = (to: boolean) => {
+    up = to;
+    return around.tell(`set_link nic ${to ? 'on' : 'off'}`);
+  };
+  return {
+    changeConfig: () => set(!up),
+    setLink: set,
+    putBack: async () => {
+      if (!up) await set(true);
+    },
+  };
+}
+
 interface Row {
   readonly name: string;
   arguments(properties: string, around: Surroundings): string[] | Promise<string[]>;
@@ -127,8 +143,7 @@ const rows: readonly Row[] = [
       ];
     },
     hands: (around) => ({
-      ...changing(around, (nth) => `set_link nic ${nth % 2 === 1 ? 'off' : 'on'}`),
-      setLink: (up) => around.tell(`set_link nic ${up ? 'on' : 'off'}`),
+      ...link(around),
       announce: () => around.tell('announce_self'),
       sentFrames: () => around.sentFrames(),
       receiveFrame: (frame) =>
