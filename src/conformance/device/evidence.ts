@@ -183,10 +183,14 @@ export class WitnessedBus implements Bus {
   }
 
   pause(): void {
-    this.#around(() => this.#bus.pause());
     const last = this.evidence.at(-1);
-    if (last?.kind === 'pause')
-      this.evidence[this.evidence.length - 1] = { kind: 'pause', times: last.times + 1 };
+    // Who pauses again has written nothing in between.
+    if (last?.kind !== 'pause') this.#compare(true);
+    this.#bus.pause();
+    this.#compare(false);
+    const before = this.evidence.at(-1);
+    if (before?.kind === 'pause')
+      this.evidence[this.evidence.length - 1] = { kind: 'pause', times: before.times + 1 };
     else this.evidence.push({ kind: 'pause', times: 1 });
   }
 }

@@ -65,6 +65,8 @@ export interface ScsiHands {
  * one is skipped where it is not.
  */
 export interface Hands extends NetworkHands, ConsoleHands, BalloonHands, StorageHands, ScsiHands {
+  /** Puts back what would last beyond a reset and change what later checks see: a link that is down. */
+  putBack?(): Now<void>;
   /** Changes a field of the device's configuration that a driver is told of (a disk's size, a link, a balloon's target). */
   changeConfig?(): Now<void>;
   /** Brings the device into the error state in which it asks for a reset. */

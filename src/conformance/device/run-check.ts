@@ -102,8 +102,9 @@ export interface CheckRun {
 }
 
 /** Leaves the function reset. One that does not come back was told of before, or is at the next check. */
-function leave(bench: Bench): void {
+async function leave(bench: Bench): Promise<void> {
   try {
+    await bench.hands.putBack?.();
     bench.transport.disconnect();
     bench.transport.reset();
   } catch {
@@ -143,14 +144,12 @@ export async function runCheck(
     silent = error instanceof Silence;
   }
   ended();
-  try {
-    if (check.passive === true || verdict.outcome === 'WEDGED' || verdict.outcome === 'SKIP') return verdict;
-    if (verdict.outcome === 'FAIL' || check.hostile === true)
-      return await afterwards(bench, check, verdict, silent);
-    return verdict;
-  } finally {
-    if (check.passive !== true) leave(bench);
-  }
+  if (check.passive === true) return verdict;
+  if (verdict.outcome === 'FAIL' || (check.hostile === true && verdict.outcome === 'PASS'))
+    verdict = await afterwards(bench, check, verdict, silent);
+  // Of one that is lost every access would be waited for.
+  if (verdict.recovers !== false) await leave(bench);
+  return verdict;
 }
 
 /** The same check once more, with everything written down that happens on the bus and in the suite's memory. */
