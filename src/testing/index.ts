@@ -1,6 +1,7 @@
 /**
- * fast-check arbitraries for those who test a driver, a device or a hypervisor: the subpath `virtiolab/testing`.
- * Importing it throws FastCheckMissingError where the optional peer dependency fast-check is not installed.
+ * Arbitraries of fast-check, worlds, broken and lying devices for those who test a driver, a device or a hypervisor: the subpath `virtiolab/testing`.
+ * Importing it throws FastCheckMissingError where the optional peer dependency fast-check is not installed; all but the
+ * arbitraries is in `virtiolab/lab`, too, which needs none.
  */
 export {
   MemoryScribe,
@@ -26,11 +27,14 @@ export {
   blockRequests,
 } from './block-requests.ts';
 export { type SampleDevice, sampleDevice, sampleNames } from './devices.ts';
+export { Lab, type LabOptions, lab, NotWatchedError } from './lab.ts';
+export { type LyingDevice, lyingDevices, UnknownLieError } from './lying-devices.ts';
 export {
   type BusLies,
   type DeviceMutant,
   deviceMutants,
   findingsOf,
+  type Lies,
   type MutantAccess,
   suspects,
 } from './mutants/index.ts';

@@ -5,6 +5,7 @@ import {
   draft2023,
   mmrFunction,
   type TranslatedWayName,
+  type TwoMachines,
   translatedWayNames,
   twoMachines,
   ways,
@@ -24,7 +25,7 @@ import {
   virtualFunctions,
 } from '../virtio/index.ts';
 import { sampleDevice, sampleNames } from './devices.ts';
-import type { DeviceMutant } from './mutants/mutant.ts';
+import type { DeviceMutant, Lies } from './mutants/mutant.ts';
 import { MutantBus } from './mutants/mutant-bus.ts';
 
 /** How a function of ours is built, and from where it is seen. */
@@ -60,6 +61,9 @@ const settingsOf = (legacy: boolean, modern: boolean): Setting[] => [
 
 interface Built {
   readonly target: Target;
+  /** The driver's: the guest where there are two. */
+  readonly machine: Machine;
+  readonly machines: TwoMachines | null;
   readonly fn: VirtioFunction;
   readonly settings: readonly Setting[];
   readonly mmr: boolean;
@@ -75,6 +79,8 @@ function direct(behaviour: DeviceBehaviour, kind: FunctionKind | 'mmr'): Built {
   const { legacy, modern } = kind === 'mmr' ? { legacy: 'mmr', modern: false } : functionKinds[kind];
   return {
     target: machineTarget(machine, PLACE),
+    machine,
+    machines: null,
     fn,
     settings: settingsOf(legacy !== null, modern),
     mmr: kind === 'mmr',
@@ -84,9 +90,10 @@ function direct(behaviour: DeviceBehaviour, kind: FunctionKind | 'mmr'): Built {
 /** Seen from a guest, through the translator. */
 function translated(behaviour: DeviceBehaviour, way: TranslatedWayName): Built {
   const fn = ways[way].build(behaviour, { transportFeatures });
-  const { guest, functions } = twoMachines(fn, { way, ram: ram() });
-  const target = machineTarget(guest, functions[0]!.guestAddress);
-  return { target, fn, settings: settingsOf(true, false), mmr: false };
+  const machines = twoMachines(fn, { way, ram: ram() });
+  const { guest: machine, functions } = machines;
+  const target = machineTarget(machine, functions[0]!.guestAddress);
+  return { target, machine, machines, fn, settings: settingsOf(true, false), mmr: false };
 }
 
 /** Virtual functions of an owner. */
@@ -105,7 +112,8 @@ function owner(behaviour: DeviceBehaviour): Built {
   const make = () => sampleDevice(behaviour.type.name).behaviour;
   virtualFunctions(fn, { total: MEMBERS, make, members, legacyCommands: true });
   machine.plug(fn.pci, PLACE);
-  return { target: machineTarget(machine, PLACE), fn, settings: settingsOf(false, true), mmr: false };
+  const target = machineTarget(machine, PLACE);
+  return { target, machine, machines: null, fn, settings: settingsOf(false, true), mmr: false };
 }
 
 function build(behaviour: DeviceBehaviour, kind: SubjectKind): Built {
@@ -114,14 +122,24 @@ function build(behaviour: DeviceBehaviour, kind: SubjectKind): Built {
   return way === undefined ? direct(behaviour, kind as FunctionKind | 'mmr') : translated(behaviour, way);
 }
 
-/** A function of ours that is brought up by firmware, and made worse by a mutant where there is one. */
-export function openSubject(type: string, kind: SubjectKind, mutant?: DeviceMutant): Subject {
+/** A subject, and what stands behind its bus. */
+export interface OpenedSubject {
+  readonly subject: Subject;
+  readonly machine: Machine;
+  /** Null where the driver has the function itself. */
+  readonly machines: TwoMachines | null;
+  readonly fn: VirtioFunction;
+  readonly behaviour: DeviceBehaviour;
+}
+
+/** A function of ours that is brought up by firmware, made worse by lies where there are any, and its machines. */
+export function openWhole(type: string, kind: SubjectKind, lies: Lies = {}): OpenedSubject {
   const { behaviour, hands } = sampleDevice(type);
-  const { target, fn, settings, mmr } = build(behaviour, kind);
+  const { target, fn, machine, machines, settings, mmr } = build(behaviour, kind);
   runFirmware(target.bus);
-  mutant?.device?.(fn, { behaviour, hands });
-  const bus = mutant?.bus === undefined ? target.bus : new MutantBus(target.bus, target.fn, mutant.bus);
-  return {
+  lies.device?.(fn, { behaviour, hands });
+  const bus = lies.bus === undefined ? target.bus : new MutantBus(target.bus, target.fn, lies.bus);
+  const subject = {
     target: { ...target, bus },
     type: behaviour.type,
     settings,
@@ -130,7 +148,12 @@ export function openSubject(type: string, kind: SubjectKind, mutant?: DeviceMuta
     hands,
     patience: PATIENCE,
   };
+  return { subject, machine, machines, fn, behaviour };
 }
+
+/** A function of ours that is brought up by firmware, and made worse by a mutant where there is one. */
+export const openSubject = (type: string, kind: SubjectKind, mutant?: DeviceMutant): Subject =>
+  openWhole(type, kind, mutant).subject;
 
 /** Types whose owners are of interest: one without configuration, one with fields of all widths, one that is written. */
 const ownerTypes: readonly string[] = ['entropy', 'block', 'network'];
@@ -141,11 +164,8 @@ export const kindsOf = (type: string): readonly SubjectKind[] =>
     ? ['modern']
     : subjectKinds.filter((kind) => kind !== 'owner' || ownerTypes.includes(type));
 
-/**
- * Functions of ours by name, `block:transitional`. @param kind one of {@link subjectKinds}.
- * @throws UnknownSubjectError, which lists the names
- */
-export function ourSource(type: string, kind: string, mutant?: DeviceMutant): SubjectSource {
+/** A kind of a type's functions. @throws UnknownSubjectError, which lists the names */
+export function knownKind(type: string, kind: string): SubjectKind {
   if (!sampleNames.includes(type))
     throw new UnknownSubjectError(`unknown device type '${type}'; types are ${sampleNames.join(', ')}`);
   const found = kindsOf(type).find((each) => each === kind);
@@ -153,5 +173,14 @@ export function ourSource(type: string, kind: string, mutant?: DeviceMutant): Su
     throw new UnknownSubjectError(
       `unknown kind '${kind}' of ${type} functions; kinds are ${kindsOf(type).join(', ')}`,
     );
+  return found;
+}
+
+/**
+ * Functions of ours by name, `block:transitional`. @param kind one of {@link subjectKinds}.
+ * @throws UnknownSubjectError, which lists the names
+ */
+export function ourSource(type: string, kind: string, mutant?: DeviceMutant): SubjectSource {
+  const found = knownKind(type, kind);
   return { name: `${type}:${kind}`, cheap: true, open: () => openSubject(type, found, mutant) };
 }

@@ -65,6 +65,14 @@ describe('the subpaths of the package', () => {
     expect([...loads(file)].filter((name) => name.startsWith('node:'))).toEqual([]);
   });
 
+  it('know what needs fast-check', () => {
+    const needs = ([, file]: (typeof doors)[number]) =>
+      [...loads(file)].some((name) => name.endsWith('testing/fast-check.ts'));
+    const loaded = doors.filter(needs).map(([subpath]) => subpath);
+    expect(loaded).toContain('./testing');
+    expect(loaded).not.toContain('./lab');
+  });
+
   it('know what needs Node', () => {
     for (const [subpath, file] of doors)
       if (OF_NODE.has(subpath)) expect([...loads(file)].some((name) => name.startsWith('node:'))).toBe(true);

@@ -23,7 +23,7 @@ import { suspendMutants } from './suspend.ts';
 import { typeMutants } from './types.ts';
 import { vectorMutants } from './vectors.ts';
 
-export { type BusLies, type DeviceMutant, type MutantAccess, touches } from './mutant.ts';
+export { type BusLies, type DeviceMutant, type Lies, type MutantAccess, touches } from './mutant.ts';
 
 /** Devices that are wrong in one small way each. */
 export const deviceMutants: readonly DeviceMutant[] = [

@@ -38,6 +38,7 @@ export class MutantBus implements Bus {
   }
 
   pause(): void {
+    this.#lies.pause?.();
     this.#bus.pause();
   }
 

@@ -17,10 +17,20 @@ export interface BusLies {
   read?(access: MutantAccess, value: number): number;
   /** What is written in its place; null for nothing at all. */
   write?(access: MutantAccess, value: number): number | null;
+  /** Software waits: called at each of its pauses. */
+  pause?(): void;
+}
+
+/** What is wrong with a function. */
+export interface Lies {
+  /** Makes the lies for one function; called anew for each. */
+  readonly bus?: () => BusLies;
+  /** Changes the function itself, before any driver has touched it: methods of its parts replaced. */
+  device?(fn: VirtioFunction, sample: { readonly behaviour: DeviceBehaviour; readonly hands: Hands }): void;
 }
 
 /** A device that is wrong in one small way, to prove that a check can fail. */
-export interface DeviceMutant {
+export interface DeviceMutant extends Lies {
   /** In words with hyphens, unique. */
   readonly name: string;
   /** The clauses that it breaks, one of which a check that sees it should name. */
@@ -32,10 +42,6 @@ export interface DeviceMutant {
   readonly kind?: string;
   /** The setting in which it shows; by default any. */
   readonly setting?: Setting;
-  /** Makes the lies for one function; called anew for each. */
-  readonly bus?: () => BusLies;
-  /** Changes the function itself, before any driver has touched it: methods of its parts replaced. */
-  device?(fn: VirtioFunction, sample: { readonly behaviour: DeviceBehaviour; readonly hands: Hands }): void;
 }
 
 /** Whether an access is to a register of a place, at its own width or wider. */
