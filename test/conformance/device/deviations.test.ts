@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   checks,
@@ -6,6 +7,7 @@ import {
   DeviationError,
   readDeviations,
 } from '../../../src/conformance/device/index.ts';
+import { explorations } from '../../../src/conformance/explore/index.ts';
 import { deviceMutants } from '../../../src/testing/mutants/index.ts';
 import { ourSource } from '../../../src/testing/subjects.ts';
 
@@ -43,6 +45,18 @@ describe('a file of deviations', () => {
   ])('%j is none', (deviation, message) => {
     expect(() => one(deviation as object)).toThrow(DeviationError);
     expect(() => one(deviation as object)).toThrow(message);
+  });
+});
+
+describe('what is known of QEMU', () => {
+  it('is about checks that there are, and each is a finding of the document', () => {
+    const read = (name: string) => readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8');
+    const every = [...checks, ...explorations({ seed: 0, runs: 0 })];
+    const known = readDeviations(read('deviations/qemu-7.2.json'), every);
+    const told = read('findings-qemu.md');
+    expect(known.filter(({ check }) => !told.includes(`\`${check}\``))).toEqual([]);
+    const ids = [...told.matchAll(/\| [A-Z0-9, -]*\|? ?`([a-z0-9-]+)` \|/g)].map(([, id]) => id!);
+    expect(ids.filter((id) => !every.some((check) => check.id === id))).toEqual([]);
   });
 });
 

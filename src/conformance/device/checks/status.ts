@@ -25,6 +25,8 @@ export const statusChecks: readonly Check[] = [
     async run(bench) {
       const { driver: running, request, signals } = bench.start();
       const buffers = bench.buffers(request.out, request.inBytes);
+      // What a device has to tell when it starts is told then.
+      await bench.lull();
       await reset(bench, 'BF-RST-02');
       const before = signals.queue;
       running.add(request.queue, buffers);

@@ -167,9 +167,12 @@ export const vectorChecks: readonly Check[] = [
       try {
         selectQueue(bench, request.queue);
         bench.put(bench.modern ? commonConfig.queueMsixVector : legacyVectors.queueMsixVector, NO_VECTOR);
+        // What a device has to tell when it starts is told then.
+        await bench.lull();
+        const before = signals.queue;
         await bench.ask(running, 'PCI-USED-01');
         await bench.lull();
-        bench.equal('PCI-USED-01', 'messages for queues', signals.queue, 0);
+        bench.equal('PCI-USED-01', 'messages for queues', signals.queue - before, 0);
         bench.equal('PCI-USED-01', 'interrupts by the pin', pins, 0);
       } finally {
         release();
