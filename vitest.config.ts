@@ -36,7 +36,10 @@ const guest: TestProjectInlineConfiguration = {
 export default defineConfig(({ mode }) => ({
   // The examples of docs/ import the package by its name, as a user does.
   resolve: {
-    alias: [{ find: /^virtiolab\/(\w+)$/, replacement: `${import.meta.dirname}/src/public/$1.ts` }],
+    alias: [
+      { find: 'virtiolab/testing', replacement: `${import.meta.dirname}/src/testing/index.ts` },
+      { find: /^virtiolab\/(\w+)$/, replacement: `${import.meta.dirname}/src/public/$1.ts` },
+    ],
   },
   test: {
     projects: mode === 'guest' ? [guest] : [ordinary, guest],
