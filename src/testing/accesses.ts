@@ -9,6 +9,7 @@ import {
   type Width,
 } from '../core/index.ts';
 import { fc } from './fast-check.ts';
+import { printed } from './printed.ts';
 
 /** One access to a block of registers. `offset` in bytes from its start; a `value` of null reads. */
 export interface RegisterAccess {
@@ -47,10 +48,6 @@ export function formatAccess(map: RegisterMap, { offset, width, value }: Registe
   return value === null ? `read ${place}` : `write ${place} ${hex(value, width)}`;
 }
 
-/** The same access, which fast-check prints in words. */
-const printed = (map: RegisterMap) => (access: RegisterAccess) =>
-  Object.defineProperty({ ...access }, fc.toStringMethod, { value: () => formatAccess(map, access) });
-
 const readsAndWrites = (offset: number, width: Width): Arbitrary<RegisterAccess> =>
   fc.record({
     offset: fc.constant(offset),
@@ -60,7 +57,10 @@ const readsAndWrites = (offset: number, width: Width): Arbitrary<RegisterAccess>
 
 /** Any width at any offset in [0, length), aligned or not, on a register or on none. */
 export function anyAccess(length: number): Arbitrary<RegisterAccess> {
-  return fc.tuple(fc.nat(length - 1), widths).chain(([offset, width]) => readsAndWrites(offset, width));
+  return fc
+    .tuple(fc.nat(length - 1), widths)
+    .chain(([offset, width]) => readsAndWrites(offset, width))
+    .map((access) => printed(access, (each) => formatAccess({}, each)));
 }
 
 /**
@@ -83,5 +83,5 @@ export function accesses(map: RegisterMap, length: number = lengthOf(map)): Arbi
     },
     { weight: 1, arbitrary: anyAccess(length) },
   );
-  return any.map(printed(map));
+  return any.map((access) => printed({ ...access }, (each) => formatAccess(map, each)));
 }

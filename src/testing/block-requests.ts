@@ -1,6 +1,7 @@
 import type { Arbitrary } from 'fast-check';
 import { SECTOR_BYTES } from '../virtio/layout/index.ts';
 import { fc } from './fast-check.ts';
+import { printed } from './printed.ts';
 
 /** A request that a block device must carry out. Sectors are of 512 bytes; a write's data is `blockData(request)`. */
 export type BlockRequest =
@@ -9,20 +10,36 @@ export type BlockRequest =
   | { readonly kind: 'flush' }
   | { readonly kind: 'get-id' };
 
+const place = ({ sector, sectors }: { readonly sector: number; readonly sectors: number }) =>
+  `sector ${sector}+${sectors}`;
+
+/** `read sector 3+2`, `write sector 3+2 (seed 7)`, `flush`. */
+function formatRequest(request: BlockRequest): string {
+  switch (request.kind) {
+    case 'read':
+      return `read ${place(request)}`;
+    case 'write':
+      return `write ${place(request)} (seed ${request.seed})`;
+    default:
+      return request.kind;
+  }
+}
+
 /** Requests within a device of `capacity` sectors, of at most `most` sectors each. */
 export function blockRequests(capacity: number, most: number): Arbitrary<BlockRequest> {
-  const place = fc
+  const places = fc
     .tuple(fc.nat(capacity - 1), fc.integer({ min: 1, max: most }))
     .map(([sector, sectors]) => ({ sector, sectors: Math.min(sectors, capacity - sector) }));
-  return fc.oneof(
-    { weight: 4, arbitrary: place.map((at) => ({ kind: 'read' as const, ...at })) },
+  const any: Arbitrary<BlockRequest> = fc.oneof(
+    { weight: 4, arbitrary: places.map((at) => ({ kind: 'read' as const, ...at })) },
     {
       weight: 4,
-      arbitrary: fc.tuple(place, fc.nat(255)).map(([at, seed]) => ({ kind: 'write' as const, ...at, seed })),
+      arbitrary: fc.tuple(places, fc.nat(255)).map(([at, seed]) => ({ kind: 'write' as const, ...at, seed })),
     },
     { weight: 1, arbitrary: fc.constant({ kind: 'flush' as const }) },
     { weight: 1, arbitrary: fc.constant({ kind: 'get-id' as const }) },
   );
+  return any.map((request) => printed({ ...request }, formatRequest));
 }
 
 /** Ranges that a block device must discard, zero or erase. `unmap` is for `write-zeroes`. */
@@ -37,11 +54,17 @@ export function blockRangeRequests(capacity: number, most: number): Arbitrary<Bl
   const range = fc
     .tuple(fc.nat(capacity - 1), fc.nat(most))
     .map(([sector, sectors]) => ({ sector, sectors: Math.min(sectors, capacity - sector) }));
-  return fc.record({
+  const any: Arbitrary<BlockRangeRequest> = fc.record({
     kind: fc.constantFrom('discard', 'write-zeroes', 'secure-erase'),
     ranges: fc.array(range, { minLength: 1, maxLength: 4 }),
     unmap: fc.boolean(),
   });
+  return any.map((request) =>
+    printed(
+      request,
+      ({ kind, ranges, unmap }) => `${kind}${unmap ? ' (unmap)' : ''} ${ranges.map(place).join(', ')}`,
+    ),
+  );
 }
 
 /** Bytes that tell sector, place in it and request apart, so that no mix-up of any of them goes unseen. */

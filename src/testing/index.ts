@@ -27,7 +27,9 @@ export {
   blockRequests,
 } from './block-requests.ts';
 export { type SampleDevice, sampleDevice, sampleNames } from './devices.ts';
+export { inLab, LabCaseError } from './in-lab.ts';
 export { Lab, type LabOptions, lab, NotWatchedError } from './lab.ts';
+export { labProperty } from './lab-property.ts';
 export { type LyingDevice, lyingDevices, UnknownLieError } from './lying-devices.ts';
 export {
   type BusLies,
@@ -42,12 +44,8 @@ export {
   chooser,
   picks,
 } from './orders.ts';
-export {
-  applyEdit,
-  type RingEdit,
-  type RingEditOptions,
-  ringEdits,
-} from './rings.ts';
+export { applyEdit, formatEdit, type RingEdit } from './ring-edits.ts';
+export { type RingEditOptions, ringEdits } from './rings.ts';
 export { type ShapeOptions, shapes } from './shapes.ts';
 export {
   getStuck,

@@ -1,5 +1,5 @@
 import { Bench, type Hands, type Setting, type Subject } from '../conformance/device/index.ts';
-import { type Explanation, explain } from '../conformance/explain/index.ts';
+import { type Explanation, explain, formatExplanation } from '../conformance/explain/index.ts';
 import { evidenceLine } from '../conformance/report/index.ts';
 import { DriverWatch, type WatchFinding } from '../conformance/watch/index.ts';
 import { type Bus, type LabEvent, OptionError, VirtiolabError } from '../core/index.ts';
@@ -135,6 +135,15 @@ export class Lab {
   explain(): Explanation {
     const { target, type, draft } = this.subject;
     return explain(target.bus, target.fn, { types: [type], ...(draft === undefined ? {} : { draft }) });
+  }
+
+  /** Both as text, for the message of a test that fails: the last `lines` of the trace, and why nothing happens. */
+  story(lines = 60): string {
+    const trace = this.trace();
+    const left = trace.length - lines;
+    const before = left > 0 ? [`  (${left} lines before)`] : [];
+    const shown = trace.slice(-lines).map((line) => `  ${line}`);
+    return ['what happened last:', ...before, ...shown, formatExplanation(this.explain())].join('\n');
   }
 }
 

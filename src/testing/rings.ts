@@ -1,36 +1,10 @@
 import type { Arbitrary } from 'fast-check';
-import { rawDescriptor as at, type RawDescriptor, type RingWriter } from '../conformance/rings/index.ts';
+import { rawDescriptor as at, type RawDescriptor } from '../conformance/rings/index.ts';
 import { FOUR_GIB } from '../core/index.ts';
 import { BLOCK_BARRIER, blockRequestType, DESCRIPTOR_BYTES, descriptorFlag } from '../virtio/layout/index.ts';
 import { fc } from './fast-check.ts';
-
-/** One thing that a guest may do to its ring. A list of these reaches any content whatsoever. */
-export type RingEdit =
-  | {
-      /**
-       * Descriptors linked one after another, the shape that a device expects, and exposed; indirect: in a table of their
-       * own. With `request` the first one's buffer gets the header of a block request.
-       */
-      readonly edit: 'chain';
-      readonly head: number;
-      readonly descriptors: readonly RawDescriptor[];
-      readonly indirect: boolean;
-      readonly request: { readonly type: number; readonly sector: number } | null;
-      /** Index of the table to which the last descriptor leads on; null where the chain ends. */
-      readonly back: number | null;
-    }
-  | {
-      readonly edit: 'descriptor';
-      readonly index: number;
-      readonly indirect: boolean;
-      readonly raw: RawDescriptor;
-    }
-  | { readonly edit: 'expose'; readonly head: number }
-  | { readonly edit: 'index'; readonly value: number }
-  | { readonly edit: 'flags'; readonly value: number }
-  | { readonly edit: 'used-event'; readonly value: number }
-  | { readonly edit: 'header'; readonly address: number; readonly type: number; readonly sector: number }
-  | { readonly edit: 'byte'; readonly address: number; readonly value: number };
+import { printed } from './printed.ts';
+import { formatEdit, type RingEdit } from './ring-edits.ts';
 
 /** What the edits are drawn around. */
 export interface RingEditOptions {
@@ -166,7 +140,10 @@ function wildChain(options: RingEditOptions): Arbitrary<ChainEdit> {
 }
 
 /** Anything that a guest may do to a ring, with what a device expects the likelier. */
-export function ringEdits(options: RingEditOptions): Arbitrary<RingEdit> {
+export const ringEdits = (options: RingEditOptions): Arbitrary<RingEdit> =>
+  anyEdit(options).map((edit) => printed({ ...edit }, formatEdit));
+
+function anyEdit(options: RingEditOptions): Arbitrary<RingEdit> {
   const { size, addresses, headers } = options;
   const index = fc.nat(size - 1);
   const types = fc.constantFrom(...Object.values(blockRequestType), 7, BLOCK_BARRIER, 0xffffffff);
@@ -212,39 +189,4 @@ export function ringEdits(options: RingEditOptions): Arbitrary<RingEdit> {
         .map(([address, offset, value]) => ({ edit: 'byte' as const, address: address + offset, value })),
     },
   );
-}
-
-/** Carries an edit out. `indirectTable` is where chains of that kind put their descriptors. */
-export function applyEdit(scribe: RingWriter, edit: RingEdit, indirectTable: number): void {
-  switch (edit.edit) {
-    case 'chain': {
-      const { descriptors, head, indirect, request, back } = edit;
-      const [first] = descriptors;
-      if (request !== null && first !== undefined)
-        scribe.blockHeader(first.addressHigh * FOUR_GIB + first.addressLow, request.type, request.sector);
-      scribe.chain(head, descriptors, indirect ? indirectTable : null, back);
-      break;
-    }
-    case 'descriptor':
-      scribe.descriptor(edit.index, edit.raw, edit.indirect ? indirectTable : scribe.place.descriptor);
-      break;
-    case 'expose':
-      scribe.expose(edit.head);
-      break;
-    case 'index':
-      scribe.moveTo(edit.value);
-      break;
-    case 'flags':
-      scribe.setFlags(edit.value);
-      break;
-    case 'used-event':
-      scribe.setUsedEvent(edit.value);
-      break;
-    case 'header':
-      scribe.blockHeader(edit.address, edit.type, edit.sector);
-      break;
-    case 'byte':
-      scribe.put(edit.address, 1, edit.value);
-      break;
-  }
 }

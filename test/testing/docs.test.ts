@@ -6,8 +6,9 @@ import { root } from '../cli/run.ts';
 import { run } from '../package/packed.ts';
 // Its tests become tests of this file.
 import '../../docs/examples/own-driver.test.ts';
+import '../../docs/examples/own-property.test.ts';
 
-const examples = ['own-driver.test.ts', 'own-device.test.ts'];
+const examples = ['own-driver.test.ts', 'own-property.test.ts', 'own-device.test.ts'];
 
 describe('docs/testing.md', () => {
   it('shows its examples as they are', () => {

@@ -1,0 +1,87 @@
+import fc, { type Arbitrary } from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { BlockDriver, NoAnswerError } from '../../src/driver/index.ts';
+import { anyAccess } from '../../src/testing/accesses.ts';
+import { blockRangeRequests, blockRequests } from '../../src/testing/block-requests.ts';
+import { inLab, LabCaseError } from '../../src/testing/in-lab.ts';
+import { labProperty } from '../../src/testing/lab-property.ts';
+import { picks } from '../../src/testing/orders.ts';
+import { ringEdits } from '../../src/testing/rings.ts';
+
+/** What is printed of the smallest value that a planted predicate does not hold for. */
+function shrunk<T>(arbitrary: Arbitrary<T>, holds: (value: T) => boolean): string {
+  const { counterexample } = fc.check(fc.property(arbitrary, holds), { numRuns: 20_000, seed: 1 });
+  return fc.stringify(counterexample![0]);
+}
+
+const edits = ringEdits({
+  size: 8,
+  addresses: [0x300000, 0x310000],
+  headers: [0x300000],
+  buffers: [0x310000],
+});
+
+describe('values print as the field reads them, and shrink', () => {
+  it('accesses to anything', () => {
+    expect(shrunk(anyAccess(64), ({ offset, value }) => offset < 5 || value === null)).toBe(
+      'write 0x05 (1 byte) 0x00',
+    );
+  });
+
+  it('picks', () => {
+    expect(shrunk(picks, (order) => order.length < 3)).toBe('picks 0 0 0');
+  });
+
+  it('block requests', () => {
+    const requests = blockRequests(64, 8);
+    expect(shrunk(requests, ({ kind }) => kind !== 'write')).toBe('write sector 0+1 (seed 0)');
+    expect(shrunk(requests, (each) => each.kind !== 'read' || each.sectors < 3)).toBe('read sector 0+3');
+    expect(shrunk(requests, ({ kind }) => kind !== 'get-id')).toBe('get-id');
+    expect(shrunk(blockRangeRequests(64, 8), ({ ranges, unmap }) => ranges.length < 2 || !unmap)).toBe(
+      'discard (unmap) sector 0+0, sector 0+0',
+    );
+  });
+
+  it('ring edits', () => {
+    const chain = shrunk(edits, (each) => each.edit !== 'chain' || each.request === null);
+    expect(chain).toMatch(
+      /^chain 0: R 0x300000\+16(, W 0x310000\+\d+)*, W 0x310000\+1; request type \d+, sector \d+$/,
+    );
+    const kinds = fc.sample(edits, { numRuns: 500, seed: 3 }).map((each) => fc.stringify(each));
+    for (const text of kinds)
+      expect(text).toMatch(/^(chain|(table )?descriptor|expose|index|flags|used-event|header at|byte at) /);
+    expect(shrunk(edits, (each) => each.edit !== 'index' || each.value < 9)).toBe('index 9');
+  });
+});
+
+describe('a case that fails in a lab', () => {
+  it('tells what happened and why nothing happens', async () => {
+    const failed = await inLab({ type: 'block', lie: 'never-answers' }, async (world) => {
+      const driver = new BlockDriver(world.transport(), world.memory());
+      await driver.read(5, 1);
+    }).catch((error: unknown) => error);
+    expect(failed).toBeInstanceOf(LabCaseError);
+    const { message, cause } = failed as LabCaseError;
+    expect(cause).toBeInstanceOf(NoAnswerError);
+    expect(message).toContain('waited in vain');
+    expect(message).toMatch(/\n {2}write legacy queueNotify 0x0000/);
+    expect(message).toContain('00:04.0 virtio-blk, legacy interface: why nothing happens');
+  });
+
+  it('is the last one of a property, shrunk', async () => {
+    const sectors = fc.integer({ min: 0, max: 40 });
+    const property = labProperty({ type: 'block' }, [sectors], async (world, sector) => {
+      const driver = new BlockDriver(world.transport(), world.memory());
+      await driver.read(sector, 1);
+      return sector < 7;
+    });
+    const { failed, counterexample, errorInstance } = await fc.check(property, { numRuns: 30, seed: 1 });
+    expect(failed).toBe(true);
+    expect(counterexample).toEqual([[7]]);
+    expect((errorInstance as Error).message).toMatch(/^the case does not hold\n\nwhat happened last:\n/);
+  });
+
+  it('is none where the body holds', async () => {
+    expect(await inLab({ type: 'entropy' }, () => 5)).toBe(5);
+  });
+});
