@@ -62,8 +62,8 @@ Environment:
   VIRTIOLAB_DEBIAN_MIRROR  where Debian's packages come from; by default the
                            mirrors that this machine's apt knows
 
-Exit status: 0 when guest and host agree, 1 when not, when the guest failed, or when
-a watched driver breaks a duty; 2 when called wrongly.
+Exit status: 0 when guest and host agree, 1 when not, when the guest failed, or
+when a watched driver breaks a duty; 2 when called wrongly.
 
 Example: try a disk behind the translator by hand
   virtiolab boot --window mmr --image disk.img --keep`;

@@ -79,6 +79,8 @@ export function readOptions<const O extends Options>(args: readonly string[], ow
 export function oneOf<const T extends string>(what: string, value: string, names: readonly T[]): T {
   const found = names.find((name) => name === value);
   if (found === undefined)
-    throw new UsageError(`unknown ${what} '${value}'; ${what.replace(/y$/, 'ie')}s are ${names.join(', ')}`);
+    throw new UsageError(
+      `unknown ${what} '${value}'; ${what.replace(/(?<![aeiou])y$/, 'ie')}s are ${names.join(', ')}`,
+    );
   return found;
 }

@@ -39,8 +39,8 @@ export interface DemoResult {
   readonly facts: readonly DemoFact[];
   /** Clauses that were broken, on any machine. */
   readonly findings: readonly Finding[];
-  /** Where the driver's function stands at the end, and what it waits for. */
-  readonly explanation: Explanation;
+  /** Where the driver's function stood after the first exchange, and what it waited for; null where nobody asked. */
+  readonly explanation: Explanation | null;
   /** What the driver did wrong; null where it was not watched. */
   readonly watched: WatchReport | null;
   /** Every fact is as it should be, and no duty of a watched driver was broken. */
@@ -54,6 +54,8 @@ export interface DemoOptions {
   readonly first?: string;
   /** The driver is watched. */
   readonly watch?: boolean;
+  /** It is said where the function stands after the first exchange. */
+  readonly explain?: boolean;
 }
 
 const DRIVER_MEMORY = 0x100000;
@@ -78,7 +80,7 @@ export async function runDemo(
 async function drive(
   window: WayName,
   visit: DeviceVisit,
-  { intx, first = 'The first request', watch: watching = false }: DemoOptions,
+  { intx, first = 'The first request', watch: watching = false, explain: explained = false }: DemoOptions,
 ): Promise<DemoResult> {
   const { stages, connect } = setUp(window, visit.behaviour, intx);
   const types = withType(visit.behaviour.type);
@@ -86,12 +88,14 @@ async function drive(
   const findings: Finding[] = [];
   const { machine: own } = stages[0];
   const watch = watching ? new DriverWatch({ ram: own.ram, config: own, types, start: 'power-on' }) : null;
+  let looking = false;
   const shown = stages.map(({ name, machine, function: fn }) => {
     const description = describeFunction(machine, fn, draft2023, types);
     const decoder = new Decoder();
     decoder.add(machine, fn, draft2023, types);
     const record = recorder.sink(name);
     machine.events = (event) => {
+      if (looking) return;
       if (event.kind === 'finding') findings.push(event);
       if (machine === own) watch?.sink(event);
       record(event);
@@ -101,17 +105,22 @@ async function drive(
   const memory = new DmaMemory(stages[0].machine.ram, DRIVER_MEMORY);
   const started = performance.now();
   let broughtUp = { roots: 0, ms: 0 };
+  let explanation: Explanation | null = null;
   const facts = await visit.drive(connect(), memory, {
     markBroughtUp: () => {
       broughtUp = { roots: recorder.roots.length, ms: performance.now() - started };
     },
     markFirst: () => {
       recorder.keeping = false;
+      if (!explained) return;
+      // What looking takes is none of the driver's accesses.
+      looking = true;
+      explanation = explain(own, stages[0].function, { types });
+      looking = false;
     },
   });
   for (const { machine } of stages) machine.events = null;
   const watched = watch?.finish() ?? null;
-  const [{ machine, function: fn }] = stages;
   return {
     device: visit.behaviour.type.name,
     window,
@@ -123,7 +132,7 @@ async function drive(
     facts,
     findings,
     watched,
-    explanation: explain(machine, fn, { types }),
+    explanation,
     good: facts.every(({ good }) => good) && (watched === null || isClean(watched, visit.breaks)),
   };
 }

@@ -43,8 +43,7 @@ ${windows}
   --types FILE     a module that exports device types from outside, for --device
                    to name; the first of them is the default then
                    (docs/your-own-device.md)
-  --explain        also says where the function stands at the end: its queues, what
-                   waits in them, and what the device waits for
+  --explain        also says where the function stands after the first exchange
   --intx           the driver uses its interrupt line instead of MSI-X
   --watch          the driver is judged, too: what it does wrong is told after
                    the run, each with its clause (docs/watch.md)
@@ -52,7 +51,7 @@ ${windows}
                    trace
   -h, --help       print this text
 
-Exit status: 0 when everything came out right, 1 when not, when the device failed,
+Exit status: 0 when all came out right, 1 when not, when the device failed,
 or when a watched driver breaks a duty; 2 when called wrongly.
 
 Example: a network device through the translator
@@ -99,12 +98,17 @@ async function run(args: readonly string[]): Promise<number> {
     const result = await runDemo(window, visit, {
       intx,
       watch,
+      explain: options.explain === true,
       ...(first === undefined ? {} : { first }),
     });
     const { explanation } = result;
-    const explained = options.explain === true;
-    if (options.json === true) printJson({ ...demoJson(result), ...(explained ? { explanation } : {}) });
-    else print(...demoLines(result, lineWidth()), ...(explained ? ['', formatExplanation(explanation)] : []));
+    if (options.json === true)
+      printJson({ ...demoJson(result), ...(explanation === null ? {} : { explanation }) });
+    else
+      print(
+        ...demoLines(result, lineWidth()),
+        ...(explanation === null ? [] : ['', formatExplanation(explanation)]),
+      );
     return result.good ? exitStatus.good : exitStatus.failed;
   } finally {
     await visit.close();

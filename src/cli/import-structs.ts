@@ -16,12 +16,13 @@ const help = `Usage: virtiolab import-structs FILE... [--confront] [--json]
 
 Reads C structures as specifications write them: in the listings of TeX files,
 or in C headers. Shows each with its fields: offset, bytes, type and name.
-Structures have no padding. Behind a field whose length is not fixed, offsets are
-counted from its end: "data + 4".
+Structures have no padding. Behind a field whose length is not fixed, offsets
+are counted from its end: "data + 4".
 
 FILE is a TeX file or C, a directory with TeX files, or what --json wrote.
-Structures in one file may hold those in another. What is wrong in a text is told on standard error,
-with its line and what would be right, and everything else is read.
+Structures in one file may hold those in another. What is wrong in a text is
+told on standard error, with its line and what would be right, and everything
+else is read.
 
   --confront   compare with the layout tables of this package instead: equal,
                different for a reason, or different

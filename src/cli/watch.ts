@@ -11,12 +11,13 @@ import { isClean, watchLines } from './watch-view.ts';
 const help = `Usage: virtiolab watch FILE [--functions DUMP] [--types FILE] [--big-endian]
                         [--from-power-on] [--json]
 
-Says what the driver in a recording did wrong, each with the clause that it breaks
-and a level: must, should, or note (what is worth knowing of a driver that may be
-right). Equal findings are counted. FILE has JSON lines (docs/traces.md), QEMU's
-log of its events memory_region_ops_read and memory_region_ops_write, or Linux's
-mmiotrace. A recording has no memory: rings and requests are not judged, and the
-report says so. demo --watch and boot --watch judge those too.
+Says what the driver in a recording did wrong, each with the clause that it
+breaks and a level: must, should, or note (what is worth knowing of a driver
+that may be right). Equal findings are counted. FILE has JSON lines
+(docs/traces.md), QEMU's log of its events memory_region_ops_read and
+memory_region_ops_write, or Linux's mmiotrace. A recording has no memory: rings
+and requests are not judged, and the report says so. demo --watch and boot
+--watch judge those too.
 
   --functions DUMP  what lspci -xxxx printed on the machine: it says which
                     function and which structure is behind an address. Without
@@ -30,8 +31,8 @@ report says so. demo --watch and boot --watch judge those too.
   --json            one JSON document on standard output
   -h, --help        print this text
 
-Exit status: 0; 1 where a duty (must) is broken; 2 when called wrongly, or with a
-file that is no recording.
+Exit status: 0; 1 where a duty (must) is broken; 2 when called wrongly, or with
+a file that is no recording.
 
 Example: a guest's driver, as QEMU logged it
   qemu-system-x86_64 -trace 'memory_region_ops_*' -D disk.log ...
