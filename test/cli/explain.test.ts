@@ -39,7 +39,7 @@ describe.concurrent('explain', () => {
     expect(stderr).toMatch(words);
   });
 
-  it('says how far the driver of a recording got', async () => {
+  it('says how far the driver of a recording got', async ({ expect }) => {
     const golden = (name: string) => join(root, 'test/golden/traces', name);
     const files = ['--trace', golden('qemu-virtio-blk.log'), '--functions', golden('qemu-virtio-blk.lspci')];
     const { status, stdout, stderr } = await virtiolab(['explain', ...files]);
