@@ -119,6 +119,10 @@ describe('chains in flight', () => {
     guest.kick();
     expect([probe.handled.length, guest.clauses()]).toEqual([4, Array(5).fill('OPER-02')]);
     expect(guest.block.get('deviceStatus') & 64).toBe(64);
+    // One was taken and is lost: the state says so, and can be loaded.
+    const twin = new LegacyGuest(new Probe({ queueSizes: [4] }));
+    twin.machine.load(guest.machine.save());
+    expect(twin.machine.save()).toEqual(guest.machine.save());
   });
 
   test.each([

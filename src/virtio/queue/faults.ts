@@ -46,6 +46,10 @@ const tableOutside = (clause: string, index: number, address: number) =>
     address,
   );
 
+/** A ring of any kind: chains are offered again and again while they are in flight. The one that is too many is lost. */
+export const tooManyInFlight = (head: number): RingFault =>
+  described('OPER-02', 'more chains in flight than the queue has descriptors', head);
+
 /** What a driver can get wrong with a split ring. */
 export const splitFault = {
   tooFarAhead: (index: number, size: number) =>

@@ -11,6 +11,7 @@ import {
 import { umbrellaClause } from '../clauses.ts';
 import type { Batch, Publisher } from './batch.ts';
 import { aboutChain, type Chain, NOT_DONE } from './chain.ts';
+import { tooManyInFlight } from './faults.ts';
 import { InFlight } from './in-flight.ts';
 import { PACKED_IDS } from './names.ts';
 import { PackedQueue } from './packed.ts';
@@ -168,14 +169,14 @@ export class QueueService implements Publisher, Stateful {
       if (popped === pop.chain) {
         const again = inFlight.has(chain);
         if (again) this.#offeredAgain(chain);
-        if (inFlight.count < ring.size) this.#handle(chain, again);
-        else
-          this.#owner.fail(
-            'OPER-02',
-            'more chains in flight than the queue has descriptors',
-            aboutChain(chain),
-          );
-        continue;
+        if (inFlight.count < ring.size) {
+          this.#handle(chain, again);
+          continue;
+        }
+        ring.fault = tooManyInFlight(chain.head);
+        inFlight.free(chain);
+        this.#failRing();
+        return;
       }
       inFlight.free(chain);
       if (popped === pop.fault) this.#failRing();

@@ -84,7 +84,7 @@ export interface Virtqueue {
   ready: boolean;
   readonly addresses: QueueAddresses;
   /** Why the queue stopped, after `pop.fault` or a push that failed. */
-  readonly fault: RingFault | null;
+  fault: RingFault | null;
 
   /** Where DMA goes. */
   attach(dma: DmaDomain): void;
