@@ -2,8 +2,10 @@ import { checks, conform, type Subject, type SubjectSource } from '../src/confor
 import { explorations } from '../src/conformance/explore/index.ts';
 import { type Bus, type EventSink, sinkFor } from '../src/core/index.ts';
 import { QemuUnavailableError, qemuSource, qemuSubjectNames } from '../src/hosts/qtest/index.ts';
+import { barBits, type0Header } from '../src/pci/layout/index.ts';
 import { ourSource } from '../src/testing/subjects.ts';
 import { tap } from '../src/trace/index.ts';
+import { legacyHeader } from '../src/virtio/layout/index.ts';
 import { WorkloadError } from './workload.ts';
 
 const TYPE = 'block';
@@ -54,13 +56,13 @@ export async function prepareSuiteAccesses() {
   for await (const _ of conform(source, { checks: usual, witness: false })) void _;
   const total = accesses();
   const { target } = (await ourSource(TYPE, 'legacy').open()) as Subject;
-  const port = target.bus.configRead(target.fn, 0x10, 4) & ~3;
+  const port = target.bus.configRead(target.fn, type0Header.bar.offset, 4) & barBits.ioAddressMask;
   return {
     ours: async () => total / 1e6 / (await seconds([ourSource(TYPE, KIND)])),
     baseline: () => {
       const count = 2_000_000;
       const start = performance.now();
-      for (let i = 0; i < count; i++) target.bus.ioRead(port + 18, 1);
+      for (let i = 0; i < count; i++) target.bus.ioRead(port + legacyHeader.deviceStatus.offset, 1);
       return count / 1000 / (performance.now() - start);
     },
   };

@@ -113,15 +113,9 @@ function chosen(checks: readonly Check[], words: readonly string[] | undefined):
 }
 
 /** Results of an earlier run into the same file. @throws UsageError where it is of something else */
-function resumed(
-  file: string | undefined,
-  resume: boolean,
-  head: CampaignPart['head'],
-): readonly CampaignResult[] {
-  if (!resume) return [];
-  if (file === undefined) throw new UsageError("option '--resume' wants --out FILE");
-  if (!existsSync(file)) return [];
-  const part = partIn(file);
+function resumed(part: CampaignPart | null, head: CampaignPart['head']): readonly CampaignResult[] {
+  if (part === null) return [];
+  const { name: file } = part;
   const { shard } = part.head;
   if (shard.index !== head.shard.index || shard.count !== head.shard.count)
     throw new UsageError(`part ${file} is shard ${shard.index}/${shard.count}`);
@@ -171,7 +165,8 @@ async function run(args: readonly string[]): Promise<number> {
   const json = options.json === true;
   const runs = numberOf('--runs', options.runs ?? String(DEFAULT_RUNS), 0);
   const resume = options.resume === true;
-  const before = resume && options.out !== undefined && existsSync(options.out) ? partIn(options.out) : null;
+  if (resume && options.out === undefined) throw new UsageError("option '--resume' wants --out FILE");
+  const before = resume && existsSync(options.out!) ? partIn(options.out!) : null;
   const seed =
     options.seed !== undefined
       ? numberOf('--seed', options.seed, 0)
@@ -205,7 +200,7 @@ async function run(args: readonly string[]): Promise<number> {
   const stop = () => (performance.now() - started > 1000 * seconds ? `the time was up: ${seconds} s` : null);
   const items = await planSuite(sources, checks);
   const head = headOf(items, { seed, runs, shard });
-  const results = [...resumed(options.out, resume, head)];
+  const results = [...resumed(before, head)];
   const done = new Set(results.map(({ item }) => item));
   const left = shardItems(items.length, shard).filter((item) => !done.has(item));
   const part = new PartFile(options.out, head, results);

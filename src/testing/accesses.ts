@@ -8,6 +8,7 @@ import {
   sizeOf,
   type Width,
 } from '../core/index.ts';
+import { hex } from '../trace/index.ts';
 import { fc } from './fast-check.ts';
 import { printed } from './printed.ts';
 
@@ -29,8 +30,6 @@ export function values(width: Width): Arbitrary<number> {
     { weight: 2, arbitrary: fc.integer({ min: 0, max: mask }) },
   );
 }
-
-const hex = (value: number, width: number) => `0x${value.toString(16).padStart(2 * width, '0')}`;
 
 /** As the field reads it: `write queueSelect 0x0100`, `read queueSize (1 byte at +1)`, `write 0x40 (2 bytes) 0xffff`. */
 export function formatAccess(map: RegisterMap, { offset, width, value }: RegisterAccess): string {

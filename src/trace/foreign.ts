@@ -6,6 +6,7 @@ import {
   VirtiolabError,
   type Width,
 } from '../core/index.ts';
+import { configPorts } from '../pci/layout/index.ts';
 import { type AccessPlace, configTarget, placeAt } from './places.ts';
 
 /** A text that is no trace, or one that is broken; nothing of it is used. */
@@ -98,9 +99,6 @@ const jsonLines = (): LineReader => (line) => {
 const QEMU_EVENT = /\bmemory_region_ops_(?:read|write)\b/;
 const QEMU_LINE =
   /\bmemory_region_ops_(read|write) cpu -?\d+ mr \S+ addr 0x([0-9a-f]+) value 0x([0-9a-f]+) size (\d+)(?: name '[^']*')?\s*$/;
-const CONFIG_ADDRESS = 0xcf8;
-const CONFIG_DATA = 0xcfc;
-const CONFIG_ENABLE = 0x8000_0000;
 const IO_END = 0x10000;
 
 /**
@@ -120,13 +118,13 @@ function qemu(): LineReader {
     const address = Number.parseInt(at!, 16);
     const value = (Number.parseInt(bits!.slice(-8), 16) & maskOf(width)) >>> 0;
     const access = { operation: operation as 'read' | 'write', width, value };
-    if (address === CONFIG_ADDRESS && width === 4) {
+    if (address === configPorts.address && width === 4) {
       if (operation === 'write') selected = value;
       return null;
     }
-    if (address >= CONFIG_DATA && address < CONFIG_DATA + 4) {
-      if ((selected & CONFIG_ENABLE) === 0) return null;
-      const offset = (selected & 0xfc) + (address - CONFIG_DATA);
+    if (address >= configPorts.data && address < configPorts.data + 4) {
+      if ((selected & configPorts.enable) === 0) return null;
+      const offset = (selected & 0xfc) + (address - configPorts.data);
       return { ...access, space: 'config', address: offset, fn: (selected >>> 8) & 0xffff };
     }
     return { ...access, space: address < IO_END ? 'io' : 'memory', address, fn: null };

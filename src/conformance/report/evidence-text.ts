@@ -1,6 +1,5 @@
+import { hex } from '../../trace/index.ts';
 import type { Evidence } from '../device/index.ts';
-
-const hex = (value: number, width: number) => `0x${value.toString(16).padStart(2 * width, '0')}`;
 
 /** Bytes of RAM that a line shows. */
 const SHOWN = 48;

@@ -1,3 +1,4 @@
+import { configPorts } from '../../pci/layout/index.ts';
 import { clauses } from '../catalogue/index.ts';
 import type { CampaignResult, Evidence } from '../device/index.ts';
 import { evidenceLine } from './evidence-text.ts';
@@ -59,9 +60,9 @@ static inline void memory_write(uint64_t a, int w, uint32_t v) {
   volatile void *p = (volatile void *)(uintptr_t)a;
   if (w == 1) *(volatile uint8_t *)p = (uint8_t)v; else if (w == 2) *(volatile uint16_t *)p = (uint16_t)v; else *(volatile uint32_t *)p = v;
 }
-static inline void config_select(uint32_t fn, uint32_t o) { out32(0xcf8, 0x80000000u | (fn << 8) | (o & 0xfc)); }
-static inline uint32_t config_read(uint32_t fn, uint32_t o, int w) { config_select(fn, o); return io_read(0xcfc + (o & 3), w); }
-static inline void config_write(uint32_t fn, uint32_t o, int w, uint32_t v) { config_select(fn, o); io_write(0xcfc + (o & 3), w, v); }
+static inline void config_select(uint32_t fn, uint32_t o) { out32(${hex(configPorts.address)}, ${hex(configPorts.enable)}u | (fn << 8) | (o & 0xfc)); }
+static inline uint32_t config_read(uint32_t fn, uint32_t o, int w) { config_select(fn, o); return io_read(${hex(configPorts.data)} + (o & 3), w); }
+static inline void config_write(uint32_t fn, uint32_t o, int w, uint32_t v) { config_select(fn, o); io_write(${hex(configPorts.data)} + (o & 3), w, v); }
 static inline void ram(uint64_t a, const char *bytes, unsigned n) { memcpy((void *)(uintptr_t)a, bytes, n); }
 static inline void pause_for(unsigned times) { for (volatile unsigned i = 0; i < times * 100000u; i++) { } }
 #endif

@@ -1,13 +1,11 @@
 import { type Bus, type FunctionAddress, type GuestMemory, maskOf, type Width } from '../../core/index.ts';
+import { configPorts } from '../../pci/layout/index.ts';
 import type { QtestChannel } from './channel.ts';
 import type { QtestInterrupts } from './interrupts.ts';
 
 /** The command letters of accesses, by their width. */
 const letters = { 1: 'b', 2: 'w', 4: 'l' } as const satisfies Record<Width, string>;
 
-const CONFIG_ADDRESS = 0xcf8;
-const CONFIG_DATA = 0xcfc;
-const CONFIG_ENABLE = 0x8000_0000;
 /** Bytes of configuration space that the two ports reach. */
 const CONFIG_BYTES = 256;
 
@@ -39,10 +37,10 @@ export class QtestBus implements Bus {
 
   /** Selects four bytes of configuration space. */
   #select(fn: FunctionAddress, offset: number): void {
-    const address = CONFIG_ENABLE + fn * CONFIG_BYTES + (offset & ~3);
+    const address = configPorts.enable + fn * CONFIG_BYTES + (offset & ~3);
     if (address === this.#selected) return;
     this.#selected = -1;
-    this.ioWrite(CONFIG_ADDRESS, 4, address);
+    this.ioWrite(configPorts.address, 4, address);
     this.#selected = address;
   }
 
@@ -50,13 +48,13 @@ export class QtestBus implements Bus {
   configRead(fn: FunctionAddress, offset: number, width: Width): number {
     if (offset >= CONFIG_BYTES) return maskOf(width);
     this.#select(fn, offset);
-    return this.ioRead(CONFIG_DATA + (offset & 3), width);
+    return this.ioRead(configPorts.data + (offset & 3), width);
   }
 
   configWrite(fn: FunctionAddress, offset: number, width: Width, value: number): void {
     if (offset >= CONFIG_BYTES) return;
     this.#select(fn, offset);
-    this.ioWrite(CONFIG_DATA + (offset & 3), width, value);
+    this.ioWrite(configPorts.data + (offset & 3), width, value);
   }
 
   ioRead(port: number, width: Width): number {
@@ -64,7 +62,7 @@ export class QtestBus implements Bus {
   }
 
   ioWrite(port: number, width: Width, value: number): void {
-    if (port === CONFIG_ADDRESS) this.#selected = -1;
+    if (port === configPorts.address) this.#selected = -1;
     this.#channel.command(`out${letters[width]} ${hex(port)} ${hex((value & maskOf(width)) >>> 0)}`);
   }
 

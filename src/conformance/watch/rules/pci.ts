@@ -52,6 +52,14 @@ export function controlWritten(now: Moment): number {
   return now.offset === from ? now.value & 0xffff : -1;
 }
 
+/** The window of PCI_CFG, where its data are accessed and it is known; else null. */
+function windowUsed(now: Moment) {
+  const found = structureAt(now);
+  return found?.type === structureType.pciConfig && covers(now, found.at, pciConfigCapability.data)
+    ? windowOf(now.fn, found.at)
+    : null;
+}
+
 export const pciChapter: readonly WatchRule[] = [
   {
     id: 'capability-written',
@@ -106,10 +114,7 @@ export const pciChapter: readonly WatchRule[] = [
     says: 'the window of PCI_CFG was used at an offset that is no multiple of its length',
     on: ['pci-read', 'pci-write'],
     when(now) {
-      const found = structureAt(now);
-      if (found?.type !== structureType.pciConfig || !covers(now, found.at, pciConfigCapability.data))
-        return null;
-      const window = windowOf(now.fn, found.at);
+      const window = windowUsed(now);
       return window !== null && window.length > 0 && window.offset % window.length !== 0
         ? seen('window offset', window.offset)
         : null;
@@ -123,10 +128,7 @@ export const pciChapter: readonly WatchRule[] = [
     says: 'the data of PCI_CFG were accessed while its window is at no virtio structure',
     on: ['pci-read', 'pci-write'],
     when(now) {
-      const found = structureAt(now);
-      if (found?.type !== structureType.pciConfig || !covers(now, found.at, pciConfigCapability.data))
-        return null;
-      const window = windowOf(now.fn, found.at);
+      const window = windowUsed(now);
       if (window === null) return null;
       if (window.length !== 1 && window.length !== 2 && window.length !== 4)
         return seen('window length', window.length);
