@@ -20,6 +20,7 @@ export const lampType = defineDeviceType({
   classCode: 0xff0000,
   features: lampFeature,
   config: lampConfig,
+  smallRequest: () => ({ queue: lampQueue.request, out: new Uint8Array(4), inBytes: 1, used: [1, 1] }),
 });
 
 /** The behaviour. A request is a brightness of four bytes, and a writable byte for the status. */

@@ -20,7 +20,7 @@ export {
   twoMachines,
 } from '../mmr/index.ts';
 // Our devices in a world of their own; all of it is in `virtiolab/testing`, too.
-export { type SampleDevice, sampleDevice, sampleNames } from '../testing/devices.ts';
+export { type SampleDevice, sampleDevice, sampleNames, UnknownSubjectError } from '../testing/devices.ts';
 export { inLab, LabCaseError } from '../testing/in-lab.ts';
 export { Lab, type LabOptions, lab, NotWatchedError } from '../testing/lab.ts';
 export { type LyingDevice, lyingDevices, UnknownLieError } from '../testing/lying-devices.ts';
@@ -47,5 +47,4 @@ export {
   ourSource,
   type SubjectKind,
   subjectKinds,
-  UnknownSubjectError,
 } from '../testing/subjects.ts';

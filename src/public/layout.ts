@@ -167,6 +167,8 @@ export {
   rtcSmearing,
   rtcStatus,
   SECTOR_BYTES,
+  type SmallRequest,
+  type SmallRequestOccasion,
   scsiAddress,
   scsiCommandHeader,
   scsiCommandResponse,

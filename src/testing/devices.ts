@@ -1,3 +1,4 @@
+import { VirtiolabError } from '../core/index.ts';
 import { EntropyDevice, RtcDevice, SeededEntropy, VsockDevice } from '../virtio/index.ts';
 import { network } from './samples/network.ts';
 import { balloon, console, p9 } from './samples/others.ts';
@@ -22,5 +23,15 @@ const samples: Readonly<Record<string, () => SampleDevice>> = {
 /** Names of the samples: at least one of each type, under its name; others say what is special about them. */
 export const sampleNames: readonly string[] = Object.keys(samples);
 
-/** A device of a type, with something behind it. @param name one of {@link sampleNames}. */
-export const sampleDevice = (name: string): SampleDevice => samples[name]!();
+/** No subject has that name. */
+export class UnknownSubjectError extends VirtiolabError {}
+
+/**
+ * A device of a type, with something behind it. @param name one of {@link sampleNames}.
+ * @throws UnknownSubjectError, which lists the names
+ */
+export function sampleDevice(name: string): SampleDevice {
+  if (!Object.hasOwn(samples, name))
+    throw new UnknownSubjectError(`unknown device type '${name}'; types are ${sampleNames.join(', ')}`);
+  return samples[name]!();
+}

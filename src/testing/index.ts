@@ -26,7 +26,7 @@ export {
   blockRangeRequests,
   blockRequests,
 } from './block-requests.ts';
-export { type SampleDevice, sampleDevice, sampleNames } from './devices.ts';
+export { type SampleDevice, sampleDevice, sampleNames, UnknownSubjectError } from './devices.ts';
 export { inLab, LabCaseError } from './in-lab.ts';
 export { Lab, type LabOptions, lab, NotWatchedError } from './lab.ts';
 export { labProperty } from './lab-property.ts';
@@ -61,5 +61,4 @@ export {
   ourSource,
   type SubjectKind,
   subjectKinds,
-  UnknownSubjectError,
 } from './subjects.ts';

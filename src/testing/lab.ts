@@ -8,16 +8,9 @@ import type { TranslatedWayName, TwoMachines } from '../mmr/index.ts';
 import type { Machine } from '../pci/index.ts';
 import { Decoder, Recorder, tap, walk } from '../trace/index.ts';
 import type { DeviceBehaviour, VirtioFunction } from '../virtio/index.ts';
-import { sampleNames } from './devices.ts';
+import { UnknownSubjectError } from './devices.ts';
 import { lyingDevices, UnknownLieError } from './lying-devices.ts';
-import {
-  kindsOf,
-  knownKind,
-  type OpenedSubject,
-  openWhole,
-  type SubjectKind,
-  UnknownSubjectError,
-} from './subjects.ts';
+import { kindsOf, knownKind, type OpenedSubject, openWhole, type SubjectKind } from './subjects.ts';
 
 /** What world {@link lab} sets up. */
 export interface LabOptions {
@@ -152,8 +145,7 @@ function kindOf({ type, kind, way }: LabOptions): SubjectKind {
     throw new OptionError('way', way, `no kind beside it, and kind is '${kind}'`);
   if (way !== undefined) return knownKind(type, `via-${way}`);
   if (kind !== undefined) return knownKind(type, kind);
-  const modernOnly = sampleNames.includes(type) && !kindsOf(type).includes('transitional');
-  return modernOnly ? 'modern' : knownKind(type, 'transitional');
+  return kindsOf(type).includes('transitional') ? 'transitional' : 'modern';
 }
 
 /**

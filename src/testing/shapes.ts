@@ -8,6 +8,8 @@ import {
   type StructurePlace,
 } from '../virtio/layout/index.ts';
 import { fc } from './fast-check.ts';
+import { formatShape } from './format-shape.ts';
+import { printed } from './printed.ts';
 
 export interface ShapeOptions {
   readonly kind: FunctionKind;
@@ -69,9 +71,12 @@ const notifies = (least: number): Arbitrary<NonNullable<FunctionShape['notify']>
 
 /** One structure's places: one to three, each a different one. */
 function placesOf(exact: StructurePlace): Arbitrary<readonly StructurePlace[]> {
+  const every: readonly StructurePlace[] = ['memory', 'io', exact];
+  const more = fc.oneof(fc.constant<StructurePlace[]>([]), fc.shuffledSubarray<StructurePlace>([...every]));
+  // The first shrinks to the conventional place, and the others to none.
   return fc
-    .shuffledSubarray<StructurePlace>(['memory', 'io', exact], { minLength: 1 })
-    .chain((all) => fc.nat(2).map((drop) => (drop === 0 ? all : all.slice(0, 1))));
+    .tuple(fc.constantFrom(...every), more)
+    .map(([first, others]) => [first, ...others.filter((place) => place !== first)]);
 }
 
 /** Table and pending bits together or apart: in a BAR of their own, behind one another, or in front of the structures. */
@@ -108,7 +113,7 @@ export function shapes({
     prefetchable: fc.boolean(),
     wide: fc.boolean(),
   });
-  return drawn.map(
+  const shape: Arbitrary<FunctionShape> = drawn.map(
     ({ common, isr, device, notify, notify_, msix, capabilities, prefetchable, wide, ...rest }) => {
       const modernBar = { kind: wide ? 'memory64' : 'memory32', prefetchable } as const;
       if (!modern) {
@@ -135,4 +140,5 @@ export function shapes({
       };
     },
   );
+  return shape.map((each) => printed({ ...each }, formatShape));
 }

@@ -1,5 +1,5 @@
 import type { Setting, Subject, SubjectSource } from '../conformance/device/index.ts';
-import { functionAddress, GuestMemory, type Target, VirtiolabError } from '../core/index.ts';
+import { functionAddress, GuestMemory, type Target } from '../core/index.ts';
 import { runFirmware } from '../driver/index.ts';
 import {
   draft2023,
@@ -24,7 +24,7 @@ import {
   virtioFunction,
   virtualFunctions,
 } from '../virtio/index.ts';
-import { sampleDevice, sampleNames } from './devices.ts';
+import { sampleDevice, UnknownSubjectError } from './devices.ts';
 import type { DeviceMutant, Lies } from './mutants/mutant.ts';
 import { MutantBus } from './mutants/mutant-bus.ts';
 
@@ -36,9 +36,6 @@ export const subjectKinds: readonly SubjectKind[] = [
   'owner',
   ...translatedWayNames.map((name) => `via-${name}` as const),
 ];
-
-/** No subject has that name. */
-export class UnknownSubjectError extends VirtiolabError {}
 
 /** All that a device here can offer besides what is its type's. */
 const transportFeatures = [
@@ -151,14 +148,20 @@ export function openWhole(type: string, kind: SubjectKind, lies: Lies = {}): Ope
   return { subject, machine, machines, fn, behaviour };
 }
 
-/** A function of ours that is brought up by firmware, and made worse by a mutant where there is one. */
+/**
+ * A function of ours that is brought up by firmware, and made worse by a mutant where there is one.
+ * @throws UnknownSubjectError, which lists the names
+ */
 export const openSubject = (type: string, kind: SubjectKind, mutant?: DeviceMutant): Subject =>
-  openWhole(type, kind, mutant).subject;
+  openWhole(type, knownKind(type, kind), mutant).subject;
 
 /** Types whose owners are of interest: one without configuration, one with fields of all widths, one that is written. */
 const ownerTypes: readonly string[] = ['entropy', 'block', 'network'];
 
-/** Kinds that a type's functions can be of: a type that is modern only has no ids for the others. */
+/**
+ * Kinds that a type's functions can be of: a type that is modern only has no ids for the others.
+ * @throws UnknownSubjectError, which lists the types
+ */
 export const kindsOf = (type: string): readonly SubjectKind[] =>
   sampleDevice(type).behaviour.type.transitionalId === null
     ? ['modern']
@@ -166,12 +169,11 @@ export const kindsOf = (type: string): readonly SubjectKind[] =>
 
 /** A kind of a type's functions. @throws UnknownSubjectError, which lists the names */
 export function knownKind(type: string, kind: string): SubjectKind {
-  if (!sampleNames.includes(type))
-    throw new UnknownSubjectError(`unknown device type '${type}'; types are ${sampleNames.join(', ')}`);
-  const found = kindsOf(type).find((each) => each === kind);
+  const kinds = kindsOf(type);
+  const found = kinds.find((each) => each === kind);
   if (found === undefined)
     throw new UnknownSubjectError(
-      `unknown kind '${kind}' of ${type} functions; kinds are ${kindsOf(type).join(', ')}`,
+      `unknown kind '${kind}' of ${type} functions; kinds are ${kinds.join(', ')}`,
     );
   return found;
 }

@@ -3,9 +3,10 @@ import { formatExplanation } from '../../src/conformance/explain/index.ts';
 import { OptionError, VirtiolabError } from '../../src/core/index.ts';
 import { BlockDriver, EntropyDriver } from '../../src/driver/index.ts';
 import { translatedWayNames } from '../../src/mmr/index.ts';
+import { UnknownSubjectError } from '../../src/testing/devices.ts';
 import { lab, NotWatchedError } from '../../src/testing/lab.ts';
 import { lyingDevices, UnknownLieError } from '../../src/testing/lying-devices.ts';
-import { kindsOf, UnknownSubjectError } from '../../src/testing/subjects.ts';
+import { kindsOf } from '../../src/testing/subjects.ts';
 
 const pattern = Uint8Array.from({ length: 1024 }, (_, i) => (7 * i + (i >> 8)) & 0xff);
 

@@ -7,6 +7,8 @@ import { inLab, LabCaseError } from '../../src/testing/in-lab.ts';
 import { labProperty } from '../../src/testing/lab-property.ts';
 import { picks } from '../../src/testing/orders.ts';
 import { ringEdits } from '../../src/testing/rings.ts';
+import { shapes } from '../../src/testing/shapes.ts';
+import { functionKindNames } from '../../src/virtio/index.ts';
 
 /** What is printed of the smallest value that a planted predicate does not hold for. */
 function shrunk<T>(arbitrary: Arbitrary<T>, holds: (value: T) => boolean): string {
@@ -40,6 +42,19 @@ describe('values print as the field reads them, and shrink', () => {
     expect(shrunk(blockRangeRequests(64, 8), ({ ranges, unmap }) => ranges.length < 2 || !unmap)).toBe(
       'discard (unmap) sector 0+0, sector 0+0',
     );
+  });
+
+  it('shapes of functions', () => {
+    const modern = shapes({ kind: 'modern' });
+    expect(shrunk(modern, ({ structures }) => !structures!.notify!.includes('io'))).toMatch(
+      /^shape common memory; isr memory; device memory; notify (memory, )?io; kicks x0; BAR4 memory32$/,
+    );
+    expect(shrunk(modern, ({ capabilities, msix }) => !capabilities?.others?.length || !msix)).toMatch(
+      /; MSI-X BAR\d\+0x\w+, pending BAR\d\+0x\w+; capability 0x(09 of 8|f0 of 2)$/,
+    );
+    for (const kind of functionKindNames)
+      for (const each of fc.sample(shapes({ kind }), { numRuns: 100, seed: 4 }))
+        expect(fc.stringify(each)).toMatch(/^shape [^[\]{}]+$/);
   });
 
   it('ring edits', () => {

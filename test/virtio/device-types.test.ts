@@ -54,6 +54,7 @@ describe("a device type's row", () => {
       features: {},
       dependencies: [],
       config: {},
+      smallRequest: null,
     });
   });
 

@@ -23,11 +23,12 @@ import {
   feature,
   featureWords,
   hasFeature,
+  type SmallRequest,
 } from '../../virtio/layout/index.ts';
 import { Failure, type Setting, Silence, Skipped } from './check.ts';
 import type { Hands } from './hands.ts';
 import { type Registers, readRegister, registersOf, writeRegister } from './registers.ts';
-import { type SmallRequest, smallRequest } from './requests.ts';
+import { smallRequest } from './requests.ts';
 import type { Subject } from './subject.ts';
 
 /** Pauses after which a device that was asked for something counts as silent, unless the subject says otherwise. */
@@ -212,7 +213,12 @@ export class Bench {
   /** The small request of the type. */
   small(): SmallRequest {
     const request = smallRequest(this.type, { modern: this.modern, page: this.#page });
-    return request ?? this.skip(`this suite has no request for devices of type ${this.type.name}`);
+    return (
+      request ??
+      this.skip(
+        `this suite has no request for devices of type ${this.type.name}, and their row has no smallRequest`,
+      )
+    );
   }
 
   /** Resets the device and brings it up with the queue of the small request, and what is asked for besides. */

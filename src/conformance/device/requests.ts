@@ -22,6 +22,8 @@ import {
   SCSI_COMMAND_RESPONSE_BYTES,
   SECTOR_BYTES,
   SHORT_NETWORK_HEADER_BYTES,
+  type SmallRequest,
+  type SmallRequestOccasion,
   scsiQueue,
   VSOCK_HEADER_BYTES,
   VsockPacket,
@@ -29,29 +31,6 @@ import {
   vsockQueue,
   vsockType,
 } from '../../virtio/layout/index.ts';
-
-/**
- * The least that a driver can ask of a device of some type: one chain that every device of the type finishes by itself, and
- * that changes nothing that matters. What is about rings is tried with it, on all types alike.
- */
-export interface SmallRequest {
-  readonly queue: number;
-  /** Readable bytes, in the order of a little-endian guest. */
-  readonly out: Uint8Array;
-  /** Length of the writable part in bytes, after the readable one; 0 for none. */
-  readonly inBytes: number;
-  /** Bytes of it that the device writes, at least and at most. */
-  readonly used: readonly [least: number, most: number];
-  /** Features of the type that a driver should accept whatever it is about; by default none. */
-  readonly features?: readonly number[];
-}
-
-/** What a request is made for. */
-interface Occasion {
-  readonly modern: boolean;
-  /** A page of RAM that nobody uses: its address. */
-  readonly page: number;
-}
 
 const exactly = (bytes: number) => [bytes, bytes] as const;
 
@@ -63,7 +42,7 @@ function block(): SmallRequest {
 }
 
 /** A frame to everybody, of a protocol that nobody speaks (0x88b5: local experiments). */
-function network({ modern }: Occasion): SmallRequest {
+function network({ modern }: SmallRequestOccasion): SmallRequest {
   const header = modern ? NETWORK_HEADER_BYTES : SHORT_NETWORK_HEADER_BYTES;
   const out = new Uint8Array(header + ETHERNET_HEADER_BYTES + 46);
   out.fill(0xff, header, header + 6);
@@ -71,7 +50,7 @@ function network({ modern }: Occasion): SmallRequest {
   return { queue: networkQueue.transmit(0), out, inBytes: 0, used: exactly(0) };
 }
 
-function balloon({ page }: Occasion): SmallRequest {
+function balloon({ page }: SmallRequestOccasion): SmallRequest {
   const out = new Uint8Array(4);
   new DataView(out.buffer).setUint32(0, page / BALLOON_PAGE_BYTES, true);
   // BAL-FEAT-01: a device may refuse others.
@@ -108,7 +87,7 @@ function vsock(): SmallRequest {
   return { queue: vsockQueue.transmit, out, inBytes: 0, used: exactly(0) };
 }
 
-const requests: Readonly<Record<string, (occasion: Occasion) => SmallRequest>> = {
+const requests: Readonly<Record<string, (occasion: SmallRequestOccasion) => SmallRequest>> = {
   block,
   network,
   console: () => ({
@@ -130,6 +109,6 @@ const requests: Readonly<Record<string, (occasion: Occasion) => SmallRequest>> =
   vsock,
 };
 
-/** The request for a type; null for a type that has none here. */
-export const smallRequest = (type: DeviceType, occasion: Occasion): SmallRequest | null =>
-  requests[type.name]?.(occasion) ?? null;
+/** The request for a type, as its row has it, or this suite; null where neither does. */
+export const smallRequest = (type: DeviceType, occasion: SmallRequestOccasion): SmallRequest | null =>
+  (type.smallRequest ?? requests[type.name])?.(occasion) ?? null;

@@ -1,4 +1,4 @@
-import { descriptorFlag } from '../../virtio/layout/index.ts';
+import { descriptorFlag, type SmallRequest } from '../../virtio/layout/index.ts';
 import {
   type HandRing,
   PackedHandRing,
@@ -8,7 +8,6 @@ import {
   type UsedEntry,
 } from '../rings/index.ts';
 import type { Bench, Running, StartOptions } from './bench.ts';
-import type { SmallRequest } from './requests.ts';
 
 /** A stretch of memory. */
 export interface Stretch {

@@ -1,6 +1,7 @@
 import { type RegisterMap, VirtiolabError } from '../../core/index.ts';
 import { type FeatureDependency, isTypeFeature } from './features.ts';
 import { MODERN_DEVICE_ID_BASE, MODERN_ID_RANGE, TRANSITIONAL_ID_RANGE } from './ids.ts';
+import type { SmallRequest, SmallRequestOccasion } from './small-request.ts';
 
 /**
  * A virtio device type: what is to be known of it without making one. Behaviours carry their row, so that functions, traces,
@@ -28,6 +29,11 @@ export interface DeviceType {
   readonly dependencies: readonly FeatureDependency[];
   /** Device configuration, whole: devices may show less of it. */
   readonly config: RegisterMap;
+  /**
+   * What the suite asks devices of the type for when it tries their rings. Null where the row does not say: the suite knows
+   * the types of this project by itself, and skips what is about rings on others.
+   */
+  readonly smallRequest: ((occasion: SmallRequestOccasion) => SmallRequest) | null;
 }
 
 /** A device type as its author writes it: what a type need not have may be left out. */
@@ -62,6 +68,7 @@ export function defineDeviceType(options: DeviceTypeOptions): DeviceType {
     features: {},
     dependencies: [],
     config: {},
+    smallRequest: null,
     ...options,
   };
   const wrong = (field: keyof DeviceType, wants: string, value: unknown = type[field]) => {

@@ -24,6 +24,7 @@ export * from './rtc.ts';
 export * from './scsi.ts';
 export * from './scsi-commands.ts';
 export * from './scsi-data.ts';
+export type { SmallRequest, SmallRequestOccasion } from './small-request.ts';
 export * from './split-ring.ts';
 export * from './status.ts';
 export * from './vsock.ts';
