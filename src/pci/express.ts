@@ -1,4 +1,4 @@
-import { expectSame } from '../core/index.ts';
+import { expectSame, type RegisterMap } from '../core/index.ts';
 import type { CapabilityList } from './capability-list.ts';
 import { type ConfigListener, type ConfigSpace, reaches } from './config-space.ts';
 import {
@@ -9,6 +9,7 @@ import {
   INITIATE_FUNCTION_RESET,
   portType,
   type0Header,
+  virtualHeader,
 } from './layout/index.ts';
 
 /** What every kind of Express capability is made of: a device/port type, and a link where the function has one. */
@@ -28,12 +29,12 @@ export class ExpressRegisters {
     this.config.wire(at, 2, (this.config.get(at, 2) & ~expressCapabilities.typeMask) | type);
   }
 
-  /** @param capabilities what the link can do besides. */
-  protected setLink(on: boolean, capabilities = 0): void {
+  /** @param capabilities what the link can do besides. @param own the function says how it is used, and shows how it is. */
+  protected setLink(on: boolean, capabilities = 0, own = true): void {
     const { config, at } = this;
     config.wire(at + express.linkCapabilities.offset, 4, on ? expressLink.capabilities | capabilities : 0);
-    config.setMasks(at + express.linkControl.offset, 2, on ? expressLink.controlWritable : 0);
-    config.wire(at + express.linkStatus.offset, 2, on ? expressLink.status : 0);
+    config.setMasks(at + express.linkControl.offset, 2, on && own ? expressLink.controlWritable : 0);
+    config.wire(at + express.linkStatus.offset, 2, on && own ? expressLink.status : 0);
   }
 }
 
@@ -44,18 +45,28 @@ export class ExpressRegisters {
  * section 1.3.2.3). Behind a port it is an endpoint with a link. The one endpoint that may claim I/O is the Legacy Endpoint
  * (1.3.2.1): with an I/O BAR the function says that it is one, on a root bus too, and has a link, of the least speed and
  * width.
+ *
+ * How a virtual function uses its link is for its physical function to say: its own controls are reserved and its link's status reads
+ * 0, whatever its link can do (sections 9.3.5.4, 9.3.5.7, 9.3.5.8, 9.3.5.10).
  */
 export class ExpressCapability extends ExpressRegisters implements ConfigListener {
   readonly #function: { reset(): void };
+  readonly #virtual: boolean;
   #io = false;
   #behindPort = false;
 
-  /** `fn` is reset when software asks for a function-level reset. */
-  constructor(config: ConfigSpace, capabilities: CapabilityList, fn: { reset(): void }) {
+  /** `fn` is reset when software asks for a function-level reset; its header tells whether it is a virtual one. */
+  constructor(config: ConfigSpace, capabilities: CapabilityList, fn: { reset(): void }, header: RegisterMap) {
     super(config, capabilities);
+    const virtual = header === virtualHeader;
     this.#function = fn;
+    this.#virtual = virtual;
     const control = this.at + express.deviceControl.offset;
-    config.setMasks(control, 2, express.deviceControl.writable | INITIATE_FUNCTION_RESET);
+    config.setMasks(control, 2, (virtual ? 0 : express.deviceControl.writable) | INITIATE_FUNCTION_RESET);
+    if (virtual) {
+      config.wire(control, 2, 0);
+      config.setMasks(this.at + express.deviceControl2.offset, 2, 0);
+    }
     config.listen(this);
   }
 
@@ -88,6 +99,6 @@ export class ExpressCapability extends ExpressRegisters implements ConfigListene
   #follow(): void {
     const { legacyEndpoint, endpoint, integratedEndpoint } = portType;
     this.setType(this.#io ? legacyEndpoint : this.#behindPort ? endpoint : integratedEndpoint);
-    this.setLink(this.#io || this.#behindPort);
+    this.setLink(this.#io || this.#behindPort, 0, !this.#virtual);
   }
 }

@@ -89,7 +89,7 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
     this.extendedCapabilities = new ExtendedCapabilityList(this.config);
     this.config.listen(this);
     if (options.express === true && header !== type1Header)
-      this.#express = new ExpressCapability(this.config, this.capabilities, this);
+      this.#express = new ExpressCapability(this.config, this.capabilities, this, header);
   }
 
   /** Software wrote bytes of configuration space. */

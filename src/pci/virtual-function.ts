@@ -3,14 +3,7 @@ import { formatFunctionAddress } from '../core/index.ts';
 import { BarContents, BarError, type BarOptions, partsOf } from './bar-contents.ts';
 import { PciFunction } from './function.ts';
 import type { PciFunctionOptions } from './function-options.ts';
-import {
-  type BarIndex,
-  express,
-  INITIATE_FUNCTION_RESET,
-  type0Header,
-  VIRTUAL_FUNCTION_ID,
-  virtualHeader,
-} from './layout/index.ts';
+import { type BarIndex, type0Header, VIRTUAL_FUNCTION_ID, virtualHeader } from './layout/index.ts';
 
 /** A virtual function has no pin and is always PCI Express; its ids say what it is to whoever asks its physical function first. */
 export type VirtualFunctionOptions = Omit<PciFunctionOptions, 'interruptPin' | 'express'>;
@@ -68,11 +61,6 @@ export class VirtualFunction extends PciFunction {
     super({ ...options, interruptPin: 0, express: true }, virtualHeader);
     this.config.wire(type0Header.vendorId.offset, 2, VIRTUAL_FUNCTION_ID);
     this.config.wire(type0Header.deviceId.offset, 2, VIRTUAL_FUNCTION_ID);
-    // How it uses its link is for its physical function to say (sections 9.3.5.4, 9.3.5.10).
-    const [at] = this.capabilities.offsets;
-    this.config.wire(at! + express.deviceControl.offset, 2, 0);
-    this.config.setMasks(at! + express.deviceControl.offset, 2, INITIATE_FUNCTION_RESET);
-    this.config.setMasks(at! + express.deviceControl2.offset, 2, 0);
   }
 
   /** Itself, while it is nobody's yet. */

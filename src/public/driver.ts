@@ -7,6 +7,7 @@ export {
   type AdminGroup,
   type AdminNotifyPlace,
   AdminQueue,
+  AdminQueueBusyError,
   type AdminQueueOptions,
   type AdminRequest,
   ArgumentError,

@@ -14,7 +14,7 @@ import {
   TRANSITIONAL_ID_RANGE,
   VIRTIO_VENDOR_ID,
 } from '../virtio/layout/index.ts';
-import { keyOf } from './config-tables.ts';
+import { isVirtio, keyOf } from './config-tables.ts';
 
 /** Bytes of a legacy block at the most: the header and the longest configuration that any type has. */
 const LEGACY_BYTES = 256;
@@ -54,7 +54,7 @@ export function* structuresOf(
     read(at + offset, width as Width);
   for (const { id, offset: at } of walkCapabilities(read))
     if (id === capabilityId.msix) yield* msixOf(read, at);
-    else if (id === capabilityId.vendorSpecific) {
+    else if (id === capabilityId.vendorSpecific && isVirtio(vendorId, draft)) {
       const name = keyOf(structureType, register(at, structureCapability.structureType));
       const [bar, offset, length] = (['bar', 'offset', 'length'] as const).map((field) =>
         register(at, structureCapability[field]),
@@ -64,7 +64,9 @@ export function* structuresOf(
     }
   for (const { id, offset: at } of walkExtended(read)) {
     const place =
-      id === draft.extendedCapabilityId ? decodeCapability(draft, (offset) => read(at + offset, 4)) : null;
+      id === draft.extendedCapabilityId && isVirtio(vendorId, draft)
+        ? decodeCapability(draft, (offset) => read(at + offset, 4))
+        : null;
     if (place !== null) yield { ...place, name: 'legacy' };
   }
   const { first, last } = TRANSITIONAL_ID_RANGE;

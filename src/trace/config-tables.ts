@@ -23,6 +23,7 @@ import {
   sharedMemoryCapability,
   structureCapability,
   structureType,
+  VIRTIO_VENDOR_ID,
   vendorDataCapability,
 } from '../virtio/layout/index.ts';
 
@@ -36,6 +37,8 @@ export interface PlacedTable {
 /** Where a function's capabilities stand, as whoever enumerated it found them. */
 export interface CapabilityPlaces {
   readonly address: FunctionAddress;
+  /** Of a virtual function its owner's. What is specific to a vendor is read as virtio's only of virtio's. */
+  readonly vendorId: number;
   readonly capabilities: readonly { readonly id: number; readonly offset: number }[];
   readonly extended: readonly { readonly id: number; readonly offset: number }[];
 }
@@ -66,6 +69,10 @@ const structures: Readonly<Record<number, RegisterMap>> = {
   [structureType.sharedMemory]: sharedMemoryCapability,
   [structureType.vendor]: vendorDataCapability,
 };
+
+/** Vendor-specific capabilities of a function with that vendor id are virtio's: those that the specification has, or a draft. */
+export const isVirtio = (vendorId: number, draft: Draft = draft2023): boolean =>
+  vendorId === VIRTIO_VENDOR_ID || vendorId === draft.vendorId;
 
 /** What is asked of a bus here. */
 export type ConfigBus = Pick<Bus, 'configRead'>;
@@ -122,13 +129,14 @@ export function readField(
 /**
  * The tables by which a function's configuration space is read: its header, then its capabilities in the order of its
  * lists. A capability that no table describes has its header's table and its id as its name.
- * @param draft by which an MMR function was made; null for a function that is none of virtio's.
+ * @param wanted the draft by which an MMR function was made; null where there is none that is known.
  */
 export function configTables(
   bus: ConfigBus,
   fn: CapabilityPlaces,
-  draft: Draft | null = draft2023,
+  wanted: Draft | null = draft2023,
 ): PlacedTable[] {
+  const draft = wanted !== null && isVirtio(fn.vendorId, wanted) ? wanted : null;
   const header: PlacedTable = { name: 'header', start: 0, map: headerOf(bus, fn.address) };
   const lower = fn.capabilities.map(({ id, offset }): PlacedTable => {
     if (id !== capabilityId.vendorSpecific || draft === null)

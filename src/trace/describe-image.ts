@@ -64,6 +64,9 @@ export interface ImageDescription {
   readonly knownBytes: number;
 }
 
+/** Nobody's id. */
+const NO_VENDOR = 0xffff;
+
 /** Bridges have two BARs, CardBus bridges none. */
 const barCounts = { function: type0Header.bar.count, bridge: type1Header.bar.count, cardBus: 0 } as const;
 
@@ -74,9 +77,10 @@ const draftAt = (image: ConfigImage, offset: number): Draft | null =>
 function capabilityOf(image: ConfigImage, { id, offset }: FoundCapability, virtio: boolean): ImageCapability {
   const bus: ConfigBus = { configRead: (_fn, at, width) => image.read(at, width) };
   const extended = offset >= EXTENDED_START;
-  const draft = !virtio ? null : extended ? draftAt(image, offset) : draft2023;
+  const draft = extended ? draftAt(image, offset) : draft2023;
   const places = {
     address: 0,
+    vendorId: virtio ? VIRTIO_VENDOR_ID : NO_VENDOR,
     capabilities: [],
     extended: [],
     [extended ? 'extended' : 'capabilities']: [{ id, offset }],

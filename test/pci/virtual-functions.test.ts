@@ -232,6 +232,13 @@ describe('virtual functions', () => {
     place(2, BAR2);
     enable(4);
     expect(answering(8)).toEqual([1, 2, 3, 4]);
+    // The link is their physical function's: what it can do is theirs too, how it is used they neither say nor show.
+    const [its, link] = [pf.capabilities.offsets[0]! + 0x0c, vf(1).read(0x34, 1) + 0x0c];
+    vf(1).write(link + 4, 4, 0xffffffff);
+    machine.configWrite(0x500, its + 4, 4, 0x00000003);
+    const [capabilities, controlAndStatus] = [0, 4].map((offset) => vf(1).read(link + offset, 4));
+    expect([capabilities, controlAndStatus]).toEqual([machine.configRead(0x500, its, 4), 0]);
+    expect(machine.configRead(0x500, its + 4, 4)).toBe(0x00110003);
     vf(3).write(4, 2, 4);
     expect(machine.memoryRead(BAR2 + 0x2000 + 12, 4)).toBe(1);
     bridge.buses(9, 9);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { registers, ro } from '../../src/core/index.ts';
 import { findFunction, runFirmware } from '../../src/driver/index.ts';
-import { mmrFunction } from '../../src/mmr/index.ts';
+import { draft2023, mmrFunction } from '../../src/mmr/index.ts';
 import { Bridge, type PciFunction } from '../../src/pci/index.ts';
-import { describeFunction, type WindowDescription } from '../../src/trace/index.ts';
+import { describeFunction, placesOf, type WindowDescription } from '../../src/trace/index.ts';
 import {
   BlockDevice,
   EntropyDevice,
@@ -10,7 +11,7 @@ import {
   MemoryStorage,
   virtioFunction,
 } from '../../src/virtio/index.ts';
-import { bareFunction, bridgeOf, SLOT, smallMachine } from '../pci/support.ts';
+import { addScratch, bareFunction, bridgeOf, SLOT, smallMachine } from '../pci/support.ts';
 
 function described(pci: PciFunction) {
   const machine = smallMachine();
@@ -71,6 +72,45 @@ describe('description of a function', () => {
       capabilities: [],
       extended: [],
     });
+  });
+});
+
+describe("a capability that is specific to another vendor than virtio's", () => {
+  const structure = registers({
+    capabilityId: ro(0, 1),
+    nextPointer: ro(1, 1),
+    structureType: ro(3, 1, '', { reset: 1 }),
+    bar: ro(4, 1),
+    length: ro(12, 4, '', { reset: 64 }),
+  });
+  const foreign = () => {
+    const pci = bareFunction({ express: true });
+    addScratch(pci, 0, 'memory32', 4096, 16);
+    pci.capabilities.add(9, structure, {});
+    pci.extendedCapabilities.add(
+      draft2023.extendedCapabilityId,
+      1,
+      registers({ header: ro(0, 4), at: ro(4, 4) }),
+      {},
+    );
+    return pci;
+  };
+
+  it('is none of its structures: not described, not decoded, no place', () => {
+    const machine = smallMachine();
+    machine.plug(foreign(), SLOT);
+    runFirmware(machine);
+    const fn = findFunction(machine, SLOT)!;
+    const { capabilities, extended } = describeFunction(machine, fn);
+    expect(capabilities.map(({ name, fields }) => [name, Object.keys(fields).length > 0])).toEqual([
+      ['express', true],
+      ['vendorSpecific', false],
+    ]);
+    expect(extended.map(({ name }) => name)).toEqual(['vendorSpecific']);
+    expect(placesOf(machine)).toEqual([]);
+    // The same of virtio's.
+    const virtio = describeFunction(machine, { ...fn, vendorId: 0x1af4 });
+    expect(virtio.capabilities[1]!.name).toBe('virtio common');
   });
 });
 

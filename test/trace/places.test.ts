@@ -44,7 +44,7 @@ describe('places of a function', () => {
     ['with the first', [['f4 1a 01', 'f4 1a 00']], [...structures, 'legacy']],
     ['no legacy block with an id above', [['f4 1a 01', 'f4 1a 40']], structures],
     ['none with one below', [['f4 1a 01 10', 'f4 1a ff 0f']], structures],
-    ["none with another maker's", [['f4 1a 01', '86 80 01']], structures],
+    ["with another maker's, what is everybody's", [['f4 1a 01', '86 80 01']], ['msix-table', 'msix-pba']],
     // The bytes of a message-signalled interrupt capability, whatever they are, are no structure's.
     [
       'no structure of another kind of capability',

@@ -37,7 +37,10 @@ const make = () => plainVirtual(virtioFunction(new Probe({}), { kind: 'modern', 
 function enabled(count: number, options: HandmadeOptions = {}) {
   const machine = smallMachine();
   const bars = [memory32(1, 0x1000), memory64(4, 0x4000)];
-  const physical = new HandmadePhysical({ total: 1000, bars, make, ...options }).plug(machine, SLOT);
+  const physical = new HandmadePhysical({ total: 1000, bars, make, vendorId: 0x1af4, ...options }).plug(
+    machine,
+    SLOT,
+  );
   runFirmware(machine);
   return { machine, physical, functions: enableVirtualFunctions(machine, SLOT, count) };
 }
@@ -88,7 +91,7 @@ describe('what stands in BARs of virtual functions', () => {
   it('is where the BARs of the one before end, as software that measured them knows', () => {
     const bars = [memory32(1, 0x1000), memory64(4, 0x10000)];
     const machine = smallMachine();
-    new HandmadePhysical({ total: 8, bars, make }).plug(machine, SLOT);
+    new HandmadePhysical({ total: 8, bars, make, vendorId: 0x1af4 }).plug(machine, SLOT);
     const events: AccessEvent[] = [];
     const bus = tap(machine, (event) => {
       if (event.kind === 'access' && event.space === 'memory') events.push(event);

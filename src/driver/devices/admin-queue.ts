@@ -11,6 +11,7 @@ import {
 import {
   checkWhole,
   DeviceFailedError,
+  NoAnswerError,
   RequestFailedError,
   ResourceError,
   UnansweredError,
@@ -52,6 +53,25 @@ export class AdminCommandError extends RequestFailedError {
     this.opcode = opcode;
     this.memberId = memberId;
     this.qualifier = qualifier;
+  }
+}
+
+/**
+ * A command was asked for while the device was carrying another of the same queue out, by what runs meanwhile on the caller's stack, as an
+ * interrupt handler does: no device would answer it before that one has returned.
+ */
+export class AdminQueueBusyError extends ResourceError {
+  readonly opcode: number;
+  /** The command that the device is at. */
+  readonly during: number;
+
+  constructor(opcode: number, during: number) {
+    const name = (value: number) => nameOf(adminOpcode, value);
+    super(
+      `admin command ${name(opcode)} was asked for while the device was at ${name(during)}: ask for it when that one has returned`,
+    );
+    this.opcode = opcode;
+    this.during = during;
   }
 }
 
@@ -98,6 +118,9 @@ export class AdminQueue {
   readonly #resultBytes: number;
   readonly #free: Slot[] = [];
   readonly #flights = new Map<number, Flight>();
+  /** Opcodes of the commands that are waited for, the innermost last. */
+  readonly #waiting: number[] = [];
+  #kicking = false;
   readonly #head = new Uint8Array(ADMIN_COMMAND_BYTES);
   readonly #view = new DataView(this.#head.buffer);
 
@@ -127,7 +150,8 @@ export class AdminQueue {
    * Carries a command out. EAGAIN is tried again a few times.
    * @returns the result, `resultBytes` long: what the device did not write is 0 (AVQ-17).
    * @throws AdminCommandError; ArgumentError; ResourceError for one that there is no room for; UnansweredError for one that comes
-   * back without a status, or longer than there is room for; NoAnswerError; what ended the use of the device.
+   * back without a status, or longer than there is room for; AdminQueueBusyError for one within another; NoAnswerError; what ended the use of
+   * the device.
    */
   command(request: AdminRequest): Uint8Array {
     const { opcode, memberId = 0 } = request;
@@ -148,6 +172,7 @@ export class AdminQueue {
   /** Sends a command once. @returns the whole answer, and zeros after it. */
   #send({ opcode, groupType, memberId = 0, data = [], resultBytes = 0, exact = false }: AdminRequest) {
     const driver = this.#driver;
+    if (this.#kicking) throw new AdminQueueBusyError(opcode, this.#waiting.at(-1)!);
     checkWhole('memberId', memberId, 0, Number.MAX_SAFE_INTEGER);
     if (data.length > this.#dataBytes || resultBytes > this.#resultBytes)
       throw new ResourceError(
@@ -174,8 +199,19 @@ export class AdminQueue {
     }
     const flight: Flight = { slot, used: null, abandoned: false };
     this.#flights.set(head, flight);
-    driver.kick(this.index);
-    const used = this.#wait(opcode, head, flight);
+    this.#waiting.push(opcode);
+    try {
+      this.#kick();
+      this.#wait(opcode, flight);
+    } catch (error) {
+      flight.abandoned = true;
+      throw error;
+    } finally {
+      this.#waiting.pop();
+    }
+    this.#flights.delete(head);
+    this.#free.push(slot);
+    const used = flight.used!;
     if (used < LEAST_ANSWER || used > writable)
       throw new UnansweredError(`admin command ${nameOf(adminOpcode, opcode)}`, used, LEAST_ANSWER, writable);
     const answer = new Uint8Array(ADMIN_ANSWER_BYTES + resultBytes);
@@ -195,7 +231,18 @@ export class AdminQueue {
     ram.write(slot.out + ADMIN_COMMAND_BYTES, Uint8Array.from(data));
   }
 
-  #wait(opcode: number, head: number, flight: Flight): number {
+  /** A device in this process is at the command when this returns, or is done with it. */
+  #kick(): void {
+    this.#kicking = true;
+    try {
+      this.#driver.kick(this.index);
+    } finally {
+      this.#kicking = false;
+    }
+  }
+
+  /** Within a command that was asked for before, it may be the device that is waited for by itself. */
+  #wait(opcode: number, flight: Flight): void {
     try {
       this.#driver.transport.waits.handshake(
         `the answer to admin command ${nameOf(adminOpcode, opcode)}`,
@@ -206,12 +253,11 @@ export class AdminQueue {
         },
       );
     } catch (error) {
-      flight.abandoned = true;
-      throw error;
+      const during = this.#waiting.at(-2);
+      throw during !== undefined && error instanceof NoAnswerError
+        ? new AdminQueueBusyError(opcode, during)
+        : error;
     }
-    this.#flights.delete(head);
-    this.#free.push(flight.slot);
-    return flight.used!;
   }
 
   /** Takes what the device handed back. The interrupt handler may call it too. */

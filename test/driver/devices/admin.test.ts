@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { registers, rw } from '../../../src/core/index.ts';
+import { HeldScheduler, registers, rw } from '../../../src/core/index.ts';
 import {
   ADMIN_TRIES,
   AdminCommandError,
   AdminCommandUnusedError,
   AdminDriver,
+  AdminQueueBusyError,
   ArgumentError,
   DmaMemory,
   findFunction,
@@ -17,7 +18,7 @@ import {
   UnansweredError,
 } from '../../../src/driver/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
-import { adminOpcode, DeviceConfig, virtioFunction } from '../../../src/virtio/index.ts';
+import { adminOpcode, type Chain, DeviceConfig, virtioFunction } from '../../../src/virtio/index.ts';
 import { clausesIn, SLOT } from '../../pci/support.ts';
 import { runs } from '../../properties/support/runs.ts';
 import { Probe } from '../../virtio/support/probe.ts';
@@ -224,6 +225,50 @@ describe('an answer', () => {
     owner.answer(owner.taken[0]!, answer(0, 0, [9, 9, 9, 9]));
     owner.script = (chain) => owner.answer(chain, answer(0, 0, [1, 0, 0, 0]));
     expect([driver.readLegacy(1, 'header', 0, 4), driver.queues[0]!.inFlight]).toEqual([1, 3]);
+  });
+
+  it('is not waited for within another, by what runs while the device is at that: at its kick, or in a pause', () => {
+    const { owner, driver } = using(3);
+    const within: unknown[] = [];
+    owner.script = (chain) => {
+      if (owner.seen.length === 1)
+        try {
+          driver.supported('self');
+        } catch (error) {
+          within.push(error);
+        }
+      owner.answer(chain, answer(0, 0, [5, 0, 0, 0]));
+    };
+    expect(driver.readLegacy(1, 'header', 0, 4)).toBe(5);
+    expect(within[0]).toBeInstanceOf(AdminQueueBusyError);
+    expect(within[0]).toMatchObject({
+      opcode: adminOpcode.listQuery,
+      during: adminOpcode.legacyCommonConfigRead,
+    });
+    expect(owner.seen).toHaveLength(1);
+    // Afterwards it is; and nothing is left in flight.
+    expect([driver.readLegacy(1, 'header', 0, 4), driver.queues[0]!.inFlight]).toEqual([5, 0]);
+  });
+
+  it('is not waited for in a pause in which the device is at another', () => {
+    const tasks = new HeldScheduler();
+    const { owner, driver } = scripted({ scheduler: tasks });
+    let within: unknown = null;
+    const list = (chain: Chain) =>
+      owner.answer(chain, answer(0, 0, bitmap(0, 1)).slice(0, chain.writableBytes));
+    owner.script = (chain) => {
+      owner.script = list;
+      try {
+        driver.supported('self');
+      } catch (error) {
+        within = error;
+      }
+      list(chain);
+    };
+    expect(driver.supported('singleRootIov')).toEqual([0, 1]);
+    expect(within).toBeInstanceOf(AdminQueueBusyError);
+    // The device has the one that was given up, and hands it back.
+    expect([driver.supported('singleRootIov'), driver.queues[0]!.inFlight]).toEqual([[0, 1], 0]);
   });
 
   it('whatever it is, is a value or a typed error', () => {

@@ -55,6 +55,7 @@ export interface HandmadeOptions {
   readonly bars?: readonly HandmadeBar[];
   readonly supportedPages?: number;
   readonly page?: number;
+  readonly vendorId?: number;
   readonly deviceId?: number;
   /** What NumVFs keeps of what is written; by default all. */
   readonly keeps?: (count: number) => number;
@@ -96,7 +97,10 @@ export class HandmadePhysical {
       supportedPages = 0x553,
       page = 1,
     } = options;
-    this.fn = bareFunction({ express: true });
+    this.fn = bareFunction({
+      express: true,
+      ...(options.vendorId === undefined ? {} : { vendorId: options.vendorId }),
+    });
     const { config, extendedCapabilities } = this.fn;
     const at = extendedCapabilities.add(extendedCapabilityId.singleRootIov, SRIOV_VERSION, sriovCapability, {
       initialVfs: initial,

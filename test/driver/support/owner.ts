@@ -1,4 +1,4 @@
-import { GuestMemory } from '../../../src/core/index.ts';
+import { GuestMemory, immediate, type Scheduler } from '../../../src/core/index.ts';
 import type { AdminQueueOptions } from '../../../src/driver/index.ts';
 import {
   AdminDriver,
@@ -64,10 +64,14 @@ interface OwnerOptions {
   readonly queue?: AdminQueueOptions;
   readonly patience?: number;
   readonly owner?: ConstructorParameters<typeof Probe>[0];
+  readonly scheduler?: Scheduler;
 }
 
-function driverOf(administration: DeviceAdministration, { queue, patience = 20 }: OwnerOptions) {
-  const machine = new Machine({ ram: GuestMemory.allocate({ start: 0, length: 1 << 20 }) });
+function driverOf(
+  administration: DeviceAdministration,
+  { queue, patience = 20, scheduler = immediate }: OwnerOptions,
+) {
+  const machine = new Machine({ ram: GuestMemory.allocate({ start: 0, length: 1 << 20 }), scheduler });
   const fn = virtioFunction(new Probe({ type: 'network', queueSizes: [8, 8] }), {
     kind: 'modern',
     administration,
