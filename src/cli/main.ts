@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { VirtiolabError } from '../core/errors.ts';
 import { FileStorageError } from '../hosts/node/errors.ts';
+import { SocketError } from '../hosts/node/socket-errors.ts';
 import { CommandError, exitStatus, UsageError } from './command.ts';
 import { commands } from './commands.ts';
 import { endOnSignals } from './ending.ts';
@@ -55,9 +56,8 @@ async function main(args: readonly string[]): Promise<number> {
 
 /** Exit status of an error. */
 function statusOf(error: unknown): number {
-  return error instanceof UsageError || error instanceof FileStorageError
-    ? exitStatus.usage
-    : exitStatus.failed;
+  const wrongCall = [UsageError, FileStorageError, SocketError].some((kind) => error instanceof kind);
+  return wrongCall ? exitStatus.usage : exitStatus.failed;
 }
 
 /** What a user is told of an error: one line, never a stack. */

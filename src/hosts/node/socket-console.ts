@@ -1,24 +1,10 @@
-import { createConnection, createServer, type Server, type Socket } from 'node:net';
-import { VirtiolabError } from '../../core/index.ts';
+import type { Socket } from 'node:net';
 import type { ConsoleBackend, ConsolePort } from '../../virtio/index.ts';
 import { StreamConsole } from './stream-console.ts';
-
-/** A UNIX socket that cannot be listened on, or connected to. `code` is the system's, e.g. `EADDRINUSE`. */
-export class SocketError extends VirtiolabError {
-  readonly path: string;
-  readonly code: string;
-
-  constructor(path: string, what: string, code: string) {
-    super(`socket ${JSON.stringify(path)}: cannot be ${what} (${code})`);
-    this.path = path;
-    this.code = code;
-  }
-}
+import { connectTo, type Listener, listenAt } from './unix-socket.ts';
 
 /** Clients that wait for their turn at most. */
 const MOST_WAITING = 16;
-
-const codeOf = (error: Error) => (error as NodeJS.ErrnoException).code ?? error.message;
 
 /**
  * A console port on a UNIX socket. The port is open while there is somebody at the other end: one client after the other,
@@ -27,39 +13,29 @@ const codeOf = (error: Error) => (error as NodeJS.ErrnoException).code ?? error.
  */
 export class SocketConsole implements ConsoleBackend {
   readonly path: string;
-  readonly #server: Server | null;
+  #listener: Listener | null = null;
   readonly #waiting: Socket[] = [];
   #port: ConsolePort | null = null;
   #current: { readonly socket: Socket; readonly streams: StreamConsole } | null = null;
 
-  private constructor(path: string, server: Server | null) {
+  private constructor(path: string) {
     this.path = path;
-    this.#server = server;
   }
 
-  /** Waits for clients at a path that nothing is at yet. @throws SocketError */
-  static listen(path: string): Promise<SocketConsole> {
-    return new Promise((resolve, reject) => {
-      const server = createServer({ pauseOnConnect: true });
-      const made = new SocketConsole(path, server);
-      server.once('error', (error) => reject(new SocketError(path, 'listened on', codeOf(error))));
-      server.on('connection', (socket) => made.#enqueue(socket));
-      server.listen(path, () => resolve(made));
-    });
+  /** Waits for clients at a path that nobody listens at yet. @throws SocketError */
+  static async listen(path: string): Promise<SocketConsole> {
+    const made = new SocketConsole(path);
+    made.#listener = await listenAt(path, (socket) => made.#enqueue(socket));
+    return made;
   }
 
   /** Is the client of somebody who listens there. @throws SocketError */
-  static connect(path: string): Promise<SocketConsole> {
-    return new Promise((resolve, reject) => {
-      const socket = createConnection(path);
-      socket.once('error', (error) => reject(new SocketError(path, 'connected to', codeOf(error))));
-      socket.once('connect', () => {
-        const made = new SocketConsole(path, null);
-        socket.pause();
-        made.#enqueue(socket);
-        resolve(made);
-      });
-    });
+  static async connect(path: string): Promise<SocketConsole> {
+    const made = new SocketConsole(path);
+    const socket = await connectTo(path);
+    socket.pause();
+    made.#enqueue(socket);
+    return made;
   }
 
   #enqueue(socket: Socket): void {
@@ -113,7 +89,6 @@ export class SocketConsole implements ConsoleBackend {
     const port = this.#port;
     this.detach();
     port?.setOpen(false);
-    const server = this.#server;
-    if (server !== null) await new Promise<void>((resolve) => server.close(() => resolve()));
+    await this.#listener?.close();
   }
 }

@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { SocketConsole, SocketError, StreamConsole, TerminalConsole } from '../../../src/hosts/node/index.ts';
+import {
+  SocketConsole,
+  SocketError,
+  SocketInUseError,
+  StreamConsole,
+  TerminalConsole,
+} from '../../../src/hosts/node/index.ts';
 import type { ConsoleBackend, ConsolePort, ConsoleSize } from '../../../src/virtio/index.ts';
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -235,7 +241,7 @@ describe('a UNIX socket as a console', () => {
 
   it('says what is wrong with a path', async () => {
     await listen();
-    await expect(SocketConsole.listen(path)).rejects.toThrow(/EADDRINUSE/);
+    await expect(SocketConsole.listen(path)).rejects.toThrow(SocketInUseError);
     await expect(SocketConsole.connect(join(folder, 'nothing'))).rejects.toThrow(SocketError);
   });
 });
