@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { GuestPanicError, GuestTimeoutError } from '../hosts/guest/errors.ts';
 import { guestPieces } from '../hosts/guest/index.ts';
 import { FileStorage } from '../hosts/node/index.ts';
-import { GuestPanicError, GuestTimeoutError } from '../hosts/v86/index.ts';
 import {
   handOver,
   loadV86,

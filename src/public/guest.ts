@@ -1,13 +1,7 @@
 /** Real guests in v86, on a machine with Node: SeaBIOS, a Linux kernel with its root file system, snapshots of both. */
 
-export {
-  GuestCommandError,
-  GuestPanicError,
-  GuestTimeoutError,
-  SnapshotDamagedError,
-  SnapshotMismatchError,
-  V86NotInstalledError,
-} from '../hosts/v86/index.ts';
+export { GuestCommandError, GuestPanicError, GuestTimeoutError } from '../hosts/guest/errors.ts';
+export { SnapshotDamagedError, SnapshotMismatchError, V86NotInstalledError } from '../hosts/v86/index.ts';
 export {
   ArchiveMemberError,
   type BootSectorOptions,

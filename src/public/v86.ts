@@ -1,12 +1,10 @@
 /** Functions on the bus of a v86 machine, in a browser or in Node. */
+export { GuestCommandError, GuestPanicError, GuestTimeoutError } from '../hosts/guest/errors.ts';
 export {
   type ConfigTarget,
   type FaultSink,
-  GuestCommandError,
   type GuestDevice,
-  GuestPanicError,
   type GuestRam,
-  GuestTimeoutError,
   GuestTrace,
   type GuestWindow,
   guestWindows,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { GuestTimeoutError } from '../../src/hosts/guest/errors.ts';
 import { V86Board } from '../../src/hosts/v86/board.ts';
 import { bootSector } from '../../src/hosts/v86/boot-sector.ts';
-import { GuestTimeoutError } from '../../src/hosts/v86/errors.ts';
 import { guestWindows, presentDevice } from '../../src/hosts/v86/present.ts';
 import { ways } from '../../src/mmr/index.ts';
 import { BlockDevice, CountedStorage, MemoryStorage } from '../../src/virtio/index.ts';

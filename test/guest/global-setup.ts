@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { guestCacheFolder } from '../../src/hosts/guest/cache-folder.ts';
 import { type GuestPieces, tryGuestPieces } from '../../src/hosts/guest/pieces.ts';
+import { takeTurn } from '../../src/hosts/guest/turn.ts';
 import { LinuxGuest } from '../../src/hosts/v86/linux-guest.ts';
 
 /** What the guest tests of one run share: the guest's pieces, or the reason why there are none. */
@@ -17,18 +18,8 @@ declare module 'vitest' {
   }
 }
 
-const POLL_MS = 100;
 /** A whole suite of guests of somebody else. */
 const PATIENCE_MS = 15 * 60_000;
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 /**
  * Waits for the turn of this process: two guests at once take five times as long as two in a row, and run into their
@@ -37,22 +28,10 @@ const isAlive = (pid: number): boolean => {
 async function guestTurn(): Promise<() => void> {
   const lock = join(guestCacheFolder(), 'guest.lock');
   mkdirSync(dirname(lock), { recursive: true });
-  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
-    try {
-      writeFileSync(lock, String(process.pid), { flag: 'wx' });
-      return () => rmSync(lock, { force: true });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    try {
-      const holder = Number(readFileSync(lock, 'utf8'));
-      if (holder > 0 && !isAlive(holder)) rmSync(lock, { force: true });
-    } catch {
-      // Given up between the two looks.
-    }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-  throw new Error(`another process has kept the guest's turn for ${PATIENCE_MS} ms (${lock})`);
+  const giveUp = await takeTurn(lock, PATIENCE_MS);
+  if (giveUp === null)
+    throw new Error(`another process has kept the guest's turn for ${PATIENCE_MS} ms (${lock})`);
+  return giveUp;
 }
 
 /**

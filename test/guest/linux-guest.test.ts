@@ -1,10 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Width } from '../../src/core/index.ts';
-import {
-  GuestTimeoutError,
-  SlotUnavailableError,
-  SnapshotMismatchError,
-} from '../../src/hosts/v86/errors.ts';
+import { GuestTimeoutError } from '../../src/hosts/guest/errors.ts';
+import { SlotUnavailableError, SnapshotMismatchError } from '../../src/hosts/v86/errors.ts';
 import { LinuxGuest } from '../../src/hosts/v86/linux-guest.ts';
 import type { Snapshot } from '../../src/hosts/v86/snapshot.ts';
 import { BareFunction } from './bare-function.ts';

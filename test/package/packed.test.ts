@@ -70,6 +70,7 @@ describe.skipIf(cloned === null)(`the package of a clean clone${reason}`, { time
       '/v86',
       '/guest',
       '/qtest',
+      '/qemu',
     ];
     const code = parts.map((name) => `await import('virtiolab${name}');`).join('\n');
     await must(node, ['--input-type=module', '-e', code], project);

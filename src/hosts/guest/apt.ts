@@ -67,9 +67,41 @@ async function findSources(suite: string): Promise<AptSource[]> {
   return sourcesForSuite(readMachineSources(list, parts), parseDistribution(release), suite);
 }
 
+/** What a private apt is asked for. */
+export interface AptOptions {
+  /** Debian's name of it, such as `amd64`; any, whatever the machine is. */
+  readonly architecture: string;
+  /** Debian suites, such as `trixie` and `trixie-backports`. */
+  readonly suites: readonly string[];
+  /** Packages that come from another suite than apt would choose: patterns of apt_preferences(5). */
+  readonly pins?: readonly { readonly packages: readonly string[]; readonly suite: string }[];
+}
+
+/** Above what a suite has by itself (500), and below what downgrades (1000). */
+const PIN_PRIORITY = 900;
+
+const formatPins = (pins: AptOptions['pins'] = []): string =>
+  pins
+    .map(
+      ({ packages, suite }) =>
+        `Package: ${packages.join(' ')}\nPin: release n=${suite}\nPin-Priority: ${PIN_PRIORITY}\n`,
+    )
+    .join('\n');
+
+async function checkTools(): Promise<void> {
+  const missing: string[] = [];
+  for (const tool of ['apt-get', 'apt-cache', 'apt-config', 'dpkg-deb'])
+    if (!(await hasTool(tool))) missing.push(tool);
+  if (missing.length > 0)
+    throw new GuestPiecesUnavailableError(
+      `no ${missing.join(', ')} on this machine`,
+      'a Debian or Ubuntu machine, or a cache filled on one',
+    );
+}
+
 /**
- * apt with lists, cache and package database of its own in one folder, for a foreign architecture. It wants no root,
- * changes nothing on the machine, and takes mirrors, keys and proxies from the machine's own configuration.
+ * apt with lists, cache, preferences and package database of its own in one folder, for any architecture. It wants no
+ * root, changes nothing on the machine, and takes mirrors, keys and proxies from the machine's own configuration.
  */
 export class PrivateApt {
   readonly folder: string;
@@ -81,28 +113,26 @@ export class PrivateApt {
   }
 
   /**
-   * Prepares `folder` for packages of a Debian release.
-   * @throws GuestPiecesUnavailableError where apt or a mirror of that release is missing.
+   * Prepares `folder` for packages of Debian suites.
+   * @throws GuestPiecesUnavailableError where apt or a mirror of a suite is missing.
    */
-  static async open(folder: string, architecture: string, suite: string): Promise<PrivateApt> {
-    const missing: string[] = [];
-    for (const tool of ['apt-get', 'apt-cache', 'apt-config', 'dpkg-deb'])
-      if (!(await hasTool(tool))) missing.push(tool);
-    if (missing.length > 0)
-      throw new GuestPiecesUnavailableError(
-        `no ${missing.join(', ')} on this machine`,
-        'a Debian or Ubuntu machine, or a cache filled on one',
-      );
-    const sources = await findSources(suite);
-    if (sources.length === 0)
-      throw new GuestPiecesUnavailableError(
-        `apt on this machine knows no mirror of Debian ${suite}`,
-        `a Debian source in its configuration, or $VIRTIOLAB_DEBIAN_MIRROR`,
-      );
+  static async open(folder: string, { architecture, suites, pins }: AptOptions): Promise<PrivateApt> {
+    await checkTools();
+    const sources: AptSource[] = [];
+    for (const suite of suites) {
+      const found = await findSources(suite);
+      if (found.length === 0)
+        throw new GuestPiecesUnavailableError(
+          `apt on this machine knows no mirror of Debian ${suite}`,
+          `a Debian source in its configuration, or $VIRTIOLAB_DEBIAN_MIRROR`,
+        );
+      sources.push(...found);
+    }
     const path = (name: string) => join(folder, name);
     for (const name of ['state/lists/partial', 'cache/archives/partial', 'parts'])
       await mkdir(path(name), { recursive: true });
     await writeFile(path('status'), '');
+    await writeFile(path('preferences'), formatPins(pins));
     await writeFile(path('parts/debian.sources'), formatSources(sources));
     const settings: readonly (readonly [string, string])[] = [
       ['Dir::State', path('state')],
@@ -111,7 +141,10 @@ export class PrivateApt {
       ['Dir::Cache', path('cache')],
       ['Dir::Etc::sourcelist', '/dev/null'],
       ['Dir::Etc::sourceparts', path('parts')],
+      ['Dir::Etc::preferences', path('preferences')],
+      ['Dir::Etc::preferencesparts', '/dev/null'],
       ['APT::Architecture', architecture],
+      ['APT::Install-Recommends', 'false'],
       ['Acquire::Languages', 'none'],
       // As root, apt would drop to a user that cannot write here.
       ['APT::Sandbox::User', userInfo().username],
@@ -156,6 +189,19 @@ export class PrivateApt {
       found.set(name, join(into, file));
     }
     return found;
+  }
+
+  /**
+   * Downloads packages with all that they depend on, verified against the signed lists.
+   * @returns their files. @throws PackageToolError
+   */
+  async downloadAll(names: readonly string[]): Promise<readonly string[]> {
+    // The package database is empty: whatever is needed has to be fetched, and nothing is installed.
+    await runTool('apt-get', ['-c', this.#configuration, '-qy', '--download-only', 'install', ...names]);
+    const archives = join(this.folder, 'cache/archives');
+    return (await readdir(archives))
+      .filter((file) => file.endsWith('.deb'))
+      .map((file) => join(archives, file));
   }
 }
 

@@ -92,3 +92,47 @@ export class ArchiveMemberError extends VirtiolabError {
     this.reason = reason;
   }
 }
+
+const lastOf = (lines: readonly string[]) =>
+  lines.length === 0 ? 'the guest printed nothing' : `the guest printed last:\n${lines.join('\n')}`;
+
+/** The guest did not do something in time. */
+export class GuestTimeoutError extends VirtiolabError {
+  readonly waitedFor: string;
+  readonly timeoutMs: number;
+  /** What the guest printed last, oldest line first. */
+  readonly lastLines: readonly string[];
+
+  constructor(waitedFor: string, timeoutMs: number, lastLines: readonly string[]) {
+    super(`no ${waitedFor} within ${timeoutMs} ms; ${lastOf(lastLines)}`);
+    this.waitedFor = waitedFor;
+    this.timeoutMs = timeoutMs;
+    this.lastLines = lastLines;
+  }
+}
+
+/** The guest's kernel died. */
+export class GuestPanicError extends VirtiolabError {
+  readonly panic: string;
+  readonly lastLines: readonly string[];
+
+  constructor(panic: string, lastLines: readonly string[]) {
+    super(`the guest's kernel died: ${panic}; ${lastOf(lastLines)}`);
+    this.panic = panic;
+    this.lastLines = lastLines;
+  }
+}
+
+/** A command that had to succeed in the guest did not. */
+export class GuestCommandError extends VirtiolabError {
+  readonly command: string;
+  readonly exitCode: number;
+  readonly output: string;
+
+  constructor(command: string, exitCode: number, output: string) {
+    super(`\`${command}\` ended with ${exitCode} in the guest: ${output.trimEnd() || 'no output'}`);
+    this.command = command;
+    this.exitCode = exitCode;
+    this.output = output;
+  }
+}

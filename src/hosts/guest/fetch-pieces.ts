@@ -68,7 +68,7 @@ export async function fetchPieces(
   into: string,
   progress: (message: string) => void,
 ): Promise<PiecesManifest> {
-  const apt = await PrivateApt.open(aptFolder, ARCHITECTURE, SUITE);
+  const apt = await PrivateApt.open(aptFolder, { architecture: ARCHITECTURE, suites: [SUITE] });
   progress(`asking the Debian mirror for ${SUITE}/${ARCHITECTURE}`);
   await apt.update();
   const kernel = await kernelPackage(apt);

@@ -14,7 +14,8 @@ export interface ScratchFolder {
 /** Another machine, or another container, may share the folder: whether its processes live cannot be known here. */
 const OTHERS_MS = 24 * 3_600_000;
 
-const isAlive = (pid: number): boolean => {
+/** Whether a process of this machine lives. */
+export const isAlive = (pid: number): boolean => {
   try {
     process.kill(pid, 0);
     return true;

@@ -13,7 +13,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { QemuUnavailableError } from './errors.ts';
+import { endsWithUs } from '../qemu/ending.ts';
+import { QemuUnavailableError } from '../qemu/errors.ts';
 
 /** Bytes of QEMU's output, from its end, that are looked at. */
 const LAST_WORDS_BYTES = 4096;
@@ -32,12 +33,6 @@ export interface StartFiles {
   /** QEMU's name for the two pipes, which are this with `.in` and `.out`. */
   readonly pipe: string;
 }
-
-/** Processes that end with this one. */
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
 
 /** A QEMU process with two pipes to it. */
 export class QemuProcess {
@@ -84,11 +79,12 @@ export class QemuProcess {
     }
     this.pid = this.#child.pid;
     this.name = `QEMU (process ${this.pid})`;
-    running.add(this.#child);
+    this.#end = endsWithUs(this.#child);
     this.#child.unref();
   }
 
   #folder: string;
+  #end: () => void = () => {};
 
   /** Takes the names of files away: whoever has them open keeps them. */
   removeFiles(): void {
@@ -118,8 +114,7 @@ export class QemuProcess {
   /** Ends the process, at once. */
   close(): void {
     this.removeFiles();
-    this.#child.kill('SIGKILL');
-    running.delete(this.#child);
+    this.#end();
     for (const fd of [this.input, this.output, this.#log]) closeSync(fd);
   }
 }

@@ -1,7 +1,7 @@
 import { GuestMemory, TargetGoneError } from '../../core/index.ts';
+import { QemuStartError } from '../qemu/errors.ts';
 import { QtestBus } from './bus.ts';
 import { QtestChannel } from './channel.ts';
-import { QemuStartError } from './errors.ts';
 import { QtestInterrupts } from './interrupts.ts';
 import { routePins } from './pins.ts';
 import { QemuProcess, type StartFiles } from './process.ts';

@@ -1,5 +1,5 @@
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
-import { QemuUnavailableError } from './errors.ts';
+import { QemuUnavailableError } from '../qemu/errors.ts';
 
 const PROTECTION_READ_WRITE = 3;
 const MAP_SHARED = 1;

@@ -1,38 +1,27 @@
+import { type BootSectorResult, type BootSectorRun, collectBootSector } from '../guest/boot-sector.ts';
 import { checkBios, checkVgaBios, readImage } from '../guest/images.ts';
 import type { GuestPieces } from '../guest/pieces.ts';
+import { SerialConsole } from '../guest/serial-console.ts';
 import { V86Bus } from './bus.ts';
 import { loadV86 } from './load-v86.ts';
 import { V86Machine } from './machine.ts';
-import { SerialConsole } from './serial-console.ts';
 
 const DEFAULT_MEMORY_BYTES = 32 << 20;
-const DEFAULT_TIMEOUT_MS = 30_000;
 /** SeaBIOS writes its own log here where a read answers with this byte. */
 const DEBUG_PORT = 0x402;
 const DEBUG_PRESENT = 0xe9;
 const NEWLINE = 0x0a;
 
-export interface BootSectorOptions {
+export type { BootSectorResult } from '../guest/boot-sector.ts';
+
+export interface BootSectorOptions extends BootSectorRun {
   readonly pieces: GuestPieces;
-  /** The line on the serial port that ends the run, or what tells it. */
-  readonly until: string | ((line: string) => boolean);
   /** Puts functions on the bus before power-on. */
   readonly plug?: (bus: V86Bus) => void;
   /** A floppy disk to boot from instead of a function. */
   readonly floppy?: Uint8Array;
   /** RAM, by default 32 MiB. */
   readonly memoryBytes?: number;
-  /** Called with every line on the serial port. */
-  readonly progress?: (line: string) => void;
-  /** Default 30 s. */
-  readonly timeoutMs?: number;
-}
-
-export interface BootSectorResult {
-  /** Lines that the boot sector sent over the serial port, the last one included. */
-  readonly output: readonly string[];
-  /** Lines of the firmware's own log. */
-  readonly firmwareLog: readonly string[];
 }
 
 /** Collects the firmware's log. */
@@ -59,7 +48,7 @@ function watchFirmware(bus: V86Bus): string[] {
  * MachineOptionsError, V86NotInstalledError, V86InternalMissingError
  */
 export async function bootSector(options: BootSectorOptions): Promise<BootSectorResult> {
-  const { pieces, until } = options;
+  const { pieces } = options;
   const [bios, vgaBios] = await Promise.all([
     readImage(pieces.bios, 'a PC BIOS'),
     readImage(pieces.vgaBios, 'a VGA BIOS'),
@@ -76,24 +65,10 @@ export async function bootSector(options: BootSectorOptions): Promise<BootSector
     const bus = new V86Bus(machine);
     const firmwareLog = watchFirmware(bus);
     const serial = new SerialConsole((text) => machine.sendSerial(text));
-    const output: string[] = [];
-    serial.onLine = (line) => {
-      output.push(line);
-      options.progress?.(line);
-    };
-    serial.context = () => firmwareLog;
     machine.onSerialByte((byte) => serial.receive(byte));
     bus.onFault((fault) => serial.abort(fault));
     options.plug?.(bus);
-    const ended = serial.waitForLine(
-      typeof until === 'string' ? (line) => line === until : until,
-      options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-      typeof until === 'string'
-        ? `line ${JSON.stringify(until)} from the boot sector`
-        : 'last line from the boot sector',
-    );
-    await Promise.all([ended, machine.start()]);
-    return { output, firmwareLog };
+    return await collectBootSector(serial, firmwareLog, () => machine.start(), options);
   } finally {
     await machine.destroy();
   }

@@ -5,13 +5,13 @@ import { guestCacheFolder } from '../guest/cache-folder.ts';
 import { checkBios, checkKernelImage, checkVgaBios, readImage } from '../guest/images.ts';
 import { type GuestFile, guestInitramfs, READY_LINE } from '../guest/initramfs.ts';
 import type { GuestPieces } from '../guest/pieces.ts';
+import { SerialConsole } from '../guest/serial-console.ts';
+import { type CommandOptions, type CommandResult, GuestShell } from '../guest/shell.ts';
 import { V86Bus } from './bus.ts';
 import { SnapshotDamagedError, SnapshotMismatchError } from './errors.ts';
 import { RESERVE_EXTENDED_CONFIG } from './extended-config.ts';
 import { loadV86 } from './load-v86.ts';
 import { V86Machine } from './machine.ts';
-import { SerialConsole } from './serial-console.ts';
-import { type CommandOptions, type CommandResult, GuestShell } from './shell.ts';
 import {
   checkSnapshot,
   pruneSnapshots,

@@ -8,10 +8,10 @@ export {
   type PiecesOptions,
   tryGuestPieces,
 } from '../guest/pieces.ts';
+export type { CommandOptions, CommandResult } from '../guest/shell.ts';
 export * from './boot-sector.ts';
 export * from './linux-guest.ts';
 export { loadV86 } from './load-v86.ts';
-export type { CommandOptions, CommandResult } from './shell.ts';
 export * from './snapshot.ts';
 export * from './terminal.ts';
 export * from './tour.ts';

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { GuestTimeoutError } from './errors.ts';
+import { GuestTimeoutError } from '../guest/errors.ts';
 import type { LinuxGuest } from './linux-guest.ts';
 
 /** A terminal, or a pipe that stands for one. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { GuestCommandError, GuestPanicError, GuestTimeoutError } from '../../../src/hosts/v86/errors.ts';
-import { SerialConsole } from '../../../src/hosts/v86/serial-console.ts';
-import { GuestShell } from '../../../src/hosts/v86/shell.ts';
+import { GuestCommandError, GuestPanicError, GuestTimeoutError } from '../../../src/hosts/guest/errors.ts';
+import { SerialConsole } from '../../../src/hosts/guest/serial-console.ts';
+import { GuestShell } from '../../../src/hosts/guest/shell.ts';
 
 /** A guest that answers commands from a table, as a shell behind a serial line would. */
 function talk(answers: Readonly<Record<string, readonly [output: string, status: number]>>) {

@@ -1,0 +1,5 @@
+export { type QemuBootSectorOptions, qemuBootSector } from './boot-sector.ts';
+export * from './errors.ts';
+export * from './machine.ts';
+export { findQemu, type QemuProgram, tryQemu } from './program.ts';
+export { Qmp, type QmpEvent, type QmpOptions } from './qmp.ts';
