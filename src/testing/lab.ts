@@ -47,6 +47,8 @@ export class Lab {
   readonly fn: VirtioFunction;
   readonly behaviour: DeviceBehaviour;
   readonly hands: Hands;
+  /** The interface and ring that {@link transport} is for. */
+  readonly setting: Setting;
   readonly #bench: Bench;
   readonly #recorder = new Recorder();
   readonly #decoder = new Decoder();
@@ -64,6 +66,7 @@ export class Lab {
     this.fn = rest.fn;
     this.behaviour = rest.behaviour;
     this.hands = subject.hands;
+    this.setting = setting;
     this.#watch = watched
       ? new DriverWatch({
           ram: target.bus.ram,

@@ -336,7 +336,7 @@ async function run(each: Case): Promise<void> {
   const { model, disk } = lab;
   model.bad = null;
   model.image = disk.contents().slice();
-  model.issue(next, { kind: 'read', sector: 0, sectors: model.sectors });
+  model.issue(next, { type: 'block', kind: 'read', sector: 0, sectors: model.sectors });
   await lab.quiet(next);
   if (each.storage === 'overlay') disk.checkBase(lab.first);
 }
