@@ -15,31 +15,68 @@ const MACHINES: Readonly<Record<number, string>> = {
 };
 
 const ELF_MAGIC = 0x464c457f;
-const CLASS_32 = 1;
-const MACHINE_386 = 3;
-const SECTION_HEADER_BYTES = 40;
+/** Of the longer of the two headers. */
+const HEADER_BYTES = 64;
+
+/** Where an ELF file of a class has what is read of it: fields of its header, and of the headers of its sections. */
+interface ElfLayout {
+  readonly sections: number;
+  readonly sectionCount: number;
+  readonly namesIndex: number;
+  readonly sectionBytes: number;
+  readonly sectionStart: number;
+  readonly sectionLength: number;
+}
+
+const LAYOUT_32: ElfLayout = {
+  sections: 32,
+  sectionCount: 48,
+  namesIndex: 50,
+  sectionBytes: 40,
+  sectionStart: 16,
+  sectionLength: 20,
+};
+/** Offsets and lengths are 64 bits there, of which the low half is read: no file that comes here is longer. */
+const LAYOUT_64: ElfLayout = {
+  sections: 40,
+  sectionCount: 60,
+  namesIndex: 62,
+  sectionBytes: 64,
+  sectionStart: 24,
+  sectionLength: 32,
+};
+
+/** A PC that a guest is made for, by Debian's name of it. */
+export type GuestArchitecture = 'i386' | 'amd64';
+
+const KINDS: Readonly<
+  Record<GuestArchitecture, { elfClass: number; machine: number; layout: ElfLayout; wanted: string }>
+> = {
+  i386: { elfClass: 1, machine: 3, layout: LAYOUT_32, wanted: 'a 32-bit i386 ELF file' },
+  amd64: { elfClass: 2, machine: 62, layout: LAYOUT_64, wanted: 'a 64-bit x86-64 ELF file' },
+};
 
 const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** Whether a file begins as an ELF file of any kind. */
 export function isElf(bytes: Uint8Array): boolean {
-  return bytes.length >= 52 && view(bytes).getUint32(0, true) === ELF_MAGIC;
+  return bytes.length >= HEADER_BYTES && view(bytes).getUint32(0, true) === ELF_MAGIC;
 }
 
 /** What an ELF file was made for, in words: `64-bit x86-64 ELF`. */
 export function describeElf(bytes: Uint8Array): string {
   const data = view(bytes);
   const machine = data.getUint16(18, data.getUint8(5) !== 2);
-  const bits = data.getUint8(4) === CLASS_32 ? 32 : 64;
+  const bits = data.getUint8(4) === KINDS.i386.elfClass ? 32 : 64;
   return `a ${bits}-bit ${MACHINES[machine] ?? `machine ${machine}`} ELF file`;
 }
 
-/** @throws GuestImageError unless the file is a 32-bit x86 ELF file. */
-export function checkElf386(path: string, bytes: Uint8Array): void {
-  const wanted = 'a 32-bit i386 ELF file';
+/** @throws GuestImageError unless the file is an ELF file of that architecture. */
+export function checkElf(path: string, bytes: Uint8Array, architecture: GuestArchitecture): void {
+  const { elfClass, machine, wanted } = KINDS[architecture];
   if (!isElf(bytes)) throw new GuestImageError(path, 'no ELF file', wanted);
   const data = view(bytes);
-  if (data.getUint8(4) !== CLASS_32 || data.getUint16(18, true) !== MACHINE_386)
+  if (data.getUint8(4) !== elfClass || data.getUint16(18, true) !== machine)
     throw new GuestImageError(path, describeElf(bytes), wanted);
 }
 
@@ -49,21 +86,29 @@ const cString = (bytes: Uint8Array, at: number) => {
 };
 
 /**
- * The contents of a named section of a 32-bit x86 ELF file, or undefined where it has none.
- * @throws GuestImageError when the file is of another kind or its section table leaves the file.
+ * The contents of a named section of an ELF file, or undefined where it has none.
+ * @throws GuestImageError when the file is for another architecture or its section table leaves the file.
  */
-export function elfSection(path: string, bytes: Uint8Array, name: string): Uint8Array | undefined {
-  checkElf386(path, bytes);
+export function elfSection(
+  path: string,
+  bytes: Uint8Array,
+  architecture: GuestArchitecture,
+  name: string,
+): Uint8Array | undefined {
+  checkElf(path, bytes, architecture);
+  const { layout } = KINDS[architecture];
   const data = view(bytes);
-  const table = data.getUint32(32, true);
-  const count = data.getUint16(48, true);
-  const namesIndex = data.getUint16(50, true);
-  if (table + count * SECTION_HEADER_BYTES > bytes.length || namesIndex >= count)
+  const table = data.getUint32(layout.sections, true);
+  const count = data.getUint16(layout.sectionCount, true);
+  const namesIndex = data.getUint16(layout.namesIndex, true);
+  if (table + count * layout.sectionBytes > bytes.length || namesIndex >= count)
     throw new GuestImageError(path, 'a damaged ELF file', 'a section table inside the file');
   const field = (index: number, offset: number) =>
-    data.getUint32(table + index * SECTION_HEADER_BYTES + offset, true);
-  const contents = (index: number) =>
-    bytes.subarray(field(index, 16), Math.min(bytes.length, field(index, 16) + field(index, 20)));
+    data.getUint32(table + index * layout.sectionBytes + offset, true);
+  const contents = (index: number) => {
+    const start = field(index, layout.sectionStart);
+    return bytes.subarray(start, Math.min(bytes.length, start + field(index, layout.sectionLength)));
+  };
   const names = contents(namesIndex);
   for (let index = 0; index < count; index++)
     if (cString(names, field(index, 0)) === name) return contents(index);

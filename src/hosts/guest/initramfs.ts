@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { type ArchiveMember, cpioArchive } from './cpio.ts';
-import { checkElf386 } from './elf.ts';
+import { checkElf, type GuestArchitecture } from './elf.ts';
 import { readImage } from './images.ts';
-import type { KernelModule } from './modules.ts';
-import type { GuestPieces } from './pieces.ts';
+import { type KernelModule, type ModuleSource, resolveModules } from './modules.ts';
+import type { KernelPieces } from './pieces.ts';
 
 /** The line that tells that modules are loaded and the shell is about to read commands. */
 export const READY_LINE = 'virtiolab guest ready';
@@ -50,6 +50,7 @@ function foldersOf(files: readonly GuestFile[]): string[] {
 }
 
 export interface InitramfsContents {
+  readonly architecture: GuestArchitecture;
   readonly busybox: Uint8Array;
   readonly modules: readonly KernelModule[];
   /** How many modules, from the first, are loaded at boot; by default all. */
@@ -60,15 +61,16 @@ export interface InitramfsContents {
 /**
  * An initial RAM file system: busybox, modules in the order they are loaded, {@link INIT_SCRIPT}, `files`. Equal
  * contents make equal bytes.
- * @throws GuestImageError when busybox is not for a 32-bit x86 PC; ArchiveMemberError
+ * @throws GuestImageError when busybox is for another architecture; ArchiveMemberError
  */
 export function buildInitramfs({
+  architecture,
   busybox,
   modules,
   modulesAtBoot = modules.length,
   files = [],
 }: InitramfsContents): Uint8Array {
-  checkElf386('busybox', busybox);
+  checkElf('busybox', busybox, architecture);
   const order = modules.slice(0, modulesAtBoot).map(({ name }) => `${name}\n`);
   const text = (contents: string) => new TextEncoder().encode(contents);
   const file = (path: string, bytes: Uint8Array, permissions = 0o644): ArchiveMember => ({
@@ -91,18 +93,31 @@ export function buildInitramfs({
   ]);
 }
 
-/** The archive of a set of pieces. @throws GuestImageError, ArchiveMemberError */
+export interface InitramfsWish {
+  readonly files?: readonly GuestFile[];
+  /** Modules to load at boot, and what they depend on, instead of those that the pieces have for it; the others stay at hand. */
+  readonly modules?: readonly string[];
+}
+
+/** The archive of a set of pieces. @throws GuestImageError, ArchiveMemberError; ModuleMissingError for a wished one */
 export async function guestInitramfs(
-  pieces: GuestPieces,
-  files: readonly GuestFile[] = [],
+  pieces: KernelPieces & { readonly busybox: string },
+  { files = [], modules: wished }: InitramfsWish = {},
 ): Promise<Uint8Array> {
+  const { architecture } = pieces;
+  const read = (name: string) => readImage(join(pieces.modulesFolder, `${name}.ko`), 'a kernel module');
+  const has = (name: string) => pieces.modules.includes(name);
+  const source: ModuleSource = {
+    architecture,
+    builtIn: new Set(pieces.builtIn),
+    read: async (name) => (has(name) ? read(name) : undefined),
+  };
+  const first =
+    wished === undefined
+      ? pieces.modules.slice(0, pieces.modulesAtBoot)
+      : (await resolveModules(wished, source)).map(({ name }) => name);
   const modules: KernelModule[] = [];
-  for (const name of pieces.modules)
-    modules.push({
-      name,
-      bytes: await readImage(join(pieces.modulesFolder, `${name}.ko`), 'a kernel module'),
-    });
-  const { modulesAtBoot } = pieces;
-  const busybox = await readImage(pieces.busybox, 'a busybox for a 32-bit x86 PC');
-  return buildInitramfs({ busybox, modules, modulesAtBoot, files });
+  for (const name of new Set([...first, ...pieces.modules])) modules.push({ name, bytes: await read(name) });
+  const busybox = await readImage(pieces.busybox, `a busybox for ${architecture}`);
+  return buildInitramfs({ architecture, busybox, modules, modulesAtBoot: first.length, files });
 }

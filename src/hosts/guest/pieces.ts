@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { GuestArchitecture } from './elf.ts';
 import { fetchPieces } from './fetch-pieces.ts';
 import { WANTED_MODULES } from './modules.ts';
 import { cachedSet, orReason, type PieceSet, type PiecesOptions, takeSet } from './piece-set.ts';
@@ -7,6 +8,7 @@ export type { PiecesOptions } from './piece-set.ts';
 
 /** A kernel's files on this machine. */
 export interface KernelPieces {
+  readonly architecture: GuestArchitecture;
   /** Name and version of the kernel package, such as `linux-image-6.1.0-50-686` and `6.1.176-1`. */
   readonly kernelPackage: string;
   readonly kernelVersion: string;
@@ -17,6 +19,8 @@ export interface KernelPieces {
   readonly modules: readonly string[];
   /** How many of them, from the first, are loaded at boot. */
   readonly modulesAtBoot: number;
+  /** What else was asked for, and is in the kernel itself. */
+  readonly builtIn?: readonly string[];
 }
 
 /** A Linux guest's files on this machine: kernel and modules, busybox, firmware, all for a 32-bit x86 PC. */
@@ -29,7 +33,7 @@ export interface GuestPieces extends KernelPieces {
 }
 
 /** What is known of a kernel, without the paths of its files. */
-export type KernelManifest = Omit<KernelPieces, 'kernel' | 'modulesFolder'>;
+export type KernelManifest = Omit<KernelPieces, 'architecture' | 'kernel' | 'modulesFolder'>;
 
 /** What a cache folder's manifest says; paths are fixed names beside it. */
 export interface PiecesManifest extends KernelManifest {
@@ -46,17 +50,23 @@ export const kernelFiles = ({ modules }: KernelManifest): string[] => [
 ];
 
 /** A kernel with the paths of its files. */
-export const kernelIn = (folder: string, manifest: KernelManifest): KernelPieces => ({
-  kernelPackage: manifest.kernelPackage,
-  kernelVersion: manifest.kernelVersion,
-  modules: manifest.modules,
-  modulesAtBoot: manifest.modulesAtBoot,
+export const kernelIn = (
+  folder: string,
+  architecture: GuestArchitecture,
+  { kernelPackage, kernelVersion, modules, modulesAtBoot, builtIn = [] }: KernelManifest,
+): KernelPieces => ({
+  architecture,
+  kernelPackage,
+  kernelVersion,
+  modules,
+  modulesAtBoot,
+  builtIn,
   kernel: join(folder, 'vmlinuz'),
   modulesFolder: join(folder, 'modules'),
 });
 
 const piecesIn = (folder: string, manifest: PiecesManifest): GuestPieces => ({
-  ...kernelIn(folder, manifest),
+  ...kernelIn(folder, 'i386', manifest),
   busyboxVersion: manifest.busyboxVersion,
   firmwareVersion: manifest.firmwareVersion,
   busybox: join(folder, 'busybox'),

@@ -78,7 +78,7 @@ export async function fetchedQemu(options: PiecesOptions = {}): Promise<QemuComm
     program: join(libraries, machine.loader),
     leading: [
       ...['--library-path', libraries, '--argv0', 'qemu-system-x86_64', path(PROGRAM)],
-      ...['-L', path('usr/share/qemu'), '-L', path('usr/share/seabios'), '-L', path('usr/lib/ipxe/qemu')],
+      ...['-L', path('usr/share/qemu'), '-L', path('usr/share/seabios')],
     ],
     environment: { QEMU_MODULE_DIR: join(libraries, 'qemu') },
   };

@@ -1,5 +1,8 @@
 export { type QemuBootSectorOptions, qemuBootSector } from './boot-sector.ts';
 export * from './errors.ts';
+export { fetchedQemu } from './fetched-qemu.ts';
+export * from './guest-pieces.ts';
+export * from './linux.ts';
 export * from './machine.ts';
 export { findQemu, type QemuProgram, tryQemu } from './program.ts';
 export { Qmp, type QmpEvent, type QmpOptions } from './qmp.ts';

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { State, Stateful } from '../../core/index.ts';
 import { guestCacheFolder } from '../guest/cache-folder.ts';
+import { QUIET_BOOT } from '../guest/command-line.ts';
 import { checkBios, checkKernelImage, checkVgaBios, readImage } from '../guest/images.ts';
 import { type GuestFile, guestInitramfs, READY_LINE } from '../guest/initramfs.ts';
 import type { GuestPieces } from '../guest/pieces.ts';
@@ -27,9 +28,8 @@ const DEFAULT_MEMORY_BYTES = 96 << 20;
 /** Some five times what a boot takes on a quiet machine. */
 const DEFAULT_BOOT_TIMEOUT_MS = 120_000;
 
-/** Leaves out what slows an emulated boot down: self tests, mitigations, probing for hardware of the 1990s. */
-export const COMMAND_LINE =
-  'console=ttyS0 tsc=reliable mitigations=off quiet cryptomgr.notests apparmor=0 audit=0 noisapnp pnpbios=off';
+/** No probing for hardware of the 1990s, either. */
+export const COMMAND_LINE = `${QUIET_BOOT} noisapnp pnpbios=off`;
 
 export interface LinuxGuestOptions {
   readonly pieces: GuestPieces;
@@ -87,7 +87,7 @@ async function readImages(options: Omit<LinuxGuestOptions, 'plug'>): Promise<Boo
     readImage(pieces.kernel, 'a kernel'),
     readImage(pieces.bios, 'a PC BIOS'),
     readImage(pieces.vgaBios, 'a VGA BIOS'),
-    guestInitramfs(pieces, options.files ?? []),
+    guestInitramfs(pieces, options.files === undefined ? {} : { files: options.files }),
   ]);
   checkKernelImage(pieces.kernel, kernel);
   checkBios(pieces.bios, bios);

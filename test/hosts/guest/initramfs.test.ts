@@ -9,7 +9,7 @@ describe('initial file system', () => {
     const modules = names.map((name) => ({ name, bytes: moduleFile({ name }) }));
     const files = [{ path: 'opt/data/x', bytes: Uint8Array.of(1) }];
     const archive = new TextDecoder('latin1').decode(
-      buildInitramfs({ busybox: moduleFile({}), modules, modulesAtBoot: 2, files }),
+      buildInitramfs({ architecture: 'i386', busybox: moduleFile({}), modules, modulesAtBoot: 2, files }),
     );
     expect(archive).toContain('virtio\nvirtio_ring\n\0');
     expect(archive).toContain('lib/modules/spare.ko\0');
@@ -21,6 +21,8 @@ describe('initial file system', () => {
   });
 
   it('refuses a busybox of another machine', () => {
-    expect(() => buildInitramfs({ busybox: new Uint8Array(100), modules: [] })).toThrow(GuestImageError);
+    expect(() =>
+      buildInitramfs({ architecture: 'amd64', busybox: new Uint8Array(100), modules: [] }),
+    ).toThrow(GuestImageError);
   });
 });

@@ -12,6 +12,7 @@ const FILES: Readonly<Record<string, string>> = {
 };
 
 const source = {
+  architecture: 'i386' as const,
   builtIn: new Set(['rng_core']),
   read: async (name: string) => {
     const depends = FILES[name];
@@ -30,13 +31,21 @@ describe('kernel modules', () => {
     await expect(resolveModules(['broken'], source)).rejects.toThrow('kernel module nowhere (for broken)');
   });
 
-  it('must be 32-bit x86', () => {
+  it('are left out where they are missing and optional', async () => {
+    const modules = await resolveModules(['none', 'virtio'], source, ['none']);
+    expect(modules.map(({ name }) => name)).toEqual(['virtio']);
+    await expect(resolveModules(['broken'], source, ['broken'])).rejects.toThrow(ModuleMissingError);
+  });
+
+  it('must be for the architecture', () => {
+    expect(moduleInfo('y.ko', moduleFile({ name: 'y' }, 64), 'amd64').get('name')).toEqual(['y']);
+    expect(() => moduleInfo('y.ko', moduleFile({}, 32), 'amd64')).toThrow('y.ko is a 32-bit i386 ELF file');
     const file = moduleFile({ name: 'x' });
-    expect(moduleInfo('x.ko', file).get('name')).toEqual(['x']);
+    expect(moduleInfo('x.ko', file, 'i386').get('name')).toEqual(['x']);
     file[4] = 2;
     new DataView(file.buffer).setUint16(18, 62, true);
-    expect(() => moduleInfo('x.ko', file)).toThrow(GuestImageError);
-    expect(() => moduleInfo('x.ko', file)).toThrow('x.ko is a 64-bit x86-64 ELF file');
-    expect(() => moduleInfo('x.ko', new Uint8Array(100))).toThrow('x.ko is no ELF file');
+    expect(() => moduleInfo('x.ko', file, 'i386')).toThrow(GuestImageError);
+    expect(() => moduleInfo('x.ko', file, 'i386')).toThrow('x.ko is a 64-bit x86-64 ELF file');
+    expect(() => moduleInfo('x.ko', new Uint8Array(100), 'i386')).toThrow('x.ko is no ELF file');
   });
 });
