@@ -37,6 +37,10 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     summary: 'boot a real Linux on our functions, and compare the two sides',
     load: async () => (await import('./boot.ts')).boot,
   },
+  serve: {
+    summary: 'serve functions of ours to another program, over a socket',
+    load: async () => (await import('./serve.ts')).serve,
+  },
   trace: {
     summary: 'decode accesses that another program recorded',
     load: async () => (await import('./trace.ts')).trace,

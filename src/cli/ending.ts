@@ -13,3 +13,13 @@ export function endOnSignals(): void {
   process.stderr.on('error', () => {});
   for (const [signal, status] of Object.entries(SIGNALS)) process.once(signal, () => process.exit(status));
 }
+
+/** Waits until somebody asks for the end: what serves until then has done what it should. @returns the signal's name. */
+export function untilSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of Object.keys(SIGNALS)) {
+      process.removeAllListeners(signal);
+      process.once(signal, () => resolve(signal));
+    }
+  });
+}

@@ -1,6 +1,7 @@
 export * from './bar.ts';
 export * from './bar-contents.ts';
 export * from './board.ts';
+export { NO_PIN } from './board-slot.ts';
 export * from './bridge.ts';
 export { type BridgeKind, type BridgeOptions, bridgeKinds } from './bridge-options.ts';
 export * from './capability-list.ts';
@@ -20,6 +21,7 @@ export * from './pci-bus.ts';
 export * from './places.ts';
 export * from './posted-writes.ts';
 export type { PowerManagementOptions } from './power.ts';
+export { mapRam, RAM_PRIORITY } from './ram-mapping.ts';
 export * from './slot.ts';
 export * from './target.ts';
 export type { Place } from './topology.ts';

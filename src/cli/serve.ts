@@ -1,0 +1,61 @@
+import { type WayName, wayNames, ways } from '../mmr/index.ts';
+import { sampleNames } from '../testing/devices.ts';
+import { functionKindNames } from '../virtio/index.ts';
+import { choices } from './choices.ts';
+import { type Command, exitStatus, UsageError } from './command.ts';
+import { print } from './output.ts';
+import { serveQtest } from './serve-qtest.ts';
+import { wrap } from './text.ts';
+
+const windows = choices(
+  wayNames.map((name: WayName) => {
+    const { translated, summary } = ways[name];
+    return [name, `${translated ? "a guest's ports, " : ''}${summary}`];
+  }),
+);
+
+/** Names in the column of what options mean. */
+const names = (list: readonly string[]) => wrap(list.join(', '), 59).join(`\n${' '.repeat(21)}`);
+
+const help = `Usage: virtiolab serve --qtest SOCKET [--device TYPE[:KIND]]... [--window WINDOW]
+                       [--image FILE] [--memory MIB] [--json]
+
+Serves functions of ours to another program, until SIGINT or SIGTERM comes.
+
+  --qtest SOCKET   as a machine that answers QEMU's qtest protocol on a UNIX
+                   socket, one client after another (docs/qtest-server.md)
+  --device TYPE[:KIND]
+                   a device, more than once for several: they stand from 00:04.0
+                   on. Types are
+                   ${names(sampleNames)};
+                   kinds are
+                   ${names(functionKindNames)}
+                   (by default transitional, or modern where there is no other)
+  --window WINDOW  instead of a kind, what leads to the devices:
+${windows}
+  --image FILE     what the one block device holds, and where it is written
+  --memory MIB     RAM of the machine (by default 128)
+  --json           one JSON document on standard output, at the end
+  -h, --help       print this text
+
+Exit status: 0 when the server was told to end, 1 when it failed, 2 when called
+wrongly: a socket that is too long, somebody else's, or no socket.
+
+Example: a disk and a network device for a qtest client
+  virtiolab serve --qtest /tmp/qtest --device block --device network:modern`;
+
+/** Whether an option stands on a command line. */
+const has = (args: readonly string[], option: string) =>
+  args.some((each) => each === option || each.startsWith(`${option}=`));
+
+/** What serves, by the option that asks for it; each reads its own options. */
+async function run(args: readonly string[]): Promise<number> {
+  if (has(args, '--help') || args.includes('-h')) {
+    print(help);
+    return exitStatus.good;
+  }
+  if (has(args, '--qtest')) return serveQtest(args);
+  throw new UsageError("serve wants to know how; wants '--qtest SOCKET'");
+}
+
+export const serve: Command = { help, run };
