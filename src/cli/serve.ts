@@ -17,7 +17,7 @@ const windows = choices(
 /** Names in the column of what options mean. */
 const names = (list: readonly string[]) => wrap(list.join(', '), 59).join(`\n${' '.repeat(21)}`);
 
-const help = `Usage: virtiolab serve --qtest SOCKET [--device TYPE[:KIND]]... [--window WINDOW]
+const help = `Usage: virtiolab serve --qtest SOCKET [--device TYPE[:KIND]]... [--window WAY]
                        [--image FILE] [--memory MIB] [--json]
 
 Serves functions of ours to another program, until SIGINT or SIGTERM comes.
@@ -31,7 +31,7 @@ Serves functions of ours to another program, until SIGINT or SIGTERM comes.
                    kinds are
                    ${names(functionKindNames)}
                    (by default transitional, or modern where there is no other)
-  --window WINDOW  instead of a kind, what leads to the devices:
+  --window WAY     instead of a kind, what leads to the devices:
 ${windows}
   --image FILE     what the one block device holds, and where it is written
   --memory MIB     RAM of the machine (by default 128)
