@@ -4,6 +4,7 @@ export {
   findQemu,
   type KernelBoot,
   type QemuBootSectorOptions,
+  type QemuCommand,
   type QemuGuestPieces,
   type QemuKernelName,
   QemuLinux,

@@ -25,7 +25,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
  */
 export async function collectBootSector(
   serial: SerialConsole,
-  firmwareLog: readonly string[],
+  firmwareLog: () => readonly string[],
   start: () => Promise<void>,
   { until, progress, timeoutMs = DEFAULT_TIMEOUT_MS }: BootSectorRun,
 ): Promise<BootSectorResult> {
@@ -34,11 +34,11 @@ export async function collectBootSector(
     output.push(line);
     progress?.(line);
   };
-  serial.context = () => firmwareLog;
+  serial.context = firmwareLog;
   const [test, waitedFor] =
     typeof until === 'string'
       ? [(line: string) => line === until, `line ${JSON.stringify(until)} from the boot sector`]
       : [until, 'last line from the boot sector'];
   await Promise.all([serial.waitForLine(test, timeoutMs, waitedFor), start()]);
-  return { output, firmwareLog };
+  return { output, firmwareLog: firmwareLog() };
 }

@@ -13,7 +13,12 @@ export async function qemuBootSector(options: QemuBootSectorOptions): Promise<Bo
   const { progress: _, ...machineOptions } = options;
   const machine = await QemuMachine.create(machineOptions);
   try {
-    return await collectBootSector(machine.serial, machine.firmwareLog, () => machine.run(), options);
+    return await collectBootSector(
+      machine.serial,
+      () => machine.firmwareLog,
+      () => machine.run(),
+      options,
+    );
   } finally {
     await machine.close();
   }

@@ -1,6 +1,6 @@
 export { type QemuBootSectorOptions, qemuBootSector } from './boot-sector.ts';
 export * from './errors.ts';
-export { fetchedQemu } from './fetched-qemu.ts';
+export { fetchedQemu, type QemuCommand } from './fetched-qemu.ts';
 export * from './guest-pieces.ts';
 export * from './linux.ts';
 export * from './machine.ts';

@@ -42,7 +42,7 @@ const MEBIBYTE = 1 << 20;
 const DEFAULT_START_TIMEOUT_MS = 30_000;
 /** Firmware writes its log to this port. */
 const DEBUG_PORT = 0x402;
-const LINES = ['monitor', 'serial', 'firmware'] as const;
+const DEVICES = { lines: ['monitor', 'serial'], log: 'firmware' } as const;
 
 /** A device as QEMU's command line has it. */
 const deviceArguments = (device: DeviceProperties): string[] => ['-device', JSON.stringify(device)];
@@ -82,31 +82,18 @@ export class QemuMachine {
   readonly pid: number;
   readonly qmp: Qmp;
   readonly serial: SerialConsole;
-  /** Lines of the firmware's own log. */
-  readonly firmwareLog: readonly string[];
   readonly #child: QemuChild;
   #gone: TargetGoneError | null = null;
 
   private constructor(child: QemuChild, options: QemuMachineOptions) {
     this.#child = child;
     this.pid = child.pid;
-    const [monitor, serial, firmware] = child.lines as [
-      (typeof child.lines)[0],
-      (typeof child.lines)[0],
-      (typeof child.lines)[0],
-    ];
+    const [monitor, serial] = child.lines;
     this.qmp = new Qmp(monitor!, child.name);
     this.serial = new SerialConsole((text) => void serial!.write(text));
     this.serial.onLine = options.progress;
     serial!.on('data', (bytes: Uint8Array) => {
       for (const byte of bytes) this.serial.receive(byte);
-    });
-    const log: string[] = [];
-    this.firmwareLog = log;
-    const lines = new SerialConsole(() => {});
-    lines.onLine = (line) => void log.push(line);
-    firmware!.on('data', (bytes: Uint8Array) => {
-      for (const byte of bytes) lines.receive(byte);
     });
     void child.ended.then(() => this.#lose('it has ended'));
   }
@@ -116,7 +103,7 @@ export class QemuMachine {
    * @throws QemuUnavailableError, QemuOptionsError; QemuStartError with what QEMU says about its arguments
    */
   static async create(options: QemuMachineOptions): Promise<QemuMachine> {
-    const child = await QemuChild.start(options.qemu, commandLine(options), LINES);
+    const child = await QemuChild.start(options.qemu, commandLine(options), DEVICES);
     const machine = new QemuMachine(child, options);
     try {
       await machine.qmp.open({ timeoutMs: options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS });
@@ -134,6 +121,11 @@ export class QemuMachine {
   /** Why there is no machine any more, or null. */
   get gone(): TargetGoneError | null {
     return this.#gone;
+  }
+
+  /** Lines of the firmware's own log so far. */
+  get firmwareLog(): readonly string[] {
+    return this.#child.log.lines();
   }
 
   /** What QEMU said last on its standard output and error, on one line. */

@@ -60,7 +60,8 @@ async function probe(command: QemuCommand): Promise<Probe> {
 const complaint = (found: Probe): string =>
   'trouble' in found ? found.trouble : `is QEMU ${found.version}, without ${CLIENT}`;
 
-const plain = (program: string): QemuCommand => ({ program, leading: [], environment: {} });
+/** A program that needs nothing else to run. */
+export const plainCommand = (program: string): QemuCommand => ({ program, leading: [], environment: {} });
 
 /**
  * A QEMU with the vfio-user client: the one that `$VIRTIOLAB_QEMU` names, else the one on the path if it is new enough, else
@@ -70,7 +71,7 @@ const plain = (program: string): QemuCommand => ({ program, leading: [], environ
 export async function findQemu(options: PiecesOptions = {}): Promise<QemuProgram> {
   const named = process.env['VIRTIOLAB_QEMU'] ?? '';
   const wanted = `QEMU ${WANTED_VERSION} or later with ${CLIENT}`;
-  const first = plain(named === '' ? ON_PATH : named);
+  const first = plainCommand(named === '' ? ON_PATH : named);
   const found = await probe(first);
   if ('version' in found && found.client) return { ...first, version: found.version };
   if (named !== '') throw new QemuUnavailableError(`$VIRTIOLAB_QEMU (${named})`, complaint(found), wanted);

@@ -3,11 +3,9 @@ import {
   closeSync,
   constants,
   existsSync,
-  fstatSync,
   mkdtempSync,
   openSync,
   readFileSync,
-  readSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -15,9 +13,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endsWithUs } from '../qemu/ending.ts';
 import { QemuUnavailableError } from '../qemu/errors.ts';
+import type { QemuCommand } from '../qemu/fetched-qemu.ts';
+import { OutputFile } from '../qemu/output-file.ts';
 
-/** Bytes of QEMU's output, from its end, that are looked at. */
-const LAST_WORDS_BYTES = 4096;
 const FIRMWARE_BYTES = 0x10000;
 /** Where the CPU starts, in firmware of that size: `cli`, and then `hlt` over and over. */
 const RESET_VECTOR = 0xfff0;
@@ -41,14 +39,14 @@ export class QemuProcess {
   readonly pid: number;
   readonly name: string;
   readonly #child: ChildProcess;
-  readonly #log: number;
+  readonly #log: OutputFile;
 
   /**
    * @param argumentsOf the command line, once it is known where files are.
    * @param use is called with them before anybody else has them. @throws QemuUnavailableError
    */
   constructor(
-    program: string,
+    { program, leading, environment }: QemuCommand,
     argumentsOf: (files: StartFiles) => readonly string[],
     use: (files: StartFiles) => void,
   ) {
@@ -65,8 +63,11 @@ export class QemuProcess {
       // Opened so, neither waits for the other side; and the end of the other side is seen at the one that is read.
       this.input = openSync(`${files.pipe}.out`, constants.O_RDONLY | constants.O_NONBLOCK);
       this.output = openSync(`${files.pipe}.in`, constants.O_RDWR | constants.O_NONBLOCK);
-      this.#log = openSync(join(folder, 'log'), 'w+');
-      this.#child = spawn(program, argumentsOf(files), { stdio: ['ignore', this.#log, this.#log] });
+      this.#log = new OutputFile(join(folder, 'log'));
+      this.#child = spawn(program, [...leading, ...argumentsOf(files)], {
+        stdio: ['ignore', this.#log.fd, this.#log.fd],
+        env: { ...process.env, ...environment },
+      });
     } catch (error) {
       this.removeFiles();
       throw error;
@@ -102,19 +103,14 @@ export class QemuProcess {
   }
 
   lastWords(): string {
-    const { size } = fstatSync(this.#log);
-    const bytes = new Uint8Array(Math.min(size, LAST_WORDS_BYTES));
-    readSync(this.#log, bytes, 0, bytes.length, size - bytes.length);
-    return new TextDecoder()
-      .decode(bytes)
-      .trim()
-      .replaceAll(/\s*\n\s*/g, '; ');
+    return this.#log.lastWords();
   }
 
   /** Ends the process, at once. */
   close(): void {
     this.removeFiles();
     this.#end();
-    for (const fd of [this.input, this.output, this.#log]) closeSync(fd);
+    for (const fd of [this.input, this.output]) closeSync(fd);
+    this.#log.close();
   }
 }

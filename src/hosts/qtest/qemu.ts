@@ -1,5 +1,7 @@
 import { GuestMemory, TargetGoneError } from '../../core/index.ts';
 import { QemuStartError } from '../qemu/errors.ts';
+import type { QemuCommand } from '../qemu/fetched-qemu.ts';
+import { plainCommand } from '../qemu/program.ts';
 import { QtestBus } from './bus.ts';
 import { QtestChannel } from './channel.ts';
 import { QtestInterrupts } from './interrupts.ts';
@@ -10,8 +12,8 @@ import { loadSystemCalls } from './system-calls.ts';
 export interface QemuOptions {
   /** QEMU's own, after those of the machine: devices and what stands behind them, e.g. `-device`, `virtio-rng-pci,addr=4`. */
   readonly arguments?: readonly string[];
-  /** By default `qemu-system-x86_64`, from the path. */
-  readonly program?: string;
+  /** By default `qemu-system-x86_64`, from the path; or how a QEMU is started that was found otherwise. */
+  readonly program?: string | QemuCommand;
   /** RAM; by default 64 MiB. A multiple of 4096, 2 MiB at least. */
   readonly ramBytes?: number;
   /** For so long an answer is waited for; by default 10 s. */
@@ -57,10 +59,11 @@ export class Qemu {
    */
   static async start(options: QemuOptions = {}): Promise<Qemu> {
     const { program = 'qemu-system-x86_64', ramBytes = 64 << 20, milliseconds = 10_000 } = options;
+    const command = typeof program === 'string' ? plainCommand(program) : program;
     const calls = await loadSystemCalls();
     let bytes: Uint8Array = new Uint8Array();
     const process = new QemuProcess(
-      program,
+      command,
       (files) => commandLine(files, ramBytes, options.arguments ?? []),
       (files) => {
         bytes = calls.mapFile(files.ram, ramBytes);
@@ -80,7 +83,8 @@ export class Qemu {
     } catch (error) {
       const words = process.lastWords();
       process.close();
-      if (error instanceof TargetGoneError) throw new QemuStartError(`${program} did not start`, words);
+      if (error instanceof TargetGoneError)
+        throw new QemuStartError(`${command.program} did not start`, words);
       throw error;
     }
   }

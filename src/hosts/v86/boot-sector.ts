@@ -68,7 +68,12 @@ export async function bootSector(options: BootSectorOptions): Promise<BootSector
     machine.onSerialByte((byte) => serial.receive(byte));
     bus.onFault((fault) => serial.abort(fault));
     options.plug?.(bus);
-    return await collectBootSector(serial, firmwareLog, () => machine.start(), options);
+    return await collectBootSector(
+      serial,
+      () => firmwareLog,
+      () => machine.start(),
+      options,
+    );
   } finally {
     await machine.destroy();
   }
