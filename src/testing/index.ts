@@ -20,6 +20,16 @@ export {
   widths,
 } from './accesses.ts';
 export { type SampleDevice, sampleDevice, sampleNames, UnknownSubjectError } from './devices.ts';
+export { hostileConfigWrites } from './hostile-config.ts';
+export {
+  applyHostileTable,
+  formatHostileTable,
+  type HostileTable,
+  type HostileTableKind,
+  type HostileTableOptions,
+  hostileTableKinds,
+  hostileTables,
+} from './hostile-tables.ts';
 export { inLab, LabCaseError } from './in-lab.ts';
 export { Lab, type LabOptions, lab, NotWatchedError } from './lab.ts';
 export { labProperty } from './lab-property.ts';
@@ -93,6 +103,7 @@ export {
   type TaskManagementName,
 } from './requests/index.ts';
 export { applyEdit, formatEdit, type RingEdit } from './ring-edits.ts';
+export { ringWriter } from './ring-writer.ts';
 export { type RingEditOptions, ringEdits } from './rings.ts';
 export { type ShapeOptions, shapes } from './shapes.ts';
 export {

@@ -49,7 +49,8 @@ export class Lab {
   readonly hands: Hands;
   /** The interface and ring that {@link transport} is for. */
   readonly setting: Setting;
-  readonly #bench: Bench;
+  /** What checks work with: `bench.start()` brings the device up, `bench.ask()` gives it a chain and waits. */
+  readonly bench: Bench;
   readonly #recorder = new Recorder();
   readonly #decoder = new Decoder();
   readonly #watch: DriverWatch | null;
@@ -84,20 +85,20 @@ export class Lab {
       this.#watch?.sink(event);
     };
     this.bus = tap(target.bus, sink, draft);
-    this.#bench = new Bench(subject, setting, this.bus);
-    this.found = this.#bench.found;
+    this.bench = new Bench(subject, setting, this.bus);
+    this.found = this.bench.found;
     this.#decoder.add(target.bus, this.found, draft, [subject.type]);
     ready = true;
   }
 
   /** A transport for drivers, not connected; the one before is disconnected. @throws NoDeviceError, NoStructureError */
   transport(options: TransportOptions = {}): Transport {
-    return this.#bench.open(options);
+    return this.bench.open(options);
   }
 
   /** Memory for rings and buffers: the same each time. */
   memory(): DmaMemory {
-    return this.#bench.memory;
+    return this.bench.memory;
   }
 
   /**
