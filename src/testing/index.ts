@@ -33,6 +33,14 @@ export {
 export { inLab, LabCaseError } from './in-lab.ts';
 export { Lab, type LabOptions, lab, NotWatchedError } from './lab.ts';
 export { labProperty } from './lab-property.ts';
+export {
+  type LifeCycleCommand,
+  type LifeCycleModel,
+  type LifeCyclePart,
+  lifeCycle,
+  lifeCycleCommands,
+  lifeCycleParts,
+} from './life-cycle.ts';
 export { type LyingDevice, lyingDevices, UnknownLieError } from './lying-devices.ts';
 export {
   type BusLies,

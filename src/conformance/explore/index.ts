@@ -1,7 +1,8 @@
 import type * as FastCheck from 'fast-check';
 import { VirtiolabError } from '../../core/index.ts';
 import { type Bench, type Check, Failure, Silence } from '../device/index.ts';
-import { Model, type Move, numberOf } from './model.ts';
+import { DrawnMove, drawnMoves, fromTheStart, MOST, MOST_MOVES, movesUntil } from './commands.ts';
+import type { Move } from './model.ts';
 import { registerMoves } from './register-moves.ts';
 import { workMoves } from './work-moves.ts';
 
@@ -23,50 +24,6 @@ export interface Sequence {
 /** A text that names no sequence. */
 export class SequenceError extends VirtiolabError {}
 
-/** Moves of the longest sequence that is drawn. */
-const MOST_MOVES = 30;
-const MOST = 0xffff;
-
-/** A move that was drawn, as fast-check runs and prints it. */
-class DrawnMove implements FastCheck.AsyncCommand<Model, Bench> {
-  readonly #move: Move;
-  readonly #a: number;
-  readonly #b: number;
-
-  constructor(move: Move, a: number, b: number) {
-    this.#move = move;
-    this.#a = a;
-    this.#b = b;
-  }
-
-  check(model: Readonly<Model>): boolean {
-    const { modernOnly, possible } = this.#move;
-    return (model.bench.modern || !modernOnly) && possible(model, this.#a, this.#b);
-  }
-
-  async run(model: Model): Promise<void> {
-    model.made.push(this);
-    try {
-      await this.#move.make(model, this.#a, this.#b);
-    } catch (error) {
-      madeUntil.set(error as object, [...model.made] as DrawnMove[]);
-      throw error;
-    }
-  }
-
-  toString(): string {
-    return this.#move.text(this.#a, this.#b);
-  }
-
-  /** As a sequence is written. */
-  get code(): string {
-    return `${this.#move.name}.${this.#a}.${this.#b}`;
-  }
-}
-
-/** The moves that led to an error. */
-const madeUntil = new WeakMap<object, readonly DrawnMove[]>();
-
 /** fast-check, or null where it is not installed. */
 async function fastCheck(): Promise<typeof FastCheck | null> {
   try {
@@ -74,19 +31,6 @@ async function fastCheck(): Promise<typeof FastCheck | null> {
   } catch {
     return null;
   }
-}
-
-/** Each sequence begins with a device that was reset. */
-function backToStart({ transport, memory }: Bench): void {
-  try {
-    transport.disconnect();
-    transport.reset();
-  } catch (error) {
-    if (error instanceof VirtiolabError)
-      throw new Failure('BF-RST-01', 'status 0 after a reset', error.message);
-    throw error;
-  }
-  memory.clear();
 }
 
 interface Exploration {
@@ -132,8 +76,7 @@ export function sequenceOf(text: string): Sequence {
 
 /** Makes the moves of a sequence that are possible, each in its turn. */
 async function make(bench: Bench, moves: readonly DrawnMove[]): Promise<void> {
-  backToStart(bench);
-  const model = new Model(bench);
+  const { model } = fromTheStart(bench);
   for (const move of moves) if (move.check(model)) await move.run(model);
 }
 
@@ -145,18 +88,9 @@ async function firstFailure(
 ): Promise<unknown> {
   const fc = await fastCheck();
   if (fc === null) return bench.skip('fast-check is not installed: npm install fast-check@4');
-  const drawn = moves.map((move) => {
-    const { choices } = move;
-    // Each choice is shrunk by itself.
-    const b =
-      choices === undefined
-        ? fc.nat(MOST)
-        : fc.tuple(...choices.map((count) => fc.nat(count - 1))).map((chosen) => numberOf(chosen, choices));
-    return fc.tuple(fc.nat(MOST), b).map(([first, second]) => new DrawnMove(move, first, second));
-  });
-  const property = fc.asyncProperty(fc.commands(drawn, { maxCommands: MOST_MOVES }), async (commands) => {
-    backToStart(bench);
-    await fc.asyncModelRun(() => ({ model: new Model(bench), real: bench }), commands);
+  const commands = fc.commands(drawnMoves(fc, moves), { maxCommands: MOST_MOVES });
+  const property = fc.asyncProperty(commands, async (list) => {
+    await fc.asyncModelRun(() => fromTheStart(bench), list);
   });
   const details = await fc.check(property, { seed, numRuns: runs });
   return details.failed ? details.errorInstance : null;
@@ -183,7 +117,7 @@ function explore({ id, says, moves }: Exploration, options: ExploreOptions): Che
       const made = shortest;
       shortest = given;
       if (error === null) return;
-      const found = madeUntil.get(error as object) ?? made;
+      const found = movesUntil(error) ?? made;
       // The next time is for looking at this one.
       if (made.length === 0) shortest = found;
       const after = found.map(String).join('; ');

@@ -1,4 +1,10 @@
-import { deviceStatus, FEATURE_WORDS, NO_VECTOR } from '../../virtio/layout/index.ts';
+import {
+  deviceStatus,
+  FEATURE_WORDS,
+  hasFeature,
+  NO_VECTOR,
+  type QueueState,
+} from '../../virtio/layout/index.ts';
 import type { Bench } from '../device/index.ts';
 
 /** What a device that keeps the clauses shows, as far as the moves so far tell. */
@@ -16,8 +22,12 @@ export class Model {
   readonly sizes = new Map<number, number>();
   /** Vectors by queue, and of configuration changes (-1), as the device showed them last. */
   readonly vectors = new Map<number, number>();
-  /** Addresses that were written, by queue and register. */
+  /** Addresses of queue 0 that were written, by register. */
   readonly addresses = new Map<string, number>();
+  /** Where queues are in their life, once it is no longer where a reset leaves them. */
+  readonly queues = new Map<number, QueueState>();
+  /** Fields of the device configuration as they were read last, and the generation then: by name. */
+  readonly fields = new Map<string, { readonly value: number; readonly generation: number | null }>();
 
   constructor(bench: Bench) {
     this.bench = bench;
@@ -28,10 +38,27 @@ export class Model {
     this.accepted.clear();
     this.vectors.clear();
     this.addresses.clear();
+    this.queues.clear();
+    this.fields.clear();
   }
 
   vector(queue: number): number {
     return this.vectors.get(queue) ?? NO_VECTOR;
+  }
+
+  /** Null where the queue's size was not read yet. */
+  queue(queue: number): QueueState | null {
+    const size = this.sizes.get(queue);
+    if (size === undefined) return null;
+    return size === 0 ? 'absent' : (this.queues.get(queue) ?? 'unset');
+  }
+
+  /** The driver accepted a feature. */
+  has(bit: number): boolean {
+    return hasFeature(
+      Array.from({ length: FEATURE_WORDS }, (_, word) => this.accepted.get(word) ?? 0),
+      bit,
+    );
   }
 
   /** Features may still be written. */

@@ -11,13 +11,14 @@ import type { Bench } from '../device/index.ts';
 import { featureWordsAndMore, type Model, type Move } from './model.ts';
 
 const hex = (value: number) => `0x${value.toString(16)}`;
-const statusOf = ({ modern }: Bench): Register =>
+export const statusOf = ({ modern }: Bench): Register =>
   modern ? commonConfig.deviceStatus : legacyHeader.deviceStatus;
 
 /** The steps of a driver, in order; a legacy driver leaves FEATURES_OK out. */
 const steps = [deviceStatus.acknowledge, deviceStatus.driver, deviceStatus.featuresOk] as const;
 
 function nextStep({ status, bench }: Readonly<Model>): number | null {
+  if ((status & deviceStatus.failed) !== 0) return null;
   return (
     steps.find((bit) => (status & bit) === 0 && (bench.modern || bit !== deviceStatus.featuresOk)) ?? null
   );
@@ -26,16 +27,16 @@ function nextStep({ status, bench }: Readonly<Model>): number | null {
 /** Queue numbers that are tried: the first few, and two that hardly exist. */
 const queueOf = (a: number) => [0, 1, 2, 3, 4, 63, 1000, 0xffff][a % 8]!;
 
-function select({ bench }: Model, queue: number): void {
+export function select({ bench }: Model, queue: number): void {
   bench.put(bench.modern ? commonConfig.queueSelect : legacyHeader.queueSelect, queue);
 }
 
-function readSize(model: Model, queue: number): number {
+export function readSize(model: Model, queue: number): number {
   select(model, queue);
   return model.bench.get(model.bench.modern ? commonConfig.queueSize : legacyHeader.queueSize);
 }
 
-const addressRegisters = [
+export const addressRegisters = [
   'queueDescriptorLow',
   'queueDescriptorHigh',
   'queueDriverLow',
@@ -48,7 +49,9 @@ async function reset(model: Model): Promise<void> {
   const { bench } = model;
   bench.put(statusOf(bench), 0);
   await bench.until('BF-RST-01', 'status 0 after a reset', () => bench.get(statusOf(bench)) === 0);
-  const used = [...model.vectors.keys(), 0].filter((queue) => queue >= 0);
+  const used = [...new Set([...model.vectors.keys(), ...model.queues.keys(), 0])].filter(
+    (queue) => queue >= 0,
+  );
   model.reset();
   if (!bench.modern) return;
   for (const queue of used) {
@@ -70,7 +73,7 @@ async function reset(model: Model): Promise<void> {
   );
 }
 
-function readFeatures(model: Model, word: number): number {
+export function readFeatures(model: Model, word: number): number {
   const { bench } = model;
   if (!bench.modern) return bench.get(legacyHeader.deviceFeatures);
   bench.put(commonConfig.deviceFeatureSelect, word);
@@ -195,7 +198,7 @@ export const registerMoves: readonly Move[] = [
     modernOnly: true,
     clauses: ['PCI-LAY-03'],
     text: (a, b) => `write ${addressRegisters[a % 6]} of queue 0 ${hex((b << 12) >>> 0)}`,
-    possible: (model) => model.idle,
+    possible: (model) => model.idle && model.queue(0) !== 'ready',
     make(model, a, b) {
       const { bench } = model;
       const name = addressRegisters[a % 6]!;
@@ -212,7 +215,9 @@ export const registerMoves: readonly Move[] = [
     clauses: ['PCI-MSIX-06'],
     text: (a, b) =>
       `write ${a % 4 === 3 ? 'configMsixVector' : `queueMsixVector of queue ${a % 4}`}, vector ${b} of those that exist`,
-    possible: (model, a) => vectorsOf(model) > 0 && (a % 4 === 3 || (model.sizes.get(a % 4) ?? 0) > 0),
+    possible: (model, a) =>
+      vectorsOf(model) > 0 &&
+      (a % 4 === 3 || ((model.sizes.get(a % 4) ?? 0) > 0 && model.queue(a % 4) !== 'ready')),
     make(model, a, b) {
       const queue = a % 4 === 3 ? -1 : a % 4;
       const count = vectorsOf(model);
