@@ -33,6 +33,7 @@ export {
 export { inLab, LabCaseError } from './in-lab.ts';
 export { Lab, type LabOptions, lab, NotWatchedError } from './lab.ts';
 export { labProperty } from './lab-property.ts';
+export { labReporter } from './lab-reporter.ts';
 export {
   type LifeCycleCommand,
   type LifeCycleModel,

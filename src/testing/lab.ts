@@ -12,6 +12,14 @@ import { UnknownSubjectError } from './devices.ts';
 import { lyingDevices, UnknownLieError } from './lying-devices.ts';
 import { kindsOf, knownKind, type OpenedSubject, openWhole, type SubjectKind } from './subjects.ts';
 
+const listeners = new Set<(world: Lab) => void>();
+
+/** Hears of each lab that is made from now on. @returns what ends that */
+export function hearLabs(hear: (world: Lab) => void): () => void {
+  listeners.add(hear);
+  return () => void listeners.delete(hear);
+}
+
 /** What world {@link lab} sets up. */
 export interface LabOptions {
   /** One of `sampleNames`: a device type, as a rule. */
@@ -168,5 +176,7 @@ export function lab(options: LabOptions): Lab {
     throw new UnknownSubjectError(
       `unknown setting '${setting}' of ${options.type}:${kind}; settings are ${settings.join(', ')}`,
     );
-  return new Lab(opened, setting ?? settings[0]!, watch);
+  const world = new Lab(opened, setting ?? settings[0]!, watch);
+  for (const hear of listeners) hear(world);
+  return world;
 }

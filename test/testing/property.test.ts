@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { BlockDriver, NoAnswerError } from '../../src/driver/index.ts';
 import { anyAccess } from '../../src/testing/accesses.ts';
 import { inLab, LabCaseError } from '../../src/testing/in-lab.ts';
+import { lab } from '../../src/testing/lab.ts';
 import { labProperty } from '../../src/testing/lab-property.ts';
+import { labReporter } from '../../src/testing/lab-reporter.ts';
 import { picks } from '../../src/testing/orders.ts';
 import { blockRangeRequests, blockRequests } from '../../src/testing/requests/index.ts';
 import { ringEdits } from '../../src/testing/rings.ts';
@@ -98,5 +100,55 @@ describe('a case that fails in a lab', () => {
 
   it('is none where the body holds', async () => {
     expect(await inLab({ type: 'entropy' }, () => 5)).toBe(5);
+  });
+});
+
+describe('a plain property with the reporter', () => {
+  const sectors = fc.integer({ min: 0, max: 40 });
+  /** A case in a lab that it makes by itself. */
+  const readsIn = async (sector: number) => {
+    const world = lab({ type: 'block' });
+    const driver = new BlockDriver(world.transport(), world.memory());
+    await driver.read(sector, 1);
+    if (sector >= 7) throw new RangeError(`sector ${sector} is not to be read`);
+  };
+
+  it('tells what happened in its last case, and why nothing happens', async () => {
+    const property = fc.asyncProperty(sectors, readsIn);
+    const failed = await fc
+      .assert(property, { numRuns: 30, seed: 1, plugins: [labReporter] })
+      .catch((error: unknown) => error);
+    const { message, cause } = failed as { message: string; cause: LabCaseError };
+    expect(message).toContain('Counterexample: [7]');
+    expect(cause).toBeInstanceOf(LabCaseError);
+    expect(cause.message).toMatch(/^sector 7 is not to be read\n\nwhat happened last:\n/);
+    expect(cause.message).toMatch(/\n {2}write legacy queueNotify 0x0000/);
+    expect(cause.message).toContain('00:04.0 virtio-blk, legacy interface: why nothing happens');
+    expect(cause.cause).toBeInstanceOf(RangeError);
+  });
+
+  it('tells the same where it is not asynchronous', () => {
+    const property = fc.property(sectors, (sector) => {
+      const world = lab({ type: 'entropy', kind: 'legacy' });
+      world.bus.ioWrite(world.found.bars[0]!.address + 14, 2, sector);
+      return sector < 3;
+    });
+    const { errorInstance, counterexample } = fc.check(property, { seed: 1, plugins: [labReporter] });
+    expect(counterexample).toEqual([3]);
+    expect((errorInstance as LabCaseError).message).toMatch(
+      /what happened last:\n {2}write legacy queueSelect 0x0003/,
+    );
+  });
+
+  it('is as it was without a lab, with labs of its own, and where it holds', async () => {
+    const plain = fc.property(sectors, (sector) => sector < 3);
+    expect(fc.check(plain, { seed: 1, plugins: [labReporter] }).errorInstance).not.toBeInstanceOf(
+      LabCaseError,
+    );
+    const held = labProperty({ type: 'block' }, [sectors], (_, sector) => sector < 3);
+    const { errorInstance } = await fc.check(held, { seed: 1, plugins: [labReporter] });
+    expect((errorInstance as Error).message.split('what happened last:').length).toBe(2);
+    const holds = fc.asyncProperty(fc.constant(5), readsIn);
+    expect((await fc.check(holds, { numRuns: 2, plugins: [labReporter] })).failed).toBe(false);
   });
 });
