@@ -20,6 +20,15 @@ export {
   widths,
 } from './accesses.ts';
 export { type SampleDevice, sampleDevice, sampleNames, UnknownSubjectError } from './devices.ts';
+export {
+  type BrokenDraft,
+  brokenDraftDocuments,
+  draftBreaks,
+  type MalformedDraft,
+  malformedDraftDocuments,
+} from './drafts/broken.ts';
+export { type DraftKind, draftDocuments } from './drafts/documents.ts';
+export { formatDraftDocument } from './drafts/format.ts';
 export { hostileConfigWrites } from './hostile-config.ts';
 export {
   applyHostileTable,
