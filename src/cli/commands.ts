@@ -41,6 +41,10 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     summary: 'serve functions of ours to another program, over a socket',
     load: async () => (await import('./serve.ts')).serve,
   },
+  'qemu-system-x86_64': {
+    summary: "serve functions of ours to QEMU's own tests, with QEMU's options",
+    load: async () => (await import('./qemu-system.ts')).qemuSystem,
+  },
   trace: {
     summary: 'decode accesses that another program recorded',
     load: async () => (await import('./trace.ts')).trace,

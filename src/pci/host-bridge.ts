@@ -48,11 +48,17 @@ export class ConfigPorts implements BusTarget {
 
   readonly config: ConfigAccess;
   readonly #onReset: () => void;
+  readonly #mask: number;
 
-  /** `onReset` resets the machine. */
-  constructor(config: ConfigAccess, onReset: () => void = () => {}) {
+  /**
+   * `onReset` resets the machine.
+   * @param mask of the address register's bits. Some host bridges keep the reserved ones; where the lowest two are kept, they
+   * count, as the data register's own address does.
+   */
+  constructor(config: ConfigAccess, onReset: () => void = () => {}, mask: number = configPorts.mask) {
     this.config = config;
     this.#onReset = onReset;
+    this.#mask = mask;
   }
 
   reset(): void {
@@ -77,7 +83,7 @@ export class ConfigPorts implements BusTarget {
 
   #target(offset: number): { fn: FunctionAddress; register: number } | null {
     if ((this.address & configPorts.enable) === 0) return null;
-    const register = (this.address & 0xfc) + offset - DATA;
+    const register = (this.address & 0xff) | (offset - DATA);
     return { fn: (this.address >>> 8) & 0xffff, register };
   }
 
@@ -91,7 +97,7 @@ export class ConfigPorts implements BusTarget {
 
   write(offset: number, width: Width, value: number): void {
     if (offset === 0 && width === 4) {
-      this.address = (value & configPorts.mask) >>> 0;
+      this.address = (value & this.#mask) >>> 0;
       return;
     }
     if (offset === RESET_CONTROL && width === 1) {

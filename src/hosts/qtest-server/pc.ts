@@ -35,7 +35,7 @@ export class Pc implements CpuAccesses {
   readonly board: Board;
   readonly #configPorts: ConfigPorts;
   readonly #fwCfg: FwCfg;
-  /** The machine was reset, by whomever. */
+  /** Software on the machine has reset it. */
   onReset: () => void = () => {};
 
   constructor(ram: GuestMemory) {
@@ -47,7 +47,15 @@ export class Pc implements CpuAccesses {
       // No processor takes them: those who wait for messages aim them at RAM.
       message: () => {},
     });
-    this.#configPorts = new ConfigPorts(this.board, () => this.reset());
+    // QEMU's host bridge keeps all bits, and software for it leaves the lowest in.
+    this.#configPorts = new ConfigPorts(
+      this.board,
+      () => {
+        this.reset();
+        this.onReset();
+      },
+      0xffffffff,
+    );
     this.#fwCfg = new FwCfg(ram.ranges.reduce((sum, { bytes }) => sum + bytes.length, 0));
     mapRam(this.memory, ram);
     this.io.map({
@@ -74,7 +82,6 @@ export class Pc implements CpuAccesses {
     this.#configPorts.reset();
     this.#fwCfg.reset();
     this.wires.follow();
-    this.onReset();
   }
 
   ioRead(port: number, width: Width): number {

@@ -75,6 +75,15 @@ export const sharedLines: readonly (readonly [line: string, answer: string])[] =
   ['inl 0xcfc', 'OK 0x80808080'],
   ['outb 0xcfd 11', 'OK'],
   ['inl 0xcfc', 'OK 0x80800b80'],
+  // The lowest bits count, and reserved ones stay.
+  ['outl 0xcf8 0x80000002', 'OK'],
+  ['inl 0xcf8', 'OK 0x80000002'],
+  ['outl 0xcf8 0x8000080a', 'OK'],
+  ['inw 0xcfc', 'OK 0x0601'],
+  ['inb 0xcfd', 'OK 0x0006'],
+  ['inw 0xcfe', 'OK 0x0601'],
+  ['outl 0xcf8 0xffffffff', 'OK'],
+  ['inl 0xcf8', 'OK 0xffffffff'],
   ['outl 0xcf8 0x8000f000', 'OK'],
   ['inl 0xcfc', 'OK 0xffffffff'],
   // Lines.
