@@ -14,7 +14,7 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     load: async () => (await import('./demo.ts')).demo,
   },
   lspci: {
-    summary: 'list every kind of function, also as dumps that lspci reads',
+    summary: 'list every kind of function, also as dumps for lspci',
     load: async () => (await import('./lspci.ts')).lspci,
   },
   conform: {
