@@ -14,7 +14,7 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     load: async () => (await import('./demo.ts')).demo,
   },
   lspci: {
-    summary: 'list every kind of function, also as dumps for lspci',
+    summary: 'list every kind of function, also as dumps that lspci reads',
     load: async () => (await import('./lspci.ts')).lspci,
   },
   conform: {
@@ -40,10 +40,6 @@ export const commands: Readonly<Record<string, CommandRow>> = {
   serve: {
     summary: 'serve functions of ours to another program, over a socket',
     load: async () => (await import('./serve.ts')).serve,
-  },
-  'qemu-system-x86_64': {
-    summary: "serve functions of ours to QEMU's own tests, with QEMU's options",
-    load: async () => (await import('./qemu-system.ts')).qemuSystem,
   },
   trace: {
     summary: 'decode accesses that another program recorded',

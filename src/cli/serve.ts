@@ -4,6 +4,7 @@ import { functionKindNames } from '../virtio/index.ts';
 import { choices } from './choices.ts';
 import { type Command, exitStatus, UsageError } from './command.ts';
 import { print } from './output.ts';
+import { serveQemu } from './serve-qemu.ts';
 import { serveQtest } from './serve-qtest.ts';
 import { wrap } from './text.ts';
 
@@ -19,6 +20,7 @@ const names = (list: readonly string[]) => wrap(list.join(', '), 59).join(`\n${'
 
 const help = `Usage: virtiolab serve --qtest SOCKET [--device TYPE[:KIND]]... [--window WAY]
                        [--image FILE] [--memory MIB] [--json]
+       virtiolab serve --qemu-system-x86_64 [QEMU'S OPTION]... [--json]
 
 Serves functions of ours to another program, until SIGINT or SIGTERM comes.
 
@@ -35,14 +37,24 @@ Serves functions of ours to another program, until SIGINT or SIGTERM comes.
 ${windows}
   --image FILE     what the one block device holds, and where it is written
   --memory MIB     RAM of the machine (by default 128)
+  --qemu-system-x86_64
+                   in a QEMU's place, as QEMU's own tests start one: what stands
+                   behind are QEMU's options, as far as they are understood
+                   (docs/qtest-server.md)
   --json           one JSON document on standard output, at the end
   -h, --help       print this text
 
-Exit status: 0 when the server was told to end, 1 when it failed, 2 when called
-wrongly: a socket that is too long, somebody else's, or no socket.
+Exit status: 0 when the server was told to end, in a QEMU's place also by the
+client that left; 1 when it failed; 2 when called wrongly: an unknown option, a
+socket that is too long, somebody else's, or no socket.
 
 Example: a disk and a network device for a qtest client
-  virtiolab serve --qtest /tmp/qtest --device block --device network:modern`;
+  virtiolab serve --qtest /tmp/qtest --device block --device network:modern
+Example: QEMU's tests, built from its source, on our functions
+  QTEST_QEMU_BINARY="virtiolab serve --qemu-system-x86_64" tests/qtest/qos-test`;
+
+/** Test programs read the processor off the end of a QEMU's name. */
+const QEMU = '--qemu-system-x86_64';
 
 /** Whether an option stands on a command line. */
 const has = (args: readonly string[], option: string) =>
@@ -54,8 +66,9 @@ async function run(args: readonly string[]): Promise<number> {
     print(help);
     return exitStatus.good;
   }
+  if (args[0] === QEMU) return serveQemu(args.slice(1));
   if (has(args, '--qtest')) return serveQtest(args);
-  throw new UsageError("serve wants to know how; wants '--qtest SOCKET'");
+  throw new UsageError(`serve wants to know how; wants '--qtest SOCKET', or ${QEMU} first`);
 }
 
 export const serve: Command = { help, run };

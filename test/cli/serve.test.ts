@@ -17,8 +17,12 @@ afterAll(() => {
 });
 
 /** A server that is used, and then told to end. */
-async function served(args: readonly string[], use: (client: LineClient) => Promise<void>): Promise<Ran> {
-  const child = spawn(process.execPath, [...program, 'serve', '--qtest', path, ...args], { cwd: root });
+async function served(
+  args: readonly string[],
+  use: (client: LineClient) => Promise<void>,
+  as: readonly string[] = ['--qtest', path],
+): Promise<Ran> {
+  const child = spawn(process.execPath, [...program, 'serve', ...as, ...args], { cwd: root });
   running.push(child);
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
@@ -102,6 +106,18 @@ describe('serve --qtest', () => {
   ])('says what is wrong with %j', async (args, words) => {
     writeFileSync(join(folder, 'file'), '');
     await expect(serve.run(args)).rejects.toThrow(words);
+  });
+
+  it("takes QEMU's options in a QEMU's place, and ends well with a signal, as test programs want it", async () => {
+    const ran = await served([], async () => {}, [
+      '--qemu-system-x86_64',
+      '-qtest',
+      `unix:${path},server=on,wait=off`,
+    ]);
+    expect(ran).toEqual({ status: 0, stdout: '', stderr: '' });
+    await expect(serve.run(['--qemu-system-x86_64', '-hda', 'x'])).rejects.toThrow(
+      '-hda: not understood here',
+    );
   });
 
   it.each([

@@ -64,9 +64,14 @@ export class FrontMachine extends QtestMachine {
     });
   }
 
-  /** Devices with a balloon, and drives, for the monitor. */
+  /** What sits on the PCI bus. */
   get hosts(): Iterable<MadeDevice> {
     return this.#hosts.values();
+  }
+
+  /** @returns undefined where there is none of that id. */
+  host(id: string): MadeDevice | undefined {
+    return this.#hosts.get(`${id}.0`);
   }
 
   get nodes(): Nodes {

@@ -8,6 +8,7 @@ import { type SocketPlace, socketPlace } from './chardevs.ts';
 import { parseCommandLine, type QemuCommandLine } from './command-line.ts';
 import { QemuOptionError } from './errors.ts';
 import { FrontMachine } from './front-machine.ts';
+import { HumanSession } from './human-monitor.ts';
 import { Nodes } from './nodes.ts';
 import type { Properties } from './properties.ts';
 import type { QmpTarget } from './qmp-commands.ts';
@@ -92,12 +93,16 @@ export class QemuFront implements QmpTarget {
 
   async #openMonitor(properties: Properties): Promise<void> {
     const { socket } = this.machine.nodes.chardevs.of(properties, 'chardev');
-    if (properties.maybe('mode') !== 'control')
-      throw new QemuOptionError(properties.owner, 'wants mode=control');
+    const mode = properties.maybe('mode') ?? 'readline';
+    if (mode !== 'control' && mode !== 'readline') properties.wrong('mode', 'control or readline');
     properties.ignore('pretty');
     properties.finish();
     if (socket === null) throw new QemuOptionError(properties.owner, 'wants a socket');
     await this.#connect(socket, (client) => {
+      if (mode === 'readline') {
+        new HumanSession(client, this);
+        return;
+      }
       const session = new QmpSession(client, this);
       this.#monitors.add(session);
       client.on('close', () => this.#monitors.delete(session));

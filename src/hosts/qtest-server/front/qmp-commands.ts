@@ -1,4 +1,6 @@
 import { VirtiolabError } from '../../../core/index.ts';
+import type { BalloonDevice } from '../../../virtio/index.ts';
+import { announce } from './announce.ts';
 import { MACHINES } from './command-line.ts';
 import { deviceNames, type FrontMachine } from './front-machine.ts';
 import { Properties } from './properties.ts';
@@ -62,14 +64,37 @@ function setRunning(target: QmpTarget, running: boolean): object {
 
 const PAGE_BYTES = 4096;
 
-function inflate({ machine }: QmpTarget, args: QmpArguments): object {
-  const balloon = [...machine.hosts].find((host) => host.balloon !== undefined)?.balloon;
-  if (balloon === undefined) throw new QmpError('DeviceNotActive', 'No balloon device has been activated');
+const ramBytesOf = ({ machine }: QmpTarget) =>
+  machine.bus.ram.ranges.reduce((sum, { bytes }) => sum + bytes.length, 0);
+
+function balloonOf({ machine }: QmpTarget): BalloonDevice {
+  const found = [...machine.hosts].find((host) => host.balloon !== undefined)?.balloon;
+  if (found === undefined) throw new QmpError('DeviceNotActive', 'No balloon device has been activated');
+  return found;
+}
+
+/** @param args how much RAM is to be left. */
+function inflate(target: QmpTarget, args: QmpArguments): object {
+  const balloon = balloonOf(target);
   const left = numberOf(args, 'value');
-  const { ranges } = machine.bus.ram;
-  const all = ranges.reduce((sum, { bytes }) => sum + bytes.length, 0);
   if (left <= 0) throw wrong('target', 'a size');
-  balloon.setTarget(Math.max(0, Math.floor((all - left) / PAGE_BYTES)));
+  balloon.setTarget(Math.max(0, Math.floor((ramBytesOf(target) - left) / PAGE_BYTES)));
+  return {};
+}
+
+function setLink({ machine }: QmpTarget, args: QmpArguments): object {
+  const name = textOf(args, 'name');
+  const network = machine.host(name)?.network;
+  if (network === undefined) throw new QmpError('DeviceNotFound', `Device '${name}' not found`);
+  if (typeof args['up'] !== 'boolean') throw wrong('up', 'boolean');
+  network.setLink(args['up']);
+  return {};
+}
+
+/** Once, where rounds are asked for: no clock goes here that could tell when the next is due. */
+function announceAll({ machine }: QmpTarget, args: QmpArguments): object {
+  if (args['rounds'] !== 0)
+    for (const { network } of machine.hosts) if (network !== undefined) announce(network);
   return {};
 }
 
@@ -125,6 +150,9 @@ const commands: Readonly<Record<string, Command>> = {
     return {};
   },
   balloon: inflate,
+  'query-balloon': (target) => ({ actual: ramBytesOf(target) - PAGE_BYTES * balloonOf(target).actual }),
+  set_link: setLink,
+  'announce-self': announceAll,
   block_resize: resize,
 };
 

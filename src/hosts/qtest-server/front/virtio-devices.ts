@@ -22,8 +22,9 @@ export interface MadeDevice {
   /** The bus that it has for others: `vs0.0`. */
   readonly ports?: ConsoleDevice;
   readonly units?: ScsiBus;
-  /** Its balloon, which the monitor inflates. */
+  /** What the monitor works on. */
   readonly balloon?: BalloonDevice;
+  readonly network?: NetworkDevice;
 }
 
 /** What a device that sits in another leaves by. */
@@ -91,7 +92,7 @@ function network(properties: Properties, { links }: Nodes): MadeDevice {
     macAddress: macOf(properties),
     queueSize: properties.number('rx_queue_size', 256, 256, 1024),
   });
-  return { behaviour };
+  return { behaviour, network: behaviour };
 }
 
 function serial(properties: Properties): MadeDevice {
