@@ -1,13 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import {
-  type CostTable,
-  comparedWayNames,
-  compareWays,
-  costTable,
-  workloadNames,
-  workloads,
-} from '../compare/index.ts';
+import { type CostTable, compareWays, costTable, workloadNames, workloads } from '../compare/index.ts';
 import { OptionError } from '../core/index.ts';
+import { wayNames } from '../mmr/index.ts';
 import { choices } from './choices.ts';
 import { type Command, CommandError, exitStatus, oneOf, readOptions, UsageError } from './command.ts';
 import { comparePage } from './compare-page.ts';
@@ -26,7 +20,7 @@ const devices = choices(
 );
 
 /** The names under each other's column, as wide as a terminal. */
-const wayList = wrap(`(${comparedWayNames.join(', ')})`, 60)
+const wayList = wrap(`(${wayNames.join(', ')})`, 60)
   .map((line) => `${' '.repeat(19)}${line}`)
   .join('\n');
 
@@ -98,7 +92,7 @@ async function run(args: readonly string[]): Promise<number> {
     return exitStatus.good;
   }
   const device = oneOf('device', options.device ?? 'block', workloadNames);
-  const ways = options.way?.map((way) => oneOf('way', way, comparedWayNames)) ?? comparedWayNames;
+  const ways = options.way?.map((way) => oneOf('way', way, wayNames)) ?? wayNames;
   const costs = readCosts(options.costs);
   const bytes = options.io === undefined ? {} : { bytes: wholeOf('--io', options.io) };
   const vfs = wholeOf('--vfs', options.vfs ?? DEFAULT_VFS);

@@ -31,7 +31,11 @@ export interface DemoResult {
   readonly subject: string | null;
   /** The driver's machine first. */
   readonly stages: readonly ShownStage[];
-  readonly bringUp: { readonly trace: readonly TraceNode[]; readonly ms: number };
+  readonly bringUp: {
+    readonly trace: readonly TraceNode[];
+    readonly ms: number;
+    readonly adminCommands: number;
+  };
   /** What the first exchange is called. */
   readonly first: string;
   /** From the first kick to its interrupt, or to the end of an exchange. */
@@ -82,17 +86,18 @@ async function drive(
   visit: DeviceVisit,
   { intx, first = 'The first request', watch: watching = false, explain: explained = false }: DemoOptions,
 ): Promise<DemoResult> {
-  const { stages, connect } = setUp(window, visit.behaviour, intx);
+  const { stages, connect, adminCommands } = setUp(window, visit.behaviour, intx);
   const types = withType(visit.behaviour.type);
   const recorder = new Recorder();
   const findings: Finding[] = [];
   const { machine: own } = stages[0];
   const watch = watching ? new DriverWatch({ ram: own.ram, config: own, types, start: 'power-on' }) : null;
   let looking = false;
-  const shown = stages.map(({ name, machine, function: fn }) => {
+  const shown = stages.map(({ name, machine, function: fn, owner }) => {
     const description = describeFunction(machine, fn, draft2023, types);
     const decoder = new Decoder();
     decoder.add(machine, fn, draft2023, types);
+    if (owner !== null) decoder.add(machine, owner, draft2023, types);
     const record = recorder.sink(name);
     machine.events = (event) => {
       if (looking) return;
@@ -104,11 +109,13 @@ async function drive(
   });
   const memory = new DmaMemory(stages[0].machine.ram, DRIVER_MEMORY);
   const started = performance.now();
-  let broughtUp = { roots: 0, ms: 0 };
+  const before = adminCommands();
+  let broughtUp = { roots: 0, ms: 0, adminCommands: 0 };
   let explanation: Explanation | null = null;
   const facts = await visit.drive(connect(), memory, {
     markBroughtUp: () => {
-      broughtUp = { roots: recorder.roots.length, ms: performance.now() - started };
+      const ms = performance.now() - started;
+      broughtUp = { roots: recorder.roots.length, ms, adminCommands: adminCommands() - before };
     },
     markFirst: () => {
       recorder.keeping = false;
@@ -126,7 +133,11 @@ async function drive(
     window,
     subject: visit.subject ?? null,
     stages: shown,
-    bringUp: { trace: recorder.roots.slice(0, broughtUp.roots), ms: broughtUp.ms },
+    bringUp: {
+      trace: recorder.roots.slice(0, broughtUp.roots),
+      ms: broughtUp.ms,
+      adminCommands: broughtUp.adminCommands,
+    },
     first,
     firstRequest: recorder.roots.slice(broughtUp.roots),
     facts,

@@ -62,10 +62,12 @@ function bringUpLines(result: DemoResult, { bringUp, firstRequest }: DecodedDemo
     ]
       .filter((text) => text !== '')
       .join(' and ');
+  const sent = result.bringUp.adminCommands;
+  const commands = sent > 0 ? `, ${sent} administration commands in all` : '';
   const summary =
     became === null
       ? `the driver makes ${counted(made)}, the MSI-X table's not counted`
-      : `${made.io} port accesses of the guest's driver become ${counted(became)} of the host`;
+      : `${made.io} port accesses of the guest's driver become ${counted(became)} of the host${commands}`;
   const table = accessTable(bringUp, driver!.name, width);
   const first = accessTable(firstRequest, driver!.name, width);
   const pushes = table.some((line) => / W /.test(` ${line}`));
@@ -151,6 +153,7 @@ export function demoJson(result: DemoResult): object {
     functions: stages.map(({ name, description }) => ({ machine: name, ...functionJson(description) })),
     bringUp: {
       ms: result.bringUp.ms,
+      adminCommands: result.bringUp.adminCommands,
       accesses: Object.fromEntries(stages.map(({ name }) => [name, tally(bringUp, name)])),
       trace: bringUp.map(stepJson),
     },

@@ -16,12 +16,16 @@ export interface Stage {
   readonly name: 'guest' | 'host';
   readonly machine: Machine;
   readonly function: FoundFunction;
+  /** The owner of a virtual one, by whose registers it is reached as well. */
+  readonly owner: FoundFunction | null;
 }
 
 /** Machines that are set up, firmware run; the driver has not touched its device yet. */
 export interface DemoSetup {
   /** The driver's machine first; behind it, where there is one, the machine that the translator runs on. */
   readonly stages: readonly [Stage, ...Stage[]];
+  /** Commands that were sent to the function's owner so far. */
+  adminCommands(): number;
   /** The driver takes its function. */
   connect(): Transport;
 }
@@ -33,9 +37,15 @@ function translated(way: TranslatedWayName, behaviour: DeviceBehaviour, intx: bo
   const machines = twoMachines(ways[way].build(behaviour), { way });
   return {
     stages: [
-      { name: 'guest', machine: machines.guest, function: machines.inGuest() },
-      { name: 'host', machine: machines.host, function: machines.inHost() },
+      { name: 'guest', machine: machines.guest, function: machines.inGuest(), owner: null },
+      {
+        name: 'host',
+        machine: machines.host,
+        function: machines.inHost(),
+        owner: machines.functions[0]!.hosted.owner,
+      },
     ],
+    adminCommands: () => machines.functions[0]!.hosted.adminCommands,
     connect: () => machines.transport(0, { intx }),
   };
 }
@@ -45,8 +55,12 @@ function direct(way: DirectWay, behaviour: DeviceBehaviour, intx: boolean): Demo
   const machine = new Machine();
   machine.plug(way.build(behaviour).pci, PLACE);
   runFirmware(machine);
-  const host: Stage = { name: 'host', machine, function: findFunction(machine, PLACE)! };
-  return { stages: [host], connect: () => way.transport(machine, host.function, { intx }) };
+  const host: Stage = { name: 'host', machine, function: findFunction(machine, PLACE)!, owner: null };
+  return {
+    stages: [host],
+    adminCommands: () => 0,
+    connect: () => way.transport(machine, host.function, { intx }),
+  };
 }
 
 /** Sets a device up behind a window. @param intx no MSI-X for the driver. */

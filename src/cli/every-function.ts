@@ -1,13 +1,14 @@
-import { functionAddress } from '../core/index.ts';
+import { DmaDomain, functionAddress } from '../core/index.ts';
 import { type FoundFunction, runFirmware } from '../driver/index.ts';
 import {
   bareCapabilityDraft,
   type Draft,
   draft2023,
   fixedVectorsDraft,
+  HostedFunction,
+  type HostFunction,
   hasMmrId,
   mmrFunction,
-  presentLegacy,
   type TranslatedWayName,
   translatedWayNames,
   ways,
@@ -21,9 +22,7 @@ import {
   type FunctionShape,
   functionKindNames,
   functionKinds,
-  type VirtioFunction,
   virtioFunction,
-  withType,
 } from '../virtio/index.ts';
 import { type BridgeLayout, bridgeLayouts } from './bridge-layouts.ts';
 import { blockDemo } from './demos/block.ts';
@@ -62,12 +61,11 @@ export const BELOW_4_GIB = { start: 0xd0000000, end: 0xe0000000 };
 const PORTS = { start: 0x1000, end: 0x10000 };
 
 /** A function of a host's machine, as its guest is shown it. */
-function presented({ pci, device }: VirtioFunction, way: TranslatedWayName): PciFunction {
+function presented(made: HostFunction, way: TranslatedWayName): PciFunction {
   const host = new Machine();
-  const place = functionAddress(0, 1);
-  host.plug(pci, place);
+  const hosted = new HostedFunction(host, made, functionAddress(0, 1), new DmaDomain(host.ram));
   runFirmware(host);
-  return presentLegacy(host, place, { way, types: withType(device.behaviour.type) }).pci;
+  return hosted.present({ way }).pci;
 }
 
 const mmr = (device: () => DeviceBehaviour, draft: Draft): Built => ({

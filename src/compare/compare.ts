@@ -1,11 +1,11 @@
 import { OptionError } from '../core/index.ts';
-import { bareCapabilityDraft, draft2023, fixedVectorsDraft } from '../mmr/index.ts';
+import { bareCapabilityDraft, draft2023, fixedVectorsDraft, type WayName, wayNames } from '../mmr/index.ts';
 import { type CostTable, costTable, modelledNs } from './costs.ts';
 import type { CountName, Counts } from './counts.ts';
 import { needsNoTranslator } from './guests.ts';
 import { type Resources, resourcesOf } from './resources.ts';
 import { countVariant, type PhaseName, phaseNames, type RunOptions } from './run.ts';
-import { type ComparedWayName, comparedWayNames, type Variant } from './scenes.ts';
+import type { Variant } from './scenes.ts';
 import { type WorkloadName, workloads } from './workloads.ts';
 
 /** As many virtual functions as a physical one can have. */
@@ -13,7 +13,7 @@ const MOST_VFS = 0xffff;
 
 export interface CompareOptions extends RunOptions {
   /** By default all. */
-  readonly ways?: readonly ComparedWayName[];
+  readonly ways?: readonly WayName[];
   /** How many functions resources are added up for, up to 65,535; by default 256. */
   readonly vfs?: number;
   readonly costs?: CostTable;
@@ -21,7 +21,7 @@ export interface CompareOptions extends RunOptions {
 
 /** One way in numbers. */
 export interface ComparedWay {
-  readonly way: ComparedWayName;
+  readonly way: WayName;
   readonly counts: Readonly<Record<PhaseName, Counts>>;
   /** Nanoseconds by the table of costs. */
   readonly modelledNs: Readonly<Record<PhaseName, number>>;
@@ -108,7 +108,7 @@ export async function compareWays(
   options: CompareOptions,
   onWay: (done: number, of: number) => void = () => {},
 ): Promise<Comparison> {
-  const { device, vfs = 256, costs = costTable(), ways = comparedWayNames } = options;
+  const { device, vfs = 256, costs = costTable(), ways = wayNames } = options;
   if (!Number.isInteger(vfs) || vfs < 1 || vfs > MOST_VFS)
     throw new OptionError('functions', vfs, `a whole number of 1..${MOST_VFS}`);
   const tried = ways.includes('mmr') ? choices : [];

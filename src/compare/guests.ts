@@ -1,4 +1,4 @@
-import type { ComparedWayName } from './scenes.ts';
+import type { WayName } from '../mmr/index.ts';
 
 /** A legacy driver, and what it needs of a function. */
 export interface Guest {
@@ -32,14 +32,14 @@ const PORTS = 'none: ports are what is translated';
 const MODERN = 'every driver of virtio 1.x';
 
 /** Who drives a function by a way without anything in between. */
-export const needsNoTranslator: Readonly<Record<ComparedWayName, string>> = {
+export const needsNoTranslator: Readonly<Record<WayName, string>> = {
   'io-bar': PORTS,
   mmr: PORTS,
+  'mmr-virtual': PORTS,
+  admin: PORTS,
   'modern-shim': PORTS,
   'native-mmr': 'none: no driver in the field knows the draft',
   'legacy-memory': `legacy drivers of ${namesOf(true)}; not of ${namesOf(false)}`,
   'transitional-memory': MODERN,
   modern: MODERN,
-  'mmr-virtual': PORTS,
-  admin: PORTS,
 };

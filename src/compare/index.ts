@@ -3,5 +3,4 @@ export * from './costs.ts';
 export { type CountName, type Counts, countNames } from './counts.ts';
 export { type Resources, resourcesOf } from './resources.ts';
 export { type PhaseName, phaseNames } from './run.ts';
-export { type ComparedWayName, comparedWayNames } from './scenes.ts';
 export { checkRequestBytes, type WorkloadName, workloadNames, workloads } from './workloads.ts';

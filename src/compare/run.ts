@@ -36,11 +36,11 @@ export async function countVariant(variant: Variant, options: RunOptions): Promi
   const workload: Workload = workloads[device];
   const bytes = options.bytes ?? workload.bytes.usual;
   checkRequestBytes(device, bytes);
-  let made: ReturnType<Workload['make']> | null = null;
-  const scene = sceneOf(variant, () => (made = workload.make(bytes)).behaviour, intx);
+  const made = workload.make(bytes);
+  const scene = sceneOf(variant, made.behaviour, intx);
   const meter = new Meter(scene);
   const start = meter.take();
-  const work = await made!.open(scene.connect(), new DmaMemory(scene.ram, DRIVER_MEMORY));
+  const work = await made.open(scene.connect(), new DmaMemory(scene.ram, DRIVER_MEMORY));
   const up = meter.take();
   await work.request();
   const warm = meter.take();

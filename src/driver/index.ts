@@ -32,6 +32,7 @@ export * from './function-reset.ts';
 export * from './memory.ts';
 export * from './msix.ts';
 export * from './outstanding.ts';
+export * from './owner.ts';
 export * from './packed-ring.ts';
 export * from './pci.ts';
 export * from './power.ts';

@@ -37,6 +37,12 @@ export class OutstandingChains {
     return this.#chains.size;
   }
 
+  /** Forgets all of them. */
+  clear(): void {
+    this.#chains.clear();
+    this.#last = null;
+  }
+
   add(chain: Exposed): void {
     this.#chains.set(chain.head, chain);
   }

@@ -15,10 +15,12 @@ import { exposed, OutstandingChains } from './outstanding.ts';
 import {
   type ChainBuffer,
   checkQueueSize,
+  checkRest,
   type DriverRing,
   type DriverRingMode,
   INDIRECT_ENTRIES,
   type RingPlace,
+  type RingRest,
   type UsedChain,
 } from './ring.ts';
 
@@ -227,5 +229,22 @@ export class DriverPackedRing implements DriverRing {
 
   #writeEvent(offset: number, value: number): void {
     this.#ram.view.setUint16(this.place.driver - this.#ram.start + offset, value, true);
+  }
+
+  rest(): RingRest | null {
+    const idle = this.outstanding === 0 && !this.broken && this.#hidden === null;
+    return idle ? { position: this.#next, free: [...this.#ids] } : null;
+  }
+
+  checkRest(rest: RingRest, path: string): void {
+    checkRest(rest, this.size, 2 * this.size, path);
+  }
+
+  resume({ position, free }: RingRest): void {
+    this.#chains.clear();
+    this.#ids.splice(0, this.#ids.length, ...free);
+    this.#next = this.#kicked = this.#used = position;
+    this.#inUse = 0;
+    this.#hidden = this.#failure = null;
   }
 }

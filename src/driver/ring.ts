@@ -1,3 +1,4 @@
+import { expectAt, group, list, u16, type ValueOf } from '../core/index.ts';
 import { MAX_QUEUE_SIZE } from '../virtio/layout/index.ts';
 import { type RingBrokenError, RingSizeError } from './errors.ts';
 
@@ -36,6 +37,18 @@ export interface RingPlace {
   readonly device: number;
 }
 
+/** A ring of which the device has nothing: where the next chain goes, and its free descriptors, or their ids, in the order of their use. */
+export const ringRestState = group({ position: u16, free: list(u16) });
+export type RingRest = ValueOf<typeof ringRestState>;
+
+/** @param places positions that the ring has. @throws StateMismatchError unless all of so many are free, each once. */
+export function checkRest({ position, free }: RingRest, size: number, places: number, path: string): void {
+  const expect = expectAt(path);
+  expect(position < places, 'position', position, `less than ${places}`);
+  const each = new Set(free.filter((index) => index < size));
+  expect(each.size === size && free.length === size, 'free', [...free], `each of 0..${size - 1}, once`);
+}
+
 /** The driver's side of a virtqueue, whatever its ring. */
 export interface DriverRing {
   readonly size: number;
@@ -62,6 +75,12 @@ export interface DriverRing {
   take(): UsedChain | null;
   /** Asks for interrupts, or for none. */
   setInterrupts(on: boolean): void;
+  /** What has to be known of it to go on elsewhere with what is in memory; null while a chain is outstanding, or it is broken. */
+  rest(): RingRest | null;
+  /** @throws StateMismatchError */
+  checkRest(rest: RingRest, path: string): void;
+  /** Goes on from there, whatever it was at; what was outstanding is forgotten. */
+  resume(rest: RingRest): void;
 }
 
 /** @param what the size's name in an error. @throws RingSizeError for a size that no ring of that kind can have. */

@@ -17,12 +17,17 @@ import { exposed, OutstandingChains } from './outstanding.ts';
 import {
   type ChainBuffer,
   checkQueueSize,
+  checkRest,
   type DriverRing,
   type DriverRingMode,
   INDIRECT_ENTRIES,
   type RingPlace,
+  type RingRest,
   type UsedChain,
 } from './ring.ts';
+
+/** The index that its chains are counted by has 16 bits. */
+const POSITIONS = 0x10000;
 
 /** The split virtqueue, driver side, in RAM as the CPU sees it. */
 export class DriverSplitRing implements DriverRing {
@@ -208,5 +213,21 @@ export class DriverSplitRing implements DriverRing {
         little,
       );
     else view.setUint16(driver + availableRing.flags.offset, on ? 0 : RING_SUPPRESS, little);
+  }
+
+  rest(): RingRest | null {
+    const idle = this.outstanding === 0 && !this.broken && this.#kicked === this.#available;
+    return idle ? { position: this.#available, free: [...this.#free] } : null;
+  }
+
+  checkRest(rest: RingRest, path: string): void {
+    checkRest(rest, this.size, POSITIONS, path);
+  }
+
+  resume({ position, free }: RingRest): void {
+    this.#chains.clear();
+    this.#free.splice(0, this.#free.length, ...free);
+    this.#available = this.#kicked = this.#used = position;
+    this.#failure = null;
   }
 }

@@ -15,20 +15,25 @@ import {
   type TransportOptions,
 } from '../driver/index.ts';
 import { Machine, type MachineOptions } from '../pci/index.ts';
-import { type VirtioFunction, withType } from '../virtio/index.ts';
-import { type PresentedFunction, type PresentOptions, presentLegacy } from './virtual-function.ts';
+import type { VirtioFunction } from '../virtio/index.ts';
+import { HostedFunction } from './hosted-function.ts';
+import type { PresentedFunction, PresentOptions } from './virtual-function.ts';
+import type { HostFunction } from './ways.ts';
 
 /** A DMA domain over other memory than the guest's: the function would read and write what is not its driver's. */
 export class ForeignDomainError extends VirtiolabError {}
 
 /** One of several functions, with a place or a domain of its own. */
 export interface LabFunction {
-  readonly fn: VirtioFunction;
+  /** The function, or the owner of a virtual one. */
+  readonly fn: HostFunction;
   /** Its place in the host, and that of the guest's function; by default 00:04.0 and the slots after it, in both. */
   readonly hostAddress?: FunctionAddress;
   readonly guestAddress?: FunctionAddress;
   /** What it may reach of the guest's RAM; by default all. */
   readonly domain?: DmaDomain;
+  /** Of a virtual function: what its owner may reach of the host's; by default all. */
+  readonly owners?: DmaDomain;
 }
 
 export interface TwoMachinesOptions extends PresentOptions {
@@ -43,7 +48,9 @@ export interface TwoMachinesOptions extends PresentOptions {
 /** A function of the host, and what the guest is given in its place. */
 export interface TranslatedFunction {
   readonly fn: VirtioFunction;
+  readonly hosted: HostedFunction;
   readonly domain: DmaDomain;
+  /** Of a virtual one its own, beside that of its owner. */
   readonly hostAddress: FunctionAddress;
   readonly guestAddress: FunctionAddress;
   readonly presented: PresentedFunction;
@@ -73,7 +80,7 @@ export class TwoMachines {
   }
 
   inHost(nth = 0): FoundFunction {
-    return findFunction(this.host, this.functions[nth]!.hostAddress)!;
+    return this.functions[nth]!.hosted.found;
   }
 
   /** A guest's driver takes the `nth` function, through the ports that the translator answers. */
@@ -88,40 +95,39 @@ export class TwoMachines {
   }
 }
 
-const isRow = (fn: VirtioFunction | LabFunction): fn is LabFunction => 'fn' in fn;
+const isRow = (fn: HostFunction | LabFunction): fn is LabFunction => !('pci' in fn);
 
 /**
  * Sets a guest and a host up around one function or several: plugs them into the host with the guest's RAM as what their DMA
- * reaches, runs the host's firmware, presents each to the guest, and runs the guest's firmware.
- * @throws ForeignDomainError for a domain over other memory; NotPresentableError, TranslatorError, ResourceError
+ * reaches, runs the host's firmware, presents each to the guest, and runs the guest's firmware. Of virtual functions the owners are
+ * plugged in, and brought up in the host's RAM.
+ * @throws ForeignDomainError for a domain over other memory; NotPresentableError, TranslatorError, ResourceError; what enabling virtual functions throws
  */
 export function twoMachines(
-  functions: VirtioFunction | readonly (VirtioFunction | LabFunction)[],
+  functions: HostFunction | readonly (HostFunction | LabFunction)[],
   options: TwoMachinesOptions = {},
 ): TwoMachines {
   const ram = options.ram ?? GuestMemory.allocate({ start: 0, length: DEFAULT_RAM_BYTES });
   const host = new Machine(options.host ?? {});
   const guest = new Machine({ ...options.guest, ram });
-  const list = Array.isArray(functions) ? functions : [functions as VirtioFunction];
-  const rows = list.map((each: VirtioFunction | LabFunction, i) => {
+  const list = Array.isArray(functions) ? functions : [functions as HostFunction];
+  const rows = list.map((each: HostFunction | LabFunction, i) => {
     const row = isRow(each) ? each : { fn: each };
     const slot = functionAddress(0, FIRST_SLOT + i);
-    const { fn, domain = new DmaDomain(ram), hostAddress = slot, guestAddress = slot } = row;
+    const { fn, domain = new DmaDomain(ram), hostAddress = slot, guestAddress = slot, owners } = row;
     if (domain.memory !== ram)
       throw new ForeignDomainError(
         `${fn.pci.name}: its domain is not over the guest's RAM, which its driver uses`,
       );
-    host.plug(fn.pci, hostAddress, domain);
-    return { fn, domain, hostAddress, guestAddress };
+    return { guestAddress, hosted: new HostedFunction(host, fn, hostAddress, domain, owners) };
   });
   runFirmware(host);
-  const translated = rows.map((row) => {
-    const presented = presentLegacy(host, row.hostAddress, {
-      types: withType(row.fn.device.behaviour.type),
-      ...options,
-    });
-    guest.plug(presented.pci, row.guestAddress);
-    return { ...row, presented };
+  const memory = new DmaMemory(host.ram, 0);
+  const translated = rows.map(({ hosted, guestAddress }) => {
+    const presented = hosted.present(options, memory);
+    guest.plug(presented.pci, guestAddress);
+    const { fn, domain, found } = hosted;
+    return { fn, hosted, domain, hostAddress: found.address, guestAddress, presented };
   });
   if (options.guestFirmware !== false) runFirmware(guest);
   return new TwoMachines(guest, host, translated);

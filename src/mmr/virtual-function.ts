@@ -9,9 +9,9 @@ import {
   transitionalIdOf,
   VIRTIO_VENDOR_ID,
 } from '../virtio/index.ts';
-import { AdminBackend, type AdminMember } from './access/admin.ts';
+import type { AdminMember } from './access/admin.ts';
 import type { LegacyBackend } from './access/backend.ts';
-import { checkDraft, type Draft, draft2023, identify } from './layout/index.ts';
+import { checkDraft, type Draft, draft2023, identify, type VirtioIdentity } from './layout/index.ts';
 import { TranslatorWindow } from './translator.ts';
 import {
   equalWayNames,
@@ -46,22 +46,36 @@ export interface PresentedFunction {
   readonly backend: LegacyBackend;
 }
 
+/** The way to a function with ids that call for some of them. @returns undefined where there is none */
+function nameOf(ids: VirtioIdentity['ids'], { way: wanted, member }: PresentOptions) {
+  const byCommands = member !== undefined;
+  const named = (name: TranslatedWayName) =>
+    (wanted ?? name) === name && ways[name].byCommands === byCommands;
+  // By commands ids mean nothing: what the function has in its BARs is not used.
+  const candidates = wanted === undefined ? equalWayNames : translatedWayNames;
+  return candidates.find((name) => named(name) && (byCommands || ways[name].ids === ids));
+}
+
 /** Device type by the ids of a host's function, and the way to it. */
 function wayTo(
   host: FunctionConfig,
-  { draft = draft2023, types = deviceTypes, way: wanted, member }: PresentOptions,
+  options: PresentOptions,
 ): { type: DeviceType; draft: Draft; way: TranslatedWay } {
+  const { draft = draft2023, types = deviceTypes } = options;
   checkDraft(draft, types);
   const { vendorId: vendor, deviceId: device } = host;
   const identity = identify(vendor, device, draft, types);
-  const candidates = wanted === undefined && member === undefined ? equalWayNames : translatedWayNames;
-  const name = candidates.find((each) => (wanted ?? each) === each && ways[each].ids === identity?.ids);
+  const name = identity === null ? undefined : nameOf(identity.ids, options);
   if (identity !== null && name !== undefined) return { type: identity.type, draft, way: ways[name] };
   const ids = [vendor, device].map((id) => id.toString(16).padStart(4, '0')).join(':');
-  const kind = `neither transitional nor of the ${draft.name} draft`;
-  throw new NotPresentableError(
-    `function ${ids} is ${identity === null || wanted === undefined ? kind : `not one for the way '${wanted}'`}`,
-  );
+  throw new NotPresentableError(`function ${ids} is ${whyNot(identity === null, draft, options)}`);
+}
+
+function whyNot(unknown: boolean, { name }: Draft, { way, member }: PresentOptions): string {
+  if (unknown || way === undefined) return `neither transitional nor of the ${name} draft`;
+  const byCommands = member !== undefined;
+  const how = byCommands ? " by its owner's commands" : ' without the commands of its owner';
+  return `not one for the way '${way}'${byCommands === ways[way].byCommands ? '' : how}`;
 }
 
 /**
@@ -79,8 +93,7 @@ export function presentLegacy(
   const host = configOf(bus, fn);
   const { type, draft, way } = wayTo(host, options);
   const { member } = options;
-  const backend =
-    member === undefined ? way.open(bus, fn, draft, type) : new AdminBackend(bus, fn, member, type);
+  const backend = way.open(bus, fn, { draft, type, member });
   const pci = virtualFunction(type, backend, options.messages);
   warnOfStrayDma(bus, host.address, pci);
   return { type, pci, backend };

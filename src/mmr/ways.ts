@@ -16,19 +16,27 @@ import {
   type VirtioFunction,
   virtioFunction,
 } from '../virtio/index.ts';
-import type { LegacyBackend } from './access/backend.ts';
+import { AdminBackend, type AdminMember } from './access/admin.ts';
+import { type LegacyBackend, TranslatorError } from './access/backend.ts';
 import { openIoBar } from './access/io-bar.ts';
 import { MmrBackend } from './access/mmr.ts';
 import { ModernShimBackend } from './access/modern-shim.ts';
 import { memoryAccess } from './access/native.ts';
 import { type Draft, draft2023, hasMmrId, type VirtioIdentity } from './layout/index.ts';
 import { type MmrFunctionOptions, mmrFunction } from './mmr-function.ts';
+import {
+  type OwnedFunction,
+  type OwnedFunctionOptions,
+  ownedMember,
+  ownedMmrFunction,
+} from './owned-function.ts';
+
+/** What is plugged into a host for a way: a function, or the owner of one that is virtual. */
+export type HostFunction = VirtioFunction | OwnedFunction;
 
 interface WayTraits {
   /** Where the way leads, to be read after "a guest's ports, " or "a driver in the host, on ". */
   readonly summary: string;
-  /** The host's function that the way is made for. A way without drafts has no use for one, nor for a placement. */
-  build(behaviour: DeviceBehaviour, options?: MmrFunctionOptions): VirtioFunction;
   /** The function is one of a draft's, and there is a choice of drafts and placements. */
   readonly drafts: boolean;
   /** The driver may be that of an ordinary operating system. */
@@ -41,13 +49,27 @@ interface WayTraits {
   readonly breaks: string | null;
 }
 
+/** What a way to a function is opened with. */
+export interface OpenedWith {
+  readonly draft: Draft;
+  readonly type: DeviceType;
+  /** By whose commands it is reached. */
+  readonly member?: AdminMember | undefined;
+}
+
 /** A guest's accesses to a legacy I/O BAR are translated, and reach a function of the host. */
 export interface TranslatedWay extends WayTraits {
   readonly translated: true;
+  /** The host's function that the way is made for. A way without drafts has no use for one, nor for a placement. */
+  build(behaviour: DeviceBehaviour, options?: OwnedFunctionOptions): HostFunction;
+  /** It is a virtual function, which is built with its owner. */
+  readonly virtual: boolean;
   /** What ids of a host's function call for this way. The first way of the table is taken where nobody names one. */
   readonly ids: VirtioIdentity['ids'];
+  /** It is reached by the commands of its owner, which has to be told. */
+  readonly byCommands: boolean;
   /** @throws AlreadyPresentedError, TranslatorError */
-  open(bus: Bus, fn: FunctionReference, draft: Draft, type: DeviceType): LegacyBackend;
+  open(bus: Bus, fn: FunctionReference, given: OpenedWith): LegacyBackend;
   /** A guest cannot tell it from a legacy function in its own machine. One that it can is taken only where it is named. */
   readonly equal: boolean;
 }
@@ -55,6 +77,8 @@ export interface TranslatedWay extends WayTraits {
 /** A driver has the function itself. */
 export interface DirectWay extends WayTraits {
   readonly translated: false;
+  /** As of a translated way. */
+  build(behaviour: DeviceBehaviour, options?: MmrFunctionOptions): VirtioFunction;
   /** @throws NoDeviceError, and what else the transport throws. */
   transport(bus: Bus, fn: FoundFunction, options?: DirectOptions): Transport;
 }
@@ -76,6 +100,17 @@ const plain = (kind: FunctionKind) =>
     breaks: functionKinds[kind].breaks,
   }) as const;
 
+/** A guest's legacy driver, in front of a function whose own registers are translated. */
+const translated = {
+  translated: true,
+  virtual: false,
+  byCommands: false,
+  ordinary: true,
+  modern: false,
+} as const;
+
+const openMmr = (bus: Bus, fn: FunctionReference, { draft }: OpenedWith) => new MmrBackend(bus, fn, draft);
+
 const modernDriver = {
   transport: (bus: Bus, fn: FoundFunction, options: DirectOptions = {}) =>
     new ModernTransport(bus, fn, options),
@@ -89,35 +124,54 @@ const modernDriver = {
  */
 export const ways = {
   'io-bar': {
-    translated: true,
+    ...translated,
     summary: 'passed on to the I/O BAR of a transitional function',
     ...plain('transitional'),
     ids: 'legacy',
     equal: true,
     open: openIoBar,
-    ordinary: true,
-    modern: false,
   },
   mmr: {
-    translated: true,
+    ...translated,
     summary: 'translated to the memory block of an MMR function',
     ...mmr,
     ids: 'mmr',
     equal: true,
-    open: (bus, fn, draft) => new MmrBackend(bus, fn, draft),
-    ordinary: true,
-    modern: false,
+    open: openMmr,
+  },
+  'mmr-virtual': {
+    ...translated,
+    summary: 'translated to the memory block of a virtual MMR function',
+    ...mmr,
+    build: ownedMmrFunction,
+    virtual: true,
+    ids: 'mmr',
+    equal: true,
+    open: openMmr,
+  },
+  admin: {
+    ...translated,
+    summary: "made administration commands of a virtual function's owner",
+    ...plain('modern'),
+    build: ownedMember,
+    transitional: true,
+    virtual: true,
+    ids: 'modern',
+    byCommands: true,
+    equal: true,
+    open: (bus, fn, { type, member }) => {
+      if (member === undefined) throw new TranslatorError("no commands of the function's owner were given");
+      return new AdminBackend(bus, fn, member, type);
+    },
   },
   'modern-shim': {
-    translated: true,
+    ...translated,
     summary: 'made up over the virtio 1.x structures of a modern function',
     ...plain('modern'),
     transitional: true,
     ids: 'modern',
     equal: false,
-    open: (bus, fn, _draft, type) => new ModernShimBackend(bus, fn, type),
-    ordinary: true,
-    modern: false,
+    open: (bus, fn, { type }) => new ModernShimBackend(bus, fn, type),
   },
   'native-mmr': {
     translated: false,
@@ -159,10 +213,18 @@ export type OrdinaryWayName = NamesOf<{ readonly ordinary: true }>;
 
 const names = Object.keys(ways) as WayName[];
 
+/** Names of the ways to a virtual function, which is built with its owner. */
+export type VirtualWayName = NamesOf<{ readonly virtual: true }>;
+
 /** Each list is in the table's order. */
 export const wayNames: readonly WayName[] = names;
 export const isTranslated = (name: WayName): name is TranslatedWayName => ways[name].translated;
+export const isVirtual = (name: WayName): name is VirtualWayName => isTranslated(name) && ways[name].virtual;
 export const translatedWayNames: readonly TranslatedWayName[] = names.filter(isTranslated);
+/** Names of those that lead to a function of its own. */
+export const ownWayNames = translatedWayNames.filter(
+  (name): name is Exclude<TranslatedWayName, VirtualWayName> => !ways[name].virtual,
+);
 /** Names of those that a guest cannot tell from a legacy function in its own machine. */
 export const equalWayNames: readonly TranslatedWayName[] = translatedWayNames.filter(
   (name) => ways[name].equal,

@@ -86,10 +86,10 @@ function direct(behaviour: DeviceBehaviour, kind: FunctionKind | 'mmr'): Built {
 
 /** Seen from a guest, through the translator. */
 function translated(behaviour: DeviceBehaviour, way: TranslatedWayName): Built {
-  const fn = ways[way].build(behaviour, { transportFeatures });
-  const machines = twoMachines(fn, { way, ram: ram() });
+  const machines = twoMachines(ways[way].build(behaviour, { transportFeatures }), { way, ram: ram() });
   const { guest: machine, functions } = machines;
-  const target = machineTarget(machine, functions[0]!.guestAddress);
+  const { fn, guestAddress } = functions[0]!;
+  const target = machineTarget(machine, guestAddress);
   return { target, machine, machines, fn, settings: settingsOf(true, false), mmr: false };
 }
 

@@ -137,6 +137,7 @@ function find(known: Known, { space, offset, width }: AccessEvent, region: strin
     case 'isr':
       return { place: region, map: isrStructure, offset };
     case 'notify':
+    case 'legacy-notify':
       // Each queue has a place of its own, and all of them mean the same.
       return {
         place: region,

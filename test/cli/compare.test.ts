@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { comparedWayNames as wayNames } from '../../src/compare/index.ts';
+import { wayNames } from '../../src/mmr/index.ts';
 import { virtiolab } from './run.ts';
 
 let folder: string;

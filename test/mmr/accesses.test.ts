@@ -1,9 +1,8 @@
 import { describe, expect, it, test } from 'vitest';
 import type { LabEvent } from '../../src/core/index.ts';
-import { equalWayNames } from '../../src/mmr/index.ts';
 import { SLOT, watch } from '../pci/support.ts';
 import { handmadeWays, Stranger } from './support/handmade.ts';
-import { configProbe, Pair } from './support.ts';
+import { configProbe, equalOwnWayNames, Pair } from './support.ts';
 
 /*
  * What an access of the guest costs: accesses of every space to the host, those of its configuration space too.
@@ -101,7 +100,7 @@ describe('what costs nothing', () => {
     expect(counted(under)(() => under.presented.backend.setMsix(on))).toEqual([]);
   });
 
-  it.each(equalWayNames)('by way of %s, looking where firmware moved it: that was done at once', (way) => {
+  it.each(equalOwnWayNames)('by way of %s, looking where firmware moved it: that was done at once', (way) => {
     const under = new Pair(configProbe(), { way });
     under.set('deviceStatus', 3);
     under.host.configWrite(SLOT, 4, 2, 0);

@@ -4,11 +4,10 @@ import { findFunction, powerDown, runFirmware } from '../../src/driver/index.ts'
 import {
   AlreadyPresentedError,
   draft2023,
-  equalWayNames,
   IoBarBackend,
   MmrBackend,
+  type ownWayNames,
   presentLegacy,
-  type TranslatedWayName,
   TranslatorError,
   ways,
 } from '../../src/mmr/index.ts';
@@ -16,14 +15,15 @@ import type { VirtioFunction } from '../../src/virtio/index.ts';
 import { at, SLOT } from '../pci/support.ts';
 import { legacyParts, RawRing } from '../virtio/support/ring.ts';
 import { handmadeWays, Stranger } from './support/handmade.ts';
-import { configProbe, GUEST_SLOT, hostWith, Pair, UP } from './support.ts';
+import { configProbe, equalOwnWayNames, GUEST_SLOT, hostWith, Pair, UP } from './support.ts';
 
-const make = (way: TranslatedWayName) => ways[way].build(configProbe());
+type OwnWayName = (typeof ownWayNames)[number];
+const make = (way: OwnWayName) => ways[way].build(configProbe());
 const COMMAND = 0x407;
 const commandOf = (under: Pair) => under.host.configRead(SLOT, at.command, 2) & COMMAND;
 
 /** Where the host's own driver finds the legacy block. */
-function legacyBlock(host: ReturnType<typeof hostWith>, way: TranslatedWayName) {
+function legacyBlock(host: ReturnType<typeof hostWith>, way: OwnWayName) {
   if (way === 'io-bar') {
     const base = host.configRead(SLOT, at.bar, 4) & ~3;
     return (offset: number, width: 1 | 2 | 4, value: number) => host.ioWrite(base + offset, width, value);
@@ -32,7 +32,7 @@ function legacyBlock(host: ReturnType<typeof hostWith>, way: TranslatedWayName) 
   return (offset: number, width: 1 | 2 | 4, value: number) => host.memoryWrite(base + offset, width, value);
 }
 
-describe.each(equalWayNames)('a function that the host used itself, presented by way of %s', (way) => {
+describe.each(equalOwnWayNames)('a function that the host used itself, presented by way of %s', (way) => {
   /** The host's driver has a queue in its own memory, features, bus mastering and MSI-X on. */
   function used(fn: VirtioFunction) {
     const host = hostWith(fn.pci);
@@ -94,7 +94,7 @@ describe.each(equalWayNames)('a function that the host used itself, presented by
   });
 });
 
-describe.each(equalWayNames)('a function that a guest has, by way of %s', (way) => {
+describe.each(equalOwnWayNames)('a function that a guest has, by way of %s', (way) => {
   const pair = () => new Pair(configProbe(), { way });
 
   it('is not given to another, nor disturbed by the attempt', () => {

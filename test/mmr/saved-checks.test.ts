@@ -154,7 +154,7 @@ describe.each(translatedWayNames)('by way of %s, where the state of the host is 
     const next = pair({ way });
     next.config.command(on ? 3 : 7);
     next.host.load(before.host.save());
-    const bit = () => configOf(next.host, SLOT).read(4, 2) & 4;
+    const bit = () => configOf(next.host, next.hostAddress).read(4, 2) & 4;
     expect(bit()).toBe(on ? 4 : 0);
     next.guest.load(before.guest.save());
     next.get('deviceStatus');

@@ -1,4 +1,5 @@
 import {
+  type FunctionAddress,
   functionAddress,
   GuestMemory,
   type LabEvent,
@@ -12,6 +13,7 @@ import {
   type Draft,
   draft2023,
   type MmrFunctionOptions,
+  ownWayNames,
   type PresentedFunction,
   type TranslatedWayName,
   twoMachines,
@@ -46,6 +48,12 @@ export function configProbe(): Probe {
   return new Probe({ type: 'block', config, features: [3], queueSizes: [8, 8] });
 }
 
+/** A driver has one for configuration changes, and one for all queues. */
+const OWNERS_VECTORS = 2;
+
+/** Ways to a function of its own that a guest cannot tell. */
+export const equalOwnWayNames = ownWayNames.filter((way) => ways[way].equal);
+
 export interface PairOptions extends MmrFunctionOptions {
   /** The translator's way to the function, and so what function it is; by default `mmr`. */
   readonly way?: TranslatedWayName;
@@ -59,6 +67,12 @@ export class Pair {
   readonly host: Machine;
   readonly guest: Machine;
   readonly function: VirtioFunction;
+  /** Presents it once more. */
+  readonly presentAgain: () => PresentedFunction;
+  /** Vectors of the host's that the driver of the function's owner has. */
+  readonly firstVector: number;
+  /** Where it is: of a virtual one, not where its owner was plugged in. */
+  readonly hostAddress: FunctionAddress;
   readonly presented: PresentedFunction;
   readonly found: FoundFunction;
   readonly hostEvents: LabEvent[];
@@ -67,8 +81,8 @@ export class Pair {
 
   constructor(behaviour: DeviceBehaviour, options: PairOptions = {}) {
     const { way = 'mmr' } = options;
-    this.function = ways[way].build(behaviour, options);
-    const machines = twoMachines([{ fn: this.function, hostAddress: SLOT, guestAddress: GUEST_SLOT }], {
+    const made = ways[way].build(behaviour, options);
+    const machines = twoMachines([{ fn: made, hostAddress: SLOT, guestAddress: GUEST_SLOT }], {
       ram: this.ram,
       host: { ram: GuestMemory.allocate({ start: 0, length: 1 << 16 }), ...options.host },
       ...(options.guest === undefined ? {} : { guest: options.guest }),
@@ -77,7 +91,12 @@ export class Pair {
     });
     this.host = machines.host;
     this.guest = machines.guest;
-    this.presented = machines.functions[0]!.presented;
+    const { fn, presented, hostAddress, hosted } = machines.functions[0]!;
+    this.presentAgain = () => hosted.present({ way });
+    this.firstVector = ways[way].virtual ? OWNERS_VECTORS : 0;
+    this.function = fn;
+    this.presented = presented;
+    this.hostAddress = hostAddress;
     this.found = machines.inGuest();
     this.config = configOf(this.guest, GUEST_SLOT);
     this.config.command(0x7);

@@ -1,15 +1,13 @@
 import { GuestMemory, type LabEvent } from '../../src/core/index.ts';
 import {
   DmaMemory,
+  driveOwner,
   type EnabledVirtualFunctions,
-  enableVirtualFunctions,
   findFunction,
   LegacyTransport,
   legacyAccess,
-  ModernTransport,
   runFirmware,
   type TransportOptions,
-  VirtioDriver,
 } from '../../src/driver/index.ts';
 import {
   type DmaRemapping,
@@ -56,10 +54,7 @@ export class VirtualHost {
     this.host.plug(owner.pci, SLOT);
     runFirmware(this.host);
     this.events = watch(this.host);
-    const transport = new ModernTransport(this.host, findFunction(this.host, SLOT)!);
-    const driver = new VirtioDriver(transport, new DmaMemory(this.host.ram, 0));
-    driver.bringUp({ features: [], queues: [] }, { queue: () => {}, config: () => {} });
-    this.functions = enableVirtualFunctions(this.host, SLOT, count);
+    this.functions = driveOwner(this.host, SLOT, count, new DmaMemory(this.host.ram, 0)).functions;
     const types = withType(like.type);
     this.hypervisor = new Hypervisor(this.functions, remapping ?? this.virtual.pci, { types, ...present });
   }

@@ -1,14 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { judgeConfig } from '../../src/conformance/config.ts';
-import { ConfigImage, findFunction } from '../../src/driver/index.ts';
+import { functionAddress } from '../../src/core/index.ts';
+import { ConfigImage, DmaMemory, findFunction } from '../../src/driver/index.ts';
 import {
+  AlreadyPresentedError,
   equalWayNames,
   isTranslated,
+  isVirtual,
   NotPresentableError,
+  type OwnedFunction,
+  OwnedFunctionError,
   ordinaryWayNames,
+  ownWayNames,
   presentLegacy,
+  type TranslatedFunction,
   TranslatorError,
   translatedWayNames,
+  twoMachines,
+  type VirtualWayName,
+  type WayName,
   wayNames,
   ways,
 } from '../../src/mmr/index.ts';
@@ -21,17 +31,22 @@ describe('the table of ways', () => {
     expect(wayNames).toEqual([
       'io-bar',
       'mmr',
+      'mmr-virtual',
+      'admin',
       'modern-shim',
       'native-mmr',
       'legacy-memory',
       'transitional-memory',
       'modern',
     ]);
-    expect(translatedWayNames).toEqual(['io-bar', 'mmr', 'modern-shim']);
-    expect(equalWayNames).toEqual(['io-bar', 'mmr']);
+    expect(translatedWayNames).toEqual(['io-bar', 'mmr', 'mmr-virtual', 'admin', 'modern-shim']);
+    expect(ownWayNames).toEqual(['io-bar', 'mmr', 'modern-shim']);
+    expect(equalWayNames).toEqual(['io-bar', 'mmr', 'mmr-virtual', 'admin']);
     expect(ordinaryWayNames).toEqual([
       'io-bar',
       'mmr',
+      'mmr-virtual',
+      'admin',
       'modern-shim',
       'legacy-memory',
       'transitional-memory',
@@ -39,20 +54,59 @@ describe('the table of ways', () => {
     ]);
   });
 
-  it.each(translatedWayNames)(
-    '%s: its function is presented so, asked for or where a guest cannot tell',
+  it.each(ownWayNames)('%s: its function is presented so, asked for or where a guest cannot tell', (way) => {
+    for (const options of ways[way].equal ? [{}, { way }] : [{ way }]) {
+      const { backend } = presentLegacy(hostWith(ways[way].build(configProbe()).pci), SLOT, options);
+      expect(backend.name).toBe(way);
+    }
+  });
+
+  it.each(wayNames.filter(isVirtual))(
+    '%s: a guest is given the virtual function, its owner is driven',
     (way) => {
-      for (const options of ways[way].equal ? [{}, { way }] : [{ way }]) {
-        const { backend } = presentLegacy(hostWith(ways[way].build(configProbe()).pci), SLOT, options);
-        expect(backend.name).toBe(way);
-      }
+      const { guest, host, functions } = twoMachines(ways[way].build(configProbe()), { way });
+      const [{ fn, hosted, presented, hostAddress }] = functions as [TranslatedFunction];
+      expect([presented.backend.name, hostAddress, fn.device.behaviour.type.name]).toEqual([
+        way === 'admin' ? way : 'mmr',
+        functionAddress(0, 4, 1),
+        'block',
+      ]);
+      const { owner } = hosted.made as OwnedFunction;
+      expect([owner.device.status, owner.pci.virtualFunctions!.count]).toEqual([15, 1]);
+      const [bar] = findFunction(guest, functionAddress(0, 4))!.bars;
+      guest.ioWrite(bar!.address + 18, 1, 7);
+      expect([guest.ioRead(bar!.address + 18, 1), fn.device.status]).toEqual([7, 7]);
+      expect(hosted.adminCommands > 0).toBe(way === 'admin');
+      expect(() => hosted.present({ way })).toThrow(AlreadyPresentedError);
+      expect(host.functions.get(functionAddress(0, 4))).toBe(owner.pci);
     },
   );
 
-  const others = translatedWayNames.flatMap((way) =>
-    translatedWayNames
-      .filter((each) => ways[each].ids !== ways[way].ids)
-      .map((other) => [way, other] as const),
+  it("is reached by its owner's commands where these are given, and by nothing else then", () => {
+    const { host, functions } = twoMachines(ways.admin.build(configProbe()), { way: 'admin' });
+    const [{ hosted, guestAddress, presented }] = functions as [TranslatedFunction];
+    expect(guestAddress).toBe(functionAddress(0, 4));
+    presented.backend.release();
+    const { member } = (hosted.made as OwnedFunction).enabled!;
+    const wrong = () => presentLegacy(host, hosted.found, { member: member!, way: 'modern-shim' });
+    expect(wrong).toThrow(NotPresentableError);
+    expect(presentLegacy(host, hosted.found, { member: member! }).backend.name).toBe('admin');
+    const without = () => presentLegacy(host, hosted.found, { way: 'admin' });
+    expect(without).toThrow(NotPresentableError);
+    expect(without).toThrow("not one for the way 'admin' without the commands of its owner");
+  });
+
+  it('is built and enabled once', () => {
+    const made = ways.admin.build(configProbe());
+    expect(() => made.fn).toThrow(OwnedFunctionError);
+    const { host, functions } = twoMachines(made, { way: 'admin' });
+    const { domain } = functions[0]!;
+    expect(() => made.enable(host, domain, new DmaMemory(host.ram, 0))).toThrow(OwnedFunctionError);
+    expect(made.fn).toBe(functions[0]!.fn);
+  });
+
+  const others = ownWayNames.flatMap((way) =>
+    ownWayNames.filter((each) => ways[each].ids !== ways[way].ids).map((other) => [way, other] as const),
   );
   it.each(others)('%s: the function of %s is refused, and left to who wants it so', (way, other) => {
     const host = hostWith(ways[other].build(configProbe()).pci);
@@ -73,16 +127,19 @@ describe('the table of ways', () => {
     expect([transport.name, transport.modern, fn.device.status]).toEqual([interface_, way.modern, 3]);
   });
 
-  it.each(wayNames)('%s: its function breaks what is said of it, and says so itself', (name) => {
-    const fn = ways[name].build(configProbe());
-    const machine = hostWith(fn.pci);
-    const events = watch(machine);
-    configOf(machine).command(7);
-    const { breaks } = ways[name];
-    expect(clausesIn(events)).toEqual(breaks === null ? [] : [breaks]);
-    const image = ConfigImage.of(imageOf(fn.pci, 256));
-    expect(judgeConfig(image).findings.map(({ clause }) => clause)).toEqual(clausesIn(events));
-  });
+  it.each(wayNames.filter((name) => !isVirtual(name)))(
+    '%s: its function breaks what is said of it, and says so itself',
+    (name) => {
+      const fn = ways[name as Exclude<WayName, VirtualWayName>].build(configProbe());
+      const machine = hostWith(fn.pci);
+      const events = watch(machine);
+      configOf(machine).command(7);
+      const { breaks } = ways[name];
+      expect(clausesIn(events)).toEqual(breaks === null ? [] : [breaks]);
+      const image = ConfigImage.of(imageOf(fn.pci, 256));
+      expect(judgeConfig(image).findings.map(({ clause }) => clause)).toEqual(clausesIn(events));
+    },
+  );
 
   it('translates no block that stands in the memory BAR of a legacy function', () => {
     for (const kind of ['legacy-memory', 'transitional-memory'] as const) {

@@ -87,10 +87,12 @@ describe('a type for which a draft names no id', () => {
   it('is built for no way that needs an id, or a transitional one', () => {
     expect(waysOf(vsockDeviceType)).toEqual(['modern']);
     const own = { ...draft2023, deviceIds: { ...draft2023.deviceIds, vsock: 0x10f0 } };
-    expect(waysOf(vsockDeviceType, own)).toEqual(['mmr', 'native-mmr', 'modern']);
+    expect(waysOf(vsockDeviceType, own)).toEqual(['mmr', 'mmr-virtual', 'native-mmr', 'modern']);
     expect(waysOf(blockDeviceType)).toEqual([
       'io-bar',
       'mmr',
+      'mmr-virtual',
+      'admin',
       'modern-shim',
       'native-mmr',
       'legacy-memory',

@@ -22,8 +22,10 @@ import {
 import {
   draft2023,
   drafts,
+  HostedFunction,
   type MmrFunctionOptions,
   mmrFunction,
+  OWNER_MEMORY_BYTES,
   presentLegacy,
   type TranslatedWayName,
   translatedWayNames,
@@ -325,18 +327,17 @@ const PLACES = [functionAddress(0, 4), functionAddress(0, 8)] as const;
 /** A host whose two functions are presented to a guest each, in an order of the test's. */
 function hosted(way: TranslatedWayName, order: readonly number[], interruptScheduler?: Scheduler) {
   const host = new Machine({
-    ram: ram(0x1000),
+    ram: ram(2 * OWNER_MEMORY_BYTES),
     ...(interruptScheduler === undefined ? {} : { interruptScheduler }),
   });
   const guests = PLACES.map(() => new Machine({ ram: ram(0x10000) }));
-  const functions = PLACES.map((place, i) => {
-    const made = ways[way].build(probe());
-    host.plug(made.pci, place, new DmaDomain(guests[i]!.ram));
-    return made;
-  });
+  const functions = PLACES.map(
+    (place, i) => new HostedFunction(host, ways[way].build(probe()), place, new DmaDomain(guests[i]!.ram)),
+  );
   runFirmware(host);
   for (const i of order) {
-    guests[i]!.plug(presentLegacy(host, PLACES[i]!, { way }).pci, SLOT);
+    const memory = new DmaMemory(host.ram, i * OWNER_MEMORY_BYTES, (i + 1) * OWNER_MEMORY_BYTES);
+    guests[i]!.plug(functions[i]!.present({ way }, memory).pci, SLOT);
     runFirmware(guests[i]!);
   }
   const events: LabEvent[][] = guests.map(watch);
@@ -370,9 +371,9 @@ describe.each(translatedWayNames)('functions of a host that are presented by way
       for (const [i, each] of after.guests.entries()) each.load(before.guests[i]!.save());
       if (first !== 'host first') host();
       after.interrupts();
-      after.functions[0]!.device.configChanged();
+      after.functions[0]!.fn.device.configChanged();
       expect(after.interrupts()).toEqual([['message 40'], []]);
-      after.functions[1]!.device.configChanged();
+      after.functions[1]!.fn.device.configChanged();
       expect(after.interrupts()).toEqual([[], ['message 41']]);
     },
   );
@@ -380,7 +381,7 @@ describe.each(translatedWayNames)('functions of a host that are presented by way
   it('let a message that had arrived and was not handled reach its own guest', () => {
     const before = hosted(way, [0, 1], new HeldScheduler());
     for (const [i, each] of before.guests.entries()) drive(each, 40 + i);
-    before.functions[1]!.device.configChanged();
+    before.functions[1]!.fn.device.configChanged();
     expect(before.host.interrupts.pendingVectors.length).toBe(1);
     const scheduler = new HeldScheduler();
     const after = hosted(way, [1, 0], scheduler);

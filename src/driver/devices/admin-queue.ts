@@ -1,4 +1,4 @@
-import { FOUR_GIB } from '../../core/index.ts';
+import { FOUR_GIB, VirtiolabError } from '../../core/index.ts';
 import {
   ADMIN_ANSWER_BYTES,
   ADMIN_COMMAND_BYTES,
@@ -16,6 +16,7 @@ import {
   ResourceError,
   UnansweredError,
 } from '../errors.ts';
+import type { DriverRing, RingRest } from '../ring.ts';
 import type { VirtioDriver } from '../virtio-driver.ts';
 
 /** One group administration command. */
@@ -72,6 +73,18 @@ export class AdminQueueBusyError extends ResourceError {
     );
     this.opcode = opcode;
     this.during = during;
+  }
+}
+
+/** An owner has commands that it has not answered, of which nobody else could take the answers: its driver's state cannot be saved. */
+export class AdminInFlightError extends VirtiolabError {
+  readonly queue: number;
+
+  constructor(queue: number, commands: number) {
+    super(
+      `administration queue ${queue} has ${commands} commands in flight: its state can be saved when they are answered`,
+    );
+    this.queue = queue;
   }
 }
 
@@ -141,6 +154,9 @@ export class AdminQueue {
     driver.rings.get(index)?.setInterrupts(false);
   }
 
+  /** Commands that were sent, each try counted. */
+  sent = 0;
+
   /** Commands that the device has. */
   get inFlight(): number {
     return this.#flights.size;
@@ -199,6 +215,7 @@ export class AdminQueue {
     }
     const flight: Flight = { slot, used: null, abandoned: false };
     this.#flights.set(head, flight);
+    this.sent++;
     this.#waiting.push(opcode);
     try {
       this.#kick();
@@ -217,6 +234,30 @@ export class AdminQueue {
     const answer = new Uint8Array(ADMIN_ANSWER_BYTES + resultBytes);
     answer.set(driver.memory.ram.read(slot.in, Math.min(used, answer.length)));
     return answer;
+  }
+
+  /** @throws StateMismatchError */
+  check(rest: RingRest, path: string): void {
+    this.#ring.checkRest(rest, path);
+  }
+
+  /** What has to be known of it to go on elsewhere. @throws AdminInFlightError */
+  save(): RingRest {
+    this.poll();
+    const rest = this.#flights.size === 0 ? this.#ring.rest() : null;
+    if (rest === null) throw new AdminInFlightError(this.index, this.#flights.size);
+    return rest;
+  }
+
+  /** Goes on from there. Commands that were waited for in vain are forgotten. */
+  load(rest: RingRest): void {
+    for (const { slot } of this.#flights.values()) this.#free.push(slot);
+    this.#flights.clear();
+    this.#ring.resume(rest);
+  }
+
+  get #ring(): DriverRing {
+    return this.#driver.rings.get(this.index)!;
   }
 
   #write(slot: Slot, opcode: number, groupType: number, memberId: number, data: ArrayLike<number>): void {

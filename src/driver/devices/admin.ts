@@ -1,4 +1,18 @@
-import { lengthOf, sizeOf, VirtiolabError, type Width } from '../../core/index.ts';
+import {
+  expectSame,
+  group,
+  lengthOf,
+  list,
+  record,
+  type Shape,
+  type State,
+  type Stateful,
+  shape,
+  sizeOf,
+  u16,
+  VirtiolabError,
+  type Width,
+} from '../../core/index.ts';
 import {
   ADMIN_CAPABILITY_HEAD_BYTES,
   ADMIN_LEGACY_WRITE_BYTES,
@@ -25,6 +39,7 @@ import {
 import { checkWhole, NoDeviceError } from '../errors.ts';
 import type { FoundBar } from '../function-config.ts';
 import type { DmaMemory } from '../memory.ts';
+import { ringRestState } from '../ring.ts';
 import type { Transport } from '../transport/transport.ts';
 import { VirtioDriver } from '../virtio-driver.ts';
 import { adminData, bitmapOf, bitsOf } from './admin-data.ts';
@@ -82,10 +97,33 @@ const OWNER_FEATURES = [
 ];
 
 /**
- * The driver of a group's owner: the group administration commands with their data and results. Every method sends its commands and waits for
- * them, and throws what {@link AdminQueue.command} does.
+ * Brings a device up for its group alone: with its administration queues, if it has any, and nothing of its type.
+ * @throws NoDeviceError, DeviceFailedError
  */
-export class AdminDriver {
+export function bringUpOwner(transport: Transport, memory: DmaMemory): VirtioDriver {
+  const driver = new VirtioDriver(transport, memory);
+  const queues = () => transport.adminQueues();
+  driver.bringUp(
+    { features: [], transportFeatures: OWNER_FEATURES, queues },
+    { queue: () => {}, config: () => {} },
+  );
+  return driver;
+}
+
+/** What a driver knows of an owner between two commands: which it said to use, and how far its rings are. */
+export const adminDriverState = record('admin-driver', 1, {
+  shape,
+  used: group({ self: list(u16), singleRootIov: list(u16) }),
+  queues: list(ringRestState),
+});
+
+/**
+ * The driver of a group's owner: the group administration commands with their data and results. Every method sends its commands and waits for
+ * them, and throws what {@link AdminQueue.command} does. Its state goes with that of the machine whose memory has its rings, where it is a
+ * part of that, and can be saved between two commands.
+ */
+export class AdminDriver implements Stateful {
+  readonly record = adminDriverState;
   readonly driver: VirtioDriver;
   readonly queues: readonly AdminQueue[];
   readonly #queue: AdminQueue;
@@ -110,13 +148,7 @@ export class AdminDriver {
    * @throws NoDeviceError, DeviceFailedError
    */
   static bringUp(transport: Transport, memory: DmaMemory, options: AdminQueueOptions = {}): AdminDriver {
-    const driver = new VirtioDriver(transport, memory);
-    const queues = () => transport.adminQueues();
-    driver.bringUp(
-      { features: [], transportFeatures: OWNER_FEATURES, queues },
-      { queue: () => {}, config: () => {} },
-    );
-    return new AdminDriver(driver, options);
+    return new AdminDriver(bringUpOwner(transport, memory), options);
   }
 
   /** Numbers of the commands in use for a group. */
@@ -260,6 +292,35 @@ export class AdminDriver {
   writeParts(memberId: number, id: number, parts: readonly DevicePart[]): void {
     const data = objectData(id, encodeParts(parts));
     this.#command('singleRootIov', 'devicePartsSet', { memberId, data });
+  }
+
+  #shape(): Shape {
+    return {
+      queues: this.queues.map(({ index }) => {
+        const { size, place } = this.driver.rings.get(index)!;
+        return { index, size, ...place };
+      }),
+    };
+  }
+
+  /** @throws AdminInFlightError */
+  save() {
+    const queues = this.queues.map((queue) => queue.save());
+    const { self, singleRootIov } = this.#used;
+    return adminDriverState.save({ shape: this.#shape(), used: { self, singleRootIov }, queues });
+  }
+
+  check(state: State, path = 'admin driver') {
+    const saved = adminDriverState.parse(state, path, this.#shape());
+    expectSame(`${path}.queues.length`, saved.queues.length, this.queues.length);
+    for (const [i, queue] of this.queues.entries()) queue.check(saved.queues[i]!, `${path}.queues[${i}]`);
+    return saved;
+  }
+
+  load(state: State): void {
+    const { used, queues } = this.check(state);
+    Object.assign(this.#used, used);
+    for (const [i, queue] of this.queues.entries()) queue.load(queues[i]!);
   }
 
   /** Resets the device. */

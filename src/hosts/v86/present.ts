@@ -8,12 +8,14 @@ import {
 import { runFirmware } from '../../driver/index.ts';
 import {
   type Draft,
+  HostedFunction,
+  type HostFunction,
   isTranslated,
   type MmrFunctionOptions,
   type OrdinaryWayName,
+  OWNER_MEMORY_BYTES,
   ordinaryWayNames,
   type PresentedFunction,
-  presentLegacy,
   type TranslatedWayName,
   ways,
 } from '../../mmr/index.ts';
@@ -46,32 +48,31 @@ export interface GuestDevice {
   readonly fn: VirtioFunction;
   /** The machine of the host that the function is plugged into; null for `modern`, which has none. */
   readonly host: Machine | null;
+  /** The function as it stands there. */
+  readonly hosted: HostedFunction | null;
   /** Takes the device out of the guest's machine. */
   unplug(): void;
 }
 
-/** A host's own RAM is never used: its functions reach the guest's. */
-const HOST_RAM_BYTES = 4096;
-
-/** The host's machine with the function in it, and what presents it. */
+/** The host's machine with the function in it: its own RAM is the driver's of a virtual function's owner, others reach the guest's. */
 function hostFor(
   board: V86Board,
-  fn: VirtioFunction,
+  made: HostFunction,
   address: FunctionAddress,
   way: TranslatedWayName,
   draft: Draft | undefined,
-): { host: Machine; presented: PresentedFunction } {
+): { hosted: HostedFunction; presented: PresentedFunction } {
   const host = new Machine({
-    ram: GuestMemory.allocate({ start: 0, length: HOST_RAM_BYTES }),
+    ram: GuestMemory.allocate({ start: 0, length: OWNER_MEMORY_BYTES }),
     scheduler: board.scheduler,
     interruptScheduler: immediate,
   });
   const dma = new DmaDomain(board.ram);
   board.watchWrites(dma);
-  host.plug(fn.pci, address, dma);
+  const hosted = new HostedFunction(host, made, address, dma);
   runFirmware(host);
   const options = { way, ...(draft === undefined ? {} : { draft }), messages: board.takesMessages };
-  return { host, presented: presentLegacy(host, address, options) };
+  return { hosted, presented: hosted.present(options) };
 }
 
 /**
@@ -96,12 +97,13 @@ export function presentDevice(
     const vectors = board.takesMessages ? {} : { vectors: 0 };
     const fn = ways[window].build(behaviour, { ...vectors, ...shape });
     prepare?.(fn.pci);
-    return { pci: fn.pci, fn, host: null, unplug: board.plug(fn.pci, address) };
+    return { pci: fn.pci, fn, host: null, hosted: null, unplug: board.plug(fn.pci, address) };
   }
-  const fn = ways[window].build(behaviour, shape);
   // The host has this one function: it is function 0 there, whichever it is in the guest.
   const hostAddress = functionZero(address);
-  const { host, presented } = hostFor(board, fn, hostAddress, window, draft);
+  const made = ways[window].build(behaviour, shape);
+  const { hosted, presented } = hostFor(board, made, hostAddress, window, draft);
+  const { host, fn } = hosted;
   prepare?.(presented.pci);
   const takeOut = board.plug(presented.pci, address);
   const part = `host of ${formatFunctionAddress(address)}`;
@@ -110,6 +112,7 @@ export function presentDevice(
     pci: presented.pci,
     fn,
     host,
+    hosted,
     unplug: () => {
       board.parts.delete(part);
       takeOut();

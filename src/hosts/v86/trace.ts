@@ -52,12 +52,13 @@ export class GuestTrace {
     this.recorder = new Recorder(limit);
     this.#board = board;
     this.#devices = devices;
-    for (const { pci, host } of devices) {
+    for (const { pci, hosted } of devices) {
       const { address } = pci.slot;
       const guest = configOf(board);
       this.#decoders.guest.add(guest, findFunction(guest, address)!, draft);
-      if (host === null) continue;
-      this.#decoders.host.add(host, findFunction(host, address)!, draft);
+      if (hosted === null) continue;
+      const { host, found, owner } = hosted;
+      for (const fn of owner === null ? [found] : [found, owner]) this.#decoders.host.add(host, fn, draft);
       host.events = this.recorder.sink('host');
     }
     const record = this.recorder.sink('guest');

@@ -1,4 +1,4 @@
-import { type TranslatedWayName, translatedWayNames } from '../../../src/mmr/index.ts';
+import { ownWayNames } from '../../../src/mmr/index.ts';
 import { configProbe, Pair } from '../../mmr/support.ts';
 import { at, SLOT } from '../../pci/support.ts';
 import { type Scenario, scenario } from './scenario.ts';
@@ -8,7 +8,7 @@ import { type Scenario, scenario } from './scenario.ts';
  */
 
 /** What the function of each way is called here. */
-const functions: Readonly<Record<TranslatedWayName, string>> = {
+const functions: Readonly<Record<(typeof ownWayNames)[number], string>> = {
   'io-bar': 'a transitional function',
   mmr: 'an MMR function',
   'modern-shim': 'a modern function',
@@ -16,7 +16,7 @@ const functions: Readonly<Record<TranslatedWayName, string>> = {
 
 const STATUS_OF_GUEST = 7;
 
-export const held: readonly Scenario[] = translatedWayNames.flatMap((way) => {
+export const held: readonly Scenario[] = ownWayNames.flatMap((way) => {
   const taken = (name: string, host: (under: Pair) => void) =>
     (['reads status', 'resets it'] as const).map((guest) =>
       scenario(`through the translator, ${functions[way]}: ${name}, and the guest ${guest}`, () => {

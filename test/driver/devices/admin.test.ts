@@ -1,11 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { HeldScheduler, registers, rw } from '../../../src/core/index.ts';
+import {
+  GuestMemory,
+  HeldScheduler,
+  registers,
+  rw,
+  stateFromText,
+  stateToText,
+} from '../../../src/core/index.ts';
 import {
   ADMIN_TRIES,
   AdminCommandError,
   AdminCommandUnusedError,
   AdminDriver,
+  AdminInFlightError,
   AdminQueueBusyError,
   ArgumentError,
   DmaMemory,
@@ -16,11 +24,21 @@ import {
   ResourceError,
   runFirmware,
   UnansweredError,
+  VirtioDriver,
 } from '../../../src/driver/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
-import { adminOpcode, type Chain, DeviceConfig, virtioFunction } from '../../../src/virtio/index.ts';
+import {
+  Administration,
+  adminOpcode,
+  type Chain,
+  DeviceConfig,
+  defaultTransportFeatures,
+  feature,
+  virtioFunction,
+} from '../../../src/virtio/index.ts';
 import { clausesIn, SLOT } from '../../pci/support.ts';
 import { runs } from '../../properties/support/runs.ts';
+import { HandMadeGroup } from '../../virtio/admin/support.ts';
 import { Probe } from '../../virtio/support/probe.ts';
 import { owned, scripted } from '../support/owner.ts';
 
@@ -227,7 +245,7 @@ describe('an answer', () => {
     expect([driver.readLegacy(1, 'header', 0, 4), driver.queues[0]!.inFlight]).toEqual([1, 3]);
   });
 
-  it('is not waited for within another, by what runs while the device is at that: at its kick, or in a pause', () => {
+  it('is not waited for within another, by what runs while the device is at that', () => {
     const { owner, driver } = using(3);
     const within: unknown[] = [];
     owner.script = (chain) => {
@@ -355,5 +373,107 @@ describe('a device without administration', () => {
     runFirmware(machine);
     const transport = new ModernTransport(machine, findFunction(machine, SLOT)!);
     expect(() => AdminDriver.bringUp(transport, new DmaMemory(machine.ram, 0x20000))).toThrow(NoDeviceError);
+  });
+});
+
+describe('the state of the driver', () => {
+  /** An owner with members of a kind, and a driver with rings of another, whose state is a part of the machine's. */
+  function saved(packed: boolean) {
+    const ring = packed ? [feature.ringPacked] : [feature.ringIndirectDescriptors];
+    const machine = new Machine({ ram: GuestMemory.allocate({ start: 0, length: 1 << 20 }) });
+    const members = new HandMadeGroup();
+    const administration = new Administration({ members, legacy: {}, queueSizes: [8, 4] });
+    const transportFeatures = [...defaultTransportFeatures, feature.ringPacked];
+    const fn = virtioFunction(new Probe(), { kind: 'modern', administration, transportFeatures });
+    machine.plug(fn.pci, SLOT);
+    const one = virtioFunction(new Probe({ ...member, config: new DeviceConfig(fields) }), {
+      kind: 'modern',
+      legacyCommands: true,
+    });
+    members.members = [one];
+    machine.plug(one.pci, SLOT + 8);
+    runFirmware(machine);
+    const transport = new ModernTransport(machine, findFunction(machine, SLOT)!);
+    const driver = new VirtioDriver(transport, new DmaMemory(machine.ram, 0x20000));
+    const queues = () => transport.adminQueues();
+    driver.bringUp(
+      { features: [], ringFeatures: ring, transportFeatures: [feature.adminQueue], queues },
+      { queue: () => {}, config: () => {} },
+    );
+    const admin = new AdminDriver(driver);
+    fn.pci.parts.set('driver', admin);
+    return { machine, admin };
+  }
+
+  it.each([false, true])('goes with the machine, and goes on where it was; packed rings: %s', (packed) => {
+    const before = saved(packed);
+    before.admin.use('singleRootIov');
+    // Rings go round.
+    for (let i = 0; i < 21; i++) before.admin.writeLegacy(1, 'config', 0, 1, i);
+    const state = stateFromText(stateToText(before.machine.save()));
+    const after = saved(packed);
+    after.admin.use('singleRootIov', [0, 1]);
+    after.machine.load(state as never);
+    expect(after.admin.used('singleRootIov')).toEqual(before.admin.used('singleRootIov'));
+    for (let i = 0; i < 21; i++) {
+      expect(after.admin.readLegacy(1, 'config', 0, 1)).toBe(20 + i);
+      after.admin.writeLegacy(1, 'config', 0, 1, 21 + i);
+    }
+    expect(after.admin.readLegacy(1, 'config', 0, 1)).toBe(41);
+    expect(after.admin.queues[0]!.inFlight).toBe(0);
+  });
+
+  it('is of rings of one size, at one place, and says which', () => {
+    const [split, packed] = [saved(false), saved(true)].map(({ admin }) => admin.save());
+    expect(() => saved(true).admin.load(split as never)).toThrow(
+      /admin driver\.shape\.queues\[0\]\.\w+: found/,
+    );
+    const twice = { ...(packed as object), queues: [{ position: 0, free: [0, 0, 1, 2, 3, 4, 5, 6] }] };
+    expect(() => saved(true).admin.load(twice as never)).toThrow(
+      'admin driver.queues.length: found 1, expected 2',
+    );
+    const { queues } = packed as unknown as { queues: { position: number; free: number[] }[] };
+    const wrong = (change: object) => ({
+      ...(packed as object),
+      queues: [{ ...queues[0]!, ...change }, queues[1]!],
+    });
+    expect(() => saved(true).admin.load(wrong({ position: 16 }) as never)).toThrow(
+      'admin driver.queues[0].position: found 16, expected less than 16',
+    );
+    for (const free of [[0, 0, 1, 2, 3, 4, 5, 6], [0, 1, 2, 3, 4, 5, 6, 8], [0]])
+      expect(() => saved(true).admin.load(wrong({ free }) as never)).toThrow(
+        /queues\[0\]\.free: found .*expected each of 0\.\.7, once/,
+      );
+  });
+
+  it('is not to be had while a command is in flight', () => {
+    const { owner, driver } = using(3);
+    owner.script = (chain) => void owner.taken.push(chain);
+    expect(() => driver.readLegacy(1, 'header', 0, 4)).toThrow(NoAnswerError);
+    expect(() => driver.save()).toThrow(AdminInFlightError);
+    expect(() => driver.save()).toThrow('has 1 commands in flight');
+    owner.answer(owner.taken[0]!, answer(0, 0, [9, 9, 9, 9]));
+    expect(driver.queues[0]!.inFlight).toBe(1);
+    const state = driver.save();
+    // One that is given up is forgotten where a state is loaded, and its room is there again.
+    owner.script = (chain) => void owner.taken.push(chain);
+    expect(() => driver.readLegacy(1, 'header', 0, 4)).toThrow(NoAnswerError);
+    driver.load(state);
+    expect(driver.queues[0]!.inFlight).toBe(0);
+  });
+
+  it('is not to be had in the midst of a command either', () => {
+    const { owner, driver } = using(3);
+    let within: unknown = null;
+    owner.script = (chain) => {
+      try {
+        driver.save();
+      } catch (error) {
+        within = error;
+      }
+      owner.answer(chain, answer(0, 0, [9, 9, 9, 9]));
+    };
+    driver.readLegacy(1, 'header', 0, 4);
+    expect(within).toBeInstanceOf(AdminInFlightError);
   });
 });

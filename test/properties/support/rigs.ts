@@ -18,8 +18,10 @@ import {
 import {
   type DirectOptions,
   drafts,
+  type HostFunction,
   type MmrFunctionOptions,
   mmrFunction,
+  OWNER_MEMORY_BYTES,
   ways as table,
   translatedWayNames,
   twoMachines,
@@ -89,7 +91,7 @@ export const anyWay: fc.Arbitrary<Way> = fc.constantFrom(...ways).chain((way) =>
 });
 
 /** The function that a way needs. */
-function functionOf(way: Way, behaviour: DeviceBehaviour, options: MmrFunctionOptions): VirtioFunction {
+function functionOf(way: Way, behaviour: DeviceBehaviour, options: MmrFunctionOptions): HostFunction {
   switch (way.by) {
     case 'legacy':
       return virtioFunction(behaviour, { ...options, kind: way.kind });
@@ -159,23 +161,25 @@ export function buildRig(behaviour: DeviceBehaviour, options: RigOptions, tasks:
   const draft = 'draft' in way && way.draft !== undefined ? { draft: drafts[way.draft]! } : {};
   const placement = 'placement' in way && way.placement !== undefined ? { placement: way.placement } : {};
   const shaped = way.shape === undefined ? {} : { shape: way.shape };
-  const fn = functionOf(way, behaviour, { ...common, ...draft, ...placement, ...shaped });
+  const made = functionOf(way, behaviour, { ...common, ...draft, ...placement, ...shaped });
   const settings = { bigEndian, intx };
   const translated = translatedWayNames.find((name) => name === way.by);
   if (translated === undefined) {
+    const fn = made as VirtioFunction;
     const plain = new Machine({ ram, ...shape });
     plain.plug(fn.pci, address);
     runFirmware(plain);
     const transport = () => direct(way, plain, findFunction(plain, address)!, { ...settings, ...draft });
     return { fn, machines: [plain], memory, transport };
   }
-  const machines = twoMachines([{ fn, hostAddress: address, guestAddress: address }], {
+  const machines = twoMachines([{ fn: made, hostAddress: address, guestAddress: address }], {
     ram,
-    host: { ram: GuestMemory.allocate({ start: 0, length: 4096 }), ...shape },
+    host: { ram: GuestMemory.allocate({ start: 0, length: OWNER_MEMORY_BYTES }), ...shape },
     guest: shape,
     way: translated,
     ...draft,
   });
+  const { fn } = machines.functions[0]!;
   const transport = () => machines.transport(0, settings);
   return { fn, machines: [machines.host, machines.guest], memory, transport };
 }

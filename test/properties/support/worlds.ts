@@ -12,19 +12,16 @@ import {
 import {
   AdminDriver,
   DmaMemory,
-  enableVirtualFunctions,
   findFunction,
   ModernTransport,
   runFirmware,
-  VirtioDriver,
 } from '../../../src/driver/index.ts';
 import {
   AdminBackend,
   drafts,
   equalWayNames,
-  type MmrFunctionOptions,
-  mmrVirtualFunctions,
-  presentLegacy,
+  HostedFunction,
+  OWNER_MEMORY_BYTES,
   type TranslatedWayName,
   virtualFunction,
   ways,
@@ -33,9 +30,8 @@ import { Machine } from '../../../src/pci/index.ts';
 import { RingScribe } from '../../../src/testing/index.ts';
 import {
   Administration,
-  type DeviceBehaviour,
   legacyRingLayout,
-  type VirtioFunction,
+  VirtioFunction,
   virtioFunction,
 } from '../../../src/virtio/index.ts';
 import { HandMadeGroup } from '../../virtio/admin/support.ts';
@@ -47,7 +43,7 @@ import type { KitDevice } from '../kits/kit.ts';
  * Ways to put a legacy function before a guest. `direct` needs no host and no translator: it is the plain function;
  * `transitional` is one with the modern structures, power management and PCI Express as well.
  */
-export type WorldKind = TranslatedWayName | 'mmr-virtual' | 'admin' | 'direct' | 'transitional';
+export type WorldKind = TranslatedWayName | 'direct' | 'transitional';
 /**
  * The translator's ways, and the plain function to compare them with. The one whose kicks are posted leads: the others are
  * never behind it.
@@ -130,6 +126,8 @@ export class World {
   readonly setup: Setup;
   readonly guest: Machine;
   readonly host: Machine | null;
+  /** The machine of the owner by whose commands the functions are reached. */
+  #owners: Machine | null = null;
   /** Offsets of each function's capabilities, by id. */
   readonly #capabilities: Map<number, number>[] = [];
   /** Device work that waits; null where all is done at once. */
@@ -155,7 +153,7 @@ export class World {
     this.guest = new Machine({ ram, scheduler, interruptScheduler: this.cpu });
     if (kind === 'direct' || kind === 'transitional') this.host = null;
     else {
-      const hostRam = GuestMemory.allocate({ start: 0, length: 4096 });
+      const hostRam = GuestMemory.allocate({ start: 0, length: OWNER_MEMORY_BYTES });
       this.host = new Machine({
         ram: hostRam,
         scheduler,
@@ -214,16 +212,19 @@ export class World {
     const { setup, functions, guest } = this;
     const host = this.host!;
     const group = new HandMadeGroup(functions);
-    const machine = new Machine({ scheduler: setup.held ? new HeldScheduler() : immediate });
+    const machine = new Machine({
+      ram: GuestMemory.allocate({ start: 0, length: OWNER_MEMORY_BYTES }),
+      scheduler: setup.held ? new HeldScheduler() : immediate,
+    });
     const administration = new Administration({ members: group, legacy: {}, lateAnswers: setup.held });
-    machine.plug(virtioFunction(new Probe(), { kind: 'modern', administration }).pci, FUNCTIONS[0]!);
+    const { pci } = virtioFunction(new Probe(), { kind: 'modern', administration });
+    machine.plug(pci, FUNCTIONS[0]!);
     runFirmware(machine);
     const owner = findFunction(machine, FUNCTIONS[0]!)!;
-    const driver = AdminDriver.bringUp(
-      new ModernTransport(machine, owner),
-      new DmaMemory(machine.ram, 0x100000),
-    );
+    const driver = AdminDriver.bringUp(new ModernTransport(machine, owner), new DmaMemory(machine.ram, 0));
     driver.use('singleRootIov');
+    pci.parts.set('driver', driver);
+    this.#owners = machine;
     for (const [i, address] of this.addresses.entries()) {
       const { type, config } = functions[i]!.device.behaviour;
       const backend = new AdminBackend(
@@ -236,48 +237,17 @@ export class World {
     }
   }
 
-  /** A virtual function of a physical one that has no other. */
-  #presentVirtual(index: number, type: string, options: MmrFunctionOptions): void {
-    const host = this.host!;
-    const address = FUNCTIONS[index]!;
-    // The device is made when the function is first touched.
-    const make = (): DeviceBehaviour => {
-      const device = kitOf(type).make(this.setup.queueSize);
-      this.devices[index] = device;
-      return withIds(device.behaviour);
-    };
-    const owner = virtioFunction(new Probe({ type: make().type }), { kind: 'modern', express: true });
-    const virtual = mmrVirtualFunctions(owner, { ...options, total: 1, make });
-    host.plug(owner.pci, address);
-    runFirmware(host);
-    const transport = new ModernTransport(host, findFunction(host, address)!);
-    const driver = new VirtioDriver(transport, new DmaMemory(host.ram, 0));
-    driver.bringUp({ features: [], queues: [] }, { queue: () => {}, config: () => {} });
-    const found = enableVirtualFunctions(host, address, 1).find(1)!;
-    virtual.pci.assign(1, new DmaDomain(this.guest.ram));
-    this.functions.push(virtual.keep(1)!);
-    const { draft } = options;
-    const types = typesWithKits;
-    this.guest.plug(
-      presentLegacy(host, found, { ...(draft === undefined ? {} : { draft }), types }).pci,
-      address,
-    );
-  }
-
   #plug(ram: GuestMemory): void {
     const { setup, host, kind } = this;
     const { placement, vectors } = setup;
     const draft = drafts[setup.draft]!;
     const guestEndian = setup.bigEndian ? ('big' as const) : ('little' as const);
     const common = vectors === undefined ? { guestEndian } : { guestEndian, vectors };
+    const hosted: HostedFunction[] = [];
     for (const [index, type] of setup.types.entries()) {
       const device = kitOf(type).make(setup.queueSize);
       const behaviour = withIds(device.behaviour);
       this.devices.push(device);
-      if (kind === 'mmr-virtual') {
-        this.#presentVirtual(index, type, { ...common, draft, placement });
-        continue;
-      }
       const fn =
         kind === 'transitional'
           ? virtioFunction(behaviour, { ...common, kind, powerManagement: true, express: true })
@@ -286,19 +256,22 @@ export class World {
             : kind === 'admin'
               ? virtioFunction(behaviour, { ...common, kind: 'modern', legacyCommands: true })
               : ways[kind].build(behaviour, { ...common, draft, placement });
-      this.functions.push(fn);
       if (host === null) this.guest.plug(fn.pci, FUNCTIONS[index]!);
-      else host.plug(fn.pci, FUNCTIONS[index]!, new DmaDomain(ram));
+      else hosted.push(new HostedFunction(host, fn, FUNCTIONS[index]!, new DmaDomain(ram)));
+      if (fn instanceof VirtioFunction) this.functions.push(fn);
     }
-    if (host === null || kind === 'mmr-virtual') return;
+    if (host === null) return;
     runFirmware(host);
     if (kind === 'admin') {
       this.#present();
       return;
     }
     const way = kind as TranslatedWayName;
-    for (const address of this.addresses)
-      this.guest.plug(presentLegacy(host, address, { draft, way, types: typesWithKits }).pci, address);
+    for (const [index, each] of hosted.entries()) {
+      const presented = each.present({ draft, way, types: typesWithKits });
+      this.functions[index] = each.fn;
+      this.guest.plug(presented.pci, FUNCTIONS[index]!);
+    }
   }
 
   #listen(): void {
@@ -406,6 +379,7 @@ export class World {
     return {
       guest: this.guest.save(),
       host: this.host?.save() ?? null,
+      owners: this.#owners?.save() ?? null,
       outside: this.devices.map((device) => device.saveOutside()),
       log: [...this.log],
       places: [...this.places],
@@ -418,6 +392,7 @@ export class World {
     world.paused = true;
     for (const [i, device] of world.devices.entries()) device.loadOutside(saved.outside[i]!);
     world.guest.load(saved.guest as never);
+    if (saved.owners !== null) world.#owners!.load(saved.owners as never);
     if (saved.host !== null) world.host!.load(saved.host as never);
     world.cpu.releaseAll();
     world.paused = false;
