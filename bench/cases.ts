@@ -151,6 +151,15 @@ export const CASES: readonly Case[] = [
       return { ours: () => mmr.cost(), baseline: () => ioBar.cost() };
     },
   }),
+  // A number to compare with: a command and its answer are DMA, and what a device makes of them.
+  atMost(1000, {
+    name: 'translated register read, admin against mmr',
+    unit: 'ns/access',
+    prepare: () => {
+      const [admin, mmr] = [prepareTranslatedRegisters('admin'), prepareTranslatedRegisters('mmr')];
+      return { ours: () => admin.cost(10_000), baseline: () => mmr.cost() };
+    },
+  }),
   atMost(1, {
     name: 'translated register read, heap per access',
     unit: 'bytes',

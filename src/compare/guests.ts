@@ -34,6 +34,7 @@ const MODERN = 'every driver of virtio 1.x';
 /** Who drives a function by a way without anything in between. */
 export const needsNoTranslator: Readonly<Record<WayName, string>> = {
   'io-bar': PORTS,
+  'memory-bar': PORTS,
   mmr: PORTS,
   'mmr-virtual': PORTS,
   admin: PORTS,

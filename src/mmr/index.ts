@@ -2,7 +2,7 @@ export { AdminBackend, type AdminMember } from './access/admin.ts';
 export * from './access/backend.ts';
 export * from './access/claim.ts';
 export { AlreadyPresentedError } from './access/held-function.ts';
-export * from './access/io-bar.ts';
+export * from './access/legacy-bar.ts';
 export * from './access/mmr.ts';
 export { ModernShimBackend } from './access/modern-shim.ts';
 export * from './access/native.ts';

@@ -5,6 +5,7 @@ import {
   conventionalBars,
   type DeviceType,
   deviceTypes,
+  LEGACY_BAR,
   LEGACY_CONFIG_OFFSET_MSIX,
   transitionalIdOf,
   VIRTIO_VENDOR_ID,
@@ -47,13 +48,17 @@ export interface PresentedFunction {
 }
 
 /** The way to a function with ids that call for some of them. @returns undefined where there is none */
-function nameOf(ids: VirtioIdentity['ids'], { way: wanted, member }: PresentOptions) {
+function nameOf(ids: VirtioIdentity['ids'], host: FunctionConfig, { way: wanted, member }: PresentOptions) {
   const byCommands = member !== undefined;
   const named = (name: TranslatedWayName) =>
     (wanted ?? name) === name && ways[name].byCommands === byCommands;
   // By commands ids mean nothing: what the function has in its BARs is not used.
   const candidates = wanted === undefined ? equalWayNames : translatedWayNames;
-  return candidates.find((name) => named(name) && (byCommands || ways[name].ids === ids));
+  const stands = (block: TranslatedWay['block']) =>
+    wanted !== undefined || block === null || block === host.barPlace(LEGACY_BAR).space;
+  return candidates.find(
+    (name) => named(name) && (byCommands || (ways[name].ids === ids && stands(ways[name].block))),
+  );
 }
 
 /** Device type by the ids of a host's function, and the way to it. */
@@ -65,7 +70,7 @@ function wayTo(
   checkDraft(draft, types);
   const { vendorId: vendor, deviceId: device } = host;
   const identity = identify(vendor, device, draft, types);
-  const name = identity === null ? undefined : nameOf(identity.ids, options);
+  const name = identity === null ? undefined : nameOf(identity.ids, host, options);
   if (identity !== null && name !== undefined) return { type: identity.type, draft, way: ways[name] };
   const ids = [vendor, device].map((id) => id.toString(16).padStart(4, '0')).join(':');
   throw new NotPresentableError(`function ${ids} is ${whyNot(identity === null, draft, options)}`);

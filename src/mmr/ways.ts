@@ -18,7 +18,7 @@ import {
 } from '../virtio/index.ts';
 import { AdminBackend, type AdminMember } from './access/admin.ts';
 import { type LegacyBackend, TranslatorError } from './access/backend.ts';
-import { openIoBar } from './access/io-bar.ts';
+import { openIoBar, openMemoryBar } from './access/legacy-bar.ts';
 import { MmrBackend } from './access/mmr.ts';
 import { ModernShimBackend } from './access/modern-shim.ts';
 import { memoryAccess } from './access/native.ts';
@@ -66,6 +66,8 @@ export interface TranslatedWay extends WayTraits {
   readonly virtual: boolean;
   /** What ids of a host's function call for this way. The first way of the table is taken where nobody names one. */
   readonly ids: VirtioIdentity['ids'];
+  /** The space of BAR0 on which the way is taken where nobody names one; null where that says nothing. */
+  readonly block: 'io' | 'memory' | null;
   /** It is reached by the commands of its owner, which has to be told. */
   readonly byCommands: boolean;
   /** @throws AlreadyPresentedError, TranslatorError */
@@ -104,6 +106,7 @@ const plain = (kind: FunctionKind) =>
 const translated = {
   translated: true,
   virtual: false,
+  block: null,
   byCommands: false,
   ordinary: true,
   modern: false,
@@ -128,8 +131,18 @@ export const ways = {
     summary: 'passed on to the I/O BAR of a transitional function',
     ...plain('transitional'),
     ids: 'legacy',
+    block: 'io',
     equal: true,
     open: openIoBar,
+  },
+  'memory-bar': {
+    ...translated,
+    summary: 'translated to the memory BAR0 of a legacy function, as clouds have it',
+    ...plain('legacy-memory'),
+    ids: 'legacy',
+    block: 'memory',
+    equal: true,
+    open: (bus, fn, { type }) => openMemoryBar(bus, fn, type),
   },
   mmr: {
     ...translated,

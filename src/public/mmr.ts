@@ -27,6 +27,7 @@ export {
   Hypervisor,
   IoBarBackend,
   type LegacyBackend,
+  MemoryBarBackend,
   MmrBackend,
   type MmrFunctionOptions,
   type MmrVirtualOptions,

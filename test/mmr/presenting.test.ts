@@ -28,7 +28,7 @@ function legacyBlock(host: ReturnType<typeof hostWith>, way: OwnWayName) {
     const base = host.configRead(SLOT, at.bar, 4) & ~3;
     return (offset: number, width: 1 | 2 | 4, value: number) => host.ioWrite(base + offset, width, value);
   }
-  const base = host.configRead(SLOT, at.bar, 4) + 0x1000;
+  const base = host.configRead(SLOT, at.bar, 4) + (way === 'memory-bar' ? 0 : 0x1000);
   return (offset: number, width: 1 | 2 | 4, value: number) => host.memoryWrite(base + offset, width, value);
 }
 

@@ -22,6 +22,7 @@ import {
   wayNames,
   ways,
 } from '../../src/mmr/index.ts';
+import { virtioFunction } from '../../src/virtio/index.ts';
 import { imageOf } from '../conformance/support.ts';
 import { clausesIn, configOf, SLOT, watch } from '../pci/support.ts';
 import { configProbe, hostWith } from './support.ts';
@@ -30,6 +31,7 @@ describe('the table of ways', () => {
   it('has its names in one order', () => {
     expect(wayNames).toEqual([
       'io-bar',
+      'memory-bar',
       'mmr',
       'mmr-virtual',
       'admin',
@@ -39,11 +41,19 @@ describe('the table of ways', () => {
       'transitional-memory',
       'modern',
     ]);
-    expect(translatedWayNames).toEqual(['io-bar', 'mmr', 'mmr-virtual', 'admin', 'modern-shim']);
-    expect(ownWayNames).toEqual(['io-bar', 'mmr', 'modern-shim']);
-    expect(equalWayNames).toEqual(['io-bar', 'mmr', 'mmr-virtual', 'admin']);
+    expect(translatedWayNames).toEqual([
+      'io-bar',
+      'memory-bar',
+      'mmr',
+      'mmr-virtual',
+      'admin',
+      'modern-shim',
+    ]);
+    expect(ownWayNames).toEqual(['io-bar', 'memory-bar', 'mmr', 'modern-shim']);
+    expect(equalWayNames).toEqual(['io-bar', 'memory-bar', 'mmr', 'mmr-virtual', 'admin']);
     expect(ordinaryWayNames).toEqual([
       'io-bar',
+      'memory-bar',
       'mmr',
       'mmr-virtual',
       'admin',
@@ -141,10 +151,24 @@ describe('the table of ways', () => {
     },
   );
 
-  it('translates no block that stands in the memory BAR of a legacy function', () => {
-    for (const kind of ['legacy-memory', 'transitional-memory'] as const) {
-      const host = hostWith(ways[kind].build(configProbe()).pci);
-      expect(() => presentLegacy(host, SLOT)).toThrow(TranslatorError);
+  it('takes a legacy function by the kind of its BAR0, and has the other way refused', () => {
+    const kinds = {
+      legacy: 'io-bar',
+      transitional: 'io-bar',
+      'legacy-memory': 'memory-bar',
+      'transitional-memory': 'memory-bar',
+    } as const;
+    for (const [kind, way] of Object.entries(kinds)) {
+      const host = hostWith(virtioFunction(configProbe(), { kind: kind as keyof typeof kinds }).pci);
+      const { backend, pci } = presentLegacy(host, SLOT);
+      expect([
+        kind,
+        backend.name,
+        pci.bars.map(({ index, kind, lengthBytes }) => [index, kind, lengthBytes])[0],
+      ]).toEqual([kind, way, [0, 'io', way === 'io-bar' ? 32 : 128]]);
+      backend.release();
+      const other = way === 'io-bar' ? 'memory-bar' : 'io-bar';
+      expect(() => presentLegacy(host, SLOT, { way: other })).toThrow(TranslatorError);
     }
   });
 });

@@ -90,6 +90,7 @@ describe('a type for which a draft names no id', () => {
     expect(waysOf(vsockDeviceType, own)).toEqual(['mmr', 'mmr-virtual', 'native-mmr', 'modern']);
     expect(waysOf(blockDeviceType)).toEqual([
       'io-bar',
+      'memory-bar',
       'mmr',
       'mmr-virtual',
       'admin',

@@ -10,6 +10,7 @@ import { type Scenario, scenario } from './scenario.ts';
 /** What the function of each way is called here. */
 const functions: Readonly<Record<(typeof ownWayNames)[number], string>> = {
   'io-bar': 'a transitional function',
+  'memory-bar': 'a legacy function in memory',
   mmr: 'an MMR function',
   'modern-shim': 'a modern function',
 };

@@ -1,6 +1,7 @@
 import {
   type Bus,
   type FindingAbout,
+  lengthOf,
   maskOf,
   record,
   type State,
@@ -13,25 +14,35 @@ import {
   type FunctionConfig,
   type FunctionReference,
 } from '../../driver/index.ts';
-import { command, status, type0Header } from '../../pci/layout/index.ts';
-import { LEGACY_BAR, LEGACY_CONFIG_OFFSET_MSIX, legacyHeader } from '../../virtio/layout/index.ts';
+import { command, MAX_IO_BYTES, status, type0Header } from '../../pci/layout/index.ts';
+import {
+  type DeviceType,
+  LEGACY_BAR,
+  LEGACY_CONFIG_OFFSET_MSIX,
+  legacyHeader,
+} from '../../virtio/layout/index.ts';
 import type { GuestRegisters, GuestSide, LegacyBackend } from './backend.ts';
 import { ALL_ONES, HeldFunction, type Holder, refusePresented, requirePlace } from './held-function.ts';
 import { awaitReset } from './reset.ts';
 
-const { deviceStatus, isrStatus } = legacyHeader;
+const { deviceStatus, isrStatus, queueNotify } = legacyHeader;
+
+type BarSpace = 'io' | 'memory';
 
 /** Nothing but what it was made with: all else is in the guest's function. */
-export const ioBarState = record('io-bar-backend', 1, { shape });
+const stateOf = (name: string) => record(`${name}-backend`, 1, { shape });
+const states = { io: stateOf('io-bar'), memory: stateOf('memory-bar') } as const;
 
 /**
- * The reference: every access goes as it is to the I/O BAR of an ordinary transitional function, whose MSI-X follows the
- * guest's, masks and all. `configBytes` is told, since an I/O BAR does not say how much of it is configuration.
+ * The legacy block in BAR0 of an ordinary legacy or transitional function, whose MSI-X and pin follow the guest's, masks and all. In
+ * I/O space, where it belongs, it is the reference: every access goes on as it is. In memory writes are posted, so each but a notification is
+ * pushed by a read of status, which has no side effect. `configBytes` is told, since a BAR does not say how much of it is configuration.
  */
-export class IoBarBackend implements LegacyBackend, Holder {
-  readonly record = ioBarState;
-  readonly name = 'io-bar';
+class LegacyBarBackend implements LegacyBackend, Holder {
+  readonly record;
+  readonly name: 'io-bar' | 'memory-bar';
   readonly configBytes: number;
+  readonly #space: BarSpace;
   readonly vectors: number;
   readonly #held: HeldFunction;
   readonly #host: FunctionConfig;
@@ -41,16 +52,20 @@ export class IoBarBackend implements LegacyBackend, Holder {
   #guest: GuestSide | null = null;
   #line = false;
 
-  /** @throws AlreadyPresentedError, and TranslatorError when the function has no I/O BAR0. */
-  constructor(bus: Bus, fn: FunctionReference, configBytes: number) {
+  /** @throws AlreadyPresentedError, and TranslatorError when the function has no BAR0 of that kind. */
+  constructor(bus: Bus, fn: FunctionReference, space: BarSpace, configBytes: number) {
+    this.#space = space;
+    this.record = states[space];
+    this.name = `${space}-bar`;
     this.configBytes = configBytes;
     this.#bus = bus;
     const held = new HeldFunction(bus, fn, this);
     this.#held = held;
     this.#host = held.host;
     try {
-      const place = { bar: LEGACY_BAR, offset: 0, kind: 'io' } as const;
-      this.#messages = held.open(place, command.io | command.memory, command.interruptDisable);
+      const place = { bar: LEGACY_BAR, offset: 0, kind: space };
+      const decoded = space === 'io' ? command.io | command.memory : command.memory;
+      this.#messages = held.open(place, decoded, command.interruptDisable);
     } catch (error) {
       held.release();
       throw error;
@@ -72,6 +87,20 @@ export class IoBarBackend implements LegacyBackend, Holder {
 
   report(clause: string, message: string, about: FindingAbout): void {
     this.#guest?.report(clause, message, about);
+  }
+
+  #in(offset: number, width: Width): number {
+    const at = this.#held.base + offset;
+    return this.#space === 'io' ? this.#bus.ioRead(at, width) : this.#bus.memoryRead(at, width);
+  }
+
+  #out(offset: number, width: Width, value: number): void {
+    const at = this.#held.base + offset;
+    if (this.#space === 'io') this.#bus.ioWrite(at, width, value);
+    else {
+      this.#bus.memoryWrite(at, width, value);
+      if (offset !== queueNotify.offset) this.#in(deviceStatus.offset, 1);
+    }
   }
 
   #pending(): boolean {
@@ -98,7 +127,7 @@ export class IoBarBackend implements LegacyBackend, Holder {
   read(offset: number, width: Width): number {
     const held = this.#held;
     if (!held.ready && !held.enter()) return maskOf(width);
-    const value = this.#bus.ioRead(held.base + offset, width);
+    const value = this.#in(offset, width);
     if (offset === isrStatus.offset) this.#followLine();
     else if (offset === deviceStatus.offset && (value & 0xff) === ALL_ONES) held.lost();
     return value;
@@ -109,7 +138,7 @@ export class IoBarBackend implements LegacyBackend, Holder {
     // However wide the write, status takes its low byte.
     const resets = offset === deviceStatus.offset && (value & 0xff) === 0;
     if (!held.ready && !held.enter(resets ? 'BF-RST-01' : undefined)) return;
-    this.#bus.ioWrite(held.base + offset, width, value);
+    this.#out(offset, width, value);
     if (offset !== deviceStatus.offset) return;
     if (resets) this.#forget();
     this.#followLine();
@@ -146,9 +175,8 @@ export class IoBarBackend implements LegacyBackend, Holder {
   reset(): void {
     const held = this.#held;
     if (!held.locate()) return;
-    const at = held.base + deviceStatus.offset;
-    this.#bus.ioWrite(at, 1, 0);
-    if (!awaitReset(held, this, () => this.#bus.ioRead(at, 1))) return;
+    this.#out(deviceStatus.offset, 1, 0);
+    if (!awaitReset(held, this, () => this.#in(deviceStatus.offset, 1))) return;
     this.#forget();
     this.setMsix(false);
   }
@@ -182,11 +210,11 @@ export class IoBarBackend implements LegacyBackend, Holder {
   }
 
   save() {
-    return ioBarState.save({ shape: this.#shape() });
+    return this.record.save({ shape: this.#shape() });
   }
 
   check(state: State, path = 'back end') {
-    return ioBarState.parse(state, path, this.#shape());
+    return this.record.parse(state, path, this.#shape());
   }
 
   load(state: State): void {
@@ -198,16 +226,44 @@ export class IoBarBackend implements LegacyBackend, Holder {
   }
 }
 
+/** The block in an I/O BAR0. */
+export class IoBarBackend extends LegacyBarBackend {
+  /** @throws AlreadyPresentedError, and TranslatorError when the function has no I/O BAR0. */
+  constructor(bus: Bus, fn: FunctionReference, configBytes: number) {
+    super(bus, fn, 'io', configBytes);
+  }
+}
+
+/** The block in a memory BAR0. */
+export class MemoryBarBackend extends LegacyBarBackend {
+  /** @throws AlreadyPresentedError, and TranslatorError when the function has no memory BAR0. */
+  constructor(bus: Bus, fn: FunctionReference, configBytes: number) {
+    super(bus, fn, 'memory', configBytes);
+  }
+}
+
+/** BAR0 in bytes, as its kind and its place allow to measure it. @throws AlreadyPresentedError, TranslatorError */
+function barBytes(bus: Bus, fn: FunctionReference, space: BarSpace): number {
+  // While its BAR is measured, the function answers nobody.
+  const host = configOf(bus, fn);
+  refusePresented(bus, host.address);
+  requirePlace(host, LEGACY_BAR, space);
+  return host.barBytes(LEGACY_BAR, space);
+}
+
 /**
  * The way to a function whose I/O BAR0 has the block. Its size is all that it tells of the configuration: the rest reads all
  * ones in either place.
  * @throws AlreadyPresentedError, and TranslatorError when the function has no I/O BAR0.
  */
-export function openIoBar(bus: Bus, fn: FunctionReference): IoBarBackend {
-  // While its BAR is measured, the function answers nobody.
-  const host = configOf(bus, fn);
-  refusePresented(bus, host.address);
-  requirePlace(host, LEGACY_BAR, 'io');
-  const configBytes = host.barBytes(LEGACY_BAR, 'io') - LEGACY_CONFIG_OFFSET_MSIX;
-  return new IoBarBackend(bus, fn, configBytes);
+export const openIoBar = (bus: Bus, fn: FunctionReference): IoBarBackend =>
+  new IoBarBackend(bus, fn, barBytes(bus, fn, 'io') - LEGACY_CONFIG_OFFSET_MSIX);
+
+/**
+ * The way to a function whose memory BAR0 has it, which is a page at least: its configuration is taken to be as long as that of its type
+ * can be, and what there is less reads all ones. @throws as {@link openIoBar}
+ */
+export function openMemoryBar(bus: Bus, fn: FunctionReference, type: DeviceType): MemoryBarBackend {
+  const room = Math.min(barBytes(bus, fn, 'memory'), MAX_IO_BYTES) - LEGACY_CONFIG_OFFSET_MSIX;
+  return new MemoryBarBackend(bus, fn, Math.min(room, lengthOf(type.config)));
 }
