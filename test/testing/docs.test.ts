@@ -5,10 +5,22 @@ import { lyingDevices } from '../../src/testing/lying-devices.ts';
 import { root } from '../cli/run.ts';
 import { run } from '../package/packed.ts';
 // Its tests become tests of this file.
+import '../../docs/examples/own-drafts.test.ts';
 import '../../docs/examples/own-driver.test.ts';
+import '../../docs/examples/own-life-cycle.test.ts';
 import '../../docs/examples/own-property.test.ts';
+import '../../docs/examples/own-requests.test.ts';
+import '../../docs/examples/own-rings.test.ts';
 
-const examples = ['own-driver.test.ts', 'own-property.test.ts', 'own-device.test.ts'];
+const examples = [
+  'own-driver.test.ts',
+  'own-property.test.ts',
+  'own-requests.test.ts',
+  'own-device.test.ts',
+  'own-life-cycle.test.ts',
+  'own-rings.test.ts',
+  'own-drafts.test.ts',
+];
 
 describe('docs/testing.md', () => {
   it('shows its examples as they are', () => {
@@ -18,6 +30,14 @@ describe('docs/testing.md', () => {
       const example = readFileSync(join(root, 'docs/examples', name), 'utf8');
       expect(shown, name).toContain(example);
     }
+  });
+
+  it('names everything that there is', () => {
+    const text = readFileSync(join(root, 'docs/testing.md'), 'utf8');
+    const names = text.slice(text.indexOf('## All names'));
+    const list = readFileSync(join(root, 'test/golden/public/testing.txt'), 'utf8');
+    for (const name of list.split('\n').filter((line) => /^\w+$/.test(line)))
+      expect(names).toMatch(new RegExp(`\`${name}[\`(]`));
   });
 
   it('names every lying device', () => {

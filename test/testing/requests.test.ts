@@ -13,6 +13,7 @@ import {
   hostileRequests,
   networkCommands,
   networkFrames,
+  networkOffloads,
   networkRequests,
   p9Requests,
   type RequestOccasion,
@@ -100,6 +101,15 @@ describe('requests of every type', () => {
       'report',
       'statistics',
     ]);
+  });
+});
+
+describe('offloads', () => {
+  it('print in words', () => {
+    const words = fc.sample(networkOffloads, { numRuns: 100, seed: 1 }).map((each) => fc.stringify(each));
+    for (const each of words)
+      expect(each).toMatch(/^(null|checksum offloaded|segments of \d+ bytes offloaded)$/);
+    expect(new Set(words).size).toBeGreaterThan(3);
   });
 });
 
@@ -326,5 +336,11 @@ describe('hostile requests', () => {
       const bad = requestChain(each);
       expect([bad.queue, bad.buffers]).not.toEqual([good.queue, good.buffers]);
     }
+  });
+
+  it('are made of other requests, too', () => {
+    const units = [{ target: 3, lun: 0 }];
+    for (const each of fc.sample(hostileRequests(scsiCommandRequests({ units })), 50))
+      expect(fc.stringify(each)).toContain('target 3 LUN 0');
   });
 });

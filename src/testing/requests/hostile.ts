@@ -61,16 +61,16 @@ export function formatHostileRequest({ request, faults: list }: HostileRequest):
 }
 
 /**
- * Requests of a type with one to three things wrong: truncated, too long, fields with values that they cannot have, room that is
+ * Requests of a type, or drawn by another arbitrary, with one to three things wrong: truncated, too long, fields with values that they cannot have, room that is
  * too small, buffers the wrong way round, lengths that nothing has, the wrong queue. They shrink to one fault of a small request.
  * Each is another chain than the good request, and has one buffer at least.
  * @throws UnknownSubjectError, which lists the types
  */
-export const hostileRequests = (type: RequestType): Arbitrary<HostileRequest> =>
+export const hostileRequests = (of: RequestType | Arbitrary<DeviceRequest>): Arbitrary<HostileRequest> =>
   fc
     .record({
       kind: fc.constant('hostile' as const),
-      request: deviceRequests(type) as Arbitrary<DeviceRequest>,
+      request: typeof of === 'string' ? (deviceRequests(of) as Arbitrary<DeviceRequest>) : of,
       faults: fc.array(faults, { minLength: 1, maxLength: 3 }),
     })
     .filter(({ request, faults: list }) => {

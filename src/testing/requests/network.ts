@@ -53,7 +53,11 @@ export interface NetworkRequestOptions {
 export function formatNetworkRequest(request: NetworkRequest): string {
   switch (request.kind) {
     case 'send':
-      return `send ${formatNetworkFrame(request.frame)}${formatOffload(request.offload)}; queue pair ${request.pair}`;
+      return [
+        `send ${formatNetworkFrame(request.frame)}`,
+        ...(request.offload === null ? [] : [formatOffload(request.offload)]),
+        `queue pair ${request.pair}`,
+      ].join('; ');
     case 'receive':
       return `receive ${request.buffers.join('+')} bytes; queue pair ${request.pair}`;
     default:
