@@ -69,13 +69,13 @@ describe('the commands of a life cycle', () => {
     [
       'enabled-after-queue-reset',
       ['negotiation', 'queue'],
-      /^accept VERSION_1 and RING_RESET, .*,write queueReset 1 of queue \d$/,
+      /^negotiate, with RING_RESET,.*,write queueReset 1 of queue \d$/,
       /PCI-COM-13/,
     ],
     [
       'configuration-late',
       ['negotiation', 'configuration'],
-      /^read field \d+ .*,accept VERSION_1, .*,read field \d+ /,
+      /^read field \d+ .*,negotiate.*,read field \d+ /,
       /PCI-COM-06/,
     ],
   ])('find %s, shrunk', async (name, parts, commands, message) => {

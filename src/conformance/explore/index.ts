@@ -2,6 +2,7 @@ import type * as FastCheck from 'fast-check';
 import { VirtiolabError } from '../../core/index.ts';
 import { type Bench, type Check, Failure, Silence } from '../device/index.ts';
 import { DrawnMove, drawnMoves, fromTheStart, MOST, MOST_MOVES, movesUntil } from './commands.ts';
+import { lifeMoves } from './life-moves.ts';
 import type { Move } from './model.ts';
 import { registerMoves } from './register-moves.ts';
 import { workMoves } from './work-moves.ts';
@@ -37,6 +38,8 @@ interface Exploration {
   readonly id: string;
   readonly says: string;
   readonly moves: readonly Move[];
+  /** Sequences are as long as they may be: what is interesting comes late, and a move costs little. */
+  readonly long?: boolean;
 }
 
 const table: readonly Exploration[] = [
@@ -44,6 +47,12 @@ const table: readonly Exploration[] = [
     id: 'explore-registers',
     says: 'registers show what was written and what they showed before, in whatever order a driver uses them',
     moves: registerMoves,
+  },
+  {
+    id: 'explore-life',
+    says: 'the device, its queues and its configuration live as the tables of their life cycles have it',
+    long: true,
+    moves: [...lifeMoves, ...registerMoves.filter(({ name }) => ['reset', 'map-vector'].includes(name))],
   },
   {
     id: 'explore-requests',
@@ -83,12 +92,15 @@ async function make(bench: Bench, moves: readonly DrawnMove[]): Promise<void> {
 /** The first failure of sequences that are drawn, shrunk; null where there is none. */
 async function firstFailure(
   bench: Bench,
-  moves: readonly Move[],
+  { moves, long = false }: Exploration,
   { seed, runs }: ExploreOptions,
 ): Promise<unknown> {
   const fc = await fastCheck();
   if (fc === null) return bench.skip('fast-check is not installed: npm install fast-check@4');
-  const commands = fc.commands(drawnMoves(fc, moves), { maxCommands: MOST_MOVES });
+  const commands = fc.commands(drawnMoves(fc, moves), {
+    maxCommands: MOST_MOVES,
+    ...(long ? { size: 'max' } : {}),
+  });
   const property = fc.asyncProperty(commands, async (list) => {
     await fc.asyncModelRun(() => fromTheStart(bench), list);
   });
@@ -96,7 +108,8 @@ async function firstFailure(
   return details.failed ? details.errorInstance : null;
 }
 
-function explore({ id, says, moves }: Exploration, options: ExploreOptions): Check {
+function explore(exploration: Exploration, options: ExploreOptions): Check {
+  const { id, says, moves } = exploration;
   const given = (options.only?.id === id ? options.only.moves : []).map(
     ({ name, a, b }) => new DrawnMove(moves.find((move) => move.name === name)!, a, b),
   );
@@ -108,7 +121,7 @@ function explore({ id, says, moves }: Exploration, options: ExploreOptions): Che
     clauses: [...new Set(moves.flatMap(({ clauses }) => clauses))],
     async run(bench) {
       let error: unknown;
-      if (shortest.length === 0) error = await firstFailure(bench, moves, options);
+      if (shortest.length === 0) error = await firstFailure(bench, exploration, options);
       else
         error = await make(bench, shortest).then(
           () => null,

@@ -21,7 +21,8 @@ const VERSION = 2 ** (feature.version1 & 31);
 const RING_RESET = 2 ** (feature.ringReset & 31);
 const withReset = (b: number) => b % 2 === 1;
 
-const queueOf = (a: number) => a % 4;
+/** The first few queues, the first of all most often: many devices have no other. */
+const queueOf = (a: number) => [0, 0, 0, 0, 0, 1, 2, 3][a % 8]!;
 
 /** Features are settled, and nothing failed. */
 function settled({ status, bench }: Readonly<Model>): boolean {
@@ -62,15 +63,16 @@ function fieldsOf({ bench }: Readonly<Model>): readonly (readonly [name: string,
 export const lifeMoves: readonly Move[] = [
   {
     name: 'negotiate',
-    modernOnly: true,
-    clauses: ['PCI-COM-07', 'PCI-COM-04'],
-    text: (_, b) =>
-      `accept VERSION_1${withReset(b) ? ' and RING_RESET' : ''}, write deviceStatus up to FEATURES_OK`,
-    possible: ({ status }) => (status & (featuresOk | failed | driverOk)) === 0,
+    modernOnly: false,
+    clauses: ['PCI-COM-07', 'PCI-COM-04', 'LEG-LAY-06'],
+    text: (_, b) => `negotiate${withReset(b) ? ', with RING_RESET' : ''}`,
+    possible: ({ status, bench }) =>
+      (status & ((bench.modern ? featuresOk : driver) | failed | driverOk)) === 0,
     make(model, _, b) {
       const { bench } = model;
       raise(model, acknowledge);
       raise(model, driver);
+      if (!bench.modern) return;
       for (let word = 0; word < FEATURE_WORDS; word++) {
         const wanted = word === WORD ? VERSION + (withReset(b) ? RING_RESET : 0) : 0;
         const value = (readFeatures(model, word) & wanted) >>> 0;

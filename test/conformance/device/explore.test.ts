@@ -47,6 +47,19 @@ describe('an exploration', () => {
     expect(await explored('modern', undefined, only)).toEqual([]);
   });
 
+  it.each([
+    [
+      'enabled-after-queue-reset',
+      'PCI-COM-13',
+      /; write queueReset 1 of queue 0 \(--replay explore-life:negotiate\./,
+    ],
+    ['enabled-after-reset', 'PCI-COM-08', /write deviceStatus 0x00/],
+  ])('of the life of a device finds %s', async (mutant, clause, seen) => {
+    const found = (await explored('modern', mutantOf(mutant))).find(({ check }) => check === 'explore-life');
+    expect(found?.clause).toBe(clause);
+    expect(found?.seen).toMatch(seen);
+  });
+
   it('does the same with the same seed', async () => {
     const all = await explored('modern', mutantOf('index-before-element'));
     expect(all.length).toBeGreaterThan(0);
@@ -54,7 +67,7 @@ describe('an exploration', () => {
   });
 
   it.each([
-    ['', "'' begins with no exploration; those are explore-registers, explore-requests"],
+    ['', "'' begins with no exploration; those are explore-registers, explore-life, explore-requests"],
     ['explore-registers', "'' is no move of explore-registers; wants NAME.A.B"],
     ['explore-registers:status.0', "'status.0' is no move"],
     ['explore-registers:work.0.0', 'names status, reset,'],
