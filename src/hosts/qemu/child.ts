@@ -28,8 +28,8 @@ export class QemuChild {
   /** In the order of their ids. */
   readonly lines: readonly Duplex[];
   readonly log: OutputFile;
-  /** Settles when the process has ended. */
-  readonly ended: Promise<void>;
+  /** Settles when the process has ended, with how. */
+  readonly ended: Promise<string>;
   readonly #output: OutputFile;
   readonly #end: () => void;
 
@@ -73,9 +73,9 @@ export class QemuChild {
     this.lines = Array.from({ length: lines }, (_, number) => child.stdio[FIRST_LINE + number] as Duplex);
     for (const line of this.lines) line.on('error', () => {});
     this.ended = new Promise((resolve) => {
-      child.once('exit', () => {
+      child.once('exit', (_, signal) => {
         this.#end();
-        resolve();
+        resolve(signal === null ? 'it has ended' : `it has ended by ${signal}`);
       });
     });
   }

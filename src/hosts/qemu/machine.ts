@@ -39,6 +39,8 @@ export interface QemuMachineOptions {
 }
 
 const MEBIBYTE = 1 << 20;
+/** So long a QEMU takes to end whose monitor hung up. */
+const END_MILLISECONDS = 2000;
 const DEFAULT_START_TIMEOUT_MS = 30_000;
 /** Firmware writes its log to this port. */
 const DEBUG_PORT = 0x402;
@@ -95,7 +97,9 @@ export class QemuMachine {
     serial!.on('data', (bytes: Uint8Array) => {
       for (const byte of bytes) this.serial.receive(byte);
     });
-    void child.ended.then(() => this.#lose('it has ended'));
+    void child.ended.then((how) => this.#lose(how));
+    // Most likely it is about to end, and says why.
+    this.qmp.onEnd = () => void setTimeout(() => this.#lose('its monitor hung up'), END_MILLISECONDS);
   }
 
   /**

@@ -58,6 +58,8 @@ export class Qmp {
   #gone: Error | null = null;
   /** Told of every event. */
   onEvent: (event: QmpEvent) => void = () => {};
+  /** Told that the stream ended: by then it may be known why. */
+  onEnd: () => void = () => this.close(new TargetGoneError(this.#name, 'its monitor hung up'));
 
   /** @param name what to call QEMU in errors. */
   constructor(stream: Duplex, name: string) {
@@ -66,8 +68,7 @@ export class Qmp {
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => this.#hear(text));
     stream.on('error', () => {});
-    for (const end of ['end', 'close'])
-      stream.on(end, () => this.close(new TargetGoneError(name, 'its monitor hung up')));
+    for (const end of ['end', 'close']) stream.on(end, () => this.onEnd());
   }
 
   /** Waits for QEMU's greeting and answers it; commands are taken then. @throws TargetTimeoutError, TargetGoneError */

@@ -90,7 +90,7 @@ describe.skipIf(reason !== null)(`a QEMU machine${note}`, () => {
     process.kill(machine.pid, 'SIGKILL');
     for (const { reason } of (await results) as PromiseRejectedResult[])
       expect(reason).toBeInstanceOf(TargetGoneError);
-    expect(machine.gone?.message).toBe(`QEMU (process ${machine.pid}) is gone: it has ended`);
+    expect(machine.gone?.message).toBe(`QEMU (process ${machine.pid}) is gone: it has ended by SIGKILL`);
     await expect(machine.run()).rejects.toThrow(TargetGoneError);
     await machine.close();
     await machine.close();
