@@ -50,7 +50,13 @@ export class DmaRegion {
   current = true;
 
   /** Bytes [start, end) of the function's addresses, in `ram`, whose first byte has the address `base`. */
-  constructor(start: number, end: number, writable: boolean, base: number, ram: Omit<Ram, 'end'>) {
+  constructor(
+    start: number,
+    end: number,
+    writable: boolean,
+    base: number,
+    ram: Omit<Ram, 'end' | 'writable'>,
+  ) {
     this.start = start;
     this.end = end;
     this.writable = writable;
@@ -184,13 +190,14 @@ export class DmaDomain {
         const high = Math.min(start + length, range.end + start - target);
         if (low >= high) continue;
         const before = regions.at(-1);
+        const writes = write && range.writable;
         const joins =
           before?.end === low &&
-          before.writable === write &&
+          before.writable === writes &&
           before.bytes === range.bytes &&
           before.base === base;
         if (joins) regions.pop();
-        regions.push(this.regionOf(joins ? before.start : low, high, write, base, range));
+        regions.push(this.regionOf(joins ? before.start : low, high, writes, base, range));
       }
     this.#exchange(regions.sort((a, b) => a.start - b.start));
   }
@@ -226,14 +233,31 @@ export class DmaDomain {
         return region;
       }
     }
-    return null;
+    return this.memory.source !== null && this.#fetched(address, 1) ? this.#at(address) : null;
   }
 
   /** The region that holds all `length` bytes with the permission asked for, or null. */
   find(address: number, length: number, write: boolean): DmaRegion | null {
     const last = this.#last;
-    const region = address >= last.start && address < last.end ? last : this.#at(address);
+    let region = address >= last.start && address < last.end ? last : this.#at(address);
+    if (region !== null && address + length > region.end)
+      region = this.#fetched(address, length) ? this.#at(address) : null;
     return region !== null && address + length <= region.end && (region.writable || !write) ? region : null;
+  }
+
+  /** Bytes of a memory that has them elsewhere are in place now. */
+  #fetched(address: number, length: number): boolean {
+    const { source } = this.memory;
+    if (source === null) return false;
+    for (const { start, length: reach, target = start } of this.#windows)
+      if (address >= start && address + length <= start + reach)
+        return source.fetch(address - start + target, length);
+    return false;
+  }
+
+  /** See {@link GuestMemory.fence}. */
+  fence(): void {
+    this.memory.fence();
   }
 
   /** True when every byte may be reached, in however many regions. */

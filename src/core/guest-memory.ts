@@ -5,12 +5,23 @@ import { ViewCache } from './view-cache.ts';
 export interface MemoryRange {
   readonly start: number;
   readonly bytes: Uint8Array;
+  /** False for bytes that no device may change, as those of a ROM; by default true. */
+  readonly writable?: boolean;
+}
+
+/** Has the bytes of memory that this process does not have: somebody else is asked for them. */
+export interface MemorySource {
+  /** Puts bytes in place, by {@link GuestMemory.replace}, all in one range. @returns false where there are none, or not all. */
+  fetch(address: number, length: number): boolean;
+  /** As {@link GuestMemory.fence}: what was written goes there, and what is read next comes from there. */
+  fence(): void;
 }
 
 /** A range with the views through which it is read, whoever reads. */
 export interface Ram {
   readonly start: number;
   readonly end: number;
+  readonly writable: boolean;
   readonly bytes: Uint8Array;
   readonly view: DataView;
   readonly views: ViewCache;
@@ -31,9 +42,10 @@ function wordViews({ buffer, byteOffset, byteLength }: Uint8Array): Pick<Ram, 'w
   };
 }
 
-const ram = ({ start, bytes }: MemoryRange): Ram => ({
+const ram = ({ start, bytes, writable = true }: MemoryRange): Ram => ({
   start,
   end: start + bytes.length,
+  writable,
   bytes,
   view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
   views: new ViewCache(bytes),
@@ -43,12 +55,19 @@ const ram = ({ start, bytes }: MemoryRange): Ram => ({
 /** First address above the space that 32-bit addressing reaches. */
 export const FOUR_GIB = 0x1_0000_0000;
 
+/** Nobody's number: an atomic operation on it keeps loads behind it from passing stores before it. */
+const barrier = new Int32Array(1);
+
 /**
  * Guest-physical RAM: any number of ranges, below and above 4 GiB, each an array of bytes of ours or of somebody
  * else's (the memory of an emulator). Addresses are Numbers.
  */
 export class GuestMemory {
   #ranges: readonly Ram[] = [];
+  /** Somebody uses the bytes at the same time, on another thread. */
+  shared = false;
+  /** Null where all bytes are in the ranges. */
+  source: MemorySource | null = null;
   readonly #watchers = new Set<() => void>();
 
   /** @throws AddressRangeError when ranges overlap, are empty, or leave 2^53. */
@@ -84,6 +103,15 @@ export class GuestMemory {
     }
     this.#ranges = sorted;
     for (const watcher of this.#watchers) watcher();
+  }
+
+  /**
+   * What was written before is seen by others before anything is read after. Without it each of two sides may look whether the
+   * other has gone on, and neither see it: processors let a load pass a store.
+   */
+  fence(): void {
+    if (this.shared) Atomics.add(barrier, 0, 0);
+    if (this.source !== null) this.source.fence();
   }
 
   /** Calls `watcher` whenever ranges are replaced. @returns a function that ends it. */

@@ -38,6 +38,7 @@ export class DriverPackedRing implements DriverRing {
   readonly size: number;
   readonly place: RingPlace;
   readonly #mode: DriverRingMode;
+  readonly #memory: GuestMemory;
   readonly #ram: Ram;
   readonly #ids: number[];
   readonly #chains: OutstandingChains;
@@ -67,6 +68,7 @@ export class DriverPackedRing implements DriverRing {
     this.size = size;
     this.place = place;
     this.#mode = mode;
+    this.#memory = memory;
     this.#ram = ram;
     this.#ids = Array.from({ length: size }, (_, i) => size - 1 - i);
     this.#chains = new OutstandingChains(mode.inOrder);
@@ -168,6 +170,7 @@ export class DriverPackedRing implements DriverRing {
     this.#hidden = null;
     const before = this.#kicked;
     this.#kicked = this.#next;
+    this.#memory.fence();
     const { view, start } = this.#ram;
     const at = this.place.device - start;
     const flags = view.getUint16(at + packedEvent.flags.offset, true) & PACKED_EVENT_FLAG_MASK;
@@ -190,6 +193,7 @@ export class DriverPackedRing implements DriverRing {
         if (!this.#mode.eventIndex) return null;
         this.#askAt(this.#used);
         // The device may have gone on between the look and the request to be told (PKD-SUP-06).
+        this.#memory.fence();
         if (!this.#usedNext()) return null;
       }
       this.#readUsed();

@@ -34,6 +34,7 @@ export class DriverSplitRing implements DriverRing {
   readonly size: number;
   readonly place: RingPlace;
   readonly #mode: DriverRingMode;
+  readonly #memory: GuestMemory;
   readonly #ram: Ram;
   /** Taken from the front and given back at the end: in ring order, then, where chains come back in order (SPL-DESC-06). */
   readonly #free: number[];
@@ -61,6 +62,7 @@ export class DriverSplitRing implements DriverRing {
     this.size = size;
     this.place = place;
     this.#mode = mode;
+    this.#memory = memory;
     this.#ram = ram;
     this.#free = Array.from({ length: size }, (_, i) => i);
     this.#chains = new OutstandingChains(mode.inOrder);
@@ -149,6 +151,7 @@ export class DriverSplitRing implements DriverRing {
     if (before === this.#available) return false;
     view.setUint16(this.place.driver - start + availableRing.index.offset, this.#available, little);
     this.#kicked = this.#available;
+    this.#memory.fence();
     if (!this.#mode.eventIndex)
       return (
         (view.getUint16(this.place.device - start + usedRing.flags.offset, little) & RING_SUPPRESS) === 0
@@ -175,6 +178,7 @@ export class DriverSplitRing implements DriverRing {
         if (!this.#mode.eventIndex) return null;
         view.setUint16(this.place.driver - start + usedEventOffset(this.size), this.#used, little);
         // The device may have gone on between the look and the request to be told (SPL-SUP-07).
+        this.#memory.fence();
         entries = this.#usedEntries();
         if (entries === 0) return null;
       }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { GuestWindow } from '../../src/hosts/v86/present.ts';
+import type { GuestWindow } from '../../src/hosts/present/present.ts';
 import { ways } from '../../src/mmr/index.ts';
 import { BalloonDevice, type BalloonEvent, type BalloonOptions } from '../../src/virtio/index.ts';
 import { guestWays, Lab, pciFolder } from './lab.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { guestWindows } from '../../src/hosts/v86/present.ts';
+import { guestWindows } from '../../src/hosts/present/present.ts';
 import { BlockDevice, CountedStorage, MemoryStorage, SeededEntropy } from '../../src/virtio/index.ts';
 import { checkExt4, ext4Note, hasExt4Tools, makeExt4, md5 } from './ext4.ts';
 import { Lab, pciFolder } from './lab.ts';

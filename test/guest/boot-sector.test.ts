@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { GuestTimeoutError } from '../../src/hosts/guest/errors.ts';
+import { guestWindows, presentDevice } from '../../src/hosts/present/present.ts';
 import { V86Board } from '../../src/hosts/v86/board.ts';
 import { bootSector } from '../../src/hosts/v86/boot-sector.ts';
-import { guestWindows, presentDevice } from '../../src/hosts/v86/present.ts';
 import { ways } from '../../src/mmr/index.ts';
 import { BlockDevice, CountedStorage, MemoryStorage } from '../../src/virtio/index.ts';
 import { BareFunction } from './bare-function.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { GuestDevice } from '../../src/hosts/v86/present.ts';
+import type { GuestDevice } from '../../src/hosts/present/present.ts';
 import { ways } from '../../src/mmr/index.ts';
 import {
   BalloonDevice,

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { functionAddress } from '../../src/core/index.ts';
-import { guestWindows } from '../../src/hosts/v86/present.ts';
+import { guestWindows } from '../../src/hosts/present/present.ts';
 import { writeSnapshot } from '../../src/hosts/v86/snapshot.ts';
 import {
   BlockDevice,

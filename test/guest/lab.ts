@@ -8,14 +8,14 @@ import {
   type Scheduler,
   type Task,
 } from '../../src/core/index.ts';
-import { V86Board } from '../../src/hosts/v86/board.ts';
-import type { LinuxGuest } from '../../src/hosts/v86/linux-guest.ts';
 import {
   type GuestDevice,
   type GuestWindow,
   guestWindows,
   presentDevice,
-} from '../../src/hosts/v86/present.ts';
+} from '../../src/hosts/present/present.ts';
+import { V86Board } from '../../src/hosts/v86/board.ts';
+import type { LinuxGuest } from '../../src/hosts/v86/linux-guest.ts';
 import { ways } from '../../src/mmr/index.ts';
 import type { PciFunction } from '../../src/pci/index.ts';
 import { type DeviceBehaviour, defaultTransportFeatures, feature } from '../../src/virtio/index.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { guestWindows } from '../../src/hosts/present/present.ts';
 import { LinuxGuest } from '../../src/hosts/v86/linux-guest.ts';
-import { guestWindows } from '../../src/hosts/v86/present.ts';
 import { BlockDevice, EntropyDevice, MemoryStorage, SeededEntropy } from '../../src/virtio/index.ts';
 import { md5 } from './ext4.ts';
 import { HandmadeEntropy } from './handmade-entropy.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { functionAddress } from '../../src/core/index.ts';
-import { presentDevice } from '../../src/hosts/v86/present.ts';
+import { presentDevice } from '../../src/hosts/present/present.ts';
 import {
   BlockDevice,
   EntropyDevice,

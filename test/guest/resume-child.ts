@@ -1,7 +1,7 @@
 import type { GuestPieces } from '../../src/hosts/guest/pieces.ts';
+import type { GuestWindow } from '../../src/hosts/present/present.ts';
 import { V86Board } from '../../src/hosts/v86/board.ts';
 import { LinuxGuest } from '../../src/hosts/v86/linux-guest.ts';
-import type { GuestWindow } from '../../src/hosts/v86/present.ts';
 import { readSnapshot } from '../../src/hosts/v86/snapshot.ts';
 import { md5 } from './ext4.ts';
 import { presentDisks, type ResumedDisks } from './resumed-disks.ts';

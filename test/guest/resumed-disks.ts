@@ -1,6 +1,6 @@
 import { functionAddress } from '../../src/core/index.ts';
+import { type GuestWindow, presentDevice } from '../../src/hosts/present/present.ts';
 import type { V86Board } from '../../src/hosts/v86/board.ts';
-import { type GuestWindow, presentDevice } from '../../src/hosts/v86/present.ts';
 import { BlockDevice, MemoryStorage, SeededEntropy } from '../../src/virtio/index.ts';
 
 export const DISK_BYTES = 1 << 20;

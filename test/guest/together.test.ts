@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { guestWindows } from '../../src/hosts/v86/present.ts';
+import { guestWindows } from '../../src/hosts/present/present.ts';
 import {
   BlockDevice,
   deviceStatus,

@@ -76,6 +76,7 @@ export class Qemu {
       const ends = ramBytes - MESSAGE_BYTES;
       const ram = (start: number, end: number) => ({ start, bytes: bytes.subarray(start, end) });
       const memory = new GuestMemory([ram(0, LOW_END), ram(HIGH_START, ends)]);
+      memory.shared = true;
       const messages = new QtestInterrupts(new GuestMemory([ram(ends, ramBytes)]), ends, MESSAGE_BYTES);
       const bus = new QtestBus(channel, memory, messages);
       routePins(bus);

@@ -103,6 +103,11 @@ export class V86Board implements Stateful {
     this.#messages.set(address, taker);
   }
 
+  /** @throws SlotUnavailableError */
+  checkFree(address: FunctionAddress): void {
+    this.bus.checkFree(address);
+  }
+
   /** As software beside the kernel reaches a function. All ones where there is none. */
   configRead(address: FunctionAddress, offset: number, width: Width): number {
     return this.#board.configRead(address, offset, width);

@@ -1,3 +1,4 @@
+export * from '../present/present.ts';
 export * from './board.ts';
 export * from './bus.ts';
 export type { FaultSink } from './claims.ts';
@@ -8,5 +9,4 @@ export type { GuestRam } from './guest-ram.ts';
 export { V86HostBus } from './host-bus.ts';
 export type { InterruptLines, InterruptPin } from './interrupts.ts';
 export * from './machine.ts';
-export * from './present.ts';
 export * from './trace.ts';

@@ -13,10 +13,10 @@ import {
 } from '../../virtio/index.ts';
 import { ext4Image } from '../guest/ext4-image.ts';
 import type { GuestPieces } from '../guest/pieces.ts';
+import { type GuestWindow, presentDevice } from '../present/present.ts';
 import { V86Board } from './board.ts';
 import type { V86Bus } from './bus.ts';
 import { LinuxGuest } from './linux-guest.ts';
-import { type GuestWindow, presentDevice } from './present.ts';
 import {
   countInterrupts,
   drawRandom,

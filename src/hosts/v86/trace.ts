@@ -3,8 +3,8 @@ import type { Bus } from '../../core/index.ts';
 import { findFunction } from '../../driver/index.ts';
 import type { Draft } from '../../mmr/index.ts';
 import { type DecodedAccess, Decoder, Recorder, walk } from '../../trace/index.ts';
+import type { GuestDevice } from '../present/present.ts';
 import type { V86Board } from './board.ts';
-import type { GuestDevice } from './present.ts';
 
 /** Whose bus an access crossed: the guest's machine, or that of the host behind it. */
 export type TracedMachine = 'guest' | 'host';

@@ -116,6 +116,11 @@ export class PackedQueue implements Virtqueue {
     return this.#generation === this.#dma!.generation || this.#resolve();
   }
 
+  #fenced(): boolean {
+    this.#dma!.fence();
+    return this.#reachable();
+  }
+
   #resolve(): boolean {
     const dma = this.#dma!;
     const ring = this.addresses.get('descriptor');
@@ -177,7 +182,7 @@ export class PackedQueue implements Virtqueue {
       const place = (low - start) | 0;
       const left = (end - place) | 0;
       outside |= place | left | (left - length);
-      if ((tail & WRITE) === 0 && readable++ !== count) return this.#misordered(slot);
+      if ((tail & WRITE) === 0 && readable++ !== count) return this.#fail(packedFault.misordered(slot));
       count++;
       if (++slot === size) {
         slot = 0;
@@ -259,21 +264,14 @@ export class PackedQueue implements Virtqueue {
   #crowded(count: number): Pop {
     const slot = this.#slot();
     if (count === 0) return this.#fail(packedFault.unused(slot));
-    return this.#fail(
-      count === this.size
-        ? packedFault.longerThanQueue(slot, count)
-        : packedFault.longerThanFree(slot, count),
-    );
+    const longer = count === this.size ? packedFault.longerThanQueue : packedFault.longerThanFree;
+    return this.#fail(longer(slot, count));
   }
 
   /** The rest of a list is available when its first descriptor is (PKD-SG-06). */
   #torn(count: number, slot: number): Pop {
     if (count === this.#room()) return this.#crowded(count);
     return this.#fail(packedFault.torn(slot));
-  }
-
-  #misordered(index: number): Pop {
-    return this.#fail(packedFault.misordered(index));
   }
 
   /** The device's own bound (PKD-SG-08): a used descriptor has 32 bits for the bytes that were written. */
@@ -312,7 +310,7 @@ export class PackedQueue implements Virtqueue {
     if (observer !== null) observer(base + at, 2);
     view.setUint16(at, this.#hiddenFlags, true);
     this.#hidden = NOTHING;
-    return this.#wantsInterrupt();
+    return this.#fenced() && this.#wantsInterrupt();
   }
 
   #wantsInterrupt(): boolean {
@@ -337,6 +335,7 @@ export class PackedQueue implements Virtqueue {
       if (observer !== null) observer(base + at, PACKED_EVENT_BYTES);
       view.setUint16(at + packedEvent.position.offset, packedPosition(place, this.size), true);
       view.setUint16(at + packedEvent.flags.offset, packedEventFlag.descriptor, true);
+      if (!this.#fenced()) return false;
     }
     return this.#isAvailable(place);
   }

@@ -286,6 +286,12 @@ export class SplitQueue implements Virtqueue {
     return true;
   }
 
+  /** What was written is seen before what is read next; the areas may be elsewhere afterwards. */
+  #fenced(): boolean {
+    this.#dma!.fence();
+    return this.#ready();
+  }
+
   publish(): boolean {
     if (this.#published === this.#nextUsed || !this.#ready()) return false;
     const used = this.#used!;
@@ -294,7 +300,7 @@ export class SplitQueue implements Virtqueue {
     if (observer !== null) observer(used.base + at, 2);
     used.view.setUint16(at, this.#nextUsed, this.#mode.littleEndian);
     this.#published = this.#nextUsed;
-    return this.#wantsInterrupt();
+    return this.#fenced() && this.#wantsInterrupt();
   }
 
   #wantsInterrupt(): boolean {
@@ -321,6 +327,7 @@ export class SplitQueue implements Virtqueue {
       const { observer } = this.#dma!;
       if (observer !== null) observer(used.base + at, 2);
       used.view.setUint16(at, this.#nextAvailable, little);
+      if (!this.#fenced()) return false;
     }
     const index = this.#available!.view.getUint16(this.#availableAt + AVAILABLE_INDEX, little);
     return index !== this.#nextAvailable;

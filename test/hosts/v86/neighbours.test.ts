@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { DmaDomain, type Width } from '../../../src/core/index.ts';
+import { guestWindows, presentDevice } from '../../../src/hosts/present/present.ts';
 import { V86Board } from '../../../src/hosts/v86/board.ts';
 import { V86Bus } from '../../../src/hosts/v86/bus.ts';
 import { SlotUnavailableError } from '../../../src/hosts/v86/errors.ts';
-import { guestWindows, presentDevice } from '../../../src/hosts/v86/present.ts';
 import { PciFunction, SlotError } from '../../../src/pci/index.ts';
 import { EntropyDevice } from '../../../src/virtio/index.ts';
 import { fakeMachine } from './fake-machine.ts';

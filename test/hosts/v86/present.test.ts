@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { HeldScheduler, StateMismatchError } from '../../../src/core/index.ts';
+import { type GuestWindow, guestWindows, presentDevice } from '../../../src/hosts/present/present.ts';
 import { V86Board } from '../../../src/hosts/v86/board.ts';
 import { V86Bus } from '../../../src/hosts/v86/bus.ts';
-import { type GuestWindow, guestWindows, presentDevice } from '../../../src/hosts/v86/present.ts';
 import { GuestTrace } from '../../../src/hosts/v86/trace.ts';
 import { fixedVectorsDraft, translatedWayNames } from '../../../src/mmr/index.ts';
 import { EntropyDevice, legacyHeader, SeededEntropy } from '../../../src/virtio/index.ts';

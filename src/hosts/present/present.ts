@@ -4,6 +4,8 @@ import {
   formatFunctionAddress,
   GuestMemory,
   immediate,
+  type Scheduler,
+  type Stateful,
 } from '../../core/index.ts';
 import { runFirmware } from '../../driver/index.ts';
 import {
@@ -21,7 +23,6 @@ import {
 } from '../../mmr/index.ts';
 import { functionZero, Machine, type PciFunction } from '../../pci/index.ts';
 import type { DeviceBehaviour, VirtioFunction } from '../../virtio/index.ts';
-import type { V86Board } from './board.ts';
 
 /**
  * Where the guest's driver finds a device: in the legacy block of an I/O BAR, which stands in front of a host's function
@@ -29,6 +30,22 @@ import type { V86Board } from './board.ts';
  */
 export const guestWindows = ordinaryWayNames;
 export type GuestWindow = OrdinaryWayName;
+
+/** Slots of a machine that somebody else emulates, with its RAM and its interrupt controllers. */
+export interface GuestBoard {
+  readonly ram: GuestMemory;
+  readonly scheduler: Scheduler;
+  /** MSI-X works there. */
+  readonly takesMessages: boolean;
+  /** State behind the functions that is saved with them. */
+  readonly parts: Map<string, Stateful>;
+  /** @throws SlotUnavailableError, PlaceError */
+  checkFree(address: FunctionAddress): void;
+  /** @returns a function that takes it out. */
+  plug(fn: PciFunction, address: FunctionAddress): () => void;
+  /** Has what a function writes to its RAM told to whoever emulates it. @returns a function that ends it. */
+  watchWrites(dma: DmaDomain): () => void;
+}
 
 export interface PresentOptions {
   readonly window: GuestWindow;
@@ -56,7 +73,7 @@ export interface GuestDevice {
 
 /** The host's machine with the function in it: its own RAM is the driver's of a virtual function's owner, others reach the guest's. */
 function hostFor(
-  board: V86Board,
+  board: GuestBoard,
   made: HostFunction,
   address: FunctionAddress,
   way: TranslatedWayName,
@@ -76,17 +93,17 @@ function hostFor(
 }
 
 /**
- * Gives the guest of a v86 machine a device through the window of one's choice: the whole assembly of a host that
+ * Gives the guest of another's machine a device through the window of one's choice: the whole assembly of a host that
  * presents its function, where the window needs one. The host's state is saved and loaded with the board's.
  * @throws SlotUnavailableError
  */
 export function presentDevice(
-  board: V86Board,
+  board: GuestBoard,
   behaviour: DeviceBehaviour,
   address: FunctionAddress,
   options: PresentOptions,
 ): GuestDevice {
-  board.bus.checkFree(address);
+  board.checkFree(address);
   const { window, draft, placement, prepare, transportFeatures } = options;
   const shape = {
     ...(transportFeatures === undefined ? {} : { transportFeatures }),

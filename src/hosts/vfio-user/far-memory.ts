@@ -1,0 +1,164 @@
+import type { MemoryRange, MemorySource } from '../../core/index.ts';
+import { SystemCallError } from '../posix/errors.ts';
+import type { Library } from '../posix/library.ts';
+import { Mapping } from '../posix/mapping.ts';
+
+/** Asks a client for bytes of its memory, and waits for the answer. */
+export interface FarAccess {
+  /** @returns null where the client has none there, or the turn was given up. */
+  read(address: number, length: number): Uint8Array | null;
+  write(address: number, bytes: Uint8Array): void;
+}
+
+/** Memory that somebody has, and what may be done with it. */
+export interface Asked {
+  readonly address: number;
+  readonly size: number;
+  readonly readable: boolean;
+  readonly writable: boolean;
+}
+
+/** So much is asked for at once: more than some 200 KB never comes from QEMU. */
+const CHUNK_BYTES = 1 << 16;
+/** Of one map, so much can have its place here. */
+const MOST_MIRROR_BYTES = 2 ** 31;
+
+/** What of one map is here: its bytes have their places in a mirror, which takes room for those that were asked for. */
+interface Mirror {
+  readonly map: Asked;
+  readonly bytes: Uint8Array;
+  readonly mapping: Mapping;
+  /** Numbers of the chunks that are there. */
+  readonly chunks: Set<number>;
+}
+
+/**
+ * Memory of a client that shares none: bytes are asked for when a device looks at them, stay for its turn, and go back in
+ * the order in which they were written last, when the turn is over or where the device's writes have to be seen.
+ */
+export class FarMemory implements MemorySource {
+  access: FarAccess | null = null;
+  readonly #library: Library;
+  readonly #changed: () => void;
+  #maps: readonly Asked[] = [];
+  readonly #mirrors = new Map<Asked, Mirror>();
+  /** Lengths of writes by their addresses, the last one last. */
+  readonly #written = new Map<number, number>();
+
+  /** @param changed what is here is other than before. */
+  constructor(library: Library, changed: () => void) {
+    this.#library = library;
+    this.#changed = changed;
+  }
+
+  get empty(): boolean {
+    return this.#maps.length === 0;
+  }
+
+  setMaps(maps: readonly Asked[]): void {
+    this.#maps = maps;
+    for (const [map, { mapping }] of this.#mirrors)
+      if (!maps.includes(map)) {
+        mapping.release();
+        this.#mirrors.delete(map);
+      }
+    this.#forget();
+  }
+
+  #mirrorOf(map: Asked): Mirror | null {
+    const known = this.#mirrors.get(map);
+    if (known !== undefined || map.size > MOST_MIRROR_BYTES) return known ?? null;
+    try {
+      const mapping = Mapping.anonymous(this.#library, map.size);
+      const mirror = { map, mapping, bytes: mapping.views[0]!, chunks: new Set<number>() };
+      this.#mirrors.set(map, mirror);
+      return mirror;
+    } catch (error) {
+      if (error instanceof SystemCallError) return null;
+      throw error;
+    }
+  }
+
+  fetch(address: number, length: number): boolean {
+    const map = this.#maps.find((each) => address >= each.address && address < each.address + each.size);
+    const mirror = map === undefined || this.access === null ? null : this.#mirrorOf(map);
+    if (map === undefined || mirror === null || address + length > map.address + map.size) return false;
+    const from = Math.floor((address - map.address) / CHUNK_BYTES);
+    const to = Math.floor((address - map.address + length - 1) / CHUNK_BYTES);
+    for (let chunk = from; chunk <= to; chunk++)
+      if (!mirror.chunks.has(chunk) && !this.#fetchChunk(mirror, chunk)) return false;
+    this.#changed();
+    return true;
+  }
+
+  #fetchChunk({ map, bytes, chunks }: Mirror, chunk: number): boolean {
+    const at = chunk * CHUNK_BYTES;
+    const length = Math.min(CHUNK_BYTES, map.size - at);
+    if (map.readable) {
+      const found = this.access!.read(map.address + at, length);
+      if (found === null) return false;
+      bytes.set(found, at);
+    }
+    chunks.add(chunk);
+    return true;
+  }
+
+  /** A device is about to write. */
+  wrote(address: number, length: number): void {
+    if (this.#maps.length === 0) return;
+    this.#written.delete(address);
+    this.#written.set(address, length);
+  }
+
+  fence(): void {
+    this.endTurn();
+  }
+
+  /** Writes go out; what was read is forgotten. */
+  endTurn(): void {
+    if (this.#mirrors.size === 0) return;
+    if (this.#written.size > 0 && this.access !== null) this.#flush(this.access);
+    if ([...this.#mirrors.values()].some(({ chunks }) => chunks.size > 0)) {
+      this.#forget();
+      this.#changed();
+    }
+  }
+
+  #flush(access: FarAccess): void {
+    const writes = [...this.#written];
+    this.#written.clear();
+    for (const [address, length] of writes) {
+      const mirror = [...this.#mirrors.values()].find(
+        ({ map }) => address >= map.address && address + length <= map.address + map.size,
+      );
+      // Elsewhere it is shared, and has happened.
+      if (mirror === undefined) continue;
+      const start = address - mirror.map.address;
+      for (let at = start; at < start + length; at += CHUNK_BYTES)
+        access.write(
+          mirror.map.address + at,
+          mirror.bytes.slice(at, Math.min(at + CHUNK_BYTES, start + length)),
+        );
+    }
+  }
+
+  #forget(): void {
+    this.#written.clear();
+    for (const { chunks } of this.#mirrors.values()) chunks.clear();
+  }
+
+  /** Stretches that are here, each as long as it goes. */
+  *ranges(): Iterable<MemoryRange> {
+    for (const { map, bytes, chunks } of this.#mirrors.values()) {
+      const sorted = [...chunks].sort((a, b) => a - b);
+      for (let i = 0; i < sorted.length; ) {
+        const first = sorted[i]!;
+        let last = first;
+        while (sorted[++i] === last + 1) last++;
+        const from = first * CHUNK_BYTES;
+        const to = Math.min((last + 1) * CHUNK_BYTES, map.size);
+        yield { start: map.address + from, bytes: bytes.subarray(from, to), writable: map.writable };
+      }
+    }
+  }
+}
