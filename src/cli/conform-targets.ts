@@ -1,11 +1,13 @@
 import type { SubjectSource } from '../conformance/device/index.ts';
 import { VirtiolabError } from '../core/index.ts';
 import { qemuSource, qemuSubjectNames } from '../hosts/qtest/index.ts';
+import { vfioUserSource } from '../hosts/vfio-user/index.ts';
 import { sampleNames } from '../testing/devices.ts';
 import { kindsOf, ourSource } from '../testing/subjects.ts';
 import { UsageError } from './command.ts';
 
 const QEMU = 'qemu';
+const VFIO_USER = 'vfio-user:';
 const ALL = 'all';
 
 /** Functions of ours: of one type or all, of one kind or all. */
@@ -29,13 +31,16 @@ function qemus([type, kind]: readonly string[], program: string | undefined): Su
 }
 
 /**
- * What a name on the command line stands for: `TYPE[:KIND]`, `all`, `qemu[:TYPE[:KIND]]`. @param program a QEMU.
+ * What a name on the command line stands for: `TYPE[:KIND]`, `all`, `qemu[:TYPE[:KIND]]`, `vfio-user:SOCKET`. @param program a QEMU.
  * @throws UsageError
  */
 export function sourcesOf(name: string, program?: string): SubjectSource[] {
+  if (name.startsWith(VFIO_USER) && name !== VFIO_USER) return [vfioUserSource(name.slice(VFIO_USER.length))];
   const parts = name.split(':');
   if (parts.length > (parts[0] === QEMU ? 3 : 2) || parts.includes(''))
-    throw new UsageError(`target '${name}': wants TYPE[:KIND], ${ALL} or ${QEMU}[:TYPE[:KIND]]`);
+    throw new UsageError(
+      `target '${name}': wants TYPE[:KIND], ${ALL}, ${QEMU}[:TYPE[:KIND]] or ${VFIO_USER}SOCKET`,
+    );
   try {
     return parts[0] === QEMU ? qemus(parts.slice(1), program) : ours(parts);
   } catch (error) {

@@ -26,6 +26,7 @@ export interface Library {
   /** The same on another thread. */
   pollLater(fds: Address, count: number, milliseconds: number): Promise<number>;
   eventfd(initial: number, flags: number): number;
+  memfd(name: string, flags: number): number;
   fcntl(fd: number, command: number, argument: number): number;
   /** Bytes of our own process, as they are: whoever looks at them after they are unmapped ends the process. */
   view(at: Address, length: number): ArrayBuffer;
@@ -57,7 +58,12 @@ async function load(): Promise<Library> {
   );
   const library = koffi.load(null);
   const poll = library.func('int poll(void *fds, unsigned long count, int timeout)');
-  const codes = new Map(Object.entries(koffi.os.errno).map(([name, number]) => [number, name]));
+  // Of two names for a number the first of the alphabet is the usual one: EAGAIN, not EWOULDBLOCK.
+  const codes = new Map(
+    Object.entries(koffi.os.errno)
+      .sort(([a], [b]) => (a < b ? 1 : -1))
+      .map(([name, number]) => [number, name]),
+  );
   return {
     mmap: library.func(
       'void *mmap(void *address, size_t length, int protection, int flags, int fd, int64_t offset)',
@@ -78,6 +84,7 @@ async function load(): Promise<Library> {
         poll.async(fds, count, milliseconds, done);
       }),
     eventfd: library.func('int eventfd(unsigned int initial, int flags)'),
+    memfd: library.func('int memfd_create(const char *name, unsigned int flags)'),
     fcntl: library.func('int fcntl(int fd, int command, int argument)'),
     view: (at, length) => koffi.view(at, length),
     code: () => codes.get(koffi.errno()) ?? `${koffi.errno()}`,

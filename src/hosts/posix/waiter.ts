@@ -2,24 +2,37 @@ import { Arena } from './arena.ts';
 import type { Library } from './library.ts';
 
 const POLL = { in: 1, out: 4 } as const;
-const POLLFD_BYTES = 8;
+/** `struct pollfd`. */
+const pollfd = { fd: 0, events: 4, revents: 6, bytes: 8 } as const;
+const MOST_FDS = 4096;
 
-/** Waits for one descriptor, on this thread. */
+/** Waits for descriptors, on this thread. */
 export class Waiter {
   readonly #library: Library;
   readonly #arena: Arena;
 
   constructor(library: Library) {
     this.#library = library;
-    this.#arena = new Arena(library, 4096);
-    this.#arena.take(POLLFD_BYTES);
+    this.#arena = new Arena(library, MOST_FDS * pollfd.bytes);
   }
 
-  /** @param sending bytes are to be sent, too. @returns false when `milliseconds` are over */
-  wait(fd: number, sending: boolean, milliseconds: number): boolean {
-    this.#arena.view.setInt32(0, fd, true);
-    this.#arena.view.setInt32(4, POLL.in | (sending ? POLL.out : 0), true);
-    return this.#library.poll(this.#arena.address, 1, milliseconds) > 0;
+  /**
+   * Until any has something to read, or the first takes bytes, where there are any to be sent; for `milliseconds` at most.
+   * @returns whether there is anything; {@link ready} tells where.
+   */
+  wait(fds: readonly number[], sending: boolean, milliseconds: number): boolean {
+    const { view } = this.#arena;
+    for (const [i, fd] of fds.entries()) {
+      view.setInt32(i * pollfd.bytes + pollfd.fd, fd, true);
+      view.setInt16(i * pollfd.bytes + pollfd.events, POLL.in | (sending && i === 0 ? POLL.out : 0), true);
+      view.setInt16(i * pollfd.bytes + pollfd.revents, 0, true);
+    }
+    return this.#library.poll(this.#arena.address, fds.length, milliseconds) > 0;
+  }
+
+  /** Something was found at the descriptor of that index. */
+  ready(index: number): boolean {
+    return this.#arena.view.getInt16(index * pollfd.bytes + pollfd.revents, true) !== 0;
   }
 
   close(): void {

@@ -5,6 +5,7 @@ import {
   type EventSink,
   type FunctionAddress,
   formatFunctionAddress,
+  functionAddress,
   type Stateful,
   type Width,
 } from '../../core/index.ts';
@@ -27,7 +28,7 @@ import { regionIndex } from './layout.ts';
 import { Turns } from './turns.ts';
 
 /** Where its only function sits. What slot it has in the client's machine nobody tells. */
-export const SERVED_ADDRESS: FunctionAddress = 0;
+export const SERVED_ADDRESS: FunctionAddress = functionAddress(0, 1);
 
 const NAME = formatFunctionAddress(SERVED_ADDRESS);
 

@@ -88,7 +88,7 @@ export class FarClient implements FarAccess {
         const left = Math.ceil(until - performance.now());
         if (channel.ended) throw new ProtocolError('the client left while its memory was asked for');
         if (left <= 0) throw new ProtocolError(`its memory was asked for, ${ANSWER_MILLISECONDS} ms ago`);
-        this.#waiter.wait(channel.socket.fd, channel.unsent, left);
+        this.#waiter.wait([channel.socket.fd], channel.unsent, left);
         channel.flush();
       } else if (!isReply(message)) this.#nested(message);
       else if (message.id === id)
