@@ -10,6 +10,9 @@ import {
   type DeviceBehaviour,
   functionKindNames,
   functionKinds,
+  NetworkDevice,
+  networkDeviceType,
+  Responder,
   virtioFunction,
   withType,
 } from '../virtio/index.ts';
@@ -33,6 +36,8 @@ export interface ServedDevice {
   /** As it was asked for. */
   readonly name: string;
   readonly behaviour: DeviceBehaviour;
+  /** The way to it, where one was named. */
+  readonly window: string | undefined;
   /** The function that a driver sees. @param ram of the machine that it is for. */
   build(ram: GuestMemory): PciFunction;
   /** Gives back what is not memory. */
@@ -48,6 +53,12 @@ function presented(behaviour: DeviceBehaviour, way: WayName, ram: GuestMemory): 
   runFirmware(host);
   return presentLegacy(host, place, { way, types: withType(behaviour.type) }).pci;
 }
+
+/** A device with something behind it: a station that gives out addresses is at the other end of a network device's cable. */
+const behaviourOf = (sample: string): DeviceBehaviour =>
+  sample === networkDeviceType.name
+    ? new NetworkDevice({ link: new Responder() })
+    : sampleDevice(sample).behaviour;
 
 /** What a device's function is: of a kind, or what a window leads to. @throws UsageError */
 function builder(behaviour: DeviceBehaviour, kind: string | undefined, window: string | undefined) {
@@ -84,10 +95,11 @@ export async function devicesOf({ device = [], window, image }: DeviceChoice): P
     if (more !== undefined) throw new UsageError(`device '${name}': wants TYPE[:KIND]`);
     const sample = oneOf('device', type, sampleNames);
     const storage = image === undefined || name !== blocks[0] ? null : await FileStorage.open(image);
-    const behaviour = storage === null ? sampleDevice(sample).behaviour : new BlockDevice({ storage });
+    const behaviour = storage === null ? behaviourOf(sample) : new BlockDevice({ storage });
     made.push({
       name,
       behaviour,
+      window,
       build: builder(behaviour, kind, window),
       close: async () => storage?.close(),
     });

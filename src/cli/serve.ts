@@ -2,10 +2,11 @@ import { type WayName, wayNames, ways } from '../mmr/index.ts';
 import { sampleNames } from '../testing/devices.ts';
 import { functionKindNames } from '../virtio/index.ts';
 import { choices } from './choices.ts';
-import { type Command, exitStatus, UsageError } from './command.ts';
+import { type Command, exitStatus } from './command.ts';
 import { print } from './output.ts';
 import { serveQemu } from './serve-qemu.ts';
 import { serveQtest } from './serve-qtest.ts';
+import { serveVfioUser } from './serve-vfio-user.ts';
 import { wrap } from './text.ts';
 
 const windows = choices(
@@ -18,11 +19,15 @@ const windows = choices(
 /** Names in the column of what options mean. */
 const names = (list: readonly string[]) => wrap(list.join(', '), 59).join(`\n${' '.repeat(21)}`);
 
-const help = `Usage: virtiolab serve --qtest SOCKET [--device TYPE[:KIND]]... [--window WAY]
+const help = `Usage: virtiolab serve SOCKET... --device TYPE[:KIND]... [--window WAY]
+                       [--image FILE] [--json]
+       virtiolab serve --qtest SOCKET [--device TYPE[:KIND]]... [--window WAY]
                        [--image FILE] [--memory MIB] [--json]
        virtiolab serve --qemu-system-x86_64 [QEMU'S OPTION]... [--json]
 
-Serves functions of ours to another program, until SIGINT or SIGTERM comes.
+Serves functions of ours to another program, until SIGINT or SIGTERM comes: to
+whatever attaches vfio-user devices, as QEMU from 10.1 on does, one at each
+socket (docs/vfio-user.md; wants the package koffi), or as a machine of ours.
 
   --qtest SOCKET   as a machine that answers QEMU's qtest protocol on a UNIX
                    socket, one client after another (docs/qtest-server.md)
@@ -36,7 +41,7 @@ Serves functions of ours to another program, until SIGINT or SIGTERM comes.
   --window WAY     instead of a kind, what leads to the devices:
 ${windows}
   --image FILE     what the one block device holds, and where it is written
-  --memory MIB     RAM of the machine (by default 128)
+  --memory MIB     RAM of a qtest machine (by default 128)
   --qemu-system-x86_64
                    in a QEMU's place, as QEMU's own tests start one: what stands
                    behind are QEMU's options, as far as they are understood
@@ -48,6 +53,8 @@ Exit status: 0 when the server was told to end, in a QEMU's place also by the
 client that left; 1 when it failed; 2 when called wrongly: an unknown option, a
 socket that is too long, somebody else's, or no socket.
 
+Example: a disk for a machine of QEMU's, behind the translator
+  virtiolab serve /tmp/disk --device block --window mmr --image disk.img
 Example: a disk and a network device for a qtest client
   virtiolab serve --qtest /tmp/qtest --device block --device network:modern
 Example: QEMU's tests, built from its source, on our functions
@@ -68,7 +75,7 @@ async function run(args: readonly string[]): Promise<number> {
   }
   if (args[0] === QEMU) return serveQemu(args.slice(1));
   if (has(args, '--qtest')) return serveQtest(args);
-  throw new UsageError(`serve wants to know how; wants '--qtest SOCKET', or ${QEMU} first`);
+  return serveVfioUser(args);
 }
 
 export const serve: Command = { help, run };

@@ -168,9 +168,13 @@ export class Msix implements Stateful {
     return this.#pending !== null && (this.#pending[vector >> 3]! & (1 << (vector & 7))) !== 0;
   }
 
-  /** The vector's own bit masks it, or the function's. */
+  /** The vector's own bit masks it, or the function's. Where somebody else has the table, the masks are his. */
   isMasked(vector: number): boolean {
-    return this.#entryMasked(vector) || this.port.masked();
+    return !this.#elsewhere && (this.#entryMasked(vector) || this.port.masked());
+  }
+
+  get #elsewhere(): boolean {
+    return this.port.elsewhere?.() === true;
   }
 
   #entryMasked(vector: number): boolean {
@@ -230,7 +234,7 @@ export class Msix implements Stateful {
   /** To be called when the function mask changed. */
   functionMaskChanged(): void {
     const { origin } = this;
-    if (origin === null) return;
+    if (origin === null || this.#elsewhere) return;
     for (let vector = 0; vector < this.vectors; vector++)
       if (!this.#entryMasked(vector)) origin.maskChanged(vector, this.port.masked());
   }
@@ -249,7 +253,7 @@ export class Msix implements Stateful {
   reset(): void {
     const { origin } = this;
     const unmasked: number[] = [];
-    for (let vector = 0; origin !== null && vector < this.vectors; vector++)
+    for (let vector = 0; origin !== null && !this.#elsewhere && vector < this.vectors; vector++)
       if (!this.isMasked(vector)) unmasked.push(vector);
     this.#entries = null;
     for (const vector of unmasked) origin!.maskChanged(vector, true);
@@ -282,11 +286,11 @@ export class Msix implements Stateful {
 
   #deliverable(vector: number): boolean {
     if (this.#held) return false;
-    return this.port.elsewhere?.() === true || (!this.isMasked(vector) && this.port.busMaster());
+    return this.#elsewhere || (!this.isMasked(vector) && this.port.busMaster());
   }
 
   #send(vector: number): void {
-    if (this.port.elsewhere?.() === true) {
+    if (this.#elsewhere) {
       this.port.sendVector!(vector);
       return;
     }

@@ -34,7 +34,11 @@ export class ClientMemory {
   constructor(library: Library) {
     this.ram.shared = true;
     this.#files = new MappedFiles(library);
-    this.#far = new FarMemory(library, () => this.#place());
+    this.#far = new FarMemory(
+      library,
+      () => this.#place(),
+      () => void this.settle(),
+    );
   }
 
   get maps(): readonly DmaMap[] {

@@ -8,6 +8,8 @@ import { DMA_ACCESS_BYTES, dmaAccessPayload, messageFlags, vfioCommand } from '.
 
 /** So long an answer is waited for: as long as QEMU waits for one. */
 const ANSWER_MILLISECONDS = 5000;
+/** So often, a millisecond each, a client that exchanges its maps is waited for. */
+const MAP_WAITS = 20;
 
 /**
  * Asks a client for its memory. What it asks for itself meanwhile goes to `nested`, which may give the turn up: then there
@@ -17,6 +19,7 @@ export class FarClient implements FarAccess {
   readonly #channel: Channel;
   readonly #waiter: Waiter;
   readonly #nested: (message: Message) => void;
+  readonly #remapping: () => boolean;
   readonly #abandoned = new Set<number>();
   #next = 1;
   #givenUp = false;
@@ -27,7 +30,14 @@ export class FarClient implements FarAccess {
   /** Most bytes at once. */
   limit = 4096;
 
-  constructor(library: Library, channel: Channel, nested: (message: Message) => void) {
+  /** @param remapping the client has taken maps back, and may give others for them. */
+  constructor(
+    library: Library,
+    channel: Channel,
+    nested: (message: Message) => void,
+    remapping: () => boolean,
+  ) {
+    this.#remapping = remapping;
     this.#channel = channel;
     this.#waiter = new Waiter(library);
     this.#nested = nested;
@@ -64,6 +74,26 @@ export class FarClient implements FarAccess {
     }
   }
 
+  awaitMaps(): void {
+    if (!this.allowed) return;
+    try {
+      for (let waits = 0; this.#remapping() && waits < MAP_WAITS && !this.#givenUp; ) {
+        const message = this.#channel.next();
+        if (message !== null) this.#give(message);
+        else if (this.#channel.ended)
+          throw new ProtocolError('the client left while it exchanged its memory');
+        else if (!this.#waiter.wait([this.#channel.socket.fd], false, 1)) waits++;
+      }
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  #give(message: Message): void {
+    if (isReply(message)) this.late(message);
+    else this.#nested(message);
+  }
+
   /** @returns the answer, or null for an error, or where there is none */
   #ask(command: number, payload: Uint8Array): Message | null {
     if (this.#givenUp || !this.allowed) return null;
@@ -90,12 +120,11 @@ export class FarClient implements FarAccess {
         if (left <= 0) throw new ProtocolError(`its memory was asked for, ${ANSWER_MILLISECONDS} ms ago`);
         this.#waiter.wait([channel.socket.fd], channel.unsent, left);
         channel.flush();
-      } else if (!isReply(message)) this.#nested(message);
-      else if (message.id === id)
+      } else if (isReply(message) && message.id === id)
         return (message.flags & messageFlags.error) !== 0 || message.command < vfioCommand.dmaRead
           ? null
           : message;
-      else this.late(message);
+      else this.#give(message);
     }
     this.#abandoned.add(id);
     return null;

@@ -8,6 +8,8 @@ export interface FarAccess {
   /** @returns null where the client has none there, or the turn was given up. */
   read(address: number, length: number): Uint8Array | null;
   write(address: number, bytes: Uint8Array): void;
+  /** Waits for maps that are being exchanged: a client that takes one back may give another for it at once. */
+  awaitMaps(): void;
 }
 
 /** Memory that somebody has, and what may be done with it. */
@@ -22,6 +24,8 @@ export interface Asked {
 const CHUNK_BYTES = 1 << 16;
 /** Of one map, so much can have its place here. */
 const MOST_MIRROR_BYTES = 2 ** 31;
+/** So often a map may be exchanged while it is looked at. */
+const MOST_TRIES = 8;
 
 /** What of one map is here: its bytes have their places in a mirror, which takes room for those that were asked for. */
 interface Mirror {
@@ -40,21 +44,24 @@ export class FarMemory implements MemorySource {
   access: FarAccess | null = null;
   readonly #library: Library;
   readonly #changed: () => void;
+  readonly #settle: () => void;
   #maps: readonly Asked[] = [];
   readonly #mirrors = new Map<Asked, Mirror>();
   /** Lengths of writes by their addresses, the last one last. */
   readonly #written = new Map<number, number>();
 
-  /** @param changed what is here is other than before. */
-  constructor(library: Library, changed: () => void) {
+  /** @param changed what is here is other than before. @param settle has {@link setMaps} called with the maps of now. */
+  constructor(library: Library, changed: () => void, settle: () => void) {
     this.#library = library;
     this.#changed = changed;
+    this.#settle = settle;
   }
 
   get empty(): boolean {
     return this.#maps.length === 0;
   }
 
+  /** Other maps: what is here of those that stay, stays; it may be in the middle of a turn. */
   setMaps(maps: readonly Asked[]): void {
     this.#maps = maps;
     for (const [map, { mapping }] of this.#mirrors)
@@ -62,7 +69,6 @@ export class FarMemory implements MemorySource {
         mapping.release();
         this.#mirrors.delete(map);
       }
-    this.#forget();
   }
 
   #mirrorOf(map: Asked): Mirror | null {
@@ -80,14 +86,36 @@ export class FarMemory implements MemorySource {
   }
 
   fetch(address: number, length: number): boolean {
-    const map = this.#maps.find((each) => address >= each.address && address < each.address + each.size);
-    const mirror = map === undefined || this.access === null ? null : this.#mirrorOf(map);
-    if (map === undefined || mirror === null || address + length > map.address + map.size) return false;
-    const from = Math.floor((address - map.address) / CHUNK_BYTES);
-    const to = Math.floor((address - map.address + length - 1) / CHUNK_BYTES);
-    for (let chunk = from; chunk <= to; chunk++)
+    const { access } = this;
+    if (access === null) return false;
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const map = this.#mapOf(address);
+      if (map === undefined) {
+        access.awaitMaps();
+        this.#settle();
+        if (this.#mapOf(address) === undefined) return false;
+        continue;
+      }
+      const mirror = this.#mirrorOf(map);
+      if (mirror === null || address + length > map.address + map.size) return false;
+      const there = this.#fetchChunks(mirror, address - map.address, length);
+      // The client may have taken the map back while it was asked.
+      if (this.#mirrors.get(map) !== mirror) continue;
+      if (there) this.#changed();
+      return there;
+    }
+    return false;
+  }
+
+  #mapOf(address: number): Asked | undefined {
+    return this.#maps.find((each) => address >= each.address && address < each.address + each.size);
+  }
+
+  /** @param at from the start of the map */
+  #fetchChunks(mirror: Mirror, at: number, length: number): boolean {
+    const last = Math.floor((at + length - 1) / CHUNK_BYTES);
+    for (let chunk = Math.floor(at / CHUNK_BYTES); chunk <= last; chunk++)
       if (!mirror.chunks.has(chunk) && !this.#fetchChunk(mirror, chunk)) return false;
-    this.#changed();
     return true;
   }
 
@@ -116,10 +144,13 @@ export class FarMemory implements MemorySource {
 
   /** Writes go out; what was read is forgotten. */
   endTurn(): void {
-    if (this.#mirrors.size === 0) return;
+    if (this.#mirrors.size === 0) {
+      this.#written.clear();
+      return;
+    }
     if (this.#written.size > 0 && this.access !== null) this.#flush(this.access);
     if ([...this.#mirrors.values()].some(({ chunks }) => chunks.size > 0)) {
-      this.#forget();
+      for (const { chunks } of this.#mirrors.values()) chunks.clear();
       this.#changed();
     }
   }
@@ -140,11 +171,6 @@ export class FarMemory implements MemorySource {
           mirror.bytes.slice(at, Math.min(at + CHUNK_BYTES, start + length)),
         );
     }
-  }
-
-  #forget(): void {
-    this.#written.clear();
-    for (const { chunks } of this.#mirrors.values()) chunks.clear();
   }
 
   /** Stretches that are here, each as long as it goes. */

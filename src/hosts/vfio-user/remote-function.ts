@@ -6,6 +6,7 @@ import {
   type BarRegion,
   barBits,
   capabilityId,
+  type MsixPlace,
   messageControl,
   msixCapability,
   PciFunction,
@@ -48,7 +49,7 @@ export class RemoteFunction extends PciFunction {
     const msix = [...walkCapabilities(read)].find(({ id }) => id === capabilityId.msix);
     this.#msixAt = msix?.offset ?? null;
     let vectors = 0;
-    const places: { readonly bar: number; readonly offset: number }[] = [];
+    const places: MsixPlace[] = [];
     if (this.#msixAt !== null) {
       const at = this.#msixAt;
       vectors =
@@ -77,18 +78,14 @@ export class RemoteFunction extends PciFunction {
         kind,
         lengthBytes: size,
         ...(kind === 'io' ? {} : { prefetchable: (low & barBits.prefetchable) !== 0 }),
-        regions: this.#regions(index, size, places[0]),
+        regions: this.#regions(index, size, places),
       });
     }
     this.#connect('line');
   }
 
-  /** The device, and in it the table that is kept here. */
-  #regions(
-    index: number,
-    size: number,
-    table: { readonly bar: number; readonly offset: number } | undefined,
-  ): BarRegion[] {
+  /** The device, and in it the two tables that are kept here. */
+  #regions(index: number, size: number, places: readonly MsixPlace[]): BarRegion[] {
     const remote = (from: number): BusTarget => ({
       read: (offset, width) => this.#remote.readRegister(index, from + offset, width),
       write: (offset, width, value) => this.#remote.writeRegister(index, from + offset, width, value),
@@ -96,14 +93,22 @@ export class RemoteFunction extends PciFunction {
     });
     const part = (name: string, offset: number, end: number): BarRegion[] =>
       end > offset ? [{ name, offset, length: end - offset, target: remote(offset) }] : [];
-    if (table === undefined || table.bar !== index) return part('region', 0, size);
     const { msix } = this;
-    const end = table.offset + msix!.tableBytes;
-    return [
-      ...part('region', 0, table.offset),
-      { name: 'msix-table', offset: table.offset, length: msix!.tableBytes, target: msix!.table },
-      ...part('rest', end, size),
-    ];
+    const own = [
+      { name: 'msix-table', length: msix?.tableBytes ?? 0, target: msix?.table },
+      { name: 'msix-pba', length: msix?.pendingBytes ?? 0, target: msix?.pendingBits },
+    ]
+      .map((each, i) => ({ ...each, target: each.target!, place: places[i] }))
+      .filter(({ place }) => place?.bar === index)
+      .sort((a, b) => a.place!.offset - b.place!.offset);
+    const regions: BarRegion[] = [];
+    let at = 0;
+    for (const { name, length, target, place } of own) {
+      const { offset } = place!;
+      regions.push(...part(`before ${name}`, at, offset), { name, offset, length, target });
+      at = offset + length;
+    }
+    return [...regions, ...part('device', at, size)];
   }
 
   get events(): readonly Event[] {

@@ -19,6 +19,9 @@ interface Later {
 /** Commands that show a device to its client: from the first of them on it may work with what it finds in memory. */
 const TOUCHES: ReadonlySet<VfioCommandName> = new Set(['regionRead', 'regionWrite', 'regionWriteMulti']);
 
+/** A client that exchanges its maps has given the new ones by then. */
+const REMAP_MILLISECONDS = 5;
+
 /** One client of a device, from its first message to its last. */
 export class Session implements Source {
   readonly fd: number;
@@ -31,6 +34,9 @@ export class Session implements Source {
   /** The client has begun to use the device. */
   #touched = false;
   #ended = false;
+  /** Maps were taken back: others may come for them, and until then the device would find nothing there. */
+  #remapping = false;
+  #remapTimer: NodeJS.Timeout | undefined;
 
   /** @param onEnd is told why, once: `it left` where nothing was wrong. */
   constructor(library: Library, socket: MessageSocket, served: Served, onEnd: (reason: string) => void) {
@@ -38,7 +44,12 @@ export class Session implements Source {
     this.#channel = new Channel(socket);
     this.#served = served;
     this.#onEnd = onEnd;
-    this.#far = new FarClient(library, this.#channel, (message) => this.#nested(message));
+    this.#far = new FarClient(
+      library,
+      this.#channel,
+      (message) => this.#nested(message),
+      () => this.#remapping,
+    );
     served.device.memory.access = this.#far;
     served.device.turns.onWork = () => {
       // What comes from elsewhere than the client: a frame, a timer.
@@ -123,6 +134,8 @@ export class Session implements Source {
       const name = vfioCommandName(message.command);
       const handler = name === undefined ? undefined : handlers[name];
       if (handler === undefined) throw new CommandError('ENOTSUP', `command ${message.command}`);
+      if (name === 'dmaUnmap') this.#awaitMaps();
+      else if (name !== 'dmaMap') this.#remapping = false;
       if (TOUCHES.has(name!)) this.#touch();
       const early = name === 'regionWrite' ? writeAnswer(message, this.#served) : null;
       if (early === null) far.allowed = false;
@@ -138,6 +151,15 @@ export class Session implements Source {
     } finally {
       far.allowed = before;
     }
+  }
+
+  #awaitMaps(): void {
+    this.#remapping = true;
+    clearTimeout(this.#remapTimer);
+    this.#remapTimer = setTimeout(() => {
+      this.#remapping = false;
+      this.work();
+    }, REMAP_MILLISECONDS);
   }
 
   /** The client uses the device, with the memory that it has mapped by now. */
@@ -160,20 +182,25 @@ export class Session implements Source {
       this.#take(message);
       return;
     }
-    let answered = false;
-    try {
-      if (name === 'regionWrite') {
-        const answer = writeAnswer(message, this.#served);
-        if ((message.flags & messageFlags.noReply) === 0) this.#channel.answer(message, answer);
-        answered = true;
-      }
-    } catch (error) {
-      // It is answered so when its turn comes.
-      if (!(error instanceof CommandError)) throw error;
-    }
+    const answered = name === 'regionWrite';
+    if (answered && !this.#answerWrite(message)) return;
     this.#later.push({ message: kept(message), answered });
     if (!answered) this.#far.giveUp();
     setImmediate(() => this.work());
+  }
+
+  /** Answers a write that is carried out later. @returns false for one that cannot be, which is all then */
+  #answerWrite(message: Message): boolean {
+    const quiet = (message.flags & messageFlags.noReply) !== 0;
+    try {
+      const answer = writeAnswer(message, this.#served);
+      if (!quiet) this.#channel.answer(message, answer);
+      return true;
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      if (!quiet) this.#channel.answerError(message, error.number);
+      return false;
+    }
   }
 
   #work(): void {
@@ -182,7 +209,7 @@ export class Session implements Source {
       this.#far.begin();
       for (let later = this.#later.shift(); later !== undefined; later = this.#later.shift())
         this.#takeLater(later);
-      if (!this.#touched || !migration.running || !device.turns.waiting) break;
+      if (!this.#touched || this.#remapping || !migration.running || !device.turns.waiting) break;
       this.#settle();
       const ran = device.turns.run(() => {
         device.memory.endTurn();
@@ -207,6 +234,7 @@ export class Session implements Source {
   end(reason: string): void {
     if (this.#ended) return;
     this.#ended = true;
+    clearTimeout(this.#remapTimer);
     const { device, features } = this.#served;
     device.turns.onWork = () => {};
     device.memory.access = null;

@@ -154,6 +154,8 @@ class LegacyBarBackend implements LegacyBackend, Holder {
     // In configuration space, whether or not the block is decoded.
     this.#held.locate();
     if (!this.#held.kept) return;
+    // Where the guest's table is kept elsewhere nobody tells of its masks.
+    if (enabled) this.#messages.maskAll((vector) => this.#guest?.masked?.(vector) ?? false);
     this.#messages.enable(enabled);
     if (!enabled) this.#guest?.forget?.();
     this.#followLine();

@@ -1,0 +1,93 @@
+import { type EventSink, type Finding, sinkFor } from '../core/index.ts';
+import { checkSocketPath, freeSocketPath, removeAtExit } from '../hosts/node/index.ts';
+import { guestWindows, presentDevice } from '../hosts/present/present.ts';
+import {
+  type ServedDevice as Board,
+  SERVED_ADDRESS,
+  type ServerEvent,
+  type Service,
+  VfioUserServer,
+} from '../hosts/vfio-user/index.ts';
+import { isTranslated } from '../mmr/index.ts';
+import { exitStatus, readArguments, UsageError } from './command.ts';
+import { untilSignal } from './ending.ts';
+import { print, printJson } from './output.ts';
+import { deviceOptions, devicesOf, type ServedDevice } from './serve-devices.ts';
+
+const complain = (line: string) => void process.stderr.write(`${line}\n`);
+
+/** What became of one socket. */
+interface Account {
+  readonly socket: string;
+  readonly device: string;
+  sessions: number;
+  findings: number;
+}
+
+/** Equal findings are told once. */
+function findingsOf(account: Account, tell: (finding: Finding) => void): EventSink {
+  const told = new Set<string>();
+  return sinkFor(['finding'], (finding) => {
+    account.findings++;
+    const key = `${finding.clause} ${finding.message}`;
+    if (told.has(key)) return;
+    told.add(key);
+    tell(finding);
+  });
+}
+
+function plug(device: ServedDevice, board: Board): void {
+  const window = guestWindows.find((name) => name === device.window);
+  if (window !== undefined && isTranslated(window))
+    presentDevice(board, device.behaviour, SERVED_ADDRESS, { window });
+  else board.plug(device.build(board.ram), SERVED_ADDRESS);
+}
+
+/** `serve SOCKET...`: devices for vfio-user clients, one at each socket. @returns the exit status. */
+export async function serveVfioUser(args: readonly string[]): Promise<number> {
+  const { options, names: sockets } = readArguments(args, deviceOptions);
+  if (sockets.length === 0)
+    throw new UsageError("serve wants a socket for each '--device', or '--qtest SOCKET'");
+  const devices = await devicesOf(options);
+  if (devices.length !== sockets.length)
+    throw new UsageError(
+      `${sockets.length} sockets and ${devices.length} devices; wants a '--device' for each socket`,
+    );
+  if (new Set(sockets).size !== sockets.length) throw new UsageError('a socket is named twice');
+  for (const socket of sockets) checkSocketPath(socket);
+  for (const socket of sockets) await freeSocketPath(socket);
+  const server = await VfioUserServer.start();
+  const quiet = options.json === true;
+  const accounts: Account[] = [];
+  const services: Service[] = [];
+  try {
+    for (const [i, device] of devices.entries()) {
+      const account = { socket: sockets[i]!, device: device.name, sessions: 0, findings: 0 };
+      const tell = (event: ServerEvent) => {
+        if (event.kind === 'attached') account.sessions++;
+        else if (event.reason !== 'it left')
+          complain(`${event.socket}: a client was sent away: ${event.reason}`);
+        if (!quiet) print(`${event.socket} ${event.kind === 'attached' ? 'has a client' : 'is free'}`);
+      };
+      const service = server.serve({
+        socket: account.socket,
+        plug: (board) => plug(device, board),
+        onEvent: tell,
+      });
+      removeAtExit(account.socket);
+      service.device.events = findingsOf(account, ({ clause, message }) =>
+        complain(`${account.device}: ${clause}: ${message}`),
+      );
+      accounts.push(account);
+      services.push(service);
+      if (!quiet) print(`${device.name} on ${account.socket}`);
+    }
+    const signal = await untilSignal();
+    if (quiet) printJson({ devices: accounts, signal });
+    else print(`${accounts.reduce((sum, { sessions }) => sum + sessions, 0)} clients`);
+    return exitStatus.good;
+  } finally {
+    await server.close();
+    for (const device of devices) await device.close();
+  }
+}
