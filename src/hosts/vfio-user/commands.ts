@@ -179,10 +179,10 @@ const LATER: ReadonlySet<VfioCommandName> = new Set([
   'regionWriteMulti',
 ]);
 
-/** Registers may be read, and kicks given, in the middle of a device's turn; other writes change what the turn stands on. */
+/** Registers may be read and written in the middle of a device's turn, but for those that the turn stands on. */
 export function nestedFate(name: VfioCommandName, message: Message, { device }: Served): NestedFate {
   if (name !== 'regionWrite' || message.length < REGION_ACCESS_BYTES)
     return LATER.has(name) ? 'later' : 'now';
-  const { region, offset } = getFields(regionAccessPayload, message.view, message.at);
-  return device.isKick(region, offset) ? 'now' : 'later';
+  const { region, offset, count } = getFields(regionAccessPayload, message.view, message.at);
+  return device.disrupts(region, offset, count) ? 'later' : 'now';
 }

@@ -6,6 +6,7 @@ import {
   type FunctionAddress,
   formatFunctionAddress,
   functionAddress,
+  type Register,
   type Stateful,
   type Width,
 } from '../../core/index.ts';
@@ -13,13 +14,15 @@ import {
   type BarContents,
   Board,
   bounded,
+  CAPABILITIES_START,
   IO_BYTES,
   type PciFunction,
   type PinWiring,
   PlaceError,
+  reaches,
   type0Header,
 } from '../../pci/index.ts';
-import { legacyHeader } from '../../virtio/index.ts';
+import { commonConfig, legacyHeader } from '../../virtio/index.ts';
 import type { Library } from '../posix/library.ts';
 import { ClientMemory } from './client-memory.ts';
 import { CommandError, ServerOptionError } from './errors.ts';
@@ -32,9 +35,22 @@ export const SERVED_ADDRESS: FunctionAddress = functionAddress(0, 1);
 
 const NAME = formatFunctionAddress(SERVED_ADDRESS);
 
-/** Writes that only say that there is work: of all structures, the places of notifications. */
-const isNotification = (region: string, offset: number) =>
-  region === 'notify' || (region === 'legacy' && offset === legacyHeader.queueNotify.offset);
+/** Registers, by the names of their regions, whose writes change what a device that is at work stands on. */
+const disruptive: Readonly<Record<string, readonly Register[]>> = {
+  legacy: [legacyHeader.deviceStatus, legacyHeader.queueAddress],
+  common: [
+    commonConfig.deviceStatus,
+    commonConfig.queueSize,
+    commonConfig.queueEnable,
+    commonConfig.queueReset,
+    commonConfig.queueDescriptorLow,
+    commonConfig.queueDescriptorHigh,
+    commonConfig.queueDriverLow,
+    commonConfig.queueDriverHigh,
+    commonConfig.queueDeviceLow,
+    commonConfig.queueDeviceHigh,
+  ],
+};
 
 /**
  * A board with one function, whose other side is a vfio-user client: it reaches configuration space and BARs by their
@@ -211,10 +227,16 @@ export class ServedDevice {
       });
   }
 
-  /** A write there only says that there is work, which is done later. */
-  isKick(index: number, offset: number): boolean {
-    const region = this.#bar(index)?.regionAt(offset);
-    return region !== undefined && isNotification(region.name, offset - region.offset);
+  /** A write there stops, resets or moves what may be at work. */
+  disrupts(index: number, offset: number, count: number): boolean {
+    if (index === regionIndex.config)
+      return reaches(offset, offset + count, type0Header.command.offset, 2) || offset >= CAPABILITIES_START;
+    const bar = this.#bar(index);
+    return (bar?.regions ?? []).some(({ name, offset: start }) =>
+      (disruptive[name] ?? []).some((register) =>
+        reaches(offset, offset + count, start + register.offset, register.width),
+      ),
+    );
   }
 }
 

@@ -177,8 +177,9 @@ export class Session implements Source {
   #nested(message: Message): void {
     const name = vfioCommandName(message.command);
     const fate = name === undefined ? 'now' : nestedFate(name, message, this.#served);
-    const reads = name === 'regionRead' && this.#later.length > 0;
-    if (fate === 'now' && !reads) {
+    // What touches the device keeps its order.
+    const waits = this.#later.length > 0 && name !== undefined && TOUCHES.has(name);
+    if (fate === 'now' && !waits) {
       this.#take(message);
       return;
     }
