@@ -18,7 +18,7 @@ export class NotVirtioError extends VirtiolabError {}
 /** RAM that the suite may use. */
 const MEMORY = { start: 0x200000, end: 0x400000 } as const;
 /** After so many pauses, most of them of a millisecond, a device counts as silent. */
-const PAUSES = 400;
+const PAUSES = 1000;
 
 const hex = (id: number) => id.toString(16).padStart(4, '0');
 
