@@ -47,7 +47,7 @@ function plug(device: ServedDevice, board: Board): void {
 export async function serveVfioUser(args: readonly string[]): Promise<number> {
   const { options, names: sockets } = readArguments(args, deviceOptions);
   if (sockets.length === 0)
-    throw new UsageError("serve wants a socket for each '--device', or '--qtest SOCKET'");
+    throw new UsageError("serve wants to know how; wants '--qtest SOCKET', or a socket for each '--device'");
   const devices = await devicesOf(options);
   if (devices.length !== sockets.length)
     throw new UsageError(

@@ -20,7 +20,7 @@ const doors = Object.entries(exports).flatMap(([subpath, to]) =>
 );
 
 /** What needs Node, or a package that does. */
-const OF_NODE = new Set(['./node', './guest', './qtest', './qemu']);
+const OF_NODE = new Set(['./node', './guest', './qtest', './qemu', './vfio-user']);
 
 /** `name`, or `type name`, as users import them, in the order of the names. */
 function namesOf(file: string): string[] {
