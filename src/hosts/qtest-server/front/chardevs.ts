@@ -1,6 +1,7 @@
-import { createWriteStream } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import type { ConsoleBackend, ConsolePort } from '../../../virtio/index.ts';
 import { SocketConsole } from '../../node/index.ts';
+import { QemuOptionError } from './errors.ts';
 import type { Properties } from './properties.ts';
 
 /** Where a socket is that a character device listens at, or connects to. */
@@ -26,18 +27,28 @@ export const nobody = (open: boolean): ConsoleBackend => ({
   detach: () => {},
 });
 
-/** Output goes into a file. */
-function fileConsole(path: string): ConsoleBackend {
-  const stream = createWriteStream(path);
-  // The file is somebody else's business once it is open.
-  stream.on('error', () => stream.destroy());
+/** Output goes into a file, and is there when the driver has its buffer back. @throws QemuOptionError */
+function fileConsole(option: string, path: string): ConsoleBackend {
+  let fd: number;
+  try {
+    fd = openSync(path, 'w');
+  } catch (error) {
+    throw new QemuOptionError(
+      option,
+      `path=${path} cannot be opened (${(error as NodeJS.ErrnoException).code})`,
+    );
+  }
   return {
     ...nobody(true),
     transmit: (bytes, offset, length) => {
-      stream.write(bytes.slice(offset, offset + length));
+      try {
+        writeSync(fd, bytes, offset, length);
+      } catch {
+        // A file that takes no more is a port that nobody listens to.
+      }
       return length;
     },
-    detach: () => void stream.end(),
+    detach: () => closeSync(fd),
   };
 }
 
@@ -56,8 +67,9 @@ export function makeChardev(properties: Properties): Chardev {
   }
   if (backend === 'file') {
     const path = properties.text('path');
+    const { owner } = properties;
     properties.finish();
-    return { socket: null, console: async () => fileConsole(path), close: async () => {} };
+    return { socket: null, console: async () => fileConsole(owner, path), close: async () => {} };
   }
   if (backend !== 'socket') properties.wrong('backend', 'null, file or socket');
   const socket = socketPlace(properties);

@@ -110,6 +110,8 @@ function balloon(properties: Properties): MadeDevice {
     freePageHints: properties.flag('free-page-hint', false),
     freePageReports: properties.flag('free-page-reporting', false),
     pagePoison: properties.flag('page-poison', true),
+    // Queues of features that are not there take no number.
+    numbering: 'contiguous',
   });
   return { behaviour, balloon: behaviour };
 }
