@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { serve } from '../../src/cli/serve.ts';
 import { LineClient } from '../hosts/qtest-server/line-client.ts';
@@ -28,10 +29,11 @@ async function served(
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const closed = once(child, 'close');
-  while (!existsSync(path) && child.exitCode === null)
-    await new Promise((resolve) => setTimeout(resolve, 20));
+  while (!existsSync(path) && child.exitCode === null) await sleep(20);
   if (child.exitCode === null) {
-    const client = await LineClient.connect(path);
+    // A socket is there a moment before it takes connections.
+    const connect = () => LineClient.connect(path);
+    const client = await connect().catch(() => sleep(200).then(connect));
     await use(client);
     child.kill('SIGTERM');
     client.close();

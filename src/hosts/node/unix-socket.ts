@@ -25,8 +25,11 @@ const kindOf = (found: Stats): string => {
   return found.isFile() ? 'regular file' : 'pipe or device';
 };
 
-/** Whether somebody takes connections at a socket. @throws SocketError where that cannot be found out. */
-function isLive(path: string): Promise<boolean> {
+/** Milliseconds between a name and its owner's being ready to take connections, on a busy machine. */
+const MOMENT = 50;
+
+/** Whether somebody takes connections at a socket now. @throws SocketError where that cannot be found out. */
+function takes(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(path, () => {
       socket.destroy();
@@ -40,6 +43,13 @@ function isLive(path: string): Promise<boolean> {
       else reject(new SocketError(path, `cannot be connected to (${code})`, code));
     });
   });
+}
+
+/** Whether a socket is somebody's, if only in a moment. @throws SocketError */
+async function isLive(path: string): Promise<boolean> {
+  if (await takes(path)) return true;
+  await new Promise((resolve) => setTimeout(resolve, MOMENT));
+  return takes(path);
 }
 
 /**
