@@ -1,5 +1,6 @@
 import { type Bus, FOUR_GIB, type FunctionAddress, formatFunctionAddress } from '../core/index.ts';
 import { AddressPool, type Window } from './address-pool.ts';
+import { followAlternativeRouting } from './alternative-routing.ts';
 import { findBuses, functionsOf, numberBuses } from './bus-numbers.ts';
 import { BusRoom, type RoomRules } from './bus-room.ts';
 import { NoDeviceError } from './errors.ts';
@@ -64,7 +65,7 @@ const poolsOf = (bus: Bus) => ({
 /**
  * What board firmware does before an operating system starts: finds every function, numbers the buses behind bridges depth
  * first, gives BARs addresses, opens the windows of bridges as far as that needs, and switches decoding on, and bus mastering
- * of bridges. Drivers switch that of functions on themselves. Run again, it leaves alone what has numbers and addresses, and
+ * of bridges; ports forward alternative routing ids where the device behind them has such. Drivers switch that of functions on themselves. Run again, it leaves alone what has numbers and addresses, and
  * gives to the others what is still free. All or nothing.
  * @returns the functions, each bridge before those behind it.
  * @throws ResourceError when a window is full, or there are more buses than numbers.
@@ -73,6 +74,7 @@ export function runFirmware(bus: Bus, options: FirmwareOptions = {}): FoundFunct
   const { segments = 1, reassign = false, spare, virtualFunctions = true } = options;
   const numbering = { spare: spare?.buses ?? 0, anew: reassign, virtual: virtualFunctions };
   const roots = Array.from({ length: segments }, (_, segment) => numberBuses(bus, segment, numbering));
+  for (const root of roots) followAlternativeRouting(bus, root);
   const [rules, windows, pools] = [rulesOf(bus, options), windowsOf(options), poolsOf(bus)];
   const rooms = roots.map((root) => BusRoom.ofRoot(rules, root, pools, windows));
   const places = ({ space }: { space: string }) => space !== 'io' || windows.io !== null;
@@ -96,6 +98,7 @@ export function placeFunction(
   const root = findBuses(bus, (address >>> 16) << 8, (address >>> 8) & 0xff);
   const fn = [...functionsOf(root)].find((each) => each.address === address);
   if (fn === undefined) throw new NoDeviceError(`no function at ${formatFunctionAddress(address)}`);
+  followAlternativeRouting(bus, root);
   const room = BusRoom.ofRoot(rulesOf(bus, options), root, poolsOf(bus), windowsOf(options));
   const { reassign = false, io } = options;
   for (const decoded of [true, false])

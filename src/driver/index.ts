@@ -1,4 +1,5 @@
 export type { Window } from './address-pool.ts';
+export { LinkPort } from './alternative-routing.ts';
 export { type FoundBridgeFunction, type FoundBus, findBuses, functionsOf } from './bus-numbers.ts';
 export * from './capability-walk.ts';
 export * from './config-image.ts';

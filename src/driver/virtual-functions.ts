@@ -94,7 +94,7 @@ function checkRouting(bus: Bus, physical: FunctionAddress, routing: VirtualRouti
     refuse(
       `the last has routing id 0x${last.toString(16)}, a segment has no more than 0x${LAST_ROUTING_ID.toString(16)}`,
     );
-  const why = whyOutOfReach(bus, physical, last);
+  const why = whyOutOfReach(bus, physical, routing, count);
   if (why !== null) refuse(why);
 }
 

@@ -2,6 +2,7 @@ import type { CapabilityList } from './capability-list.ts';
 import { type ConfigListener, type ConfigSpace, reaches } from './config-space.ts';
 import { ExpressRegisters } from './express.ts';
 import {
+  alternativeForwarding,
   express,
   expressCapabilities,
   expressLink,
@@ -40,6 +41,7 @@ export class BridgePort extends ExpressRegisters implements ConfigListener {
     config.wire(at + express.deviceCapabilities.offset, 4, PORT_DEVICE_CAPABILITIES);
     this.setType(port.type | (this.#slot ? expressCapabilities.slotImplemented : 0));
     this.setLink(true, port.leadsToLink ? expressLink.reportsActive : 0);
+    if (port.leadsToLink) this.#offerForwarding();
     if (port.slotNumber === null) return;
     const { hotPlugSurprise, hotPlugCapable, noCommandCompleted, numberShift } = expressSlot;
     const abilities = hotPlugSurprise | hotPlugCapable | noCommandCompleted;
@@ -54,6 +56,20 @@ export class BridgePort extends ExpressRegisters implements ConfigListener {
     const changes = expressSlot.presenceChanged | expressSlot.linkChanged;
     config.setMasks(at + express.slotStatus.offset, 2, 0, changes);
     config.listen(this);
+  }
+
+  #offerForwarding(): void {
+    const { config, at } = this;
+    const { deviceCapabilities2, deviceControl2 } = express;
+    const { supported, enable } = alternativeForwarding;
+    config.wire(at + deviceCapabilities2.offset, 4, deviceCapabilities2.reset | supported);
+    config.setMasks(at + deviceControl2.offset, 2, deviceControl2.writable | enable);
+  }
+
+  /** Accesses to device numbers other than 0 of its link pass. */
+  get forwardsAlternative(): boolean {
+    const control = this.config.get(this.at + express.deviceControl2.offset, 2);
+    return (control & alternativeForwarding.enable) !== 0;
   }
 
   /** Something stands behind it from now on, or nothing any more. */

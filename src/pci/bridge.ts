@@ -118,6 +118,10 @@ export class Bridge extends PciFunction implements BusBridge {
     return this.powered && !this.#inReset;
   }
 
+  get reachesDevices(): boolean {
+    return this.leadsTo !== 'link' || this.#port?.forwardsAlternative === true;
+  }
+
   #controls(bit: number): boolean {
     return (this.config.get(type1Header.bridgeControl.offset, 2) & bit) !== 0;
   }

@@ -1,6 +1,7 @@
 import { type AddressSpace, type FunctionAddress, formatFunctionAddress } from '../core/index.ts';
 import type { PciFunction } from './function.ts';
 import {
+  BUS_PLACES,
   FUNCTIONS,
   functionZero,
   PlaceError,
@@ -19,6 +20,8 @@ export interface BusBridge extends Upstream {
   readonly subordinateBus: number;
   /** Configuration accesses reach its secondary side. */
   readonly passesConfig: boolean;
+  /** Devices of its secondary bus other than device 0 can be reached: a link has none, but function numbers may look so (ARI). */
+  readonly reachesDevices: boolean;
   readonly secondary: PciBus;
   /** Its place in the tree, as in `00:02.0`, or `00:02.0/00.0` behind another. */
   readonly path: string;
@@ -116,6 +119,8 @@ export class PciBus {
   at(place: number): PciFunction | undefined {
     const fn = this.functions.get(place);
     if (fn !== undefined || this.directories.length === 0) return fn;
+    // Buses after its own are for the device there to know.
+    if (place >= FUNCTIONS && place < BUS_PLACES && this.bridge?.reachesDevices === false) return undefined;
     for (const directory of this.directories) {
       const found = directory.at(place);
       if (found !== undefined) return found;

@@ -75,6 +75,7 @@ export {
   identifyFunction,
   type LegacyArea,
   LegacyTransport,
+  LinkPort,
   legacyAccess,
   ModernTransport,
   NetworkDriver,

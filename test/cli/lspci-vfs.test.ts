@@ -85,6 +85,17 @@ describe.skipIf(missing)(
       expect(owner).toContain('Alternative Routing-ID Interpretation (ARI)');
     });
 
+    it('read of ports that they can forward alternative routing ids, of others that they cannot', async () => {
+      const dump = join(folder, 'switch.txt');
+      writeFileSync(dump, (await virtiolab(['lspci', '--bridges', 'switch', '-xxxx'])).stdout);
+      const all = (await run('lspci', ['-F', dump, '-vvv'])).stdout.split('\n\n');
+      const ports = ['Root Port', 'Upstream Port', 'Downstream Port'].map(
+        (kind) => all.find((each) => each.includes(`Express (v2) ${kind}`))!,
+      );
+      expect(ports.map((text) => text.includes('ARIFwd+'))).toEqual([true, false, true]);
+      expect(ports.map((text) => /DevCtl2:.*ARIFwd-/.test(text))).toEqual([true, false, true]);
+    });
+
     it('read a virtual function as one without ids, BARs and interrupt pin, that can be reset alone', () => {
       for (const slot of ['00:01.3', '00:03.1']) {
         const virtual = of(slot);

@@ -228,6 +228,9 @@ describe('virtual functions', () => {
     bridge.buses(5, 6);
     bridge.memory(0xc0000000, 0xc0100000);
     bridge.command(6);
+    // Behind a link, device numbers other than 0 are function numbers of 8 bits: the port has to let them pass.
+    const deviceControl2 = 0x40 + 0x28;
+    machine.configWrite(functionAddress(0, 2), deviceControl2, 2, 0x20);
     const { enable, place, answering, vf } = software(machine, 0x500, { offset: 254 });
     place(2, BAR2);
     enable(4);

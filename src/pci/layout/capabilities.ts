@@ -93,6 +93,12 @@ export const expressLink = {
   active: 0x2000,
 } as const;
 
+/**
+ * Bits of a port's device capabilities 2 and device control 2: it forwards configuration accesses to device numbers other than 0 of its link, as
+ * function numbers of 8 bits, alternative routing ids (section 6.13).
+ */
+export const alternativeForwarding = { supported: 0x0020, enable: 0x0020 } as const;
+
 /** Device capabilities of what stands behind no reset of its own: a port has none at function level. */
 export const PORT_DEVICE_CAPABILITIES = 0x00008000;
 
