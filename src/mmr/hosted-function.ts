@@ -61,8 +61,9 @@ export class HostedFunction {
   present(options: PresentOptions = {}, memory = new DmaMemory(this.host.ram, 0)): PresentedFunction {
     const { made, host, domain } = this;
     if (!(made instanceof OwnedFunction)) {
-      const types = withType(made.device.behaviour.type);
-      return presentLegacy(host, made.pci.slot.address, { types, ...options });
+      const { behaviour, config } = made.device;
+      const known = { types: withType(behaviour.type), configBytes: config.length };
+      return presentLegacy(host, made.pci.slot.address, { ...known, ...options });
     }
     const { member } = made.enabled ?? made.enable(host, domain, memory);
     const by = member === null ? {} : { member };

@@ -29,6 +29,8 @@ export interface PresentOptions {
   readonly draft?: Draft;
   /** How the guest's accesses reach the function; by default what its ids call for. */
   readonly way?: TranslatedWayName;
+  /** Bytes of the function's configuration, for a way on which it does not tell them itself: by default as many as its type can have. */
+  readonly configBytes?: number;
   /** By whose commands the function is reached, in place of its own registers: a virtual function of an owner that has legacy commands. */
   readonly member?: AdminMember;
   /** Device types that the host's function may be of; this project's by default. */
@@ -97,8 +99,8 @@ export function presentLegacy(
 ): PresentedFunction {
   const host = configOf(bus, fn);
   const { type, draft, way } = wayTo(host, options);
-  const { member } = options;
-  const backend = way.open(bus, fn, { draft, type, member });
+  const { member, configBytes } = options;
+  const backend = way.open(bus, fn, { draft, type, member, configBytes });
   const pci = virtualFunction(type, backend, options.messages);
   warnOfStrayDma(bus, host.address, pci);
   return { type, pci, backend };

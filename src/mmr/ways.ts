@@ -1,4 +1,4 @@
-import type { Bus } from '../core/index.ts';
+import { type Bus, lengthOf } from '../core/index.ts';
 import {
   type FoundFunction,
   type FunctionReference,
@@ -55,6 +55,8 @@ export interface OpenedWith {
   readonly type: DeviceType;
   /** By whose commands it is reached. */
   readonly member?: AdminMember | undefined;
+  /** Bytes of its configuration, where it does not tell. */
+  readonly configBytes?: number | undefined;
 }
 
 /** A guest's accesses to a legacy I/O BAR are translated, and reach a function of the host. */
@@ -142,7 +144,7 @@ export const ways = {
     ids: 'legacy',
     block: 'memory',
     equal: true,
-    open: (bus, fn, { type }) => openMemoryBar(bus, fn, type),
+    open: (bus, fn, { type, configBytes }) => openMemoryBar(bus, fn, configBytes ?? lengthOf(type.config)),
   },
   mmr: {
     ...translated,

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { drafts } from '../../src/mmr/index.ts';
 import { compare } from './support/compare.ts';
 import { cases } from './support/operations.ts';
@@ -29,6 +29,24 @@ describe('a guest sees the same of a function behind mmr, plain or virtual, behi
         compare(each, comparedKinds);
       });
       fc.assert(property, { numRuns: runs(200) });
+    },
+    PATIENCE,
+  );
+
+  it(
+    "also where two processors have accesses under way at once, and an owner's answers come in any order, on several queues",
+    () => {
+      const types = [
+        ['block', 'entropy'],
+        ['network', 'console'],
+        ['balloon', 'block'],
+      ] as const;
+      let overlaps = 0;
+      const property = fc.property(cases({ held: true, most: 100, types }), (each) => {
+        for (const world of compare(each, comparedKinds)) overlaps += world.overlaps;
+      });
+      fc.assert(property, { numRuns: runs(200) });
+      expect(overlaps).toBeGreaterThan(0);
     },
     PATIENCE,
   );

@@ -59,7 +59,7 @@ export class AdminCommandError extends RequestFailedError {
 
 /**
  * A command was asked for while the device was carrying another of the same queue out, by what runs meanwhile on the caller's stack, as an
- * interrupt handler does: no device would answer it before that one has returned.
+ * interrupt handler does, and there is no other queue that nobody waits for: no device would answer it before that one has returned.
  */
 export class AdminQueueBusyError extends ResourceError {
   readonly opcode: number;
@@ -156,6 +156,11 @@ export class AdminQueue {
 
   /** Commands that were sent, each try counted. */
   sent = 0;
+
+  /** Somebody waits for a command. */
+  get busy(): boolean {
+    return this.#waiting.length > 0;
+  }
 
   /** Commands that the device has. */
   get inFlight(): number {

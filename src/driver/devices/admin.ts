@@ -126,7 +126,6 @@ export class AdminDriver implements Stateful {
   readonly record = adminDriverState;
   readonly driver: VirtioDriver;
   readonly queues: readonly AdminQueue[];
-  readonly #queue: AdminQueue;
   /** Commands in use, by group. */
   readonly #used: Record<AdminGroup, readonly number[]> = { self: [], singleRootIov: [] };
 
@@ -140,7 +139,6 @@ export class AdminDriver implements Stateful {
       throw new NoDeviceError('the device has no administration queue that was set up');
     this.driver = driver;
     this.queues = indexes.map((index) => new AdminQueue(driver, index, options));
-    this.#queue = this.queues[0]!;
   }
 
   /**
@@ -149,6 +147,11 @@ export class AdminDriver implements Stateful {
    */
   static bringUp(transport: Transport, memory: DmaMemory, options: AdminQueueOptions = {}): AdminDriver {
     return new AdminDriver(bringUpOwner(transport, memory), options);
+  }
+
+  /** The first queue that nobody waits for: a command within another goes to one of its own, as far as there are several. */
+  get #queue(): AdminQueue {
+    return this.queues.find(({ busy }) => !busy) ?? this.queues[0]!;
   }
 
   /** Numbers of the commands in use for a group. */

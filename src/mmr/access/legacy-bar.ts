@@ -1,7 +1,6 @@
 import {
   type Bus,
   type FindingAbout,
-  lengthOf,
   maskOf,
   record,
   type State,
@@ -15,12 +14,7 @@ import {
   type FunctionReference,
 } from '../../driver/index.ts';
 import { command, MAX_IO_BYTES, status, type0Header } from '../../pci/layout/index.ts';
-import {
-  type DeviceType,
-  LEGACY_BAR,
-  LEGACY_CONFIG_OFFSET_MSIX,
-  legacyHeader,
-} from '../../virtio/layout/index.ts';
+import { LEGACY_BAR, LEGACY_CONFIG_OFFSET_MSIX, legacyHeader } from '../../virtio/layout/index.ts';
 import type { GuestRegisters, GuestSide, LegacyBackend } from './backend.ts';
 import { ALL_ONES, HeldFunction, type Holder, refusePresented, requirePlace } from './held-function.ts';
 import { awaitReset } from './reset.ts';
@@ -261,11 +255,8 @@ function barBytes(bus: Bus, fn: FunctionReference, space: BarSpace): number {
 export const openIoBar = (bus: Bus, fn: FunctionReference): IoBarBackend =>
   new IoBarBackend(bus, fn, barBytes(bus, fn, 'io') - LEGACY_CONFIG_OFFSET_MSIX);
 
-/**
- * The way to a function whose memory BAR0 has it, which is a page at least: its configuration is taken to be as long as that of its type
- * can be, and what there is less reads all ones. @throws as {@link openIoBar}
- */
-export function openMemoryBar(bus: Bus, fn: FunctionReference, type: DeviceType): MemoryBarBackend {
+/** The way to a function whose memory BAR0 has it: a page at least, which does not tell of the configuration. @throws as {@link openIoBar} */
+export function openMemoryBar(bus: Bus, fn: FunctionReference, configBytes: number): MemoryBarBackend {
   const room = Math.min(barBytes(bus, fn, 'memory'), MAX_IO_BYTES) - LEGACY_CONFIG_OFFSET_MSIX;
-  return new MemoryBarBackend(bus, fn, Math.min(room, lengthOf(type.config)));
+  return new MemoryBarBackend(bus, fn, Math.min(room, configBytes));
 }

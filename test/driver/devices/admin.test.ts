@@ -366,6 +366,40 @@ describe('where a member is kicked', () => {
   });
 });
 
+describe('several queues', () => {
+  /** What is done within a pause comes first, then what has waited for the shortest time. */
+  class Backwards extends HeldScheduler {
+    within: (() => void) | null = null;
+    readonly ran: string[] = [];
+
+    override pause(): boolean {
+      const act = this.within;
+      this.within = null;
+      act?.();
+      const last = this.pending.length - 1;
+      if (act !== null || last < 0) return act !== null;
+      this.ran.push(this.pending[last]!.label);
+      return this.release(last);
+    }
+  }
+
+  it('serve commands within others, each a queue of its own as far as there are, answered in any order', () => {
+    const tasks = new Backwards();
+    const administration = { queueSizes: [8, 8], lateAnswers: true };
+    const { driver } = owned([member], administration, { scheduler: tasks });
+    driver.use('singleRootIov');
+    const before = driver.queues.map(({ sent }) => sent);
+    tasks.ran.length = 0;
+    tasks.within = () => driver.writeLegacy(1, 'config', 0, 1, 7);
+    driver.writeLegacy(1, 'config', 1, 1, 5);
+    expect(driver.queues.map(({ sent }, i) => sent - before[i]!)).toEqual([1, 1]);
+    const answers = tasks.ran.filter((label) => label.startsWith('answers'));
+    expect(answers).toEqual(['answers of administration queue 3', 'answers of administration queue 2']);
+    expect(driver.readLegacy(1, 'config', 0, 2)).toBe(0x0507);
+    expect(driver.queues.map(({ inFlight }) => inFlight)).toEqual([0, 0]);
+  });
+});
+
 describe('a device without administration', () => {
   it('is refused', () => {
     const machine = new Machine();

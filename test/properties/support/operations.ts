@@ -35,6 +35,15 @@ export type Operation =
   | { readonly do: 'port'; readonly fn: number; readonly access: RegisterAccess }
   /** A port anywhere, the configuration ports included. */
   | { readonly do: 'any-port'; readonly access: RegisterAccess }
+  /** A port of one function, and at the same time one of the other that depends on nothing and brings no interrupt. */
+  | {
+      readonly do: 'at-once';
+      readonly fn: number;
+      readonly access: RegisterAccess;
+      readonly other: RegisterAccess;
+      /** Which of the answers that wait comes next. */
+      readonly picks: readonly number[];
+    }
   | { readonly do: 'config'; readonly fn: number; readonly access: RegisterAccess }
   /** The BAR of the MSI-X table. */
   | { readonly do: 'table'; readonly fn: number; readonly access: RegisterAccess }
@@ -148,6 +157,23 @@ const anyPort = fc.oneof(
 const select = fc
   .nat(2)
   .map((value) => ({ offset: legacyHeader.queueSelect.offset, width: 2 as const, value }));
+/** Registers that may be read at any time, ISR none of them, and a selector. */
+const harmless = fc.oneof(
+  fc
+    .constantFrom<readonly [number, 1 | 2 | 4]>(
+      [0, 4],
+      [4, 4],
+      [8, 4],
+      [12, 2],
+      [14, 2],
+      [18, 1],
+      [20, 4],
+      [24, 4],
+      [28, 2],
+    )
+    .map(([offset, width]) => ({ offset, width, value: null })),
+  select,
+);
 /** Status: the next step of a driver, or a reset, also by writes wider than the register. */
 const status = fc
   .tuple(widths, fc.constantFrom(0, 0x100, 0x8000, 3, 7, 0x107, 0x80))
@@ -250,6 +276,19 @@ function anyOperation(setup: Setup, structures: boolean): fc.Arbitrary<Operation
     weigh(1, op('port', { fn, access: select })),
     weigh(1, op('port', { fn, access: status })),
     weigh(2, op('any-port', { access: anyPort })),
+    ...(setup.types.length < 2
+      ? []
+      : [
+          weigh(
+            8,
+            op('at-once', {
+              fn,
+              access: accesses(legacyHeaderWithVectors, blockBytes(setup.types)),
+              other: harmless,
+              picks: fc.array(fc.nat(2), { maxLength: 6 }),
+            }),
+          ),
+        ]),
     weigh(3, fc.oneof(...each((index) => bringUps(setup, index)))),
     ...configuring(setup, fn),
   ];

@@ -12,6 +12,9 @@ import { BUFFER_SLOT, BUFFERS, INDIRECT_TABLE, STRUCTURES_BASE, type World } fro
 const messageControl = (world: World, fn: number) =>
   world.capability(fn, capabilityId.msix, msixCapability.messageControl.offset);
 
+/** More ports than any block has. */
+const BLOCK_PORTS = 0x100;
+
 type Guest = Pick<World['guest'], 'ioRead' | 'ioWrite' | 'memoryRead' | 'memoryWrite'>;
 
 function port(guest: Guest, base: number, { offset, width, value }: RegisterAccess): number[] {
@@ -108,6 +111,14 @@ export function perform(world: World, operation: Operation): number[] {
   switch (operation.do) {
     case 'port':
       return port(guest, world.ioBase(operation.fn), operation.access);
+    case 'at-once': {
+      const { fn, access, other, picks } = operation;
+      const [own, another] = [world.ioBase(fn), world.ioBase(1 - fn)];
+      const [first, second] = [() => port(guest, own, access), () => port(guest, another, other)];
+      // Where their BARs overlap, one would depend on the other.
+      const apart = Math.abs(own - another) >= BLOCK_PORTS;
+      return apart ? world.atOnce(first, second, picks) : [...first(), ...second()];
+    }
     case 'any-port':
       return port(guest, 0, operation.access);
     case 'config': {

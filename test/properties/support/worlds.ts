@@ -55,6 +55,33 @@ export const comparedKinds: readonly WorldKind[] = [
   'direct',
 ];
 
+/**
+ * Time in the machine of an owner: what it has to do is done in any order, and a processor of the guest's may go on while another waits for an
+ * answer.
+ */
+class OwnersTime extends HeldScheduler {
+  #beside: (() => void) | null = null;
+  #picks: number[] = [];
+
+  /** In the next pause something else comes first; then whatever of those that wait. */
+  begin(beside: () => void, picks: readonly number[]): void {
+    this.#beside = beside;
+    this.#picks = [...picks];
+  }
+
+  end(): void {
+    this.#beside = null;
+  }
+
+  override pause(): boolean {
+    const beside = this.#beside;
+    this.#beside = null;
+    if (beside === null) return this.release(this.#picks.shift() ?? 0);
+    beside();
+    return true;
+  }
+}
+
 /** What every world of one case has in common. */
 export interface Setup {
   /** Name of a draft. */
@@ -128,6 +155,7 @@ export class World {
   readonly host: Machine | null;
   /** The machine of the owner by whose commands the functions are reached. */
   #owners: Machine | null = null;
+  #time: OwnersTime | null = null;
   /** Offsets of each function's capabilities, by id. */
   readonly #capabilities: Map<number, number>[] = [];
   /** Device work that waits; null where all is done at once. */
@@ -212,11 +240,13 @@ export class World {
     const { setup, functions, guest } = this;
     const host = this.host!;
     const group = new HandMadeGroup(functions);
+    this.#time = setup.held ? new OwnersTime() : null;
     const machine = new Machine({
-      ram: GuestMemory.allocate({ start: 0, length: OWNER_MEMORY_BYTES }),
-      scheduler: setup.held ? new HeldScheduler() : immediate,
+      ram: GuestMemory.allocate({ start: 0, length: 2 * OWNER_MEMORY_BYTES }),
+      scheduler: this.#time ?? immediate,
     });
-    const administration = new Administration({ members: group, legacy: {}, lateAnswers: setup.held });
+    const several = { queueSizes: [8, 8], lateAnswers: setup.held };
+    const administration = new Administration({ members: group, legacy: {}, ...several });
     const { pci } = virtioFunction(new Probe(), { kind: 'modern', administration });
     machine.plug(pci, FUNCTIONS[0]!);
     runFirmware(machine);
@@ -372,6 +402,24 @@ export class World {
     const [, name, queue] = /^(.*) queue (\d+)$/.exec(label) ?? [];
     const fn = this.functions.find(({ pci }) => pci.name === name);
     fn?.device.notify(Number(queue));
+  }
+
+  /** How often an access began while another was waited for. */
+  overlaps = 0;
+
+  /**
+   * Two processors have an access each under way, which do not depend on each other. Where the first is waited for, the second begins meanwhile,
+   * and both are answered in any order; elsewhere it follows.
+   */
+  atOnce(first: () => number[], second: () => number[], picks: readonly number[]): number[] {
+    let other: number[] | null = null;
+    this.#time?.begin(() => {
+      this.overlaps++;
+      other = second();
+    }, picks);
+    const own = first();
+    this.#time?.end();
+    return [...own, ...(other ?? second())];
   }
 
   /** Everything saved: both machines, and what of the test itself goes along. */
