@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { widths } from '../../src/testing/index.ts';
+import {
+  type DeviceRequest,
+  deviceRequests,
+  type HostileRequest,
+  hostileRequests,
+  requestChain,
+  requestTypes,
+  widths,
+} from '../../src/testing/index.ts';
 import { defaultTransportFeatures, feature } from '../../src/virtio/index.ts';
 import { kitOf, kitTypes } from './kits/index.ts';
 import type { KitChain } from './kits/kit.ts';
@@ -68,13 +76,34 @@ const bad = fc.record({
   length: fc.option(fc.oneof(fc.constantFrom<number>(...ABSURD), fc.nat(40))),
 });
 
+/** Chains of the kit, and requests that everybody's tests draw, where there are any of the type. */
+function chains(type: string, littleEndian: boolean, spoil: boolean): fc.Arbitrary<KitChain> {
+  const { queues, ...kit } = kitOf(type);
+  const own = kit.chains(littleEndian);
+  const found = requestTypes.find((each) => each === type);
+  if (found === undefined) return own;
+  const good = deviceRequests(found) as fc.Arbitrary<DeviceRequest | HostileRequest>;
+  const drawn = (spoil ? fc.oneof(good, hostileRequests(found)) : good).map((request) => {
+    const { queue, buffers } = requestChain(request, { modern: false, littleEndian });
+    return {
+      queue,
+      readable: buffers.filter(({ writable }) => !writable).map(({ content }) => [...content]),
+      writable: buffers.filter(({ writable }) => writable).map(({ length }) => Math.min(length, 0x900)),
+    };
+  });
+  return fc.oneof(
+    { weight: 3, arbitrary: own },
+    { weight: 1, arbitrary: drawn.filter(({ queue }) => queues.includes(queue)) },
+  );
+}
+
 function requests(type: string, littleEndian: boolean, spoil: boolean): fc.Arbitrary<PayloadStep> {
   const flips = fc.array(fc.tuple(fc.nat(63), fc.nat(255)), { maxLength: 3 });
   const place = fc.nat(GOOD_PLACES - 1);
   const kick = fc.constantFrom(true, true, true, false);
   return fc
     .record({
-      chain: kitOf(type).chains(littleEndian),
+      chain: chains(type, littleEndian, spoil),
       place,
       kick,
       bytes: spoil ? flips : fc.constant([]),
