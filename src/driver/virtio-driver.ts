@@ -267,7 +267,8 @@ export class VirtioDriver {
 
   /**
    * Publishes what was added to a ring, and kicks if the device wants it; at {@link resume}, while it is suspended. A target
-   * that is lost ends the use of the device; with one that does not answer, whoever waits for the request waits on.
+   * that is lost ends the use of the device; with one that does not answer, whoever waits for the request waits on. Where
+   * there is no such queue (any more), nothing happens.
    */
   kick(index: number): void {
     if (this.#failure !== null) return;
@@ -282,8 +283,8 @@ export class VirtioDriver {
   }
 
   #publish(index: number): void {
-    const ring = this.rings.get(index)!;
-    if (ring.publish()) this.transport.notify(index, ring.position);
+    const ring = this.rings.get(index);
+    if (ring?.publish() === true) this.transport.notify(index, ring.position);
   }
 
   /**

@@ -240,6 +240,14 @@ describe('one queue', () => {
     ]);
   });
 
+  it('is not kicked where there is none', () => {
+    const { driver, log } = fake();
+    driver.bringUp({ features: [], queues: [0] }, handlers);
+    expect(driver.add(9, [])).toBe(-1);
+    expect(() => driver.kick(9)).not.toThrow();
+    expect(log).not.toContain('notify 9');
+  });
+
   it('is never reset where that was not agreed on', () => {
     const { driver, log } = fake({ modern: true, ringLayout: 'separate' }, [32]);
     driver.bringUp({ features: [], queues: [0] }, handlers);

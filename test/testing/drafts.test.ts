@@ -1,4 +1,4 @@
-import fc, { type Arbitrary } from 'fast-check';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   checkDraftDocument,
@@ -15,11 +15,7 @@ import {
 } from '../../src/testing/drafts/broken.ts';
 import { draftDocuments } from '../../src/testing/drafts/documents.ts';
 import { PATIENCE, runs } from '../properties/support/runs.ts';
-
-function shrunk<T>(arbitrary: Arbitrary<T>, holds: (value: T) => boolean): string {
-  const { counterexample } = fc.check(fc.property(arbitrary, holds), { numRuns: 5000, seed: 1 });
-  return fc.stringify(counterexample![0]);
-}
+import { shrunk } from './shrunk.ts';
 
 describe('drafts that are drawn', () => {
   it('have no errors, and are documents', () => {

@@ -1,4 +1,4 @@
-import fc, { type Arbitrary } from 'fast-check';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Setting } from '../../src/conformance/device/index.ts';
 import { ArgumentError, BlockDriver } from '../../src/driver/index.ts';
@@ -12,6 +12,7 @@ import {
 } from '../../src/testing/hostile-tables.ts';
 import { lab } from '../../src/testing/lab.ts';
 import { ringWriter } from '../../src/testing/ring-writer.ts';
+import { shrunk } from './shrunk.ts';
 
 const options = (ring: 'split' | 'packed') => ({
   size: 8,
@@ -19,11 +20,6 @@ const options = (ring: 'split' | 'packed') => ({
   buffers: [0x2f0000, 0x2f1000],
   table: 0x2f8000,
 });
-
-function shrunk<T>(arbitrary: Arbitrary<T>, holds: (value: T) => boolean): string {
-  const { counterexample } = fc.check(fc.property(arbitrary, holds), { numRuns: 5000, seed: 1 });
-  return fc.stringify(counterexample![0]);
-}
 
 /** The smallest of each kind. */
 const smallest: Readonly<Record<HostileTableKind, string>> = {

@@ -1,4 +1,4 @@
-import fc, { type Arbitrary } from 'fast-check';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BlockDriver, NoAnswerError } from '../../src/driver/index.ts';
 import { anyAccess } from '../../src/testing/accesses.ts';
@@ -11,12 +11,7 @@ import { blockRangeRequests, blockRequests } from '../../src/testing/requests/in
 import { ringEdits } from '../../src/testing/rings.ts';
 import { shapes } from '../../src/testing/shapes.ts';
 import { functionKindNames } from '../../src/virtio/index.ts';
-
-/** What is printed of the smallest value that a planted predicate does not hold for. */
-function shrunk<T>(arbitrary: Arbitrary<T>, holds: (value: T) => boolean): string {
-  const { counterexample } = fc.check(fc.property(arbitrary, holds), { numRuns: 20_000, seed: 1 });
-  return fc.stringify(counterexample![0]);
-}
+import { shrunk } from './shrunk.ts';
 
 const edits = ringEdits({
   size: 8,

@@ -25,12 +25,7 @@ import {
   scsiTaskManagementRequests,
 } from '../../src/testing/requests/index.ts';
 import { networkReceiveMode, p9Messages, scsiCommands, taskManagement } from '../../src/virtio/index.ts';
-
-/** What is printed of the smallest value that a planted predicate does not hold for. */
-function shrunk<T>(arbitrary: Arbitrary<T>, holds: (value: T) => boolean): string {
-  const { counterexample } = fc.check(fc.property(arbitrary, holds), { numRuns: 20_000, seed: 1 });
-  return fc.stringify(counterexample![0]);
-}
+import { shrunk } from './shrunk.ts';
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 

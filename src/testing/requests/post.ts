@@ -25,6 +25,6 @@ export function postRequest(driver: VirtioDriver, { queue, buffers }: RequestCha
     return { address, length, writable };
   });
   const head = driver.add(queue, placed);
-  if (head >= 0) driver.kick(queue);
+  driver.kick(queue);
   return { head, queue, buffers: placed };
 }
