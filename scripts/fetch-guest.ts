@@ -6,7 +6,13 @@ import {
   guestPieces,
   type KernelPieces,
 } from '../src/hosts/guest/index.ts';
-import { fetchedQemu, qemuGuestPieces, qemuKernels, uefiFirmware } from '../src/hosts/qemu/index.ts';
+import {
+  fetchedQemu,
+  networkBootRom,
+  qemuGuestPieces,
+  qemuKernels,
+  uefiFirmware,
+} from '../src/hosts/qemu/index.ts';
 
 /**
  * Fetches the pieces of the Linux guests anew, whatever is cached, and says what came. With `--qemu` those of machines in
@@ -25,6 +31,7 @@ async function fetchAll(qemu: boolean): Promise<void> {
     console.log(`QEMU     ${(await fetchedQemu(options)).program}`);
     for (const name of qemuKernels) console.log(describe(await qemuGuestPieces(name, options)));
     console.log(`firmware OVMF ${(await uefiFirmware(options)).code}`);
+    console.log(`firmware iPXE ${await networkBootRom(options)}`);
   }
   console.log(`in ${guestCacheFolder()}`);
 }

@@ -108,36 +108,59 @@ interface FirmwareManifest {
   readonly wanted: string;
 }
 
-const FIRMWARE: PieceSet<FirmwareManifest> = {
-  name: 'ovmf',
-  what: "OVMF's package",
-  wanted: 'OVMF_CODE_4M.fd OVMF_VARS_4M.fd',
-  files: () => ['code.fd', 'variables.fd'],
-  version: ({ packageVersion }) => packageVersion,
-  fetch: async (scratch, into, progress) => {
-    const apt = await PrivateApt.open(scratch, { architecture: ARCHITECTURE, suites: ['trixie'] });
-    progress('fetching ovmf');
-    await apt.update();
-    for (const file of (await apt.download(['ovmf'])).values())
-      await unpackPackage(file, join(scratch, 'root'));
-    await mkdir(into, { recursive: true });
-    const from = (name: string) => join(scratch, 'root/usr/share/OVMF', name);
-    await copyFile(from('OVMF_CODE_4M.fd'), join(into, 'code.fd'));
-    await copyFile(from('OVMF_VARS_4M.fd'), join(into, 'variables.fd'));
-    return { packageVersion: (await apt.show('ovmf')).get('Version') ?? 'unknown', wanted: FIRMWARE.wanted };
-  },
+/** Firmware from one package: its files there, by the names that they get here. */
+const firmwareSet = (packageName: string, files: Readonly<Record<string, string>>) => {
+  const set: PieceSet<FirmwareManifest> = {
+    name: packageName,
+    what: `the package ${packageName}`,
+    wanted: Object.values(files).join(' '),
+    files: () => Object.keys(files),
+    version: ({ packageVersion }) => packageVersion,
+    fetch: async (scratch, into, progress) => {
+      const apt = await PrivateApt.open(scratch, { architecture: ARCHITECTURE, suites: ['trixie'] });
+      progress(`fetching ${packageName}`);
+      await apt.update();
+      const root = join(scratch, 'root');
+      for (const file of (await apt.download([packageName])).values()) await unpackPackage(file, root);
+      await mkdir(into, { recursive: true });
+      for (const [name, from] of Object.entries(files)) await copyFile(join(root, from), join(into, name));
+      const packageVersion = (await apt.show(packageName)).get('Version') ?? 'unknown';
+      return { packageVersion, wanted: set.wanted };
+    },
+  };
+  return set;
 };
+
+const UEFI = firmwareSet('ovmf', {
+  'code.fd': 'usr/share/OVMF/OVMF_CODE_4M.fd',
+  'variables.fd': 'usr/share/OVMF/OVMF_VARS_4M.fd',
+});
+
+const NETWORK_BOOT = firmwareSet('ipxe-qemu', { 'network.rom': 'usr/share/qemu/pxe-virtio.rom' });
 
 /**
  * OVMF, the UEFI firmware for QEMU's PCs (6 MB). @throws GuestPiecesUnavailableError, NetworkUnavailableError,
  * FolderNotWritableError
  */
 export async function uefiFirmware(options: PiecesOptions = {}): Promise<UefiFirmware> {
-  const { folder } = await takeSet(FIRMWARE, options);
+  const { folder } = await takeSet(UEFI, options);
   return { code: join(folder, 'code.fd'), variables: join(folder, 'variables.fd') };
+}
+
+/**
+ * iPXE for virtio network functions (1 MB): the path of an option ROM, which {@link optionRomFor} gives another device id.
+ * Errors as of {@link uefiFirmware}.
+ */
+export async function networkBootRom(options: PiecesOptions = {}): Promise<string> {
+  return join((await takeSet(NETWORK_BOOT, options)).folder, 'network.rom');
 }
 
 /** For tests: the firmware, or the reason to skip with. Errors of any other kind are thrown on. */
 export function tryUefiFirmware(options: PiecesOptions = {}) {
   return orReason(uefiFirmware(options));
+}
+
+/** As {@link tryUefiFirmware}. */
+export function tryNetworkBootRom(options: PiecesOptions = {}) {
+  return orReason(networkBootRom(options));
 }
