@@ -83,6 +83,7 @@ function sizes(numbers: ReadonlyMap<BalloonQueueName, number>, size: number): nu
  */
 export class BalloonDevice implements DeviceBehaviour {
   readonly type = balloonDeviceType;
+  readonly sleeps = true;
   readonly record = balloonState;
   readonly features: readonly number[];
   readonly queueSizes: readonly number[];

@@ -1,4 +1,5 @@
 import {
+  BalloonDevice,
   BlockDevice,
   EntropyDevice,
   MemoryStorage,
@@ -58,6 +59,14 @@ const types = {
       },
       { address: at + 0x100, length: 512, flags: NEXT | WRITE, next: 2 },
       { address: at + 0x400, length: 1, flags: WRITE, next: 0 },
+    ],
+  }),
+  balloon: (): SleepingType => ({
+    functions: (total, live) =>
+      virtualFunctions(owner(), { total, live, make: () => new BalloonDevice({ queueSize: 8 }) }),
+    // Two pages for the balloon.
+    chain: (at) => [
+      { address: at, length: 8, flags: 0, next: 0, bytes: Uint8Array.of(1, 0, 0, 0, 2, 0, 0, 0) },
     ],
   }),
 } as const;
