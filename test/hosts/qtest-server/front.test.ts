@@ -1,6 +1,7 @@
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
@@ -259,6 +260,57 @@ describe('the monitor', () => {
   });
 });
 
+describe('the monitor for people', () => {
+  const PROMPT = '(qemu) ';
+
+  it('knows what the other one knows, in its own form', async () => {
+    const wire = createSocket('udp4');
+    await new Promise<void>((resolve) => wire.bind(0, '127.0.0.1', () => resolve()));
+    const made = await start(
+      `-m 64 -netdev socket,id=w,udp=127.0.0.1:${wire.address().port},localaddr=127.0.0.1:0 ` +
+        '-device virtio-net-pci,id=nic,netdev=w,mac=52:54:00:00:00:07 -device virtio-balloon-pci -device virtio-scsi-pci ' +
+        '-chardev socket,id=m,path=FOLDER/monitor,server=on,wait=off -mon m',
+    );
+    const client = await LineClient.connect(monitor);
+    let heard = '';
+    client.socket.on('data', (text) => (heard += text));
+    const ask = async (line: string) => {
+      client.socket.write(`${line}\r\n`);
+      while (!heard.endsWith(PROMPT)) await once(client.socket, 'data');
+      const said = heard.slice(0, -PROMPT.length);
+      heard = '';
+      return said.trim();
+    };
+    while (heard !== PROMPT) await once(client.socket, 'data');
+    heard = '';
+    expect(await ask('balloon 62')).toBe('');
+    expect(made.machine.host('#0')!.balloon!.target).toBe(512);
+    expect(await ask('info balloon')).toBe('balloon: actual=64');
+    expect(await ask('set_link nic off')).toBe('');
+    expect(made.machine.host('nic')!.network!.linkUp).toBe(false);
+    expect(await ask('set_link egg on')).toBe("Error: Device 'egg' not found");
+    expect(await ask('drive_add 0 if=none,id=n,file=null-co://,format=raw')).toBe('OK');
+    expect(await ask('device_add scsi-hd,drive=n,id=d,lun=3')).toBe('');
+    expect(await ask('device_add scsi-hd,drive=n,scsi-id=0,lun=3')).toContain('there is one already');
+    expect(await ask('device_del d')).toBe('');
+    expect(await ask('info weather')).toContain("'weather' is not known");
+    expect(await ask('stop')).toBe('');
+    expect(await ask('info status')).toBe('VM status: paused');
+    expect(await ask('')).toBe('');
+    expect(await ask('jump')).toBe("unknown command: 'jump'");
+    expect(await ask('balloon much')).toBe("Error: 'much' is no size");
+    const frame = once(wire, 'message');
+    expect(await ask('announce_self')).toBe('');
+    const [sent] = (await frame) as [Buffer];
+    expect(sent.subarray(0, 42).toString('hex')).toBe(
+      'ffffffffffff5254000000078035' + '0001080006040003' + '52540000000700000000' + '52540000000700000000',
+    );
+    expect(sent.length).toBe(60);
+    wire.close();
+    client.close();
+  });
+});
+
 describe('a test program that listens', () => {
   const listeners: Server[] = [];
   const sockets: Socket[] = [];
@@ -304,6 +356,5 @@ describe('a test program that listens', () => {
     );
     await accepted;
     expect(readFileSync(join(folder, 'out'), 'utf8')).toBe('');
-    connect(join(folder, 'c')).destroy();
   });
 });
