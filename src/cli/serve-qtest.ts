@@ -1,5 +1,5 @@
-import { formatFunctionAddress, functionAddress } from '../core/index.ts';
-import { QtestMachine, QtestServer } from '../hosts/qtest-server/index.ts';
+import { formatFunctionAddress, functionAddress, GuestMemory } from '../core/index.ts';
+import { FrontMachine, Monitors, Nodes, QtestServer } from '../hosts/qtest-server/index.ts';
 import { exitStatus, readOptions, UsageError } from './command.ts';
 import { untilSignal } from './ending.ts';
 import { print, printJson } from './output.ts';
@@ -20,35 +20,50 @@ function mebibytesOf(text: string): number {
   return number;
 }
 
+/** What is to be there beside a server; without it there is none. */
+async function openOr(server: QtestServer, opening: Promise<void>): Promise<void> {
+  try {
+    await opening;
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
 /** `serve --qtest`: a machine with devices, for programs that speak qtest. @returns the exit status. */
 export async function serveQtest(args: readonly string[]): Promise<number> {
   const options = readOptions(args, {
     ...deviceOptions,
     qtest: { type: 'string' },
+    qmp: { type: 'string' },
     memory: { type: 'string' },
   });
   const mebibytes = options.memory === undefined ? DEFAULT_MEBIBYTES : mebibytesOf(options.memory);
   const devices = await devicesOf(options);
   if (devices.length > DEVICES - FIRST_DEVICE)
     throw new UsageError(`${devices.length} devices; the bus has places for ${DEVICES - FIRST_DEVICE}`);
-  const machine = QtestMachine.ofBytes(mebibytes * 2 ** 20);
+  const ram = GuestMemory.allocate({ start: 0, length: mebibytes * 2 ** 20 });
+  const machine = new FrontMachine(ram, new Nodes());
   const functions = devices.map(({ name, build }, i) => {
     const address = functionAddress(0, FIRST_DEVICE + i);
-    machine.bus.plug(build(machine.bus.ram), address);
+    machine.bus.plug(build(ram), address);
     return { address: formatFunctionAddress(address), device: name };
   });
   const server = await QtestServer.listen(options.qtest!, machine);
+  const monitors = new Monitors(machine);
+  if (options.qmp !== undefined) await openOr(server, monitors.open({ path: options.qmp, server: true }));
   if (options.json !== true)
     print(
       `qtest on ${server.path}, ${mebibytes} MiB of RAM`,
       ...functions.map(({ address, device }) => `  ${address} ${device}`),
     );
-  const signal = await untilSignal();
+  const reason = await Promise.race([untilSignal(), monitors.ended]);
   const { sessions, commands } = server;
+  await monitors.close();
   await server.close();
   for (const device of devices) await device.close();
   if (options.json === true)
-    printJson({ socket: server.path, mebibytes, functions, sessions, commands, signal });
+    printJson({ socket: server.path, mebibytes, functions, sessions, commands, reason });
   else print(`${sessions} clients, ${commands} commands`);
   return exitStatus.good;
 }

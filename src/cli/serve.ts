@@ -22,7 +22,7 @@ const names = (list: readonly string[]) => wrap(list.join(', '), 59).join(`\n${'
 const help = `Usage: virtiolab serve SOCKET... --device TYPE[:KIND]... [--window WAY]
                        [--image FILE] [--json]
        virtiolab serve --qtest SOCKET [--device TYPE[:KIND]]... [--window WAY]
-                       [--image FILE] [--memory MIB] [--json]
+                       [--image FILE] [--memory MIB] [--qmp SOCKET] [--json]
        virtiolab serve --qemu-system-x86_64 [QEMU'S OPTION]... [--json]
 
 Serves functions of ours to another program, until SIGINT or SIGTERM comes: to
@@ -42,6 +42,7 @@ socket (docs/vfio-user.md; wants the package koffi), or as a machine of ours.
 ${windows}
   --image FILE     what the one block device holds, and where it is written
   --memory MIB     RAM of a qtest machine (by default 128)
+  --qmp SOCKET     a monitor of the machine, by QEMU's protocol, on a socket too
   --qemu-system-x86_64
                    in a QEMU's place, as QEMU's own tests start one: what stands
                    behind are QEMU's options, as far as they are understood

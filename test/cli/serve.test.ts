@@ -83,8 +83,27 @@ describe('serve --qtest', () => {
       functions: [{ address: '00:04.0', device: 'entropy' }],
       sessions: 1,
       commands: 2,
-      signal: 'SIGTERM',
+      reason: 'SIGTERM',
     });
+  });
+
+  it('has a monitor on a socket of its own, which may end it', async () => {
+    const monitor = join(folder, 'qmp');
+    const { status, stdout } = await served(
+      ['--device', 'entropy', '--qmp', monitor, '--json'],
+      async (client) => {
+        const qmp = await LineClient.connect(monitor);
+        expect(await qmp.line()).toContain('"QMP"');
+        expect(await qmp.ask('{"execute": "qmp_capabilities"}')).toContain('"return"');
+        await qmp.ask('{"execute": "device_add", "arguments": {"driver": "virtio-rng-pci", "addr": "9"}}');
+        expect(await idsOf(client, 9)).toBe('OK 0x10051af4');
+        expect(await qmp.ask('{"execute": "quit"}')).toContain('SHUTDOWN');
+        expect(await qmp.line()).toContain('"return"');
+        expect(await qmp.line()).toBe(null);
+      },
+    );
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ sessions: 1, reason: 'quit' });
   });
 
   it.each([
@@ -101,6 +120,7 @@ describe('serve --qtest', () => {
     [['--qtest', path, '--device', 'rtc', '--window', 'mmr'], 'leads to no rtc'],
     [['--qtest', path, '--device', 'block', '--image', join(folder, 'none')], 'no such file'],
     [['--qtest', path, '--image', join(folder, 'file')], 'belongs to one block device'],
+    [['--qtest', path, '--qmp', join(folder, 'file')], 'is a regular file'],
     [['--qtest', path, '--memory', '0'], "wants a whole number of 1..3072, not '0'"],
     [['--qtest', path, '--memory', '1e2'], "not '1e2'"],
     [['--qtest', path, '--speed', '1'], "unknown option '--speed'"],

@@ -1,18 +1,16 @@
 import { constants, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { GuestMemory } from '../../../core/index.ts';
-import { connectTo, type Listener, listenAt } from '../../node/index.ts';
+import { connectTo } from '../../node/index.ts';
 import { QtestServer } from '../server.ts';
 import { QtestSession } from '../session.ts';
-import { type SocketPlace, socketPlace } from './chardevs.ts';
+import { socketPlace } from './chardevs.ts';
 import { parseCommandLine, type QemuCommandLine } from './command-line.ts';
 import { QemuOptionError } from './errors.ts';
 import { FrontMachine } from './front-machine.ts';
-import { HumanSession } from './human-monitor.ts';
+import { Monitors } from './monitors.ts';
 import { Nodes } from './nodes.ts';
 import type { Properties } from './properties.ts';
-import type { QmpTarget } from './qmp-commands.ts';
-import { QmpSession } from './qmp-session.ts';
 import { sharedRam } from './shared-ram.ts';
 
 /** Whoever has been connected, or listens. */
@@ -22,23 +20,15 @@ type Close = () => void | Promise<void>;
  * A program that is started as a QEMU is, with QEMU's options, and that test programs take for one: our functions on a `pc`
  * that answers qtest and a monitor.
  */
-export class QemuFront implements QmpTarget {
+export class QemuFront {
   readonly machine: FrontMachine;
-  running = true;
-  readonly #monitors = new Set<QmpSession>();
+  readonly #monitors: Monitors;
   readonly #closing: Close[] = [];
-  #end: (why: string) => void = () => {};
-  /** Settled when the program is to end, with the reason. */
-  readonly ended = new Promise<string>((resolve) => (this.#end = resolve));
 
   private constructor(machine: FrontMachine) {
     this.machine = machine;
-    machine.onRemoved = (id) =>
-      this.event('DEVICE_DELETED', {
-        ...(id.startsWith('#') ? {} : { device: id }),
-        path: `/machine/peripheral${id.startsWith('#') ? '-anon/device' : '/'}${id.replace('#', '')}`,
-      });
-    machine.onReset = () => this.event('RESET', { guest: true, reason: 'guest-reset' });
+    this.#monitors = new Monitors(machine);
+    this.#closing.push(() => this.#monitors.close());
   }
 
   /** @throws QemuOptionError, FileStorageError, SocketError, QemuUnavailableError */
@@ -53,13 +43,9 @@ export class QemuFront implements QmpTarget {
     return front;
   }
 
-  event(name: string, data?: object): void {
-    for (const monitor of this.#monitors) monitor.event(name, data);
-  }
-
-  quit(): void {
-    // What was said is sent first.
-    setImmediate(() => this.#end('quit'));
+  /** Settled when the program is to end, with the reason. */
+  get ended(): Promise<string> {
+    return this.#monitors.ended;
   }
 
   async #openQtest(properties: Properties): Promise<void> {
@@ -88,7 +74,7 @@ export class QemuFront implements QmpTarget {
 
   /** Nobody is left to end a program whose client has left. */
   #follow(session: QtestSession, why: string): void {
-    session.onEnd = () => this.#end(why);
+    session.onEnd = () => this.#monitors.end(why);
   }
 
   async #openMonitor(properties: Properties): Promise<void> {
@@ -98,35 +84,7 @@ export class QemuFront implements QmpTarget {
     properties.ignore('pretty');
     properties.finish();
     if (socket === null) throw new QemuOptionError(properties.owner, 'wants a socket');
-    await this.#connect(socket, (client) => {
-      if (mode === 'readline') {
-        new HumanSession(client, this);
-        return;
-      }
-      const session = new QmpSession(client, this);
-      this.#monitors.add(session);
-      client.on('close', () => this.#monitors.delete(session));
-    });
-  }
-
-  async #connect(place: SocketPlace, connected: (socket: Socket) => void): Promise<void> {
-    if (!place.server) {
-      const socket = await connectTo(place.path);
-      this.#closing.push(() => void socket.destroy());
-      socket.on('error', () => socket.destroy());
-      connected(socket);
-      return;
-    }
-    const open = new Set<Socket>();
-    const listener: Listener = await listenAt(place.path, (socket) => {
-      open.add(socket);
-      socket.on('close', () => open.delete(socket));
-      connected(socket);
-    });
-    this.#closing.push(async () => {
-      for (const socket of open) socket.destroy();
-      await listener.close();
-    });
+    await this.#monitors.open(socket, mode === 'readline');
   }
 
   /** Hangs up on everybody. */
