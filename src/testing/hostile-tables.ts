@@ -2,6 +2,7 @@ import type { Arbitrary } from 'fast-check';
 import { type RawDescriptor, type RingWriter, rawDescriptor } from '../conformance/rings/index.ts';
 import { DESCRIPTOR_BYTES, descriptorFlag } from '../virtio/layout/index.ts';
 import { fc } from './fast-check.ts';
+import { atLeast, oneAtLeast } from './options.ts';
 import { printed } from './printed.ts';
 import { applyEdit, formatEdit, type RingEdit } from './ring-edits.ts';
 
@@ -282,12 +283,15 @@ export const formatHostileTable = ({ wrong, edits }: HostileTable): string =>
 /**
  * Descriptor tables and rings that no driver may make, of every kind that the ring can have: loops, indices and addresses that
  * lead out, buffers and tables of no bytes, tables in tables, the wrong order, more descriptors than the queue has.
- * @param kinds which ones; by default all
+ * @param kinds which ones; by default all. @throws OptionError
  */
 export function hostileTables(
   options: HostileTableOptions,
   kinds: readonly HostileTableKind[] = hostileTableKinds(options.ring),
 ): Arbitrary<HostileTable> {
+  oneAtLeast('kinds', kinds, hostileTableKinds(options.ring));
+  atLeast('size', options.size, 1);
+  oneAtLeast('buffers', options.buffers);
   const parts = new Parts(options);
   const { table } = options;
   return fc

@@ -5,8 +5,8 @@ import { lifeMoves } from '../conformance/explore/life-moves.ts';
 import type { Model, Move } from '../conformance/explore/model.ts';
 import { registerMoves } from '../conformance/explore/register-moves.ts';
 import { workMoves } from '../conformance/explore/work-moves.ts';
-import { OptionError } from '../core/index.ts';
 import { fc } from './fast-check.ts';
+import { oneAtLeast } from './options.ts';
 
 /** What a device that keeps the clauses shows, as far as the commands so far tell. */
 export type LifeCycleModel = Model;
@@ -45,9 +45,7 @@ const moves: readonly Move[] = [...registerMoves, ...lifeMoves, ...workMoves];
 export function lifeCycleCommands(
   of: readonly LifeCyclePart[] = lifeCycleParts,
 ): Arbitrary<LifeCycleCommand>[] {
-  const unknown = of.find((part) => !lifeCycleParts.includes(part));
-  if (unknown !== undefined || of.length === 0)
-    throw new OptionError('part', unknown ?? 'none', lifeCycleParts.join(', '));
+  oneAtLeast('parts', of, lifeCycleParts);
   const names = of.flatMap((part): readonly string[] => parts[part]);
   return drawnMoves(
     fc,

@@ -1,6 +1,7 @@
 import type { Arbitrary } from 'fast-check';
 import type { DraftBlock, DraftDocument, DraftField } from '../../drafts/index.ts';
 import { fc } from '../fast-check.ts';
+import { oneAtLeast } from '../options.ts';
 import { printed } from '../printed.ts';
 import { draftDocuments } from './documents.ts';
 import { formatDraftDocument } from './format.ts';
@@ -113,10 +114,14 @@ export const draftBreaks: readonly string[] = Object.keys(breaks);
 export const formatBrokenDraft = ({ breaks: check, document }: BrokenDraft): string =>
   `${check}: ${formatDraftDocument(document)}`;
 
-/** Drafts of registers with one thing wrong, which a check finds: every one of `draftBreaks` is drawn. */
+/** Drafts of registers with one thing wrong, which a check finds: every one of `draftBreaks` is drawn. @throws OptionError */
 export const brokenDraftDocuments = (kinds: readonly string[] = draftBreaks): Arbitrary<BrokenDraft> =>
   fc
-    .tuple(fc.constantFrom(...kinds), draftDocuments(['registers']), fc.nat(0xff))
+    .tuple(
+      fc.constantFrom(...oneAtLeast('breaks', kinds, draftBreaks)),
+      draftDocuments(['registers']),
+      fc.nat(0xff),
+    )
     .map(([check, document, pick]) =>
       printed({ breaks: check, document: breaks[check]!(document, pick) }, formatBrokenDraft),
     );

@@ -9,6 +9,7 @@ import {
 import { draft2023 } from '../../mmr/index.ts';
 import { VIRTIO_VENDOR_ID } from '../../virtio/layout/index.ts';
 import { fc } from '../fast-check.ts';
+import { oneAtLeast } from '../options.ts';
 import { printed } from '../printed.ts';
 import { formatDraftDocument } from './format.ts';
 
@@ -110,13 +111,14 @@ const drawn: Readonly<Record<DraftKind, Arbitrary<DraftDocument>>> = {
   'legacy-block': legacyBlock,
 };
 
+const draftKinds = Object.keys(drawn) as readonly DraftKind[];
+
 /**
  * Drafts in which the static checks find no error: ids, a structure of registers, a block of them in a BAR, a space of numbers;
  * or a reading of the MMR draft. Warnings and questions to the author there may be.
+ * @throws OptionError for a kind that there is none of
  */
-export const draftDocuments = (
-  kinds: readonly DraftKind[] = ['registers', 'legacy-block'],
-): Arbitrary<DraftDocument> =>
+export const draftDocuments = (kinds: readonly DraftKind[] = draftKinds): Arbitrary<DraftDocument> =>
   fc
-    .oneof(...kinds.map((kind) => drawn[kind]))
+    .oneof(...oneAtLeast('kinds', kinds, draftKinds).map((kind) => drawn[kind]))
     .map((document) => printed({ ...document }, formatDraftDocument));

@@ -9,6 +9,7 @@ import {
   PAGE_NUMBER_BYTES,
 } from '../../virtio/layout/index.ts';
 import { fc } from '../fast-check.ts';
+import { atLeast } from '../options.ts';
 import { printed } from '../printed.ts';
 import { ChainWriter, type RequestChain, type RequestOccasion } from './chain.ts';
 
@@ -56,6 +57,8 @@ export function formatBalloonRequest(request: BalloonRequest): string {
 export function balloonRequests(options: BalloonRequestOptions = {}): Arbitrary<BalloonRequest> {
   const { firstPage = FIRST_PAGE, pages = PAGES } = options;
   const type = 'balloon' as const;
+  atLeast('firstPage', firstPage, 0);
+  atLeast('pages', pages, 1);
   const list = fc.array(
     fc.nat(pages - 1).map((page) => firstPage + page),
     { minLength: 1, maxLength: 12 },

@@ -12,6 +12,7 @@ import {
   SECTOR_BYTES,
 } from '../../virtio/layout/index.ts';
 import { fc } from '../fast-check.ts';
+import { atLeast } from '../options.ts';
 import { printed } from '../printed.ts';
 import { ChainWriter, type RequestChain, type RequestOccasion } from './chain.ts';
 
@@ -30,8 +31,14 @@ const MOST = 8;
 const place = ({ sector, sectors }: { readonly sector: number; readonly sectors: number }) =>
   `sector ${sector}+${sectors}`;
 
-/** Requests within a device of `capacity` sectors, of at most `most` sectors each. */
+function checkPlaces(capacity: number, most: number): void {
+  atLeast('capacity', capacity, 1);
+  atLeast('most', most, 1);
+}
+
+/** Requests within a device of `capacity` sectors, of at most `most` sectors each. @throws OptionError */
 export function blockRequests(capacity = CAPACITY, most = MOST): Arbitrary<BlockRequest> {
+  checkPlaces(capacity, most);
   const type = 'block' as const;
   const places = fc
     .tuple(fc.nat(capacity - 1), fc.integer({ min: 1, max: most }))
@@ -60,6 +67,7 @@ export interface BlockRangeRequest {
 
 /** Such requests within a device of `capacity` sectors, of at most four ranges of at most `most` sectors each. */
 export function blockRangeRequests(capacity = CAPACITY, most = MOST): Arbitrary<BlockRangeRequest> {
+  checkPlaces(capacity, most);
   const range = fc
     .tuple(fc.nat(capacity - 1), fc.nat(most))
     .map(([sector, sectors]) => ({ sector, sectors: Math.min(sectors, capacity - sector) }));

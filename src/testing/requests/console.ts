@@ -8,6 +8,7 @@ import {
   consoleTransmitQueue,
 } from '../../virtio/layout/index.ts';
 import { fc } from '../fast-check.ts';
+import { atLeast } from '../options.ts';
 import { printed } from '../printed.ts';
 import { ChainWriter, type RequestChain, type RequestOccasion } from './chain.ts';
 import { rooms } from './entropy.ts';
@@ -62,13 +63,17 @@ export const consoleControlMessages = ({
   ports = 2,
 }: ConsoleRequestOptions = {}): Arbitrary<ConsoleRequest> =>
   fc
-    .record({ event: fc.constantFrom(...driverEvents), port: fc.nat(ports - 1), value: fc.nat(1) })
+    .record({
+      event: fc.constantFrom(...driverEvents),
+      port: fc.nat(atLeast('ports', ports, 1) - 1),
+      value: fc.nat(1),
+    })
     .map((message) => printed({ type: 'console', kind: 'control', ...message }, formatConsoleRequest));
 
 /** Output, room for input and, with MULTIPORT, control messages. */
 export function consoleRequests(options: ConsoleRequestOptions = {}): Arbitrary<ConsoleRequest> {
   const { multiport = true, most = 64 } = options;
-  const ports = multiport ? (options.ports ?? 2) : 1;
+  const ports = multiport ? atLeast('ports', options.ports ?? 2, 1) : 1;
   const type = 'console' as const;
   const port = fc.nat(ports - 1);
   const output = fc

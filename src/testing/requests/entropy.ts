@@ -1,6 +1,7 @@
 import type { Arbitrary } from 'fast-check';
 import { entropyQueue } from '../../virtio/layout/index.ts';
 import { fc } from '../fast-check.ts';
+import { atLeast } from '../options.ts';
 import { printed } from '../printed.ts';
 import { ChainWriter, type RequestChain, type RequestOccasion } from './chain.ts';
 
@@ -17,7 +18,7 @@ export const formatEntropyRequest = ({ buffers }: EntropyRequest): string =>
 
 /** Lengths of writable buffers, of one byte at least: they shrink to a single one of one byte. */
 export const rooms = (most: number): Arbitrary<number[]> =>
-  fc.array(fc.integer({ min: 1, max: most }), { minLength: 1, maxLength: 4 });
+  fc.array(fc.integer({ min: 1, max: atLeast('most', most, 1) }), { minLength: 1, maxLength: 4 });
 
 /** Requests of at most four buffers, of at most `most` bytes each. */
 export const entropyRequests = (most = 512): Arbitrary<EntropyRequest> =>

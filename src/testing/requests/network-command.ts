@@ -18,6 +18,7 @@ import {
   VLAN_IDS,
 } from '../../virtio/layout/index.ts';
 import { fc } from '../fast-check.ts';
+import { atLeast } from '../options.ts';
 import { printed } from '../printed.ts';
 import { type ChainWriter, patternBytes } from './chain.ts';
 import { macBytes, networkAddresses } from './network-frame.ts';
@@ -112,7 +113,7 @@ export function networkCommands(pairs = 2): Arbitrary<NetworkCommand> {
       weight: 1,
       arbitrary: fc.record({
         does: fc.constant('queue-pairs' as const),
-        pairs: fc.integer({ min: 1, max: pairs }),
+        pairs: fc.integer({ min: 1, max: atLeast('pairs', pairs, 1) }),
       }),
     },
     {

@@ -7,6 +7,7 @@ import {
   USUAL_NETWORK_FRAME_BYTES,
 } from '../../virtio/layout/index.ts';
 import { fc } from '../fast-check.ts';
+import { atLeast } from '../options.ts';
 import { printed } from '../printed.ts';
 import { ChainWriter, type RequestChain, type RequestOccasion } from './chain.ts';
 import { rooms } from './entropy.ts';
@@ -68,6 +69,9 @@ export function formatNetworkRequest(request: NetworkRequest): string {
 /** Frames to be sent, offloads among them, room for frames, and commands. */
 export function networkRequests(options: NetworkRequestOptions = {}): Arbitrary<NetworkRequest> {
   const { pairs = 2, pairsBeforeControl = pairs, most = USUAL_NETWORK_FRAME_BYTES } = options;
+  atLeast('pairs', pairs, 1);
+  atLeast('pairsBeforeControl', pairsBeforeControl, 1);
+  atLeast('most', most, 1);
   const type = 'network' as const;
   const pair = fc.nat(pairs - 1);
   const any: Arbitrary<NetworkRequest> = fc.oneof(

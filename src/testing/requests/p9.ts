@@ -13,6 +13,7 @@ import {
   p9Version,
 } from '../../virtio/layout/index.ts';
 import { fc } from '../fast-check.ts';
+import { oneAtLeast } from '../options.ts';
 import { printed } from '../printed.ts';
 import { ChainWriter, type RequestChain, type RequestOccasion } from './chain.ts';
 
@@ -82,7 +83,7 @@ export interface P9RequestOptions {
 /** Messages of 9P2000.L that a driver sends, by the table of messages. Fids, tags and offsets are small, so that they meet. */
 export function p9Requests({ messages = names }: P9RequestOptions = {}): Arbitrary<P9Request> {
   return fc
-    .constantFrom(...messages)
+    .constantFrom(...oneAtLeast('messages', messages, names))
     .chain((kind) => {
       const fields = Object.entries(p9Messages[kind].fields).map(
         ([name, of]) => [name, special[name] ?? kinds[of as P9FieldKind]] as const,

@@ -18,6 +18,7 @@ import {
   taskManagement,
 } from '../../virtio/layout/index.ts';
 import { fc } from '../fast-check.ts';
+import { atLeast, oneAtLeast } from '../options.ts';
 import { printed } from '../printed.ts';
 import { ChainWriter, type RequestChain, type RequestOccasion } from './chain.ts';
 import { rooms } from './entropy.ts';
@@ -93,19 +94,23 @@ export function formatScsiRequest(request: ScsiRequest): string {
 }
 
 const withText = (request: ScsiRequest): ScsiRequest => printed({ ...request }, formatScsiRequest);
-const unitsOf = ({ units = [{ target: 0, lun: 0 }] }: ScsiRequestOptions) => fc.constantFrom(...units);
+const unitsOf = ({ units = [{ target: 0, lun: 0 }] }: ScsiRequestOptions) =>
+  fc.constantFrom(...oneAtLeast('units', units));
 const ids = fc.integer({ min: 1, max: IDS });
 
 /** Commands of every kind that the disk's table has, with fields that mean something, within the disk. */
 export function scsiCommandRequests(options: ScsiRequestOptions = {}): Arbitrary<ScsiRequest> {
   const { capacity = CAPACITY, most = MOST } = options;
+  const to = unitsOf(options);
+  atLeast('capacity', capacity, 1);
+  atLeast('most', most, 1);
   const names = fc.constantFrom(...(Object.keys(scsiCommands) as ScsiCommandName[]));
   return names
     .chain((command) =>
       fc.record({
         type: fc.constant('scsi' as const),
         kind: fc.constant('command' as const),
-        to: unitsOf(options),
+        to,
         id: ids,
         attribute: fc.constantFrom(...(Object.keys(taskAttribute) as (keyof typeof taskAttribute)[])),
         command: fc.constant(command),
