@@ -102,8 +102,8 @@ export class Channel {
     this.#at += count;
     partial.fds.push(...this.#fdsHere());
     if (partial.have < partial.bytes.length) return null;
-    this.#partial = null;
     const size = this.#sizeAt(viewOf(partial.bytes), 0);
+    this.#partial = null;
     if (size > partial.bytes.length) {
       // Only its header was there.
       const bytes = new Uint8Array(size);
