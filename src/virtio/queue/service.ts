@@ -183,6 +183,8 @@ export class QueueService implements Publisher, Stateful {
       else if (ring.rearm()) continue;
       return;
     }
+    // A driver on another thread may go on for ever: others have their turn first, and it is not asked to kick again.
+    if (this.#dma!.memory.shared) this.kick();
   }
 
   /** Served all the same. A packed ring's rules on ids are in no clause of their own. */
