@@ -22,7 +22,9 @@ export interface Asked {
 
 /** So much is asked for at once: more than some 200 KB never comes from QEMU. */
 const CHUNK_BYTES = 1 << 16;
-/** Of one map, so much can have its place here. */
+/** A map beyond this is none of memory, and cannot be had. */
+const MOST_MAP_BYTES = 2 ** 42;
+/** One stretch of bytes is no longer; a longer map is several. */
 const MOST_MIRROR_BYTES = 2 ** 31;
 /** So often a map may be exchanged while it is looked at. */
 const MOST_TRIES = 8;
@@ -47,6 +49,7 @@ export class FarMemory implements MemorySource {
   readonly #settle: () => void;
   #maps: readonly Asked[] = [];
   readonly #mirrors = new Map<Asked, Mirror>();
+  readonly #pieces = new WeakMap<Asked, readonly Asked[]>();
   /** Lengths of writes by their addresses, the last one last. */
   readonly #written = new Map<number, number>();
 
@@ -63,17 +66,28 @@ export class FarMemory implements MemorySource {
 
   /** Other maps: what is here of those that stay, stays; it may be in the middle of a turn. */
   setMaps(maps: readonly Asked[]): void {
-    this.#maps = maps;
+    this.#maps = maps.flatMap((map) => this.#piecesOf(map));
     for (const [map, { mapping }] of this.#mirrors)
-      if (!maps.includes(map)) {
+      if (!this.#maps.includes(map)) {
         mapping.release();
         this.#mirrors.delete(map);
       }
   }
 
+  /** The same ones for the same map: mirrors are theirs. */
+  #piecesOf(map: Asked): readonly Asked[] {
+    const known = this.#pieces.get(map);
+    if (known !== undefined) return known;
+    const pieces: Asked[] = [];
+    for (let at = 0; map.size <= MOST_MAP_BYTES && at < map.size; at += MOST_MIRROR_BYTES)
+      pieces.push({ ...map, address: map.address + at, size: Math.min(MOST_MIRROR_BYTES, map.size - at) });
+    this.#pieces.set(map, pieces);
+    return pieces;
+  }
+
   #mirrorOf(map: Asked): Mirror | null {
     const known = this.#mirrors.get(map);
-    if (known !== undefined || map.size > MOST_MIRROR_BYTES) return known ?? null;
+    if (known !== undefined) return known;
     try {
       const mapping = Mapping.anonymous(this.#library, map.size);
       const mirror = { map, mapping, bytes: mapping.views[0]!, chunks: new Set<number>() };

@@ -9,7 +9,8 @@ import {
 } from '../../../src/hosts/qemu/index.ts';
 
 const progress = (message: string) => console.log(`QEMU: ${message}`);
-const program = await tryQemu({ progress });
+/** A QEMU, or why there is none. */
+export const program = await tryQemu({ progress });
 
 /** A kernel for {@link bootLinux}, or why there is none. */
 export interface Kernel {
