@@ -14,6 +14,7 @@ import { bringUpBehindBridges, prepareFirmware, prepareMove } from './places.ts'
 import { prepareQueue, type QueueContender } from './queue.ts';
 import { prepareLegacyRegisters, prepareTranslatedRegisters, prepareTranslatedVirtual } from './registers.ts';
 import { prepareStart, prepareVersion } from './start.ts';
+import { prepareRoundTrips } from './vfio-user.ts';
 import {
   MOST,
   prepareAccess,
@@ -123,6 +124,11 @@ export const CASES: readonly Case[] = [
       ours.run();
       return { ours: () => ours.heap(), baseline: () => NO_ALLOCATION };
     },
+  }),
+  atLeast(0.5, {
+    name: 'vfio-user: register reads over a socket, against a server in C that does the least',
+    unit: 'thousand/s',
+    prepare: prepareRoundTrips,
   }),
   atLeast(0.9, {
     name: 'legacy register read, against v86 port dispatch',

@@ -1,0 +1,65 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { NativeCallsError } from '../src/hosts/posix/errors.ts';
+import { type Library, loadLibrary } from '../src/hosts/posix/library.ts';
+import { Connection } from '../src/hosts/vfio-user/connection.ts';
+import { structure } from '../src/hosts/vfio-user/fields.ts';
+import { regionAccessPayload } from '../src/hosts/vfio-user/layout.ts';
+import { compileC } from './baselines/compile.ts';
+import { WorkloadError } from './workload.ts';
+
+const PROGRAM = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
+const TRIPS = 20_000;
+
+/** A server in a process of its own, once it says that it listens. */
+function started(program: string, args: readonly string[]): Promise<ChildProcess> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  return new Promise((resolve, reject) => {
+    child.stdout!.once('data', () => resolve(child));
+    child.once('exit', (code) => reject(new WorkloadError(`${program} ended with ${code}`)));
+    child.once('error', reject);
+  });
+}
+
+/** Thousand reads of a register per second, each of which waits for its answer. */
+function thousandTrips(connection: Connection): number {
+  const request = structure(regionAccessPayload, { offset: 0, region: 0, count: 4 });
+  const start = performance.now();
+  for (let i = 0; i < TRIPS; i++) connection.command('regionRead', request);
+  return TRIPS / (performance.now() - start);
+}
+
+const noMemory = { read: () => null, write: () => false };
+const connect = (library: Library, socket: string) => new Connection(library, socket, noMemory, 5000);
+
+/** Round trips over a socket: our server, and one in C that does the least that can be done. */
+export async function prepareRoundTrips() {
+  const program = compileC('vfio-server.c');
+  if (typeof program !== 'string') return program;
+  let library: Library;
+  try {
+    library = await loadLibrary();
+  } catch (error) {
+    if (error instanceof NativeCallsError) return { skip: error.message };
+    throw error;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'virtiolab-bench-'));
+  const [ours, least] = [join(folder, 'ours'), join(folder, 'least')];
+  const children = [
+    await started(process.execPath, ['--import', 'tsx', PROGRAM, 'serve', ours, '--device', 'block']),
+    await started(program, [least]),
+  ];
+  const connections = [connect(library, ours), connect(library, least)] as const;
+  return {
+    ours: () => thousandTrips(connections[0]),
+    baseline: () => thousandTrips(connections[1]),
+    release: () => {
+      for (const connection of connections) connection.close();
+      for (const child of children) child.kill();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
