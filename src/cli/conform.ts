@@ -38,7 +38,8 @@ Judges a device clause by clause: directed checks, and explorations that try
 what a driver may do in an order of their own and shrink what they find.
 
   TARGET            TYPE, of every kind; TYPE:KIND; all; or a real QEMU's,
-                    qemu, qemu:TYPE, qemu:TYPE:KIND; or recording:FILE, a trace
+                    qemu, qemu:TYPE, qemu:TYPE:KIND; or vfio-user:SOCKET,
+                    whoever listens there; or recording:FILE, a trace
                     as of \`virtiolab trace\`, judged by what it shows
   --functions DUMP  of a recording: what lspci -xxxx printed on its machine
   --only WORD       only checks whose id, or one of whose clauses, begins so;

@@ -28,7 +28,7 @@ describe('a guest sees the same of a function behind mmr, plain or virtual, behi
       const property = fc.property(cases({ draft, placement, held: false, most: 100 }), (each) => {
         compare(each, comparedKinds);
       });
-      fc.assert(property, { numRuns: runs(200) });
+      fc.assert(property, { numRuns: runs(120) });
     },
     PATIENCE,
   );
@@ -45,7 +45,7 @@ describe('a guest sees the same of a function behind mmr, plain or virtual, behi
       const property = fc.property(cases({ held: true, most: 100, types }), (each) => {
         for (const world of compare(each, comparedKinds)) overlaps += world.overlaps;
       });
-      fc.assert(property, { numRuns: runs(200) });
+      fc.assert(property, { numRuns: runs(120) });
       expect(overlaps).toBeGreaterThan(0);
     },
     PATIENCE,
@@ -57,7 +57,7 @@ describe('a guest sees the same of a function behind mmr, plain or virtual, behi
       const property = fc.property(cases({ draft, placement, held: true, most: 100 }), (each) => {
         compare(each, comparedKinds);
       });
-      fc.assert(property, { numRuns: runs(200) });
+      fc.assert(property, { numRuns: runs(120) });
     },
     PATIENCE,
   );

@@ -211,7 +211,7 @@ describe('any content of a request', () => {
   it.each(kitTypes)(
     'of %s ends, stays inside the DMA domain, and leaves a device that a reset mends',
     (type) => {
-      fc.assert(fc.property(cases(type), run), { numRuns: runs(200) });
+      fc.assert(fc.property(cases(type), run), { numRuns: runs(120) });
     },
     PATIENCE,
   );

@@ -93,7 +93,7 @@ describe('saving and loading at one to three steps changes nothing that the gues
       const arbitrary = withSaves(cases({ held: false, structures: kind === 'transitional', types }));
       fc.assert(
         fc.property(arbitrary, (each) => run(kind, each)),
-        { numRuns: runs(200) },
+        { numRuns: runs(120) },
       );
     },
     PATIENCE,
@@ -105,7 +105,7 @@ describe('saving and loading at one to three steps changes nothing that the gues
       const options = { held, structures: kind === 'transitional' };
       fc.assert(
         fc.property(withSaves(cases(options)), (each) => run(kind, each)),
-        { numRuns: runs(200) },
+        { numRuns: runs(120) },
       );
     },
     PATIENCE,

@@ -16,6 +16,7 @@ import {
   type MmrFunctionOptions,
   type OrdinaryWayName,
   OWNER_MEMORY_BYTES,
+  OwnedFunction,
   ordinaryWayNames,
   type PresentedFunction,
   type TranslatedWayName,
@@ -71,6 +72,9 @@ export interface GuestDevice {
   unplug(): void;
 }
 
+/** RAM of a host where nobody uses it: its functions reach the guest's. */
+const UNUSED_BYTES = 4096;
+
 /** The host's machine with the function in it: its own RAM is the driver's of a virtual function's owner, others reach the guest's. */
 function hostFor(
   board: GuestBoard,
@@ -80,7 +84,10 @@ function hostFor(
   draft: Draft | undefined,
 ): { hosted: HostedFunction; presented: PresentedFunction } {
   const host = new Machine({
-    ram: GuestMemory.allocate({ start: 0, length: OWNER_MEMORY_BYTES }),
+    ram: GuestMemory.allocate({
+      start: 0,
+      length: made instanceof OwnedFunction ? OWNER_MEMORY_BYTES : UNUSED_BYTES,
+    }),
     scheduler: board.scheduler,
     interruptScheduler: immediate,
   });
