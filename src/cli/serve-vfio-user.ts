@@ -1,3 +1,4 @@
+import { DriverWatch, type WatchReport } from '../conformance/watch/index.ts';
 import { type EventSink, type Finding, sinkFor } from '../core/index.ts';
 import { checkSocketPath, freeSocketPath, removeAtExit } from '../hosts/node/index.ts';
 import { guestWindows, presentDevice } from '../hosts/present/present.ts';
@@ -13,6 +14,7 @@ import { exitStatus, readArguments, UsageError } from './command.ts';
 import { untilSignal } from './ending.ts';
 import { print, printJson } from './output.ts';
 import { deviceOptions, devicesOf, type ServedDevice } from './serve-devices.ts';
+import { isClean, watchLines } from './watch-view.ts';
 
 const complain = (line: string) => void process.stderr.write(`${line}\n`);
 
@@ -22,6 +24,46 @@ interface Account {
   readonly device: string;
   sessions: number;
   findings: number;
+  /** What was seen of each client's drivers, where they are watched. */
+  readonly watch?: WatchReport[];
+}
+
+/** Judges the drivers of one client after the other. */
+class Watching {
+  readonly #account: Account;
+  readonly #board: Board;
+  readonly #findings: EventSink;
+  #watch: DriverWatch | null = null;
+
+  constructor(account: Account, board: Board, findings: EventSink) {
+    this.#account = account;
+    this.#board = board;
+    this.#findings = findings;
+  }
+
+  attached(): void {
+    const { ram, fn } = this.#board;
+    const watch = new DriverWatch({
+      ram,
+      config: { configRead: (_fn, offset, width) => fn.configRead(offset, width) },
+      start: 'power-on',
+    });
+    this.#watch = watch;
+    this.#board.events = (event) => {
+      watch.sink(event);
+      if (event.kind === 'finding') this.#findings(event);
+    };
+  }
+
+  /** @returns what was seen; null where nobody has touched the device, as who looks whether a socket is alive */
+  detached(): WatchReport | null {
+    const report = this.#watch?.finish() ?? null;
+    this.#watch = null;
+    this.#board.events = this.#findings;
+    if (report === null || report.accesses === 0) return null;
+    this.#account.watch?.push(report);
+    return report;
+  }
 }
 
 /** Equal findings are told once. */
@@ -45,7 +87,8 @@ function plug(device: ServedDevice, board: Board): void {
 
 /** `serve SOCKET...`: devices for vfio-user clients, one at each socket. @returns the exit status. */
 export async function serveVfioUser(args: readonly string[]): Promise<number> {
-  const { options, names: sockets } = readArguments(args, deviceOptions);
+  const { options, names: sockets } = readArguments(args, { ...deviceOptions, watch: { type: 'boolean' } });
+  const watched = options.watch === true;
   if (sockets.length === 0)
     throw new UsageError("serve wants to know how; wants '--qtest SOCKET', or a socket for each '--device'");
   const devices = await devicesOf(options);
@@ -62,8 +105,13 @@ export async function serveVfioUser(args: readonly string[]): Promise<number> {
   const services: Service[] = [];
   try {
     for (const [i, device] of devices.entries()) {
-      const account = { socket: sockets[i]!, device: device.name, sessions: 0, findings: 0 };
+      const counts = { socket: sockets[i]!, device: device.name, sessions: 0, findings: 0 };
+      const account: Account = watched ? { ...counts, watch: [] } : counts;
+      let watching: Watching | null = null;
       const tell = (event: ServerEvent) => {
+        if (event.kind === 'attached') watching?.attached();
+        const report = event.kind === 'detached' ? (watching?.detached() ?? null) : null;
+        if (report !== null && !quiet) print(...watchLines(report));
         if (event.kind === 'attached') account.sessions++;
         else if (event.reason !== 'it left')
           complain(`${event.socket}: a client was sent away: ${event.reason}`);
@@ -75,9 +123,11 @@ export async function serveVfioUser(args: readonly string[]): Promise<number> {
         onEvent: tell,
       });
       removeAtExit(account.socket);
-      service.device.events = findingsOf(account, ({ clause, message }) =>
+      const findings = findingsOf(account, ({ clause, message }) =>
         complain(`${account.device}: ${clause}: ${message}`),
       );
+      service.device.events = findings;
+      if (watched) watching = new Watching(account, service.device, findings);
       accounts.push(account);
       services.push(service);
       if (!quiet) print(`${device.name} on ${account.socket}`);
@@ -85,7 +135,8 @@ export async function serveVfioUser(args: readonly string[]): Promise<number> {
     const signal = await untilSignal();
     if (quiet) printJson({ devices: accounts, signal });
     else print(`${accounts.reduce((sum, { sessions }) => sum + sessions, 0)} clients`);
-    return exitStatus.good;
+    const clean = accounts.every(({ watch = [] }) => watch.every((report) => isClean(report)));
+    return clean ? exitStatus.good : exitStatus.failed;
   } finally {
     await server.close();
     for (const device of devices) await device.close();
