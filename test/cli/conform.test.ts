@@ -72,7 +72,7 @@ describe.concurrent('conform', () => {
       "target 'block:old': unknown kind 'old' of block functions; kinds are legacy,",
     ],
     [['conform', 'qemu:disk'], "QEMU has no transitional function of type 'disk'"],
-    [['conform', 'a:b:c'], 'wants TYPE[:KIND], all or qemu[:TYPE[:KIND]]'],
+    [['conform', 'a:b:c'], 'wants TYPE[:KIND], all, qemu[:TYPE[:KIND]] or vfio-user:SOCKET'],
     [['conform', 'block', '--only', 'nothing'], "option '--only nothing': no check and no clause begins so"],
     [['conform', 'block', '--shard', '3/2'], "option '--shard 3/2': shard 3 of 2; wants 1/1 to 2/2"],
     [['conform', 'block', '--shard', '2'], "option '--shard 2': no job engine says which shard this is"],
