@@ -47,14 +47,15 @@ ${windows}
                    in a QEMU's place, as QEMU's own tests start one: what stands
                    behind are QEMU's options, as far as they are understood
                    (docs/qtest-server.md)
-  --watch          of vfio-user devices: the client's drivers are judged, too, and
-                   what they do wrong is told when it leaves (docs/watch.md)
+  --watch          a vfio-user client's drivers are judged as well: what they do
+                   wrong is told when it leaves (docs/watch.md)
   --json           one JSON document on standard output, at the end
   -h, --help       print this text
 
 Exit status: 0 when the server was told to end, in a QEMU's place also by the
-client that left; 1 when it failed, or a watched driver breaks a duty; 2 when called wrongly: an unknown option, a
-socket that is too long, somebody else's, or no socket.
+client that left; 1 when it failed, or a watched driver breaks a duty; 2 when
+called wrongly: an unknown option, a socket that is too long, somebody else's,
+or no socket.
 
 Example: a disk for a machine of QEMU's, behind the translator
   virtiolab serve /tmp/disk --device block --window mmr --image disk.img

@@ -65,7 +65,7 @@ const wrong: readonly (readonly [what: string, args: () => readonly string[], na
   [
     'an unknown window',
     () => ['demo', '--window', 'frob'],
-    /unknown window 'frob'; windows are io-bar, mmr, modern-shim, native-mmr, legacy-memory, transitional-memory, modern/,
+    /unknown window 'frob'; windows are io-bar, memory-bar, mmr, mmr-virtual, admin, modern-shim, native-mmr, legacy-memory, transitional-memory, modern/,
   ],
   [
     'an unknown device',
