@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type ArchiveMember, cpioArchive } from './cpio.ts';
 import { checkElf, type GuestArchitecture } from './elf.ts';
 import { readImage } from './images.ts';
-import { type KernelModule, type ModuleSource, resolveModules } from './modules.ts';
+import { type KernelModule, type ModuleSource, OLD_MODULES, resolveModules } from './modules.ts';
 import type { KernelPieces } from './pieces.ts';
 
 /** The line that tells that modules are loaded and the shell is about to read commands. */
@@ -115,7 +115,7 @@ export async function guestInitramfs(
   const first =
     wished === undefined
       ? pieces.modules.slice(0, pieces.modulesAtBoot)
-      : (await resolveModules(wished, source)).map(({ name }) => name);
+      : (await resolveModules(wished, source, OLD_MODULES)).map(({ name }) => name);
   const modules: KernelModule[] = [];
   for (const name of new Set([...first, ...pieces.modules])) modules.push({ name, bytes: await read(name) });
   const busybox = await readImage(pieces.busybox, `a busybox for ${architecture}`);

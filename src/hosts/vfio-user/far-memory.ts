@@ -22,9 +22,7 @@ export interface Asked {
 
 /** So much is asked for at once: more than some 200 KB never comes from QEMU. */
 const CHUNK_BYTES = 1 << 16;
-/** A map beyond this is none of memory, and cannot be had. */
-const MOST_MAP_BYTES = 2 ** 42;
-/** One stretch of bytes is no longer; a longer map is several. */
+/** Of one map, so much can have its place here. */
 const MOST_MIRROR_BYTES = 2 ** 31;
 /** So often a map may be exchanged while it is looked at. */
 const MOST_TRIES = 8;
@@ -49,7 +47,6 @@ export class FarMemory implements MemorySource {
   readonly #settle: () => void;
   #maps: readonly Asked[] = [];
   readonly #mirrors = new Map<Asked, Mirror>();
-  readonly #pieces = new WeakMap<Asked, readonly Asked[]>();
   /** Lengths of writes by their addresses, the last one last. */
   readonly #written = new Map<number, number>();
 
@@ -66,28 +63,17 @@ export class FarMemory implements MemorySource {
 
   /** Other maps: what is here of those that stay, stays; it may be in the middle of a turn. */
   setMaps(maps: readonly Asked[]): void {
-    this.#maps = maps.flatMap((map) => this.#piecesOf(map));
+    this.#maps = maps;
     for (const [map, { mapping }] of this.#mirrors)
-      if (!this.#maps.includes(map)) {
+      if (!maps.includes(map)) {
         mapping.release();
         this.#mirrors.delete(map);
       }
   }
 
-  /** The same ones for the same map: mirrors are theirs. */
-  #piecesOf(map: Asked): readonly Asked[] {
-    const known = this.#pieces.get(map);
-    if (known !== undefined) return known;
-    const pieces: Asked[] = [];
-    for (let at = 0; map.size <= MOST_MAP_BYTES && at < map.size; at += MOST_MIRROR_BYTES)
-      pieces.push({ ...map, address: map.address + at, size: Math.min(MOST_MIRROR_BYTES, map.size - at) });
-    this.#pieces.set(map, pieces);
-    return pieces;
-  }
-
   #mirrorOf(map: Asked): Mirror | null {
     const known = this.#mirrors.get(map);
-    if (known !== undefined) return known;
+    if (known !== undefined || map.size > MOST_MIRROR_BYTES) return known ?? null;
     try {
       const mapping = Mapping.anonymous(this.#library, map.size);
       const mirror = { map, mapping, bytes: mapping.views[0]!, chunks: new Set<number>() };
