@@ -22,10 +22,19 @@ export interface Asked {
 
 /** So much is asked for at once: more than some 200 KB never comes from QEMU. */
 const CHUNK_BYTES = 1 << 16;
-/** Of one map, so much can have its place here. */
+/** A mirror has so many bytes at most. */
 const MOST_MIRROR_BYTES = 2 ** 31;
+const MOST_BYTES = 2 ** 42;
 /** So often a map may be exchanged while it is looked at. */
 const MOST_TRIES = 8;
+
+/** A map in parts that each have room in a mirror. More than any machine has is nobody's memory. */
+function partsOf(map: Asked): Asked[] {
+  const parts: Asked[] = [];
+  for (let at = 0; at < Math.min(map.size, MOST_BYTES); at += MOST_MIRROR_BYTES)
+    parts.push({ ...map, address: map.address + at, size: Math.min(MOST_MIRROR_BYTES, map.size - at) });
+  return parts;
+}
 
 /** What of one map is here: its bytes have their places in a mirror, which takes room for those that were asked for. */
 interface Mirror {
@@ -45,10 +54,13 @@ export class FarMemory implements MemorySource {
   readonly #library: Library;
   readonly #changed: () => void;
   readonly #settle: () => void;
+  /** Of the client's maps, what each is mirrored by. */
+  #parts: ReadonlyMap<Asked, readonly Asked[]> = new Map();
   #maps: readonly Asked[] = [];
   readonly #mirrors = new Map<Asked, Mirror>();
-  /** Lengths of writes by their addresses, the last one last. */
-  readonly #written = new Map<number, number>();
+  /** Lengths of writes by their addresses, the last one last; or their bytes, where their map was taken back meanwhile. */
+  readonly #written = new Map<number, number | Uint8Array>();
+  #orphans = false;
 
   /** @param changed what is here is other than before. @param settle has {@link setMaps} called with the maps of now. */
   constructor(library: Library, changed: () => void, settle: () => void) {
@@ -63,17 +75,29 @@ export class FarMemory implements MemorySource {
 
   /** Other maps: what is here of those that stay, stays; it may be in the middle of a turn. */
   setMaps(maps: readonly Asked[]): void {
-    this.#maps = maps;
-    for (const [map, { mapping }] of this.#mirrors)
-      if (!maps.includes(map)) {
+    const before = this.#parts;
+    this.#parts = new Map(maps.map((map) => [map, before.get(map) ?? partsOf(map)]));
+    this.#maps = [...this.#parts.values()].flat();
+    for (const [map, { mapping, bytes }] of this.#mirrors)
+      if (!this.#maps.includes(map)) {
+        this.#keepWrites(map, bytes);
         mapping.release();
         this.#mirrors.delete(map);
       }
   }
 
+  /** A map is taken back in the middle of a turn, maybe for another in its place: what was written goes there all the same. */
+  #keepWrites({ address: start, size }: Asked, bytes: Uint8Array): void {
+    for (const [address, length] of this.#written)
+      if (typeof length === 'number' && address >= start && address + length <= start + size) {
+        this.#written.set(address, bytes.slice(address - start, address - start + length));
+        this.#orphans = true;
+      }
+  }
+
   #mirrorOf(map: Asked): Mirror | null {
     const known = this.#mirrors.get(map);
-    if (known !== undefined || map.size > MOST_MIRROR_BYTES) return known ?? null;
+    if (known !== undefined) return known;
     try {
       const mapping = Mapping.anonymous(this.#library, map.size);
       const mirror = { map, mapping, bytes: mapping.views[0]!, chunks: new Set<number>() };
@@ -97,7 +121,10 @@ export class FarMemory implements MemorySource {
         continue;
       }
       const mirror = this.#mirrorOf(map);
-      if (mirror === null || address + length > map.address + map.size) return false;
+      if (mirror === null) return false;
+      const left = map.address + map.size - address;
+      // What goes on in the next part is found there, by whoever looks at it piece by piece.
+      if (length > left) return false;
       const there = this.#fetchChunks(mirror, address - map.address, length);
       // The client may have taken the map back while it was asked.
       if (this.#mirrors.get(map) !== mirror) continue;
@@ -122,6 +149,8 @@ export class FarMemory implements MemorySource {
   #fetchChunk({ map, bytes, chunks }: Mirror, chunk: number): boolean {
     const at = chunk * CHUNK_BYTES;
     const length = Math.min(CHUNK_BYTES, map.size - at);
+    // Else what comes would be older than what was written.
+    if (this.#orphans) this.#flush(this.access!);
     if (map.readable) {
       const found = this.access!.read(map.address + at, length);
       if (found === null) return false;
@@ -158,7 +187,13 @@ export class FarMemory implements MemorySource {
   #flush(access: FarAccess): void {
     const writes = [...this.#written];
     this.#written.clear();
+    this.#orphans = false;
     for (const [address, length] of writes) {
+      if (typeof length !== 'number') {
+        for (let at = 0; at < length.length; at += CHUNK_BYTES)
+          access.write(address + at, length.subarray(at, at + CHUNK_BYTES));
+        continue;
+      }
       const mirror = [...this.#mirrors.values()].find(
         ({ map }) => address >= map.address && address + length <= map.address + map.size,
       );

@@ -121,6 +121,9 @@ export class RemoteFunction extends PciFunction {
     const events = { line: [this.#line], vectors: this.#vectors };
     if (this.#connected !== null && this.#remote.irqCount(index[this.#connected]) > 0)
       this.#remote.disconnect(index[this.#connected]);
+    // What was signalled before, and nobody took, tells of a time that is over.
+    for (const event of this.events) event.take();
+    this.msix?.withdrawAll();
     if (this.#remote.irqCount(index[to]) > 0) this.#remote.connect(index[to], events[to]);
     this.#connected = to;
   }
