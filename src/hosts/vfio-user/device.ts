@@ -6,15 +6,18 @@ import {
   type FunctionAddress,
   formatFunctionAddress,
   functionAddress,
+  lengthOf,
   type Register,
   type Stateful,
   type Width,
 } from '../../core/index.ts';
+import { walkCapabilities } from '../../driver/index.ts';
 import {
   type BarContents,
   Board,
   bounded,
   CAPABILITIES_START,
+  capabilityId,
   IO_BYTES,
   type PciFunction,
   type PinWiring,
@@ -22,7 +25,7 @@ import {
   reaches,
   type0Header,
 } from '../../pci/index.ts';
-import { commonConfig, legacyHeader } from '../../virtio/index.ts';
+import { commonConfig, legacyHeader, pciConfigCapability, structureType } from '../../virtio/index.ts';
 import type { Library } from '../posix/library.ts';
 import { ClientMemory } from './client-memory.ts';
 import { CommandError, ServerOptionError } from './errors.ts';
@@ -227,10 +230,27 @@ export class ServedDevice {
       });
   }
 
+  /** Of capabilities all do but the window into the BARs, which does what a write there would. */
+  #configDisrupts(offset: number, count: number): boolean {
+    if (reaches(offset, offset + count, type0Header.command.offset, 2)) return true;
+    if (offset < CAPABILITIES_START) return false;
+    const { fn } = this;
+    const window = configWindowOf((at, width) => fn.config.get(at, width));
+    const { bar, data, offset: place } = pciConfigCapability;
+    if (window === null || offset < window || offset + count > window + lengthOf(pciConfigCapability))
+      return true;
+    if (!reaches(offset, offset + count, window + data.offset, data.width)) return false;
+    const index = fn.config.get(window + bar.offset, 1);
+    // A number that is no BAR's leads nowhere.
+    return (
+      index < type0Header.bar.count &&
+      this.disrupts(index, fn.config.get(window + place.offset, 4), data.width)
+    );
+  }
+
   /** A write there stops, resets or moves what may be at work. */
   disrupts(index: number, offset: number, count: number): boolean {
-    if (index === regionIndex.config)
-      return reaches(offset, offset + count, type0Header.command.offset, 2) || offset >= CAPABILITIES_START;
+    if (index === regionIndex.config) return this.#configDisrupts(offset, count);
     const bar = this.#bar(index);
     return (bar?.regions ?? []).some(({ name, offset: start }) =>
       (disruptive[name] ?? []).some((register) =>
@@ -238,6 +258,16 @@ export class ServedDevice {
       ),
     );
   }
+}
+
+/** Where the window into the BARs through configuration space stands; null where there is none. */
+function configWindowOf(read: (offset: number, width: Width) => number): number | null {
+  const { structureType: type } = pciConfigCapability;
+  const found = [...walkCapabilities(read)].find(
+    ({ id, offset }) =>
+      id === capabilityId.vendorSpecific && read(offset + type.offset, 1) === structureType.pciConfig,
+  );
+  return found?.offset ?? null;
 }
 
 /** Tells of an access as the board's address spaces would, had it come over them. */
