@@ -284,6 +284,7 @@ export class DriverWatch implements Follower, RingListener {
     this.now.queue = queue;
     if (ring !== null) {
       ring.look(this.#chain, this);
+      if (ring.missed) fn.missed = true;
       this.judge('look', queue);
     }
     this.judge('kick', queue);
@@ -382,6 +383,8 @@ export class DriverWatch implements Follower, RingListener {
       lines.push('no access went to a virtio structure: what is behind addresses is not known');
     for (const fn of touched) {
       if (fn.type === null) lines.push(`${fn.name}: its device type is not known`);
+      if (fn.missed)
+        lines.push(`${fn.name}: chains were used before they were seen, so what they carried is not known`);
       if (!fn.whole) lines.push(`${fn.name}: no reset was seen, so its state at the beginning is not known`);
       if (fn.msix.enabled === null) lines.push(`${fn.name}: nobody knows whether MSI-X is enabled`);
       for (const queue of fn.queues.values())

@@ -77,6 +77,8 @@ export class FunctionModel {
 
   /** All that happened since power-on, or since a reset, was seen. */
   whole = false;
+  /** Chains came and went before anybody looked: what they carried is not known. */
+  missed = false;
   /** The driver wrote a reset in this life: false where it certainly has not, null where nobody knows. */
   resetSeen: boolean | null = null;
   /** A reset was written and not yet read back. */
@@ -208,6 +210,11 @@ export class FunctionModel {
     return value;
   }
 
+  /** All that its queues carried since then was seen, too. */
+  get followed(): boolean {
+    return this.whole && !this.missed;
+  }
+
   queue(index: number): QueueModel {
     let queue = this.queues.get(index);
     if (queue === undefined) this.queues.set(index, (queue = new QueueModel(index, this.whole)));
@@ -222,6 +229,7 @@ export class FunctionModel {
   /** As after a reset, or at power-on: all of it is known. */
   begin(): void {
     this.whole = true;
+    this.missed = false;
     this.status = 0;
     this.accepted.empty();
     this.featureWrites = 0;

@@ -34,6 +34,7 @@ export class PackedView {
   used = 0;
   /** Lists that were seen lie behind the next place: all of them, for certain. */
   sure: boolean;
+  readonly #fromStart: boolean;
   fresh = 0;
   inFlight = 0;
   /** Slots that lists in flight take. */
@@ -67,10 +68,15 @@ export class PackedView {
     this.memory = memory;
     this.size = size;
     [this.descriptors, this.driver, this.device] = areas;
-    this.sure = fromStart;
+    this.sure = this.#fromStart = fromStart;
     this.#order = new Uint16Array(size);
     this.#held = new Uint8Array(size);
     this.#words = new Uint32Array(size * WORDS);
+  }
+
+  /** Chains came and went that nobody saw. */
+  get missed(): boolean {
+    return this.#fromStart && !this.sure;
   }
 
   #at(place: number): number {

@@ -52,6 +52,8 @@ export class SplitView {
   readonly #missed: Uint16Array;
   #compared = 0;
   inFlight = 0;
+  /** A chain came and went that nobody saw: a device that is quick, or that looks without being kicked, took it first. */
+  missed = false;
   /** A descriptor in flight that has changed, or that was offered again: its index, or -1. */
   changed = -1;
   doubled = -1;
@@ -124,12 +126,16 @@ export class SplitView {
       this.used = (this.used + 1) & 0xffff;
       if (head < 0 || head >= this.size) continue;
       if (this.#release(head)) listener.used(head);
-      else this.#missed[head]!++;
+      else {
+        this.#missed[head]!++;
+        this.missed = true;
+      }
     }
   }
 
   /** Chains came and went that nobody saw: goes on from where the ring is now. */
   #lose(): void {
+    this.missed = true;
     this.available = Math.max(0, this.availableIndex);
     this.used = Math.max(0, this.usedIndex);
     this.#owner.fill(NONE);

@@ -109,7 +109,7 @@ export const adminChapter: readonly WatchRule[] = [
     return memberOf(now) < 1 || memberOf(now) > count ? ofChain(now, 'member', memberOf(now)) : null;
   }),
   row('admin-before-list', 'ADM-26 ADM-31', 'must', 'a command before LIST_USE for its group type', (now) =>
-    isWhole(now) && now.fn.whole && !isList(now) && !adminNotes(now.fn).used.has(groupOf(now))
+    isWhole(now) && now.fn.followed && !isList(now) && !adminNotes(now.fn).used.has(groupOf(now))
       ? command(now)
       : null,
   ),

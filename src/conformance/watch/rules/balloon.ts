@@ -91,7 +91,7 @@ export const balloonChapter: readonly WatchRule[] = [
     'must',
     'a page was deflated that is not in the balloon',
     (now) =>
-      is(now, balloonQueue.deflate) && now.fn.whole
+      is(now, balloonQueue.deflate) && now.fn.followed
         ? eachPage(now, (page) => !balloonNotes(now.fn).pages.has(page))
         : null,
   ),
@@ -201,7 +201,7 @@ export const balloonChapter: readonly WatchRule[] = [
     on: ['end'],
     when: ({ fn }) =>
       fn.started &&
-      fn.whole &&
+      fn.followed &&
       balloonNotes(fn).unsaid > 0 &&
       !fn.configWritten.has(balloonConfig.actual.offset)
         ? seen('operations', balloonNotes(fn).unsaid)
@@ -242,7 +242,7 @@ export const balloonChapter: readonly WatchRule[] = [
     says: 'STATS_VQ was accepted, and no buffer ever queued',
     on: ['end'],
     when: ({ fn }) => {
-      if (!fn.started || !fn.whole || !fn.has(balloonFeature.statisticsQueue)) return null;
+      if (!fn.started || !fn.followed || !fn.has(balloonFeature.statisticsQueue)) return null;
       const queue = fn.queues.get(balloonQueue.statistics);
       if (queue !== undefined && queue.kicks > 0) return null;
       return [...fn.queues.values()].some(({ kicks }) => kicks > 0) ? BROKEN : null;

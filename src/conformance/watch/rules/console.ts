@@ -66,7 +66,10 @@ export const consoleChapter: readonly WatchRule[] = [
     { speaks: 'legacy' },
   ),
   rule('console-not-ready', 'CON-08', 'must', 'a control message before DEVICE_READY', (now) =>
-    isMessage(now) && now.fn.whole && eventOf(now) !== consoleEvent.deviceReady && !consoleNotes(now.fn).ready
+    isMessage(now) &&
+    now.fn.followed &&
+    eventOf(now) !== consoleEvent.deviceReady &&
+    !consoleNotes(now.fn).ready
       ? ofChain(now, 'event', eventOf(now))
       : null,
   ),
@@ -98,7 +101,7 @@ export const consoleChapter: readonly WatchRule[] = [
     on: ['end'],
     when: ({ fn }) => {
       const control = fn.queues.get(consoleQueue.controlTransmit);
-      if (!fn.has(consoleFeature.multiport) || !fn.started || !fn.whole || consoleNotes(fn).ready)
+      if (!fn.has(consoleFeature.multiport) || !fn.started || !fn.followed || consoleNotes(fn).ready)
         return null;
       // Without a look at memory nobody knows what was sent.
       if (control !== undefined && control.kicks > 0 && control.ring === null) return null;

@@ -241,7 +241,7 @@ export const networkControlChapter: readonly WatchRule[] = [
     'pairs were asked for whose queues are not set up',
     (now) => {
       const pairs = pairsAsked(now);
-      if (pairs <= 0 || pairs > (pairsOf(now.fn) ?? 0) || !now.fn.whole) return null;
+      if (pairs <= 0 || pairs > (pairsOf(now.fn) ?? 0) || !now.fn.followed) return null;
       for (let index = 0; index < 2 * pairs; index++)
         if (now.fn.queues.get(index)?.live !== true) return ofChain(now, 'queue number', index);
       return null;

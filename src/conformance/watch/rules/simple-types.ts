@@ -240,7 +240,7 @@ export const scsiChapter: readonly WatchRule[] = [
     when: ({ fn, queue }) =>
       queue!.index >= scsiQueue.request &&
       queue!.kicks === 1 &&
-      fn.whole &&
+      fn.followed &&
       (fn.queues.get(scsiQueue.event)?.kicks ?? 0) === 0
         ? seen('queue number', queue!.index)
         : null,
