@@ -46,12 +46,15 @@ export class OwnedFunction {
   constructor(
     behaviour: DeviceBehaviour,
     owner: VirtioFunction,
-    add: (owner: VirtioFunction, places: { total: 1; make: () => DeviceBehaviour }) => VirtioVirtualFunctions,
+    add: (
+      owner: VirtioFunction,
+      places: { total: 1; once: true; make: () => DeviceBehaviour },
+    ) => VirtioVirtualFunctions,
     bigEndian: boolean,
   ) {
     this.type = behaviour.type;
     this.owner = owner;
-    this.#virtual = add(owner, { total: 1, make: () => behaviour });
+    this.#virtual = add(owner, { total: 1, once: true, make: () => behaviour });
     this.#bigEndian = bigEndian;
   }
 
@@ -106,7 +109,7 @@ export function ownedMmrFunction(
   { administration: _, ...options }: OwnedFunctionOptions = {},
 ): OwnedFunction {
   const owner = virtioFunction(ownDevice(), { kind: 'modern', express: true });
-  const add = (fn: VirtioFunction, places: { total: 1; make: () => DeviceBehaviour }) =>
+  const add = (fn: VirtioFunction, places: { total: 1; once: true; make: () => DeviceBehaviour }) =>
     mmrVirtualFunctions(fn, { ...options, ...places });
   return new OwnedFunction(behaviour, owner, add, isBigEndian(options));
 }
@@ -119,7 +122,7 @@ export function ownedMember(
   const members = new VirtualMembers();
   const administration = new Administration({ ...options, members, legacy: {} });
   const owner = virtioFunction(ownDevice(), { kind: 'modern', express: true, administration });
-  const add = (fn: VirtioFunction, places: { total: 1; make: () => DeviceBehaviour }) =>
+  const add = (fn: VirtioFunction, places: { total: 1; once: true; make: () => DeviceBehaviour }) =>
     virtualFunctions(fn, { ...built, ...places, members, legacyCommands: true });
   return new OwnedFunction(behaviour, owner, add, isBigEndian(built));
 }

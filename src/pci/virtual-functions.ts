@@ -7,6 +7,7 @@ import {
   record,
   type State,
   type Stateful,
+  StateMismatchError,
   u16,
 } from '../core/index.ts';
 import { type ConfigListener, reaches } from './config-space.ts';
@@ -274,6 +275,13 @@ export class VirtualFunctions implements ConfigListener, Stateful {
       before = index;
       this.#checkOne(index, each, `${path}.${at}.state`);
     }
+    const { live } = this.size;
+    if (this.options.once && saved.functions.length < live)
+      throw new StateMismatchError(
+        `${path}.functions`,
+        saved.functions,
+        `the ${live} that cannot be made again`,
+      );
     return saved;
   }
 

@@ -32,6 +32,8 @@ export interface VirtualFunctionsOptions {
    * ({@link FunctionDevice.asleep}).
    */
   readonly live?: number;
+  /** Each can be made once only, as around a device that somebody else has: a state without those that are there is refused. */
+  readonly once?: boolean;
   /**
    * Makes function 1..total as it is after power-on. It is called when software first touches the function, again where it comes
    * back after its state alone was kept, and to look at a saved state: what it makes for a number has to be alike each
@@ -51,6 +53,7 @@ export type CheckedOptions = Required<VirtualFunctionsOptions>;
 /** @throws VirtualFunctionsError, BarError */
 export function checkVirtualOptions(fn: PciFunction, options: VirtualFunctionsOptions): CheckedOptions {
   const { total, deviceId, bars = [], alternativeRouting = true, live = DEFAULT_LIVE, make } = options;
+  const { once = false } = options;
   const { initial = total, offset = 1, stride = 1 } = options;
   const { pageSizes = sriovCapability.supportedPageSizes.reset } = options;
   const whole = (option: string, value: number, least: number, most: number) => {
@@ -93,5 +96,5 @@ export function checkVirtualOptions(fn: PciFunction, options: VirtualFunctionsOp
         `${total} of ${bar.lengthBytes} bytes: no address space has room for them`,
       );
   }
-  return { total, initial, offset, stride, deviceId, pageSizes, bars, alternativeRouting, live, make };
+  return { total, initial, offset, stride, deviceId, pageSizes, bars, alternativeRouting, live, once, make };
 }

@@ -124,8 +124,8 @@ describe.skipIf(pieces === null)(`virtiolab boot${skipNote}`, () => {
   it.each([
     [['--image', '/nowhere/disk.img'], 'image "/nowhere/disk.img": no such file'],
     [
-      ['--window', 'admin'],
-      "unknown window 'admin'; windows are io-bar, mmr, modern-shim, legacy-memory, transitional-memory, modern",
+      ['--window', 'native-mmr'],
+      "unknown window 'native-mmr'; windows are io-bar, memory-bar, mmr, mmr-virtual, admin, modern-shim",
     ],
     [['--keep', '--json'], '--keep and --json do not go together'],
   ])('is called wrongly with %s', async (args, message) => {

@@ -185,7 +185,7 @@ describe.each(typed)('any requests to our device of type %s, %s', (type, setting
             if (again.driver.failure !== null) throw again.driver.failure;
           },
         ),
-        { numRuns: runs(200) },
+        { numRuns: runs(120) },
       );
     },
     PATIENCE,

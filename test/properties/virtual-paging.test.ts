@@ -158,7 +158,7 @@ describe('virtual functions do the same, whether or not they exist as objects', 
           expect(interruptsIn(few.guest.events)).toEqual(interruptsIn(all.guest.events));
           expect(stateToText(few.guest.machine.save()) === stateToText(all.guest.machine.save())).toBe(true);
         }),
-        { numRuns: runs(40) },
+        { numRuns: runs(25) },
       );
     },
     PATIENCE,

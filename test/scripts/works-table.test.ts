@@ -33,8 +33,11 @@ describe('the table', () => {
   it('counts passed tests in their cells, and leaves the others empty', () => {
     const linux = { device: 'block', window: 'mmr', driver: 'linux' } as const;
     const table = worksTable(['block', 'p9'], [linux, linux, { ...linux, driver: 'ours' }]).split('\n');
-    expect(table[2]).toBe('| block |  | 1 |  |  |  |  |  |  | 2 |  |  |  |  |  |');
-    expect(table[3]).toBe('| p9 |  |  |  |  |  |  |  |  |  |  |  |  |  |  |');
+    const cells = (line: string) => line.split('|').map((cell) => cell.trim());
+    const [heads = [], block = [], p9 = []] = [0, 2, 3].map((line) => cells(table[line]!));
+    expect(block.filter((cell) => cell !== '')).toEqual(['block', '1', '2']);
+    expect(p9.filter((cell) => cell !== '')).toEqual(['p9']);
+    expect([heads.length, p9.length]).toEqual([block.length, block.length]);
   });
 
   it('replaces what stands between its marks, and nothing else', () => {
