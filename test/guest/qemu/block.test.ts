@@ -3,20 +3,20 @@ import { guestWindows } from '../../../src/hosts/present/present.ts';
 import { BlockDevice, MemoryStorage } from '../../../src/virtio/index.ts';
 import { checkExt4, ext4Note, hasExt4Tools, makeExt4, md5 } from '../ext4.ts';
 import { OurDevices } from './our-devices.ts';
-import { newest, old, withLinux } from './support.ts';
+import { kernels, newest, usually, withLinux } from './support.ts';
 
 const EXT4_BYTES = 32 << 20;
 const FILE_MIB = 4;
 /** Older kernels ask for checksums by a name that no dependency tells. */
 const MODULES = ['virtio_blk', 'virtio_pci', 'crc32c_generic', 'ext4'];
 /** A legacy block in memory alone is for drivers that know of it. */
-const windows = guestWindows.filter((window) => window !== 'legacy-memory');
+const windows = usually(guestWindows.filter((window) => window !== 'legacy-memory'));
 const interrupts = [
   { name: 'MSI-X', commandLine: '', shown: /PCI-MSI\S*\s.*virtio0-req/ },
   { name: 'INTx', commandLine: 'pci=nomsi', shown: /IO-APIC\s.*virtio0/ },
 ] as const;
 
-describe.each([old, newest].map((kernel) => [`${kernel.name}${kernel.note}`, kernel] as const))(
+describe.each(kernels(newest).map((kernel) => [`${kernel.name}${kernel.note}`, kernel] as const))(
   "64-bit Linux's block driver in QEMU, of %s",
   (_, kernel) => {
     let ours: OurDevices;

@@ -18,14 +18,14 @@ import {
   Responder,
 } from '../../../src/virtio/index.ts';
 import { OurDevices } from './our-devices.ts';
-import { program, qemu } from './support.ts';
+import { program, qemu, usually } from './support.ts';
 import { uefiDisk } from './uefi-disk.ts';
 
 const uefi = program.pieces === null ? program : await tryUefiFirmware();
 const rom = program.pieces === null ? program : await tryNetworkBootRom();
 const note = (found: { pieces: unknown; reason?: string }) =>
   found.pieces === null ? ` (skipped: ${found.reason})` : '';
-const windows = guestWindows.filter((window) => window !== 'legacy-memory');
+const windows = usually(guestWindows.filter((window) => window !== 'legacy-memory'));
 /** OVMF's driver for transitional ids is the one for legacy interfaces, which wants an I/O BAR. */
 const uefiWindows = windows.filter((window) => window !== 'transitional-memory');
 
