@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { guestWindows } from '../../src/hosts/present/present.ts';
 import { BlockDevice, CountedStorage, MemoryStorage, SeededEntropy } from '../../src/virtio/index.ts';
 import { checkExt4, ext4Note, hasExt4Tools, makeExt4, md5 } from './ext4.ts';
-import { Lab, pciFolder } from './lab.ts';
+import { Lab, pciFolder, usualWindows } from './lab.ts';
 import { pieces, skipNote } from './support.ts';
 
 const DEVICE = 5;
@@ -28,7 +27,7 @@ describe.skipIf(pieces === null)(`Linux's block driver${skipNote}`, () => {
   });
   afterEach(() => lab?.destroy());
 
-  describe.each(guestWindows)('through %s', (window) => {
+  describe.each(usualWindows)('through %s', (window) => {
     it.skipIf(!hasExt4Tools)(`keeps an ext4 file system that e2fsck finds clean${ext4Note}`, async () => {
       const bytes = makeExt4(EXT4_BYTES);
       lab.present(new BlockDevice({ storage: new MemoryStorage(bytes) }), DEVICE, window);

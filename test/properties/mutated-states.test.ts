@@ -16,7 +16,7 @@ import { comparedKinds, type WorldKind } from './support/worlds.ts';
 const kinds: readonly WorldKind[] = [...comparedKinds, 'transitional'];
 
 /** With 200 runs and more, every mutation there is. */
-const stride = Math.max(1, Math.round(300 / runs(25)));
+const stride = Math.max(1, Math.round(500 / runs(25)));
 const busy = [...kinds, 'modern', 'modern, packed', 'modern, packed and in order'].flatMap((kind) =>
   kitTypes.map((type) => ({ kind, type })),
 );

@@ -19,7 +19,6 @@ import { ourSource } from '../../../src/testing/subjects.ts';
 const folder = mkdtempSync(join(tmpdir(), 'virtiolab-vfio-'));
 const served: readonly (readonly [device: string, window: string | null, same: string])[] = [
   ['entropy:transitional', null, 'entropy:transitional'],
-  ['block:modern', null, 'block:modern'],
   ['block', 'mmr', 'block:via-mmr'],
   ['block', 'io-bar', 'block:via-io-bar'],
 ];
@@ -102,7 +101,7 @@ describe('a function of ours in another process', () => {
     [false, false],
     [false, true],
   ])('serves our block driver, memory shared: %s, by its line: %s', async (sharedRam, intx) => {
-    const client = await VfioUserClient.connect(socketOf(2), { sharedRam });
+    const client = await VfioUserClient.connect(socketOf(1), { sharedRam });
     try {
       const { bus, fn } = client;
       runFirmware(bus);
