@@ -1,11 +1,7 @@
 import { closeSync, readSync, writeSync } from 'node:fs';
 import { Arena } from './arena.ts';
-import { done, type Library } from './library.ts';
-
-const POLL = { in: 1, out: 4, bad: 8 | 0x10 | 0x20 } as const;
-/** `struct pollfd`. */
-const pollfd = { fd: 0, events: 4, revents: 6, bytes: 8 } as const;
-const EFD = { nonblock: 0o4000, cloexec: 0o2000000 } as const;
+import type { Library } from './library.ts';
+import { openEvent, POLL, pollfd } from './poll.ts';
 
 /** After something has happened, so long is waited on this thread: much is likely to follow, and an answer takes no detour. */
 const NEAR_MILLISECONDS = 1;
@@ -36,7 +32,7 @@ export class Reactor {
 
   constructor(library: Library) {
     this.#library = library;
-    this.#wake = done(library, 'eventfd', library.eventfd(0, EFD.nonblock | EFD.cloexec));
+    this.#wake = openEvent(library);
   }
 
   add(source: Source): void {

@@ -1,9 +1,7 @@
 import { Arena } from './arena.ts';
 import type { Library } from './library.ts';
+import { POLL, pollfd } from './poll.ts';
 
-const POLL = { in: 1, out: 4 } as const;
-/** `struct pollfd`. */
-const pollfd = { fd: 0, events: 4, revents: 6, bytes: 8 } as const;
 const MOST_FDS = 4096;
 
 /** Waits for descriptors, on this thread. */

@@ -2,6 +2,7 @@ import {
   anyState,
   concatenated,
   expectParts,
+  lengthOf,
   manifestOf,
   map,
   record,
@@ -27,7 +28,7 @@ export const servedDeviceState = record('served-device', 1, {
 /** What a stream consists of: what can be loaded, so that a device that cannot may say so early; and what is to be loaded. */
 const chunkKind = { manifest: 1, state: 2 } as const;
 const chunkHead = registers({ kind: rw(0, 4), length: rw(4, 4) });
-const CHUNK_HEAD_BYTES = 8;
+const CHUNK_HEAD_BYTES = lengthOf(chunkHead);
 /** More than any device's state. */
 const MOST_STREAM_BYTES = 1 << 28;
 

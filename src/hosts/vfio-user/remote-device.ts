@@ -1,6 +1,7 @@
 import { closeSync, readSync } from 'node:fs';
 import { lengthOf, maskOf, type Width } from '../../core/index.ts';
-import { done, type Library } from '../posix/library.ts';
+import type { Library } from '../posix/library.ts';
+import { openEvent } from '../posix/poll.ts';
 import type { Connection } from './connection.ts';
 import { CommandError } from './errors.ts';
 import { getFields, structure } from './fields.ts';
@@ -18,7 +19,6 @@ import {
 } from './layout.ts';
 import { MOST_FDS } from './negotiation.ts';
 
-const EFD = { nonblock: 0o4000, cloexec: 0o2000000 } as const;
 const count8 = new Uint8Array(8);
 
 /** A little-endian number. */
@@ -30,7 +30,7 @@ export class Event {
   readonly fd: number;
 
   constructor(library: Library) {
-    this.fd = done(library, 'eventfd', library.eventfd(0, EFD.nonblock | EFD.cloexec));
+    this.fd = openEvent(library);
   }
 
   /** @returns whether it was signalled since it was last taken. */
