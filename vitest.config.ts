@@ -32,7 +32,14 @@ const guest: TestProjectInlineConfiguration = {
   },
 };
 
-// `vitest run --mode guest` (npm run test:guest) runs the second project alone.
+const ordinarily: readonly TestProjectInlineConfiguration[] = [ordinary];
+
+/** `vitest run` (npm test) runs the ordinary tests; `--mode guest` (npm run test:guest) those with real machines; `--mode all` both. */
+const projectsOf: Readonly<Record<string, readonly TestProjectInlineConfiguration[]>> = {
+  guest: [guest],
+  all: [ordinary, guest],
+};
+
 export default defineConfig(({ mode }) => ({
   // The examples of docs/ import the package by its name, as a user does.
   resolve: {
@@ -42,7 +49,7 @@ export default defineConfig(({ mode }) => ({
     ],
   },
   test: {
-    projects: mode === 'guest' ? [guest] : [ordinary, guest],
+    projects: [...(projectsOf[mode] ?? ordinarily)],
     reporters: ['default', './test/reporter.ts'],
     coverage: {
       provider: 'v8',

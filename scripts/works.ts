@@ -19,7 +19,7 @@ const evidence = given ?? join(folder, 'evidence.json');
 try {
   if (given === undefined) {
     const files = ['test/cli/demo.test.ts', 'test/guest'];
-    const run = spawnSync(join(root, 'node_modules', '.bin', 'vitest'), ['run', ...files], {
+    const run = spawnSync(join(root, 'node_modules', '.bin', 'vitest'), ['run', '--mode', 'all', ...files], {
       cwd: root,
       stdio: 'inherit',
       env: { ...process.env, VIRTIOLAB_EVIDENCE: evidence },

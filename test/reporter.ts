@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import type { Reporter, SerializedError, TestModule, TestRunEndReason } from 'vitest/node';
 import { type Evidence, evidenceOf } from './evidence.ts';
 
@@ -25,7 +25,8 @@ function tallyModule(module: TestModule, tally: Tally, shown: Evidence[]): void 
 
 /**
  * Ends the run with one line of the runner's own counts: `N passed, N failed` and `, N skipped` where there are any. Where
- * VIRTIOLAB_EVIDENCE names a file, it gets what the passed tests show to work (`npm run works`).
+ * VIRTIOLAB_EVIDENCE names a file, it gets what the passed tests show to work (`npm run works`); where VIRTIOLAB_TALLY names
+ * one, the same line is added there, for whoever runs several tiers.
  */
 export default class CountReporter implements Reporter {
   onTestRunEnd(
@@ -43,6 +44,8 @@ export default class CountReporter implements Reporter {
     if (tally.failed === 0 && reason !== 'passed') tally.failed = 1;
     const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : '';
     const line = `${tally.passed} passed, ${tally.failed} failed${skipped}\n`;
+    const tallies = process.env['VIRTIOLAB_TALLY'];
+    if (tallies !== undefined) appendFileSync(tallies, line);
     // On exit, because other reporters still have their summaries to write and this must be the last line.
     process.once('exit', () => process.stdout.write(line));
   }
