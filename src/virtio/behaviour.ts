@@ -37,6 +37,8 @@ export interface DeviceBehaviour extends QueueUser {
   negotiated?(): void;
   /** The driver set DRIVER_OK. */
   started?(): void;
+  /** A queue was kicked whose ring somebody else serves perhaps. @returns true where no chain is to be taken from it. */
+  kicked?(index: number): boolean;
 }
 
 /** What the owner of a group adds to its device: queues for commands about the group's members (chapter Device groups). */

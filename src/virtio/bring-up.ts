@@ -12,7 +12,7 @@ interface BringUpOwner extends Speaker {
   readonly behaviour: DeviceBehaviour;
   readonly features: FeatureNegotiation;
   readonly conduct: DriverConduct;
-  readonly littleEndian: boolean;
+  ringLittleEndian(queue: number): boolean;
   readonly statusRegister: { fail(): void };
   report(party: Party, clause: string, message: string, about?: FindingAbout): void;
   fail(clause: string, message: string): void;
@@ -104,8 +104,7 @@ export class BringUp {
   updateMode(): void {
     const device = this.#device;
     const addressClause = reachClause(device);
-    const mode: RingMode = {
-      littleEndian: device.littleEndian,
+    const usual = {
       indirect: device.has(feature.ringIndirectDescriptors),
       eventIndex: device.has(feature.ringEventIndex),
       notifyOnEmpty: device.legacyDriver && device.has(feature.notifyOnEmpty),
@@ -114,9 +113,12 @@ export class BringUp {
       ringClause: device.legacyDriver ? 'LEG-VQ-02' : addressClause,
       addressClause,
     };
-    const shared = shareMode(mode);
+    const modeOf = (littleEndian: boolean) => shareMode({ littleEndian, ...usual });
+    const first = device.ringLittleEndian(0);
+    const shared = modeOf(first);
     for (const queue of this.#queues) {
-      if (queue.setMode(shared)) device.queueDropped(queue.index);
+      const order = device.ringLittleEndian(queue.index);
+      if (queue.setMode(order === first ? shared : modeOf(order))) device.queueDropped(queue.index);
       // A driver that gave ADMIN_VQ up again may have set up queues that are not there.
       if (device.shows(queue.index)) continue;
       device.resetQueue(queue.index);

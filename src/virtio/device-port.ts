@@ -38,6 +38,8 @@ export interface DevicePort {
   publish(): void;
   /** Runs a task that touches guest memory: now, or when DMA is possible again. */
   whenDma(task: Task): void;
+  /** Tells the driver of a queue whose ring somebody else serves. */
+  interrupt(index: number): void;
   /** The configuration changed by itself: the driver is told, where there is one (OPER-01). */
   configChanged(): void;
   /** Says that somebody breaks a clause, to whoever listens; to nobody while the device is plugged nowhere. */

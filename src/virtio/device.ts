@@ -22,6 +22,7 @@ import {
 import { BringUp } from './bring-up.ts';
 import { claimUsers } from './claim.ts';
 import { DriverConduct } from './conduct.ts';
+import type { ByteOrder } from './config.ts';
 import type { DevicePort } from './device-port.ts';
 import { DeviceQueues } from './device-queues.ts';
 import { completed } from './device-shape.ts';
@@ -35,6 +36,12 @@ import type { Chain } from './queue/chain.ts';
 import type { QueueOwner, QueueService } from './queue/service.ts';
 import type { Virtqueue } from './queue/virtqueue.ts';
 import { type StatusOwner, StatusRegister } from './status.ts';
+
+/** Byte order of a legacy driver that is told when the device is made already: of requests, and of each ring. */
+export interface ToldOrder {
+  readonly requests: ByteOrder;
+  readonly rings: readonly ByteOrder[];
+}
 
 const NO_LISTENERS: readonly ResetListener[] = [];
 
@@ -61,6 +68,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   /** How windows pass features on. */
   readonly bringUp: BringUp;
   #place: DevicePlace | null = null;
+  #told: ToldOrder | null = null;
   readonly #gate = new DmaGate();
 
   /**
@@ -132,9 +140,20 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     this.bringUp.updateMode();
   }
 
-  /** Byte order of rings and requests as the driver in charge sees them. Each window has its own for configuration. */
+  /** Byte order of requests as the driver in charge sees them. Each window has its own for configuration. */
   get littleEndian(): boolean {
-    return !this.legacyDriver || this.options.guestEndian === 'little';
+    return !this.legacyDriver || (this.#told?.requests ?? this.options.guestEndian) === 'little';
+  }
+
+  /** Byte order of a queue's ring. */
+  ringLittleEndian(index: number): boolean {
+    return !this.legacyDriver || (this.#told?.rings[index] ?? this.options.guestEndian) === 'little';
+  }
+
+  /** What a legacy driver's byte order is, once somebody tells; null for what the options say. */
+  tellOrder(order: ToldOrder | null): void {
+    this.#told = order;
+    this.bringUp.updateMode();
   }
 
   has(bit: number): boolean {
@@ -282,6 +301,10 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
 
   get dmaEnabled(): boolean {
     return this.#gate.enabled && !this.suspended && !this.mode.stopped;
+  }
+
+  passOn(index: number): boolean {
+    return this.behaviour.kicked?.(index) ?? false;
   }
 
   handle(chain: Chain): void {

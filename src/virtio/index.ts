@@ -86,3 +86,4 @@ export * from './transport/pci-function.ts';
 export * from './transport/shared-memory.ts';
 export * from './transport/vendor-data.ts';
 export * from './transport/virtual-functions.ts';
+export * from './vdpa/index.ts';
