@@ -1,7 +1,9 @@
 import type { FindingAbout, Party } from '../core/index.ts';
 import type { DeviceBehaviour, InterruptPort } from './behaviour.ts';
+import { ringIsLittle, type ToldOrder } from './byte-order.ts';
 import { reachClause, type Speaker } from './clauses.ts';
 import type { DriverConduct } from './conduct.ts';
+import type { ByteOrder } from './config.ts';
 import { feature } from './layout/index.ts';
 import { type FeatureNegotiation, STRAY_ADDRESSES } from './negotiation.ts';
 import type { QueueService } from './queue/service.ts';
@@ -12,7 +14,8 @@ interface BringUpOwner extends Speaker {
   readonly behaviour: DeviceBehaviour;
   readonly features: FeatureNegotiation;
   readonly conduct: DriverConduct;
-  ringLittleEndian(queue: number): boolean;
+  readonly told: ToldOrder | null;
+  readonly options: { readonly guestEndian: ByteOrder };
   readonly statusRegister: { fail(): void };
   report(party: Party, clause: string, message: string, about?: FindingAbout): void;
   fail(clause: string, message: string): void;
@@ -114,10 +117,10 @@ export class BringUp {
       addressClause,
     };
     const modeOf = (littleEndian: boolean) => shareMode({ littleEndian, ...usual });
-    const first = device.ringLittleEndian(0);
+    const first = ringIsLittle(device, 0);
     const shared = modeOf(first);
     for (const queue of this.#queues) {
-      const order = device.ringLittleEndian(queue.index);
+      const order = ringIsLittle(device, queue.index);
       if (queue.setMode(order === first ? shared : modeOf(order))) device.queueDropped(queue.index);
       // A driver that gave ADMIN_VQ up again may have set up queues that are not there.
       if (device.shows(queue.index)) continue;

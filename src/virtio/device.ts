@@ -20,9 +20,9 @@ import {
   type VirtioDeviceOptions,
 } from './behaviour.ts';
 import { BringUp } from './bring-up.ts';
+import { requestsAreLittle, type ToldOrder } from './byte-order.ts';
 import { claimUsers } from './claim.ts';
 import { DriverConduct } from './conduct.ts';
-import type { ByteOrder } from './config.ts';
 import type { DevicePort } from './device-port.ts';
 import { DeviceQueues } from './device-queues.ts';
 import { completed } from './device-shape.ts';
@@ -36,12 +36,6 @@ import type { Chain } from './queue/chain.ts';
 import type { QueueOwner, QueueService } from './queue/service.ts';
 import type { Virtqueue } from './queue/virtqueue.ts';
 import { type StatusOwner, StatusRegister } from './status.ts';
-
-/** Byte order of a legacy driver that is told when the device is made already: of requests, and of each ring. */
-export interface ToldOrder {
-  readonly requests: ByteOrder;
-  readonly rings: readonly ByteOrder[];
-}
 
 const NO_LISTENERS: readonly ResetListener[] = [];
 
@@ -61,6 +55,8 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   #resetListeners = NO_LISTENERS;
   /** Of a group's owner. */
   readonly administration: DeviceAdministration | null;
+  /** Queues follow it at the next `bringUp.updateMode()`. */
+  told: ToldOrder | null = null;
   /** Queues of the device type: num_queues. Those of the administration follow. */
   readonly queueCount: number;
   readonly queues: DeviceQueues;
@@ -68,7 +64,6 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
   /** How windows pass features on. */
   readonly bringUp: BringUp;
   #place: DevicePlace | null = null;
-  #told: ToldOrder | null = null;
   readonly #gate = new DmaGate();
 
   /**
@@ -142,18 +137,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
 
   /** Byte order of requests as the driver in charge sees them. Each window has its own for configuration. */
   get littleEndian(): boolean {
-    return !this.legacyDriver || (this.#told?.requests ?? this.options.guestEndian) === 'little';
-  }
-
-  /** Byte order of a queue's ring. */
-  ringLittleEndian(index: number): boolean {
-    return !this.legacyDriver || (this.#told?.rings[index] ?? this.options.guestEndian) === 'little';
-  }
-
-  /** What a legacy driver's byte order is, once somebody tells; null for what the options say. */
-  tellOrder(order: ToldOrder | null): void {
-    this.#told = order;
-    this.bringUp.updateMode();
+    return requestsAreLittle(this);
   }
 
   has(bit: number): boolean {
@@ -301,10 +285,6 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
 
   get dmaEnabled(): boolean {
     return this.#gate.enabled && !this.suspended && !this.mode.stopped;
-  }
-
-  passOn(index: number): boolean {
-    return this.behaviour.kicked?.(index) ?? false;
   }
 
   handle(chain: Chain): void {

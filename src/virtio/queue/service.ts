@@ -30,8 +30,8 @@ export interface QueueOwner {
   /** Chains may be taken: the driver has come far enough and nothing is broken. */
   readonly mayRun: boolean;
   readonly dmaEnabled: boolean;
-  /** Somebody else serves the ring. @returns whether the kick is his. */
-  passOn?(index: number): boolean;
+  /** Somebody else serves the ring, where it says that the kick is his. */
+  readonly behaviour?: { kicked?(index: number): boolean };
   handle(chain: Chain): void;
   /** Takes a chain of a state that was loaded, of which the device had made `request`; others are handled anew. */
   resumeChain?(chain: Chain, request: State): void;
@@ -148,7 +148,7 @@ export class QueueService implements Publisher, Stateful {
       this.#waiting = true;
       return;
     }
-    if (this.#owner.passOn?.(this.index) === true) return;
+    if (this.#owner.behaviour?.kicked?.(this.index) === true) return;
     this.#batch.enter();
     try {
       this.#takeAll();

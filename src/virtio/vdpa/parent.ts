@@ -198,7 +198,8 @@ export class VdpaParent implements Stateful {
   }
 
   #retell(): void {
-    this.device.tellOrder({ requests: this.#requests, rings: this.#ringOrders });
+    this.device.told = { requests: this.#requests, rings: this.#ringOrders };
+    this.device.bringUp.updateMode();
   }
 
   #checkOrder(operation: string, wanted: ParentPolicy['order'], order: ByteOrder): void {
