@@ -1,4 +1,12 @@
-import type { BusTarget, DmaDomain, Finding, FindingAbout, FindingPlace, Scheduler } from '../core/index.ts';
+import type {
+  BusTarget,
+  DmaDomain,
+  Finding,
+  FindingAbout,
+  FindingPlace,
+  Party,
+  Scheduler,
+} from '../core/index.ts';
 import type { ByteOrder, DeviceConfig } from './config.ts';
 import type { DevicePort } from './device-port.ts';
 import type { DeviceType } from './layout/index.ts';
@@ -37,6 +45,8 @@ export interface DeviceBehaviour extends QueueUser {
   negotiated?(): void;
   /** The driver set DRIVER_OK. */
   started?(): void;
+  /** A state was loaded, and all that it belongs to is in place: what was in flight is taken up after that. */
+  goOn?(): void;
   /** A queue was kicked whose ring somebody else serves perhaps. @returns true where no chain is to be taken from it. */
   kicked?(index: number): boolean;
 }
@@ -56,6 +66,8 @@ export interface MemberDoorbells extends BusTarget {
 }
 
 export interface FeatureObjection {
+  /** Who breaks the clause; by default the driver. */
+  readonly party?: Party;
   readonly clause: string;
   readonly message: string;
   readonly about?: FindingAbout;

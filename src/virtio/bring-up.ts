@@ -73,7 +73,7 @@ export class BringUp {
     const objection = device.features.settle();
     this.updateMode();
     if (objection !== null) {
-      device.report('driver', objection.clause, objection.message, objection.about);
+      device.report(objection.party ?? 'driver', objection.clause, objection.message, objection.about);
       return false;
     }
     device.behaviour.negotiated?.();

@@ -392,6 +392,7 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
 
   /** Goes on with what was in flight when the state was saved. */
   resume(): void {
+    this.behaviour.goOn?.();
     this.queues.resume();
     this.mode.settle();
   }

@@ -149,14 +149,15 @@ export class Chain {
     this.lengths = twice(this.lengths);
   }
 
-  #address(index: number): number {
+  /** Guest-physical address of a segment. */
+  addressOf(index: number): number {
     return this.highs[index]! * FOUR_GIB + this.lows[index]!;
   }
 
   /** Guest-physical address and length in bytes of a segment, for framing checks. */
   segment(index: number): { address: number; length: number; writable: boolean } {
     return {
-      address: this.#address(index),
+      address: this.addressOf(index),
       length: this.lengths[index]!,
       writable: index >= this.readableCount,
     };
@@ -222,7 +223,7 @@ export class Chain {
     const last = this.count - 1;
     const length = this.lengths[last]!;
     if (last >= this.readableCount && length > 0)
-      return this.live && this.#dma!.writeByte(this.#address(last) + length - 1, value);
+      return this.live && this.#dma!.writeByte(this.addressOf(last) + length - 1, value);
     const end = this.writableBytes;
     return end > 0 && this.write(end - 1, Uint8Array.of(value), 0, 1);
   }
@@ -241,6 +242,21 @@ export class Chain {
       return this.#readPieces(i, offset, target, targetOffset, length);
     region.copyOut(((this.lows[i]! - region.lowBase) | 0) + offset, target, targetOffset, length);
     return true;
+  }
+
+  /** The same of the writable stream, for who has had it written by somebody else. */
+  readWritten(offset: number, target: Uint8Array, targetOffset: number, length: number): boolean {
+    let from = offset;
+    let done = 0;
+    for (let i = this.readableCount; i < this.count && done < length && this.live; i++) {
+      const room = this.lengths[i]!;
+      const piece = Math.min(Math.max(0, room - from), length - done);
+      if (piece > 0 && !this.#dma!.read(this.addressOf(i) + from, target, targetOffset + done, piece))
+        return false;
+      done += piece;
+      from = Math.max(0, from - room);
+    }
+    return done === length && this.live;
   }
 
   #readAnywhere(offset: number, target: Uint8Array, targetOffset: number, length: number): boolean {
@@ -263,7 +279,7 @@ export class Chain {
     let done = 0;
     for (let i = from; i < this.readableCount && done < length && this.live; i++) {
       const piece = Math.min(this.lengths[i]! - offset, length - done);
-      if (!this.#dma!.read(this.#address(i) + offset, target, at + done, piece)) return false;
+      if (!this.#dma!.read(this.addressOf(i) + offset, target, at + done, piece)) return false;
       done += piece;
       offset = 0;
     }
@@ -334,7 +350,7 @@ export class Chain {
     let done = 0;
     for (let i = from; i < this.count && done < length && this.live; i++) {
       const piece = Math.min(this.lengths[i]! - offset, length - done);
-      if (!this.#dma!.write(this.#address(i) + offset, source, at + done, piece, views)) return false;
+      if (!this.#dma!.write(this.addressOf(i) + offset, source, at + done, piece, views)) return false;
       done += piece;
       offset = 0;
     }

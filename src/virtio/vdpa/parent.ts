@@ -128,7 +128,8 @@ export class VdpaParent implements Stateful {
   setFeatures(words: readonly number[]): void {
     if ((this.device.status & featuresOk) !== 0) throw new FeaturesSettledError(words);
     const zero = words.every((word) => word === 0);
-    if (!(zero && this.policy.resetsToZero)) this.#checkFeatures(words);
+    const wants = zero && this.policy.resetsToZero ? null : this.#wantsOf(words);
+    if (wants !== null) throw new FeaturesRefusedError(words, wants);
     this.#featuresSet = true;
     if (hasFeature(words, feature.version1))
       for (let word = 0; word < FEATURE_WORDS; word++)
@@ -136,25 +137,20 @@ export class VdpaParent implements Stateful {
     else this.device.bringUp.acceptLegacyFeatures(words[0]! >>> 0);
   }
 
-  #checkFeatures(words: readonly number[]): void {
+  /** What features would have to have that these have not, or null. */
+  #wantsOf(words: readonly number[]): string | null {
     const { version1, accessPlatform, order } = this.policy;
-    const refuse = (wants: string) => {
-      throw new FeaturesRefusedError(words, wants);
-    };
+    const { legacyLittle, legacyBig } = vdpaFormat;
     const modern = hasFeature(words, feature.version1);
-    if (version1 === 'required' && !modern) refuse('VERSION_1');
-    if (accessPlatform === 'required' && !hasFeature(words, feature.accessPlatform))
-      refuse('ACCESS_PLATFORM');
-    if (
-      order === 'format bits' &&
-      modern !== (this.#format !== vdpaFormat.legacyLittle && this.#format !== vdpaFormat.legacyBig)
-    )
-      refuse('the format to be told first, and VERSION_1 with none but the modern one');
+    if (version1 === 'required' && !modern) return 'VERSION_1';
+    if (accessPlatform === 'required' && !hasFeature(words, feature.accessPlatform)) return 'ACCESS_PLATFORM';
+    const asLegacy = (this.#format & (legacyLittle | legacyBig)) !== 0;
+    if (order === 'format bits' && modern === asLegacy)
+      return 'the format to be told first, and VERSION_1 with none but the modern one';
     const { offered, offeredLegacy } = this.device.features;
     // A driver without VERSION_1 has one word, and ACCESS_PLATFORM from whoever stands between.
-    const platform = 2 ** (feature.accessPlatform % 32);
-    const mine = modern ? offered : [offeredLegacy, platform];
-    if (words.some((word, i) => (word & ~(mine[i] ?? 0)) !== 0)) refuse('features that are offered');
+    const mine = modern ? offered : [offeredLegacy, 2 ** (feature.accessPlatform % 32)];
+    return words.some((word, i) => (word & ~(mine[i] ?? 0)) !== 0) ? 'features that are offered' : null;
   }
 
   get status(): number {
@@ -253,7 +249,7 @@ export class VdpaParent implements Stateful {
     this.#checkConfig('get_config', offset, length);
     this.#early(this.policy.earlyRead);
     const bytes = new Uint8Array(length);
-    const target = this.#target;
+    const target = this.device.config[this.configOrder];
     for (let at = 0; at < length; ) {
       const width = widthAt(offset + at, length - at);
       const value = target.read(offset + at, width);
@@ -267,7 +263,7 @@ export class VdpaParent implements Stateful {
   writeConfig(offset: number, bytes: Uint8Array): void {
     this.#checkConfig('set_config', offset, bytes.length);
     this.#early(this.policy.earlyWrite);
-    const target = this.#target;
+    const target = this.device.config[this.configOrder];
     for (let at = 0; at < bytes.length; ) {
       const width = widthAt(offset + at, bytes.length - at);
       let value = 0;
@@ -281,10 +277,9 @@ export class VdpaParent implements Stateful {
     return this.device.config.readGeneration();
   }
 
-  /** Configuration in the order in which it is read and written now. */
-  get #target() {
-    const { config, legacyDriver } = this.device;
-    return this.policy.config === 'driver' && legacyDriver ? config[this.#requests] : config.little;
+  /** Byte order in which configuration is read and written now. */
+  get configOrder(): ByteOrder {
+    return this.policy.config === 'driver' && this.device.legacyDriver ? this.#requests : 'little';
   }
 
   #checkConfig(operation: string, offset: number, length: number): void {
