@@ -33,6 +33,10 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     summary: 'count what every way to a device takes, and model its time',
     load: async () => (await import('./compare.ts')).compare,
   },
+  compat: {
+    summary: 'say whose state may be loaded into which device, and why not',
+    load: async () => (await import('./compat.ts')).compat,
+  },
   boot: {
     summary: 'boot a real Linux on our functions, and compare the two sides',
     load: async () => (await import('./boot.ts')).boot,

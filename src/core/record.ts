@@ -48,7 +48,11 @@ export function record<const F extends Fields & { readonly version?: never }>(
   fields: F,
   rules: RecordRules<F> = {},
 ): RecordType<F> {
-  const manifest = (): Manifest => ({ record: name, version, fields: shapesOf(fields) });
+  const since = oldest(version, rules.upgrades);
+  const manifest = (): Manifest => ({
+    ...{ record: name, version, ...(since === version ? {} : { since }) },
+    fields: shapesOf(fields),
+  });
   return {
     name,
     version,
@@ -66,6 +70,13 @@ export function record<const F extends Fields & { readonly version?: never }>(
     },
     manifest,
   };
+}
+
+/** The oldest version of which there is a way to this one. */
+function oldest(version: number, upgrades: Upgrades = {}): number {
+  let from = version;
+  while (upgrades[from - 1] !== undefined) from--;
+  return from;
 }
 
 function upgraded(

@@ -35,8 +35,10 @@ function outOf(state: State, put: Put, depth = 0): State {
   return state;
 }
 
-function into(value: State, take: Take): State {
-  if (Array.isArray(value)) return value.map((each: State) => into(each, take));
+/** @throws StateEncodingError for bytes that are damaged, and for what no state of ours is as deep as. */
+function into(value: State, take: Take, depth = 0): State {
+  if (depth > DEPTH) throw new StateEncodingError(`deeper than ${DEPTH}`);
+  if (Array.isArray(value)) return value.map((each: State) => into(each, take, depth + 1));
   if (!isStateMap(value)) return value;
   const put = value[BYTES];
   if (put !== undefined) {
@@ -47,7 +49,7 @@ function into(value: State, take: Take): State {
   return Object.fromEntries(
     Object.entries(value).map(([name, each]) => [
       name.startsWith('$') ? name.slice(1) : name,
-      into(each, take),
+      into(each, take, depth + 1),
     ]),
   );
 }

@@ -32,7 +32,10 @@ export interface Stateful<S extends State = State> {
   manifest?(): State;
 }
 
-/** Names, versions and shapes as plain data: two sides that mean to exchange states compare them. */
+/**
+ * Names, versions and shapes as plain data: two sides that mean to exchange states compare them. `since` is the oldest version that
+ * is upgraded, where that is another. A part adds `made`, what it was made with, and `outside`, what has to stand behind it.
+ */
 export interface Manifest {
   readonly [name: string]: State;
   readonly record: string;

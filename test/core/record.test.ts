@@ -217,7 +217,7 @@ describe('a record', () => {
 
   it('says what it holds as plain data', () => {
     const whole = record('whole', 1, { ring, others: list(ring, { most: 2 }), on: flag });
-    const of = { record: 'ring', version: 3, fields: { size: 'u16', next: 'u16' } };
+    const of = { record: 'ring', version: 3, since: 1, fields: { size: 'u16', next: 'u16' } };
     expect(whole.manifest()).toEqual({
       record: 'whole',
       version: 1,

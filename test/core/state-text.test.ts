@@ -143,6 +143,14 @@ describe('a state as text and as bytes', () => {
       const deeper = wrap(deep);
       expect(() => stateToText(deeper)).toThrow('deeper than 128');
     }
+    for (const [open, close] of [
+      ['[', ']'],
+      ['{"a":', '}'],
+    ] as const)
+      for (const depth of [129, 5000]) {
+        const text = `{"virtiolab":1,"state":${open.repeat(depth)}1${close.repeat(depth)}}`;
+        expect(() => stateFromText(text)).toThrow('deeper than 128');
+      }
   });
 
   it('is refused when torn, wherever', () => {

@@ -277,6 +277,11 @@ export class BlockDevice implements DeviceBehaviour {
     return blockState.save({ shape: this.#shape(), capacity: this.capacity });
   }
 
+  manifest(): State {
+    const outside = { capacity: this.storage.length / SECTOR_BYTES };
+    return { ...blockState.manifest(), made: this.#shape(), outside };
+  }
+
   /** @throws StateMismatchError, also for a storage of another length: what it holds is no part of the state. */
   check(state: State, path = 'block device', device?: SavedDevice): void {
     const { capacity } = blockState.parse(state, path, this.#shape());

@@ -359,12 +359,13 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
     return scsiState.save({ shape: this.#shape(), events: this.#events.save(), units });
   }
 
-  #shape() {
-    return { type: this.type.name, ...this.config.fixed };
-  }
+  #shape = () => ({ type: this.type.name, ...this.config.fixed });
 
   manifest(): State {
-    const units = this.#units.unitsOf(EVERY_TARGET).map((key) => manifestOf(this.#units.get(key)!.unit));
+    const unitOf = (key: number) => manifestOf(this.#units.get(key)!.unit);
+    const units = this.#units.unitsOf(EVERY_TARGET).map((key) => {
+      return { unit: unitOf(key), outside: { target: targetOf(key), lun: lunOf(key) } };
+    });
     return { ...scsiState.manifest(), made: this.#shape(), units };
   }
 

@@ -457,7 +457,7 @@ describe('a SCSI host', () => {
     expect(device.manifest()).toMatchObject({
       record: 'scsi',
       made: { type: 'scsi' },
-      units: [{ record: 'scsi-disk' }],
+      units: [{ unit: { record: 'scsi-disk' }, outside: { target: 0, lun: 0 } }],
     });
   });
 
