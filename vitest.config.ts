@@ -7,7 +7,7 @@ const ordinary: TestProjectInlineConfiguration = {
     name: 'ordinary',
     include: ['test/**/*.test.ts'],
     setupFiles: ['test/clauses/watch.ts'],
-    exclude: [...configDefaults.exclude, 'test/guest/**'],
+    exclude: [...configDefaults.exclude, 'test/guest/**', 'test/browser/**'],
     // Against hanging only: no test may fail because its machine is busy.
     testTimeout: 300_000,
     // vitest would leave one of two cores to itself, which has little to do.
@@ -32,11 +32,25 @@ const guest: TestProjectInlineConfiguration = {
   },
 };
 
+// The page, as a person uses it: a browser at a time. Not part of `npm test`.
+const browser: TestProjectInlineConfiguration = {
+  extends: true,
+  test: {
+    name: 'browser',
+    include: ['test/browser/**/*.test.ts'],
+    globalSetup: 'test/browser/support/global-setup.ts',
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    maxWorkers: 1,
+  },
+};
+
 const ordinarily: readonly TestProjectInlineConfiguration[] = [ordinary];
 
-/** `vitest run` (npm test) runs the ordinary tests; `--mode guest` (npm run test:guest) those with real machines; `--mode all` both. */
+/** `vitest run` (npm test) runs the ordinary tests; `--mode guest` (npm run test:guest) those with real machines; `--mode all` both; `--mode browser` (npm run test:browser) the page's. */
 const projectsOf: Readonly<Record<string, readonly TestProjectInlineConfiguration[]>> = {
   guest: [guest],
+  browser: [browser],
   all: [ordinary, guest],
 };
 

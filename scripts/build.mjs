@@ -59,6 +59,23 @@ function build() {
   if (ran.error !== undefined) console.error(`virtiolab: cannot build: ${ran.error.message}`);
   // Half a build would pass for a whole one the next time.
   if (ran.status !== 0) rmSync(dist, { recursive: true, force: true });
+  return ran.status || (preparing ? 0 : buildLab());
+}
+
+/** The page that `virtiolab lab` serves. An install of a checkout has no need of it: the command builds it when it is asked for. */
+function buildLab() {
+  const config = join(root, 'lab', 'vite.config.ts');
+  if (statSync(config, { throwIfNoEntry: false }) === undefined) return 0;
+  const manifest = createRequire(import.meta.url).resolve('vite/package.json', { paths: [root] });
+  const vite = join(dirname(manifest), 'bin', 'vite.js');
+  const ran = spawnSync(
+    process.execPath,
+    [vite, 'build', '--config', config, '--outDir', join(dist, 'lab')],
+    {
+      cwd: root,
+      stdio: ['ignore', 2, 2],
+    },
+  );
   return ran.status ?? 1;
 }
 

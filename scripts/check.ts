@@ -21,6 +21,8 @@ const packFolder = mkdtempSync(join(tmpdir(), 'virtiolab-pack-'));
 const STEPS: readonly Step[] = [
   { name: 'types', command: ['tsc', '-p', 'tsconfig.json'] },
   { name: 'types in a browser', command: ['tsc', '-p', 'tsconfig.browser.json', '--noEmit'] },
+  { name: 'types of the page', command: ['tsc', '-p', 'lab/tsconfig.json'] },
+  { name: "types of the page's tests", command: ['tsc', '-p', 'test/browser/tsconfig.json'] },
   { name: 'lint and format', command: ['biome', 'ci', '--colors=off', '--error-on-warnings', '.'] },
   { name: 'floors', command: ['tsx', 'scripts/check-floors.ts'] },
   { name: 'build', command: ['npm', 'run', '--silent', 'build'] },

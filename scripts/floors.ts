@@ -35,7 +35,6 @@ const DRIVER_SIDE: readonly RegExp[] = [
   /^src\/conformance\//,
   /^src\/mmr\/translator[^/]*\.ts$/,
   /^src\/mmr\/access\//,
-  /^src\/mmr\/mediated\/software\//,
 ];
 
 const LAYOUT = /^(src\/[^/]+\/layout)\//;

@@ -45,6 +45,10 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     summary: 'serve functions of ours to another program, over a socket',
     load: async () => (await import('./serve.ts')).serve,
   },
+  lab: {
+    summary: 'show a function, its driver and every access in a browser',
+    load: async () => (await import('./lab.ts')).lab,
+  },
   trace: {
     summary: 'decode accesses that another program recorded',
     load: async () => (await import('./trace.ts')).trace,

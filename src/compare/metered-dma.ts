@@ -131,12 +131,13 @@ class MeteredRegion extends DmaRegion {
   }
 }
 
-/** What a function reaches of a memory, with every transfer counted. */
+/** What a function reaches of a memory, with every transfer counted by a meter: one of one's own hears of each piece. */
 export class MeteredDma extends DmaDomain {
-  readonly meter = new DmaMeter();
+  readonly meter: DmaMeter;
 
-  constructor(memory: GuestMemory) {
+  constructor(memory: GuestMemory, meter = new DmaMeter()) {
     super(memory);
+    this.meter = meter;
     // Whoever writes past the copies asks whether somebody watches.
     this.observer = () => {};
   }

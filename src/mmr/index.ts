@@ -9,7 +9,6 @@ export * from './access/native.ts';
 export * from './hosted-function.ts';
 export * from './hypervisor.ts';
 export * from './layout/index.ts';
-export * from './mediated/index.ts';
 export * from './mmr-function.ts';
 export * from './mmr-virtual-functions.ts';
 export * from './owned-function.ts';

@@ -33,6 +33,7 @@ export {
   type MutantAccess,
   suspects,
 } from '../testing/mutants/index.ts';
+export { MutantBus } from '../testing/mutants/mutant-bus.ts';
 export {
   getStuck,
   type Stage,

@@ -1,0 +1,13 @@
+/** What the page may load. It says so itself, since who hosts its files may not send headers; `virtiolab lab` sends it too. */
+export const contentSecurityPolicy = [
+  "default-src 'none'",
+  // The emulator of a whole PC compiles what its guest runs; text never becomes code.
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "manifest-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join('; ');

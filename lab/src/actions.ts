@@ -1,0 +1,136 @@
+import type { CallName, Calls, ClauseView, Move, Row, Setup } from '../protocol.ts';
+import { type AddressState, firstSetup, readAddress, writeAddress } from './address.ts';
+import { bitMeanings } from './bit-meanings.ts';
+import * as state from './state.ts';
+import { WorkerClient } from './worker-client.ts';
+
+function onRows(rows: readonly Row[], fresh: boolean): void {
+  const all = fresh ? rows : [...state.rows.value, ...rows];
+  const over = Math.max(0, all.length - state.MOST_ROWS);
+  state.dropped.value = (fresh ? 0 : state.dropped.value) + over;
+  state.rows.value = over > 0 ? all.slice(over) : all;
+  if (fresh) state.cursor.value = 0;
+}
+
+let client: WorkerClient | null = null;
+
+/** Asks the worker. @throws Error with its words. */
+export function call<Name extends CallName>(
+  name: Name,
+  given: Calls[Name]['given'],
+): Promise<Calls[Name]['answer']> {
+  client ??= new WorkerClient(onRows, (message) =>
+    state.notice(`The emulator stopped: ${message}. Load the page again.`),
+  );
+  return client.call(name, given);
+}
+
+const addressState = (): AddressState => ({
+  setup: state.opened.value?.setup ?? firstSetup,
+  moves: state.moves.value,
+  tab: state.tab.value,
+});
+
+/** The address that was written last: what it says is shown already. */
+let written = '';
+
+/** Puts the page's state into its address. */
+export function keepAddress(): void {
+  written = writeAddress(addressState());
+  if (location.hash.replace(/^#/, '') !== written)
+    history.replaceState(null, '', written === '' ? location.pathname + location.search : `#${written}`);
+}
+
+/** Does one thing after the other, and tells what went wrong. */
+async function working<T>(work: () => Promise<T>): Promise<T | null> {
+  state.busy.value = true;
+  try {
+    return await work();
+  } catch (error) {
+    state.notice((error as Error).message);
+    return null;
+  } finally {
+    state.busy.value = false;
+  }
+}
+
+/** Opens a world. @returns whether there is one now. */
+export async function open(setup: Setup, moves: readonly Move[] = []): Promise<boolean> {
+  state.opening.value = setup;
+  const found = await working(() => call('open', { setup, moves }));
+  state.opening.value = null;
+  if (found === null) return false;
+  const { done, ...opened } = found;
+  state.opened.value = opened;
+  state.done.value = done;
+  state.moves.value = moves;
+  state.marked.value = null;
+  keepAddress();
+  if (moves.length > 0) void loadClauses();
+  return true;
+}
+
+/** Changes something of the world; what was done in the one before is done in the new one only if `again`. */
+export const change = (changed: Partial<Setup>, again = false) =>
+  open({ ...(state.opened.value?.setup ?? firstSetup), ...changed }, again ? state.moves.value : []);
+
+export async function move(made: Move): Promise<void> {
+  const done = await working(() => call('move', made));
+  if (done === null) return;
+  state.done.value = done;
+  state.moves.value = [...state.moves.value, made];
+  keepAddress();
+  void loadClauses();
+}
+
+/** Goes on from the cursor: from before the move in which it stands. */
+export async function goOnFromHere(): Promise<void> {
+  const found = await working(() => call('rewind', { seq: state.cursor.value + 1 }));
+  if (found === null) return;
+  state.done.value = found;
+  state.moves.value = found.moves;
+  keepAddress();
+}
+
+/** Texts of the clauses that registers and findings name. */
+async function loadClauses(): Promise<void> {
+  const wanted = new Set<string>();
+  for (const fn of state.done.value?.view.functions ?? [])
+    for (const table of fn.tables)
+      for (const { clauses } of table.registers) for (const id of clauses) wanted.add(id);
+  for (const { clause } of Object.values(bitMeanings)) if (clause !== undefined) wanted.add(clause);
+  for (const { clause } of state.done.value?.findings ?? []) wanted.add(clause);
+  await fetchClauses([...wanted]);
+}
+
+async function fetchClauses(ids: readonly string[]): Promise<void> {
+  const missing = ids.filter((id) => !state.clauses.value.has(id));
+  if (missing.length === 0) return;
+  const found = await call('clauses', { ids: missing });
+  state.clauses.value = new Map([
+    ...state.clauses.value,
+    ...found.map((each): [string, ClauseView] => [each.id, each]),
+  ]);
+}
+
+/** Shows the text of a clause. */
+export async function showClause(id: string): Promise<void> {
+  await fetchClauses([id]);
+  state.openClause.value = id;
+}
+
+/** Takes up what the address says, at the beginning and when somebody changes it. */
+export async function followAddress(): Promise<void> {
+  const { setup, moves, tab, problems } = readAddress(location.hash);
+  for (const problem of problems) state.notice(`The address: ${problem}.`);
+  state.tab.value = tab;
+  if (await open(setup, moves)) return;
+  state.notice('What the address asks for could not be shown: this is a disk, by mmr.');
+  await open(firstSetup);
+}
+
+export function listenToAddress(): void {
+  addEventListener('hashchange', () => {
+    if (location.hash.replace(/^#/, '') !== written) void followAddress();
+  });
+}

@@ -1,0 +1,89 @@
+import type { Move, Setup } from '../protocol.ts';
+
+/** What the page's address says: which world, and what was done in it. */
+export interface AddressState {
+  readonly setup: Setup;
+  readonly moves: readonly Move[];
+  readonly tab: string | null;
+}
+
+export const firstSetup: Setup = { type: 'block', way: 'mmr', ring: 'split', lie: null, mistake: null };
+
+/** An address that is longer is not taken: nobody wrote it by hand, and mail programs cut it. */
+const MOST_CHARACTERS = 32_000;
+const MOST_MOVES = 100;
+/** Names of worlds and buttons: no more than words with hyphens. */
+const NAME = /^[a-z][a-z0-9-]{0,60}$/;
+
+const setupNames = ['type', 'way', 'ring', 'lie', 'mistake'] as const;
+
+const moveText = ({ name, values }: Move) =>
+  [name, ...values.map((value) => encodeURIComponent(value))].join('~');
+
+/** @throws URIError for escapes that are torn. */
+function moveOf(text: string): Move | null {
+  const [name = '', ...rest] = text.split('~').map(decodeURIComponent);
+  if (!NAME.test(name)) return null;
+  return { name, values: rest.map((value) => (/^\d{1,15}$/.test(value) ? Number(value) : value)) };
+}
+
+/** The part of an address behind `#`. What is as it is at first is left out. */
+export function writeAddress({ setup, moves, tab }: AddressState): string {
+  const parts: string[] = [];
+  for (const name of setupNames) {
+    const value = setup[name];
+    if (value !== null && value !== firstSetup[name]) parts.push(`${name}=${encodeURIComponent(value)}`);
+  }
+  if (moves.length > 0) parts.push(`do=${moves.slice(0, MOST_MOVES).map(moveText).join(',')}`);
+  if (tab !== null) parts.push(`show=${encodeURIComponent(tab)}`);
+  return parts.join('&');
+}
+
+/** Reads an address. What cannot be taken is left out, and said in `problems`. */
+export function readAddress(hash: string): AddressState & { readonly problems: readonly string[] } {
+  const problems: string[] = [];
+  const text = hash.replace(/^#/, '');
+  const given = new Map<string, string>();
+  if (text.length > MOST_CHARACTERS)
+    problems.push(`the address has ${text.length} characters; wants at most ${MOST_CHARACTERS}`);
+  else
+    for (const part of text.split('&').filter((each) => each !== '')) {
+      const [name = '', ...rest] = part.split('=');
+      given.set(name, rest.join('='));
+    }
+  const setup = { ...firstSetup } as { -readonly [Name in keyof Setup]: Setup[Name] };
+  for (const name of setupNames) {
+    const value = given.get(name);
+    if (value === undefined) continue;
+    if (!NAME.test(value)) problems.push(`${name} "${value.slice(0, 40)}" is no name`);
+    else if (name === 'ring') setup.ring = value === 'packed' ? 'packed' : 'split';
+    else setup[name] = value;
+  }
+  const tab = given.get('show') ?? null;
+  return {
+    setup,
+    moves: movesOf(given.get('do') ?? '', problems),
+    tab: tab !== null && NAME.test(tab) ? tab : null,
+    problems,
+  };
+}
+
+function movesOf(text: string, problems: string[]): Move[] {
+  const moves: Move[] = [];
+  const list = text === '' ? [] : text.split(',');
+  if (list.length > MOST_MOVES) problems.push(`${list.length} moves; the first ${MOST_MOVES} are made`);
+  for (const each of list.slice(0, MOST_MOVES)) {
+    const move = decoded(each);
+    if (move === null) problems.push(`"${each.slice(0, 40)}" is no move`);
+    else moves.push(move);
+  }
+  return moves;
+}
+
+function decoded(text: string): Move | null {
+  try {
+    return moveOf(text);
+  } catch {
+    return null;
+  }
+}

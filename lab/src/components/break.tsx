@@ -1,0 +1,136 @@
+import { signal } from '@preact/signals';
+import { useEffect, useState } from 'preact/hooks';
+import type { Choice, WatchView } from '../../protocol.ts';
+import { call, change } from '../actions.ts';
+import { showAccess } from '../player.ts';
+import { done, marked, opened, opening, rows } from '../state.ts';
+import { ClauseLink } from './clause-link.tsx';
+
+/** Lies by device type: they are loaded when somebody wants to tell one. */
+const lies = signal<ReadonlyMap<string, readonly Choice[]>>(new Map());
+
+async function loadLies(type: string): Promise<void> {
+  if (lies.value.has(type)) return;
+  const found = await call('lies', { type });
+  lies.value = new Map([...lies.value, [type, found]]);
+}
+
+interface SwitchesProps {
+  readonly title: string;
+  readonly choices: readonly Choice[];
+  readonly chosen: string | null;
+  pick(name: string | null): void;
+}
+
+/** Switches of which one is on at most. */
+function Switches({ title, choices, chosen, pick }: SwitchesProps) {
+  const [wanted, setWanted] = useState('');
+  const fits = ({ name, says }: Choice) => `${name} ${says}`.toLowerCase().includes(wanted.toLowerCase());
+  const shown = choices.filter((choice) => choice.name === chosen || fits(choice));
+  return (
+    <fieldset class="switches">
+      <legend>{title}</legend>
+      <label class="field">
+        Find
+        <input
+          type="search"
+          value={wanted}
+          aria-label={`${title} find`}
+          onInput={(event) => setWanted(event.currentTarget.value)}
+        />
+      </label>
+      <ul class="switch-list">
+        {shown.map(({ name, says }) => (
+          <li key={name}>
+            <label class="check">
+              <input
+                type="checkbox"
+                role="switch"
+                aria-checked={name === chosen}
+                checked={name === chosen}
+                onChange={(event) => pick(event.currentTarget.checked ? name : null)}
+              />
+              <span>
+                <strong>{name}</strong> {says}
+              </span>
+            </label>
+          </li>
+        ))}
+      </ul>
+    </fieldset>
+  );
+}
+
+/** Goes to the access that something is about. */
+function AccessLink({ seq }: { seq: number }) {
+  const go = () => {
+    marked.value = seq;
+    showAccess(seq);
+  };
+  return (
+    <button type="button" class="more" onClick={go}>
+      access {seq}
+    </button>
+  );
+}
+
+function Findings({ findings }: { findings: readonly WatchView[] }) {
+  if (findings.length === 0) return <p>The driver broke no rule so far.</p>;
+  return (
+    <ul class="findings" aria-label="Findings of the watch">
+      {findings.map(({ level, text, clause, seq, rule }) => (
+        <li key={`${rule} ${seq} ${text}`}>
+          <strong class={level === 'note' ? '' : 'bad'}>{level}</strong> {text} <ClauseLink id={clause} />{' '}
+          <AccessLink seq={seq} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** What the device itself says of what it was asked. */
+function Complaints() {
+  const found = rows.value.filter(({ kind }) => kind === 'finding');
+  if (found.length === 0) return <p>The device complained of nothing.</p>;
+  return (
+    <ul class="findings" aria-label="Complaints of the device">
+      {found.slice(-20).map(({ seq, root, name, verb, clause }) => (
+        <li key={seq}>
+          <strong>{verb}</strong> {name} {clause === null ? null : <ClauseLink id={clause} />}{' '}
+          <AccessLink seq={root} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** Devices that lie, drivers that err, and who notices. */
+export function BreakPanel() {
+  const { mistakes } = opened.value!;
+  const setup = opening.value ?? opened.value!.setup;
+  useEffect(() => {
+    void loadLies(setup.type);
+  }, [setup.type]);
+  return (
+    <>
+      <h2>Break it</h2>
+      <p class="quiet">What was done is done again when a switch is turned.</p>
+      <h3>What the watch says of the driver</h3>
+      <Findings findings={done.value?.findings ?? []} />
+      <h3>What the device says</h3>
+      <Complaints />
+      <Switches
+        title="The driver"
+        choices={mistakes}
+        chosen={setup.mistake}
+        pick={(mistake) => void change({ mistake }, true)}
+      />
+      <Switches
+        title="The device"
+        choices={lies.value.get(setup.type) ?? []}
+        chosen={setup.lie}
+        pick={(lie) => void change({ lie }, true)}
+      />
+    </>
+  );
+}

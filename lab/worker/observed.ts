@@ -1,0 +1,169 @@
+import {
+  type DriverWatch,
+  type Explanation,
+  explain,
+  formatBuffers,
+  formatExplanation,
+} from 'virtiolab/conformance';
+import { type Bus, formatFinding, sinkFor } from 'virtiolab/core';
+import { Decoder, tap } from 'virtiolab/trace';
+import type { Column, FunctionView, View, WatchView } from '../protocol.ts';
+import { FunctionViewer } from './function-view.ts';
+import { queueViews } from './queue-view.ts';
+import type { Followers, Stream } from './stream.ts';
+import type { Stage, World } from './world.ts';
+
+/** Of one move, so many accesses have a view of their own. */
+const VIEWS_OF_A_MOVE = 400;
+/** Views that are kept in all. */
+const MOST_VIEWS = 2000;
+
+/** A world whose every access is heard, watched, and shown. */
+export class Observed implements Followers {
+  /** What the driver works on. */
+  readonly bus: Bus;
+  readonly findings: WatchView[] = [];
+  readonly #world: World;
+  readonly #stream: Stream;
+  /** Null until the first move: its rules are loaded then. */
+  #watch: DriverWatch | null = null;
+  readonly #viewers: readonly FunctionViewer[];
+  readonly #views = new Map<number, View>();
+  #viewsOfMove = 0;
+  #newest: View | null = null;
+  #explanation: Explanation;
+
+  constructor(world: World, stream: Stream) {
+    this.#world = world;
+    this.#stream = stream;
+    const { type } = world.sample.behaviour;
+    const [driver, ...others] = world.stages;
+    const decoders = world.stages.map(({ machine, found, owner }) => {
+      const decoder = new Decoder();
+      decoder.add(machine, found, undefined, [type]);
+      if (owner !== null) decoder.add(machine, owner);
+      return decoder;
+    });
+    const record = stream.sink('left', decoders[0]!);
+    let ready = false;
+    this.bus = tap(world.bus, (event) => {
+      if (!ready) return;
+      this.#watch?.sink(event);
+      record(event);
+    });
+    const found = stream.sink('right', decoders[0]!);
+    driver.machine.events = sinkFor(['finding'], found);
+    for (const [i, { machine, column }] of others.entries())
+      machine.events = stream.sink(column, decoders[i + 1]!);
+    stream.followers = this;
+    this.#viewers = world.stages.flatMap((stage) => viewersOf(stage, type));
+    this.#explanation = this.#look(() => this.#explain());
+    ready = true;
+    this.#views.set(0, this.now());
+  }
+
+  /** Looking at the machines is no part of what happens on them. */
+  #look<T>(what: () => T): T {
+    const { looking } = this.#stream;
+    this.#stream.looking = true;
+    try {
+      return what();
+    } finally {
+      this.#stream.looking = looking;
+    }
+  }
+
+  #explain(): Explanation {
+    const [{ machine, found }] = this.#world.stages;
+    return explain(machine, found, { types: [this.#world.sample.behaviour.type] });
+  }
+
+  /** A move begins: its first accesses are shown one by one. */
+  async begin(): Promise<void> {
+    this.#viewsOfMove = 0;
+    if (this.#watch !== null) return;
+    const { watchOf } = await import('./watch.ts');
+    this.#watch = watchOf(this.#world.stages[0].machine, this.#world.sample.behaviour.type);
+  }
+
+  /** What stands now. */
+  now(): View {
+    return this.#look(() => {
+      this.#explanation = this.#explain();
+      const functions: FunctionView[] = this.#viewers.map((viewer) => viewer.view());
+      const queues = queueViews(this.#explanation, this.#world.stages[0].machine.ram);
+      return { seq: this.#stream.last, functions, queues, explanation: formatExplanation(this.#explanation) };
+    });
+  }
+
+  /** What stood after an access, or after the last one before it of which that was kept; null where all of it was let go. */
+  at(seq: number): View | null {
+    const exact = this.#views.get(seq);
+    if (exact !== undefined) return exact;
+    let found: View | null = null;
+    for (const [each, view] of this.#views) {
+      if (each > seq) break;
+      found = view;
+    }
+    return found;
+  }
+
+  began(...[, { register, value }, seq]: Parameters<Followers['began']>): void {
+    if (!register.startsWith('queueNotify')) return;
+    const number = Number(value) & 0xffff;
+    const kicked = this.#look(() => this.#explain()).queues.find(({ index }) => index === number);
+    for (const { head, buffers, request, fault } of kicked?.ring?.waiting ?? [])
+      this.#stream.add('left', 'chain', 'chain', {
+        place: `queue ${number}`,
+        name: `chain ${head}: ${formatBuffers(buffers)}`,
+        meaning: fault === null ? request : `broken: ${fault.says}`,
+        root: seq,
+        clause: fault?.clause ?? null,
+      });
+  }
+
+  ended(seq: number, changed: boolean): void {
+    this.#listen(seq);
+    if (++this.#viewsOfMove > VIEWS_OF_A_MOVE) return;
+    // What was only read has changed nothing that is shown.
+    const before = changed ? null : this.#newest;
+    this.#newest = { ...(before ?? this.now()), seq };
+    this.#views.set(seq, this.#newest);
+    if (this.#views.size > MOST_VIEWS) this.#views.delete(this.#views.keys().next().value!);
+  }
+
+  /** Takes over what the watch has found since it was last asked. */
+  #listen(seq: number): void {
+    const findings = this.#watch?.report().findings ?? [];
+    for (const finding of findings.slice(this.findings.length)) {
+      const text = formatFinding(finding);
+      this.findings.push({ level: finding.level, rule: finding.rule, clause: finding.clause, text, seq });
+      this.#stream.add('left', 'watch', finding.level, { name: text, clause: finding.clause, root: seq });
+    }
+  }
+
+  /** The driver is done: what is judged at the end. */
+  finish(): void {
+    this.#watch?.finish();
+    this.#listen(this.#stream.last);
+  }
+
+  nameOf(column: Column, address: number): string {
+    if (column !== 'left') return '';
+    for (const { index, size, descriptors, driver, device } of this.#explanation.queues) {
+      const within = (start: number | null, bytes: number) =>
+        start !== null && start !== 0 && address >= start && address < start + bytes;
+      const count = size ?? 0;
+      if (within(descriptors, 16 * count)) return `queue ${index} descriptors`;
+      if (within(driver, 6 + 2 * count)) return `queue ${index} available ring`;
+      if (within(device, 6 + 8 * count)) return `queue ${index} used ring`;
+    }
+    return 'buffer';
+  }
+}
+
+/** A virtual function is shown with its owner. */
+function viewersOf(stage: Stage, type: World['sample']['behaviour']['type']): FunctionViewer[] {
+  const own = new FunctionViewer(stage, type);
+  return stage.owner === null ? [own] : [own, new FunctionViewer({ ...stage, found: stage.owner }, type)];
+}

@@ -1,0 +1,186 @@
+import { OptionError, type VirtiolabError } from 'virtiolab/core';
+import { virtioFeature as feature } from 'virtiolab/layout';
+import { ways } from 'virtiolab/mmr';
+import type { Choice, Done, Move, MoveSpec, Opened, Row, Setup, View } from '../protocol.ts';
+import { drivenTypes, type OpenDriver } from './drivers/index.ts';
+import { MistakenBus, mistakes } from './mistakes.ts';
+import { Observed } from './observed.ts';
+import { Stream } from './stream.ts';
+import { openWorld, ringsFor, type World, wayOf, waysFor } from './world.ts';
+
+/** A driver whose device does not answer has waited long enough then; in this process all that is to happen has happened. */
+const PATIENCE_MS = 200;
+
+const common: readonly MoveSpec[] = [
+  { name: 'up', label: 'Bring up', fields: [], by: 'driver' },
+  { name: 'down', label: 'Reset', fields: [], by: 'driver' },
+  { name: 'msix-on', label: 'MSI-X on', fields: [], by: 'driver' },
+  { name: 'msix-off', label: 'MSI-X off', fields: [], by: 'driver' },
+];
+
+/** A move, and the stretch of the stream that it made. */
+interface Past {
+  readonly move: Move;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** One world, what was done in it, and what came of that. */
+export class Session {
+  readonly setup: Setup;
+  readonly #stream = new Stream();
+  readonly #world: World;
+  readonly #observed: Observed;
+  readonly #post: (rows: readonly Row[]) => void;
+  readonly #past: Past[] = [];
+  #driver: OpenDriver | null = null;
+  #msix = true;
+
+  /** @throws OptionError, UnknownSubjectError, and what building a function throws */
+  private constructor(
+    setup: Setup,
+    lies: Parameters<typeof openWorld>[1],
+    post: (rows: readonly Row[]) => void,
+  ) {
+    this.setup = setup;
+    this.#post = post;
+    const meters = { device: this.#stream.meter('left'), owner: this.#stream.meter('right') };
+    this.#stream.looking = true;
+    this.#world = openWorld(setup, lies, meters);
+    this.#stream.looking = false;
+    this.#observed = new Observed(this.#world, this.#stream);
+  }
+
+  /** @param post where rows go. @throws OptionError, UnknownSubjectError, and what building a function throws */
+  static async open(setup: Setup, post: (rows: readonly Row[]) => void): Promise<Session> {
+    const { lie, mistake } = setup;
+    if (mistake !== null && mistakes.every(({ name }) => name !== mistake))
+      throw new OptionError('mistake', mistake, `one of ${mistakes.map(({ name }) => name).join(', ')}`);
+    if (lie === null) return new Session(setup, {}, post);
+    const lies = (await import('./lies.ts')).lieNamed(lie);
+    if (lies === null) throw new OptionError('lie', lie, 'the name of a lie or of a mutant');
+    return new Session(setup, lies, post);
+  }
+
+  /** What the page can offer. */
+  describe(types: readonly string[]): Opened {
+    const { setup } = this;
+    const way = ways[wayOf(setup.way)];
+    const own = Object.entries(drivenTypes[setup.type]!.moves).map(([name, { label, fields, by }]) => ({
+      ...{ name, label, fields, by },
+    }));
+    return {
+      setup,
+      titles: way.translated ? { left: 'Guest', right: 'Host' } : { left: 'Driver', right: 'Device' },
+      moves: [...common, ...own],
+      ways: waysFor(setup.type).map((name): Choice => ({ name, says: ways[name].summary })),
+      types,
+      rings: ringsFor(wayOf(setup.way)),
+      mistakes: mistakes.map(({ name, says }) => ({ name, says })),
+    };
+  }
+
+  get moves(): readonly Move[] {
+    return this.#past.map(({ move }) => move);
+  }
+
+  /** Does what a button says, and tells what came of it. Never throws. */
+  async do(move: Move): Promise<Done> {
+    const first = this.#stream.last + 1;
+    await this.#observed.begin();
+    this.#stream.add('left', 'mark', 'move', { name: this.#nameOf(move) });
+    let [error, result]: [string | null, string] = [null, ''];
+    try {
+      result = await patiently(this.#carryOut(move));
+    } catch (thrown) {
+      error = (thrown as Error | VirtiolabError).message;
+      this.#stream.add('left', 'mark', 'failed', { name: error });
+    }
+    this.#past.push({ move, first, last: this.#stream.last });
+    this.flush();
+    return this.done(error, result);
+  }
+
+  done(error: string | null, result: string): Done {
+    const { findings } = this.#observed;
+    const [last, up, msix] = [this.#stream.last, this.#driver !== null, this.#msix];
+    return { error, result, last, view: this.#observed.now(), up, msix, findings: [...findings] };
+  }
+
+  flush(): void {
+    const rows = this.#stream.take();
+    if (rows.length > 0) this.#post(rows);
+  }
+
+  look(seq: number): View | null {
+    return this.#observed.at(seq);
+  }
+
+  /** Moves before the one that made an access. */
+  before(seq: number): readonly Move[] {
+    return this.#past.filter(({ last }) => last < seq).map(({ move }) => move);
+  }
+
+  #nameOf({ name, values }: Move): string {
+    const { label = name } = [...common, ...this.describe([]).moves].find((each) => each.name === name) ?? {};
+    return [label, ...values].join(' ');
+  }
+
+  async #carryOut({ name, values }: Move): Promise<string> {
+    const { sample } = this.#world;
+    switch (name) {
+      case 'up':
+        return this.#bringUp();
+      case 'down':
+        this.#close();
+        return 'the device is reset';
+      case 'msix-on':
+      case 'msix-off':
+        this.#msix = name === 'msix-on';
+        return this.#driver === null ? `for the next time` : this.#bringUp();
+    }
+    const move = drivenTypes[this.setup.type]!.moves[name];
+    if (move === undefined || !Object.hasOwn(drivenTypes[this.setup.type]!.moves, name))
+      throw new OptionError('button', name, 'one that there is for this device');
+    if (this.#driver === null) throw new OptionError('button', name, 'a driver: bring the device up first');
+    return move.run(this.#driver, values, sample);
+  }
+
+  #close(): void {
+    const driver = this.#driver;
+    this.#driver = null;
+    driver?.close();
+    this.#observed.finish();
+  }
+
+  async #bringUp(): Promise<string> {
+    if (this.#driver !== null) this.#close();
+    const { sample, memory, setup, connect, stages } = this.#world;
+    const [{ machine, found }] = stages;
+    const mistake = mistakes.find((each) => each.name === setup.mistake);
+    const bus =
+      mistake === undefined
+        ? this.#observed.bus
+        : new MistakenBus(this.#observed.bus, machine, found.address, mistake);
+    const ringFeatures = [
+      feature.ringIndirectDescriptors,
+      feature.ringEventIndex,
+      ...(setup.ring === 'packed' ? [feature.ringPacked] : []),
+    ];
+    this.#driver = await drivenTypes[setup.type]!.open(
+      connect(bus, !this.#msix),
+      memory,
+      { ringFeatures },
+      sample,
+    );
+    return `the ${setup.type} device is up`;
+  }
+}
+
+/** Waits until a driver that gets no answer would wait for ever. */
+function patiently(work: Promise<string>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('no answer: the driver waits still')), PATIENCE_MS);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

@@ -1,0 +1,140 @@
+import type { Register, RegisterMap, Width } from 'virtiolab/core';
+import {
+  commonConfig,
+  type DeviceType,
+  LEGACY_CONFIG_OFFSET,
+  LEGACY_CONFIG_OFFSET_MSIX,
+  legacyHeader,
+  legacyHeaderWithVectors,
+  MSIX_ENTRY_BYTES,
+  msixEntry,
+} from 'virtiolab/layout';
+import type { Machine } from 'virtiolab/pci';
+import { type AccessPlace, meaningOf } from 'virtiolab/trace';
+import type { RegisterView, TableView } from '../protocol.ts';
+import { bitsOf } from './bits.ts';
+
+/** What a structure's registers are read with. */
+export interface Reading {
+  readonly machine: Machine;
+  readonly type: DeviceType;
+  readonly msixEnabled: boolean;
+}
+
+/** Elements of a field with many that are shown, and entries of a message table. */
+const MOST_ELEMENTS = 8;
+const MOST_ENTRIES = 8;
+
+const hex = (value: number, width: number) => `0x${value.toString(16).padStart(2 * width, '0')}`;
+
+interface Placed {
+  readonly map: RegisterMap;
+  readonly offset: number;
+  readonly prefix: string;
+}
+
+/** The tables of a structure, one behind the other. */
+function mapsOf(region: string, length: number, { type, msixEnabled }: Reading): readonly Placed[] {
+  switch (region) {
+    case 'legacy':
+      return [
+        { map: msixEnabled ? legacyHeaderWithVectors : legacyHeader, offset: 0, prefix: '' },
+        {
+          map: type.config,
+          offset: msixEnabled ? LEGACY_CONFIG_OFFSET_MSIX : LEGACY_CONFIG_OFFSET,
+          prefix: 'config.',
+        },
+      ];
+    case 'common':
+      return [{ map: commonConfig, offset: 0, prefix: '' }];
+    case 'device':
+      return [{ map: type.config, offset: 0, prefix: 'config.' }];
+    case 'isr':
+      return [{ map: { isrStatus: { ...legacyHeader.isrStatus, offset: 0 } }, offset: 0, prefix: '' }];
+    case 'msix-table':
+      return Array.from({ length: Math.min(MOST_ENTRIES, length / MSIX_ENTRY_BYTES) }, (_, i) => ({
+        map: msixEntry,
+        offset: i * MSIX_ENTRY_BYTES,
+        prefix: `entry[${i}].`,
+      }));
+    default:
+      return [];
+  }
+}
+
+/** A register that reading changes is left alone. */
+const isReadable = ({ access }: Register) => access === 'ro' || access === 'rw';
+
+/** A register at its place, with what its value means. */
+interface Slot {
+  readonly name: string;
+  readonly register: Register;
+  readonly at: number;
+  /** Where a feature register's own selector stands in the list; -1 for none. */
+  readonly selector: number;
+}
+
+function slotsOf(place: AccessPlace, region: string, reading: Reading): readonly Slot[] {
+  const slots: Slot[] = [];
+  let selector = -1;
+  for (const { map, offset, prefix } of mapsOf(region, place.length, reading))
+    for (const [name, register] of Object.entries(map))
+      for (let i = 0; i < Math.min(register.count, MOST_ELEMENTS); i++) {
+        const at = offset + register.offset + i * register.width;
+        if (at + register.width > place.length) continue;
+        if (name.endsWith('FeatureSelect')) selector = slots.length;
+        const element = register.count > 1 ? `${prefix}${name}[${i}]` : `${prefix}${name}`;
+        slots.push({ name: element, register, at, selector });
+      }
+  return slots;
+}
+
+/** A structure that is shown again and again: while its values stay, so does what is shown. */
+export class TableReader {
+  readonly #place: AccessPlace;
+  readonly #reading: Reading;
+  readonly #slots: readonly Slot[];
+  #values: readonly number[] = [];
+  #shown: TableView | null = null;
+
+  constructor(place: AccessPlace, reading: Reading) {
+    this.#place = place;
+    this.#reading = reading;
+    this.#slots = slotsOf(place, place.target.replace(/^.* /, ''), reading);
+  }
+
+  /** Null for a structure without registers. */
+  read(): TableView | null {
+    if (this.#slots.length === 0) return null;
+    const values = this.#slots.map((slot) => this.#value(slot));
+    if (this.#shown !== null && values.every((value, i) => value === this.#values[i])) return this.#shown;
+    this.#values = values;
+    const { target, space, start } = this.#place;
+    const registers = this.#slots.map((slot, i) => this.#show(slot, values[i]!));
+    this.#shown = { title: target, space, address: hex(start, 2), registers };
+    return this.#shown;
+  }
+
+  #word(at: number, width: Width): number {
+    const { machine } = this.#reading;
+    const { space, start } = this.#place;
+    return space === 'io' ? machine.ioRead(start + at, width) : machine.memoryRead(start + at, width);
+  }
+
+  #value({ register, at }: Slot): number {
+    if (!isReadable(register)) return 0;
+    const { width } = register;
+    return width === 8 ? this.#word(at + 4, 4) * 2 ** 32 + this.#word(at, 4) : this.#word(at, width);
+  }
+
+  #show({ name, register, at, selector }: Slot, value: number): RegisterView {
+    const { width, access, clauses } = register;
+    const base = { name, offset: at, width, access, clauses };
+    if (!isReadable(register)) return { ...base, value: '', meaning: '', bits: [] };
+    if (width === 8) return { ...base, value: hex(value, 8), meaning: `${value}`, bits: [] };
+    const { type } = this.#reading;
+    const word = selector < 0 ? 0 : this.#values[selector]!;
+    const meaning = meaningOf(register, value, { type, write: false, featureWord: word });
+    return { ...base, value: hex(value, width), meaning, bits: bitsOf(register, value, type, word) };
+  }
+}

@@ -1,0 +1,121 @@
+import { type DmaMeter, MeteredDma } from 'virtiolab/compare';
+import { type Bus, type DmaDomain, functionAddress, GuestMemory, OptionError } from 'virtiolab/core';
+import {
+  DmaMemory,
+  type FoundFunction,
+  findFunction,
+  LegacyTransport,
+  legacyAccess,
+  runFirmware,
+  type Transport,
+} from 'virtiolab/driver';
+import { type Lies, MutantBus, type SampleDevice, sampleDevice, twoMachines } from 'virtiolab/lab';
+import { virtioFeature as feature } from 'virtiolab/layout';
+import { type WayName, wayNames, ways, waysOf } from 'virtiolab/mmr';
+import { Machine } from 'virtiolab/pci';
+import { defaultTransportFeatures, type VirtioFunction } from 'virtiolab/virtio';
+import type { Column, Setup } from '../protocol.ts';
+
+/** A machine that is shown, and the function on it. */
+export interface Stage {
+  readonly column: Column;
+  readonly name: 'guest' | 'host';
+  readonly machine: Machine;
+  readonly found: FoundFunction;
+  /** The owner of a virtual function, by whose registers it is reached as well. */
+  readonly owner: FoundFunction | null;
+}
+
+/** Machines that are set up, firmware done: no driver has touched the device. */
+export interface World {
+  readonly setup: Setup;
+  /** The driver's first. */
+  readonly stages: readonly [Stage, ...Stage[]];
+  readonly sample: SampleDevice;
+  readonly fn: VirtioFunction;
+  /** What the driver works on, where its device may lie. */
+  readonly bus: Bus;
+  readonly memory: DmaMemory;
+  connect(bus: Bus, intx: boolean): Transport;
+}
+
+const RAM_BYTES = 4 << 20;
+/** What rings and buffers are taken from. */
+const DRIVER_MEMORY = { start: 0x100000, end: 0x300000 } as const;
+const PLACE = functionAddress(0, 4);
+
+const transportFeatures = [...defaultTransportFeatures, feature.ringPacked, feature.inOrder];
+
+/** @throws OptionError */
+export function wayOf(name: string): WayName {
+  const found = wayNames.find((each) => each === name);
+  if (found === undefined) throw new OptionError('way', name, `one of ${wayNames.join(', ')}`);
+  return found;
+}
+
+/** Ways that a function of a device type can be built for. @throws UnknownSubjectError */
+export const waysFor = (type: string): readonly WayName[] => waysOf(sampleDevice(type).behaviour.type);
+
+/** Rings that a driver by a way can have. */
+export const ringsFor = (way: WayName): readonly Setup['ring'][] =>
+  ways[way].modern ? ['split', 'packed'] : ['split'];
+
+/** Who hears of transfers: those of the function, and of the owner of a virtual one. */
+export interface Meters {
+  readonly device: DmaMeter;
+  readonly owner: DmaMeter;
+}
+
+/** Machines, from the driver's to the function's. */
+function machinesOf(setup: Setup, sample: SampleDevice, meters: Meters) {
+  const way = ways[wayOf(setup.way)];
+  const ram = GuestMemory.allocate({ start: 0, length: RAM_BYTES });
+  const domain: DmaDomain = new MeteredDma(ram, meters.device);
+  if (!way.translated) {
+    const fn = way.build(sample.behaviour, { transportFeatures });
+    const machine = new Machine({ ram });
+    machine.plug(fn.pci, PLACE, domain);
+    runFirmware(machine);
+    const found = findFunction(machine, PLACE)!;
+    const stage: Stage = { column: 'left', name: 'host', machine, found, owner: null };
+    const connect = (bus: Bus, intx: boolean) => way.transport(bus, found, { intx });
+    return { fn, stages: [stage] as const, connect };
+  }
+  const made = way.build(sample.behaviour, { transportFeatures });
+  const hostRam = GuestMemory.allocate({ start: 0, length: RAM_BYTES });
+  const owners = new MeteredDma(hostRam, meters.owner);
+  const machines = twoMachines([{ fn: made, domain, owners }], {
+    ram,
+    host: { ram: hostRam },
+    way: setup.way as never,
+  });
+  const { fn, hosted } = machines.functions[0]!;
+  const found = machines.inGuest();
+  const guest: Stage = { column: 'left', name: 'guest', machine: machines.guest, found, owner: null };
+  const host: Stage = {
+    column: 'right',
+    name: 'host',
+    machine: machines.host,
+    found: machines.inHost(),
+    owner: hosted.owner,
+  };
+  const connect = (bus: Bus, intx: boolean) =>
+    new LegacyTransport(bus, found, legacyAccess(bus, found), { intx });
+  return { fn, stages: [guest, host] as const, connect };
+}
+
+/**
+ * Sets a world up. @param lies what is wrong with the device.
+ * @throws OptionError, UnknownSubjectError for names that there are not; what building a function throws
+ */
+export function openWorld(setup: Setup, lies: Lies, meters: Meters): World {
+  const sample = sampleDevice(setup.type);
+  if (!waysFor(setup.type).includes(wayOf(setup.way)))
+    throw new OptionError('way', setup.way, `for ${setup.type} one of ${waysFor(setup.type).join(', ')}`);
+  const { fn, stages, connect } = machinesOf(setup, sample, meters);
+  lies.device?.(fn, sample);
+  const [{ machine, found }] = stages;
+  const bus = lies.bus === undefined ? machine : new MutantBus(machine, found.address, lies.bus);
+  const memory = new DmaMemory(machine.ram, DRIVER_MEMORY.start, DRIVER_MEMORY.end);
+  return { setup, stages, sample, fn, bus, memory, connect };
+}

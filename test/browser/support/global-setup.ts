@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { TestProject } from 'vitest/node';
+import { findChromium } from './chromium.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Where the lab is served; null without a browser. */
+    labUrl: string | null;
+  }
+}
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+
+/** Serves the page by the command, as a user does, for all files. */
+export default async function serve({ provide }: TestProject): Promise<() => void> {
+  if (findChromium() === null) {
+    provide('labUrl', null);
+    return () => {};
+  }
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', 'src/cli/main.ts', 'lab', '--port', '0', '--json'],
+    {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  let printed = '';
+  const url = await new Promise<string>((resolve, reject) => {
+    child.on('exit', (status) => reject(new Error(`the lab is not served: exit status ${status}`)));
+    child.stdout.on('data', (bytes) => {
+      printed += String(bytes);
+      if (printed.includes('}')) resolve((JSON.parse(printed) as { url: string }).url);
+    });
+  });
+  provide('labUrl', url);
+  return () => void child.kill();
+}
