@@ -40,6 +40,7 @@ export * from './power.ts';
 export * from './receive-queue.ts';
 export * from './request-queue.ts';
 export * from './ring.ts';
+export * from './ring-memory.ts';
 export * from './split-ring.ts';
 export * from './sriov.ts';
 export * from './sriov-errors.ts';

@@ -15,7 +15,7 @@ import type { Transport } from './transport/transport.ts';
 
 /** Takes memory for a ring of `size` descriptors, laid out as the transport wants it. @throws ResourceError */
 export function allocateRing(
-  transport: Transport,
+  transport: Pick<Transport, 'ringLayout'>,
   memory: DmaPieces,
   size: number,
   packed: boolean,

@@ -8,6 +8,7 @@ import { clocks } from './scenarios/clocks.ts';
 import { completions } from './scenarios/completions.ts';
 import { conducts } from './scenarios/conduct.ts';
 import { held } from './scenarios/held.ts';
+import { mediations } from './scenarios/mediation.ts';
 import { rings } from './scenarios/rings.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { shims } from './scenarios/shim.ts';
@@ -33,6 +34,7 @@ const scenarios: readonly Scenario[] = [
   ...sockets,
   ...administrations,
   ...virtualFunctions,
+  ...mediations,
 ];
 
 /** What each scenario says: its name, and indented below it its findings in a line each. */

@@ -1,0 +1,6 @@
+export * from './mediated-device.ts';
+export * from './mediated-function.ts';
+export * from './mediation.ts';
+export * from './refusals.ts';
+export type { ShadowCounts } from './shadow-queue.ts';
+export * from './vdpa-transport.ts';

@@ -1,0 +1,307 @@
+import type { DmaDomain } from '../../core/index.ts';
+import {
+  allocateRing,
+  type ChainBuffer,
+  type DmaMemory,
+  DmaPieces,
+  DriverPackedRing,
+  type DriverRing,
+  DriverSplitRing,
+} from '../../driver/index.ts';
+import type { Chain, DevicePort, VdpaParent } from '../../virtio/index.ts';
+import { DESCRIPTOR_BYTES } from '../../virtio/layout/index.ts';
+import type { Crossing, RequestSides, RequestTable } from './requests.ts';
+
+/** What the mediator did for the guest's requests, since it was made. */
+export interface ShadowCounts {
+  chains: number;
+  /** Descriptors written into the parent's ring, and bytes of them. */
+  descriptors: number;
+  descriptorBytes: number;
+  /** Copies of requests through the mediator's memory, or turned in place, and their bytes. */
+  copies: number;
+  copiedBytes: number;
+  /** Kicks of the parent, and its callbacks. */
+  kicks: number;
+  callbacks: number;
+  /** Bytes of the guest's that were logged as written, where somebody logs. */
+  loggedBytes: number;
+  /** Chains of more descriptors than the parent's ring has: handed back as they came. */
+  tooLong: number;
+}
+
+export const noShadowCounts = (): ShadowCounts => ({
+  chains: 0,
+  descriptors: 0,
+  descriptorBytes: 0,
+  copies: 0,
+  copiedBytes: 0,
+  kicks: 0,
+  callbacks: 0,
+  loggedBytes: 0,
+  tooLong: 0,
+});
+
+/** What the queues of one mediator have in common. */
+export interface ShadowWorld {
+  readonly parent: VdpaParent;
+  readonly port: DevicePort;
+  /** The mediator's own memory, which the parent reaches at the same addresses. */
+  readonly memory: DmaMemory;
+  readonly table: RequestTable;
+  readonly sides: RequestSides;
+  readonly control: number;
+  readonly packed: boolean;
+  readonly eventIndex: boolean;
+  readonly counts: ShadowCounts;
+}
+
+interface MutableBuffer {
+  address: number;
+  length: number;
+  writable: boolean;
+}
+
+/**
+ * A shadow virtqueue: the guest's chains, taken from whatever ring the guest has, put into a ring of the mediator's own that the parent
+ * serves, and handed back when that does. Buffers stay where they are; what differs in form goes through the mediator's memory.
+ */
+export class ShadowQueue {
+  readonly #world: ShadowWorld;
+  readonly #index: number;
+  readonly #ring: DriverRing;
+  readonly #pieces: DmaPieces;
+  readonly #slotBytes: number;
+  /** By name in the parent's ring: chain of the guest, where its crossing bytes are, and how many come in. */
+  readonly #chains: (Chain | null)[] = [];
+  readonly #done: ((() => void) | null)[] = [];
+  readonly #slots: Int32Array;
+  readonly #inGuest: Int32Array;
+  readonly #inDevice: Int32Array;
+  readonly #inPlace: Uint8Array;
+  readonly #freeSlots: number[] = [];
+  readonly #views: DataView[] = [];
+  readonly #slotsAt: number;
+  readonly #waiting: Chain[] = [];
+  /** Buffers of a frame that are still to come, which have no header. */
+  #followers = 0;
+  readonly #buffers: MutableBuffer[] = [];
+  readonly #crossing: Crossing = { outGuest: 0, outDevice: 0, inGuest: 0, inDevice: 0, inPlace: false };
+
+  /** Sets the parent's ring up. @throws VdpaError, ResourceError */
+  constructor(world: ShadowWorld, index: number) {
+    const { parent, memory, packed, eventIndex, table, control } = world;
+    this.#world = world;
+    this.#index = index;
+    this.#pieces = new DmaPieces(memory);
+    const size = parent.rings.maxSize(index);
+    const place = allocateRing({ ringLayout: 'separate' }, this.#pieces, size, packed);
+    const mode = { littleEndian: true, eventIndex, indirect: false, inOrder: false };
+    this.#ring = new (packed ? DriverPackedRing : DriverSplitRing)(memory.ram, size, place, mode);
+    this.#slotBytes = Math.ceil(table.bounceBytes(index, control) / 16) * 16;
+    this.#slots = new Int32Array(size);
+    this.#inGuest = new Int32Array(size);
+    this.#inDevice = new Int32Array(size);
+    this.#inPlace = new Uint8Array(size);
+    this.#slotsAt = this.#slotBytes === 0 ? 0 : this.#pieces.allocate(size * this.#slotBytes);
+    const ram = memory.ram.find(memory.start, 1)!;
+    for (let slot = size - 1; slot >= 0; slot--) {
+      this.#freeSlots.push(slot);
+      const at = this.#slotsAt + slot * this.#slotBytes - ram.start;
+      this.#views[slot] = new DataView(
+        ram.bytes.buffer,
+        this.#slotBytes === 0 ? 0 : ram.bytes.byteOffset + at,
+        this.#slotBytes,
+      );
+    }
+    parent.rings.setSize(index, size);
+    parent.rings.setAddress(index, place);
+    parent.onQueue(index, () => this.poll());
+    parent.rings.setReady(index, true);
+  }
+
+  /** Takes a chain of the guest's. */
+  take(chain: Chain): void {
+    this.#world.counts.chains++;
+    if (this.#waiting.length > 0 || !this.#add(chain)) this.#waiting.push(chain);
+    else this.#publish();
+  }
+
+  /** @returns false where there is no room now. */
+  #add(chain: Chain): boolean {
+    const slot = this.#freeSlots.pop();
+    if (slot === undefined) return false;
+    const { table, control, sides, counts } = this.#world;
+    const crossing = this.#crossing;
+    crossing.outGuest = crossing.outDevice = crossing.inGuest = crossing.inDevice = 0;
+    crossing.inPlace = false;
+    table.outward(chain, control, sides, this.#views[slot]!, crossing);
+    const buffers = this.#lay(chain, slot);
+    const head = buffers.length > this.#ring.size ? -1 : this.#ring.add(buffers);
+    if (head < 0) {
+      this.#freeSlots.push(slot);
+      if (buffers.length > 0 && buffers.length <= this.#ring.size) return false;
+      counts.tooLong++;
+      this.#world.port.complete(chain, 0);
+      return true;
+    }
+    this.#chains[head] = chain;
+    this.#slots[head] = slot;
+    this.#inGuest[head] = crossing.inGuest;
+    this.#inDevice[head] = crossing.inDevice;
+    this.#inPlace[head] = crossing.inPlace ? 1 : 0;
+    counts.descriptors += buffers.length;
+    counts.descriptorBytes += buffers.length * DESCRIPTOR_BYTES;
+    if (crossing.outGuest > 0) this.#countCopy(crossing.outGuest);
+    return true;
+  }
+
+  #countCopy(bytes: number): void {
+    this.#world.counts.copies++;
+    this.#world.counts.copiedBytes += bytes;
+  }
+
+  /** The chain's buffers as the parent gets them: what crosses first, from the slot, then the rest where it is. */
+  #lay(chain: Chain, slot: number): readonly ChainBuffer[] {
+    const { outGuest, outDevice, inGuest, inDevice } = this.#crossing;
+    const buffers = this.#buffers;
+    let count = 0;
+    const at = this.#slotsAt + slot * this.#slotBytes;
+    if (outDevice > 0) count = this.#put(count, at, outDevice, false);
+    let skip = outGuest;
+    for (let i = 0; i < chain.count; i++) {
+      if (i === chain.readableCount) {
+        skip = inGuest;
+        if (inDevice > 0) count = this.#put(count, at, inDevice, true);
+      }
+      const length = chain.lengths[i]!;
+      const cut = Math.min(skip, length);
+      skip -= cut;
+      if (cut < length || length === 0)
+        count = this.#put(count, chain.addressOf(i) + cut, length - cut, i >= chain.readableCount);
+    }
+    buffers.length = count;
+    return buffers;
+  }
+
+  #put(count: number, address: number, length: number, writable: boolean): number {
+    const buffer = this.#buffers[count];
+    if (buffer === undefined) this.#buffers[count] = { address, length, writable };
+    else {
+      buffer.address = address;
+      buffer.length = length;
+      buffer.writable = writable;
+    }
+    return count + 1;
+  }
+
+  #publish(): void {
+    if (!this.#ring.publish()) return;
+    this.#world.counts.kicks++;
+    this.#world.parent.kick(this.#index);
+  }
+
+  /** A command of the mediator's own: `bytes` to read, one byte of answer that nobody looks at. @returns false without room. */
+  command(bytes: Uint8Array, done: () => void = () => {}): boolean {
+    const slot = this.#freeSlots.pop();
+    if (slot === undefined) return false;
+    const at = this.#slotsAt + slot * this.#slotBytes;
+    this.#world.memory.ram.write(at, bytes);
+    const head = this.#ring.add([
+      { address: at, length: bytes.length, writable: false },
+      { address: at + bytes.length, length: 1, writable: true },
+    ]);
+    if (head < 0) {
+      this.#freeSlots.push(slot);
+      return false;
+    }
+    this.#chains[head] = null;
+    this.#done[head] = done;
+    this.#slots[head] = slot;
+    this.#publish();
+    return true;
+  }
+
+  /** Takes what the parent handed back, and goes on with what waits for room. */
+  poll(): void {
+    this.#world.counts.callbacks++;
+    this.#world.port.batch(this.#takeUsed);
+    let added = false;
+    while (this.#waiting.length > 0 && this.#add(this.#waiting[0]!)) {
+      this.#waiting.shift();
+      added = true;
+    }
+    if (added) this.#publish();
+  }
+
+  readonly #takeUsed = (): void => {
+    for (let used = this.#ring.take(); used !== null; used = this.#ring.take()) {
+      const { head, length } = used;
+      const chain = this.#chains[head] ?? null;
+      this.#chains[head] = null;
+      if (chain === null) {
+        this.#done[head]?.();
+        this.#done[head] = null;
+      } else this.#handBack(chain, head, length);
+      this.#freeSlots.push(this.#slots[head]!);
+    }
+  };
+
+  #handBack(chain: Chain, head: number, length: number): void {
+    const { table, sides, port } = this.#world;
+    const bounce = this.#views[this.#slots[head]!]!;
+    let written = length;
+    if (this.#inDevice[head]! > 0) {
+      const [guest, device] = [this.#inGuest[head]!, this.#inDevice[head]!];
+      written = length < device ? 0 : length - device + guest;
+      if (written > 0) {
+        table.inward(sides, bounce);
+        chain.write(0, this.#bytesOf(bounce), 0, guest);
+        this.#countCopy(guest);
+      }
+    } else if (this.#inPlace[head] === 1 && chain.live) this.#turnInPlace(chain, bounce, length);
+    const { dma } = port;
+    if (dma?.observer != null && chain.live) this.#log(dma, chain, written);
+    chain.touched = chain.touched || length > 0;
+    port.complete(chain, written);
+  }
+
+  #bytesOf({ buffer, byteOffset, byteLength }: DataView): Uint8Array {
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  }
+
+  /** The device wrote the guest's buffer itself, in its own order. */
+  #turnInPlace(chain: Chain, bounce: DataView, length: number): void {
+    if (this.#followers > 0) {
+      this.#followers--;
+      return;
+    }
+    const { table, sides } = this.#world;
+    const bytes = this.#bytesOf(bounce);
+    const count = Math.min(length, bytes.length);
+    if (count === 0 || !chain.readWritten(0, bytes, 0, count)) return;
+    this.#followers = Math.max(0, table.followers?.(sides, bounce) ?? 0);
+    table.inward(sides, bounce);
+    chain.write(0, bytes, 0, count);
+    this.#countCopy(2 * count);
+  }
+
+  /** What the parent wrote by itself, nobody else says. */
+  #log(dma: DmaDomain, chain: Chain, written: number): void {
+    let left = written;
+    for (let i = chain.readableCount; i < chain.count && left > 0; i++) {
+      const length = Math.min(chain.lengths[i]!, left);
+      dma.observer?.(chain.addressOf(i), length);
+      this.#world.counts.loggedBytes += length;
+      left -= length;
+    }
+  }
+
+  /** The parent's ring is taken down, and the memory is the mediator's again. */
+  close(): void {
+    const { parent } = this.#world;
+    parent.onQueue(this.#index, null);
+    if (parent.rings.ready(this.#index)) parent.rings.setReady(this.#index, false);
+    this.#pieces.free();
+  }
+}
