@@ -17,6 +17,7 @@ import {
   withType,
 } from '../virtio/index.ts';
 import { oneOf, UsageError } from './command.ts';
+import { complain } from './output.ts';
 
 /** The options by which the devices of a server are chosen. */
 export const deviceOptions = {
@@ -81,6 +82,16 @@ function builder(behaviour: DeviceBehaviour, kind: string | undefined, window: s
   return () => virtioFunction(behaviour, { kind: found }).pci;
 }
 
+/** Tells equal troubles once: a guest tries again and again. */
+function once(tell: (line: string) => void): (error: Error) => void {
+  const told = new Set<string>();
+  return ({ message }) => {
+    if (told.has(message)) return;
+    told.add(message);
+    tell(message);
+  };
+}
+
 /**
  * The devices that options name, `TYPE[:KIND]` each, behind a window or as they are. An image belongs to the block device.
  * @throws UsageError, FileStorageError
@@ -94,7 +105,10 @@ export async function devicesOf({ device = [], window, image }: DeviceChoice): P
     const [type = '', kind, more] = name.split(':');
     if (more !== undefined) throw new UsageError(`device '${name}': wants TYPE[:KIND]`);
     const sample = oneOf('device', type, sampleNames);
-    const storage = image === undefined || name !== blocks[0] ? null : await FileStorage.open(image);
+    const storage =
+      image === undefined || name !== blocks[0]
+        ? null
+        : await FileStorage.open(image, { onTrouble: once(complain) });
     const behaviour = storage === null ? behaviourOf(sample) : new BlockDevice({ storage });
     made.push({
       name,

@@ -12,11 +12,9 @@ import {
 import { isTranslated } from '../mmr/index.ts';
 import { exitStatus, readArguments, UsageError } from './command.ts';
 import { untilSignal } from './ending.ts';
-import { print, printJson } from './output.ts';
+import { complain, print, printJson } from './output.ts';
 import { deviceOptions, devicesOf, type ServedDevice } from './serve-devices.ts';
 import { isClean, watchLines } from './watch-view.ts';
-
-const complain = (line: string) => void process.stderr.write(`${line}\n`);
 
 /** What became of one socket. */
 interface Account {

@@ -1,11 +1,13 @@
 /** Back ends of the machine that Node runs on: files, sockets, terminals, TAP devices. */
 export {
+  FileChangedError,
   FileMissingError,
   FileNotWritableError,
   FileSizeError,
   FileStorage,
   FileStorageError,
   type FileStorageOptions,
+  FileTransferError,
   FileUnreadableError,
   type HostTerminal,
   NotAFileError,

@@ -66,3 +66,26 @@ export class FileNotWritableError extends FileStorageError {
     this.code = code;
   }
 }
+
+/** The system refused a transfer; the guest sees it fail. `code` is the system's, e.g. `ENOSPC` or `EIO`. */
+export class FileTransferError extends FileStorageError {
+  readonly code: string;
+
+  constructor(path: string, operation: string, code: string) {
+    super(path, `a ${operation} failed (${code})`, 'the guest was told of an error');
+    this.code = code;
+  }
+}
+
+/** Somebody else wrote to an image that is in use, or changed its length. */
+export class FileChangedError extends FileStorageError {
+  readonly lengthBytes: number;
+
+  /** @param expected length in bytes that the device shows @param found length of the file now */
+  constructor(path: string, expected: number, found: number) {
+    const what =
+      found < expected ? `became shorter, ${found} of ${expected} bytes` : 'was changed by somebody else';
+    super(path, `${what} while it was in use`, 'a guest that has it open may see wrong data');
+    this.lengthBytes = found;
+  }
+}

@@ -1,15 +1,18 @@
 import { read, type Stats, write } from 'node:fs';
 import { access, constants, type FileHandle, open, stat } from 'node:fs/promises';
 import { ViewCache } from '../../core/index.ts';
-import { SECTOR_BYTES, type Storage, type Transfer } from '../../virtio/index.ts';
+import { SECTOR_BYTES, type Storage, type StorageOperation, type Transfer } from '../../virtio/index.ts';
 import { BounceBuffers } from './bounce-buffers.ts';
 import {
+  type FileChangedError,
   FileMissingError,
   FileNotWritableError,
   FileSizeError,
+  FileTransferError,
   FileUnreadableError,
   NotAFileError,
 } from './errors.ts';
+import { ImageGuard } from './image-guard.ts';
 
 export interface FileStorageOptions {
   /** Never write to the file; the device then offers its read-only feature. */
@@ -18,6 +21,11 @@ export interface FileStorageOptions {
   readonly chunkBytes?: number;
   /** Transfers that run at a time; further ones wait. Together with `chunkBytes` this bounds the memory in use. */
   readonly concurrency?: number;
+  /**
+   * Is told why a transfer failed that the guest saw fail, and that somebody else changed the file. Only with it is the file
+   * looked at for changes.
+   */
+  readonly onTrouble?: (error: FileTransferError | FileChangedError) => void;
 }
 
 const CHUNK_BYTES = 1 << 18;
@@ -67,6 +75,8 @@ export class FileStorage implements Storage {
   readonly #buffers: BounceBuffers;
   /** As long as a buffer. */
   readonly #zeros: ViewCache;
+  readonly #onTrouble: FileStorageOptions['onTrouble'];
+  readonly #guard: ImageGuard | null;
   #inFlight = 0;
   /** A transfer's end is being told: what it starts in turn, such as making a write stable, belongs to it. */
   #ending = false;
@@ -81,6 +91,9 @@ export class FileStorage implements Storage {
     const bufferBytes = Math.min(options.chunkBytes ?? CHUNK_BYTES, length);
     this.#buffers = new BounceBuffers(options.concurrency ?? CONCURRENCY, bufferBytes);
     this.#zeros = new ViewCache(new Uint8Array(bufferBytes));
+    const { onTrouble } = options;
+    this.#onTrouble = onTrouble;
+    this.#guard = onTrouble === undefined ? null : new ImageGuard(path, handle.fd, length, onTrouble);
   }
 
   /**
@@ -103,16 +116,16 @@ export class FileStorage implements Storage {
   }
 
   read(transfer: Transfer): void {
-    this.#run(transfer, () => this.#read(transfer));
+    this.#run('read', transfer, () => this.#read(transfer));
   }
 
   write(transfer: Transfer): void {
-    this.#run(transfer, () => (this.readOnly ? Promise.resolve(false) : this.#write(transfer)));
+    this.#run('write', transfer, () => (this.readOnly ? Promise.resolve(false) : this.#write(transfer)));
   }
 
   /** Writes that ended before this was called have reached the disk when it ends. */
   flush(transfer: Transfer): void {
-    this.#run(transfer, async () => {
+    this.#run('flush', transfer, async () => {
       await this.#handle.sync();
       return true;
     });
@@ -124,7 +137,9 @@ export class FileStorage implements Storage {
   }
 
   writeZeroes(transfer: Transfer): void {
-    this.#run(transfer, () => (this.readOnly ? Promise.resolve(false) : this.#writeZeroes(transfer)));
+    this.#run('write', transfer, () =>
+      this.readOnly ? Promise.resolve(false) : this.#writeZeroes(transfer),
+    );
   }
 
   /** Waits for the transfers in flight, then closes the file. Transfers that come later fail. */
@@ -139,16 +154,22 @@ export class FileStorage implements Storage {
   }
 
   /** Runs one transfer and ends it exactly once; an error of the system ends it as failed. */
-  #run(transfer: Transfer, work: () => Promise<boolean>): void {
+  #run(operation: StorageOperation, transfer: Transfer, work: () => Promise<boolean>): void {
     if (this.#closing !== null && !this.#ending) {
       transfer.done(false);
       return;
     }
+    if (this.#inFlight === 0) this.#guard?.look();
     this.#inFlight++;
-    void work()
-      .catch(() => false)
+    const whole = this.#guard?.has(transfer.offset + transfer.length) ?? true;
+    void (whole ? work() : Promise.reject(this.#shorter()))
+      .catch((error: unknown) => {
+        this.#onTrouble?.(new FileTransferError(this.path, operation, codeOf(error)));
+        return false;
+      })
       .then((ok) => {
         this.#inFlight--;
+        if (this.#inFlight === 0) this.#guard?.accept();
         this.#ending = true;
         try {
           transfer.done(ok);
@@ -199,6 +220,10 @@ export class FileStorage implements Storage {
     }
   }
 
+  #shorter(): FileUnreadableError {
+    return new FileUnreadableError(this.path, 'it has become shorter');
+  }
+
   /** Moves all of a piece, in as many system calls as the system wants. */
   async #whole(
     operation: 'read' | 'write',
@@ -208,7 +233,7 @@ export class FileStorage implements Storage {
   ): Promise<void> {
     for (let done = 0; done < length; ) {
       const moved = await this.#call(operation, buffer, done, length - done, offset + done);
-      if (moved === 0) throw new FileUnreadableError(this.path, 'it has become shorter');
+      if (moved === 0) throw this.#shorter();
       done += moved;
     }
   }

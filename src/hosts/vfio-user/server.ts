@@ -11,8 +11,8 @@ import { Session } from './session.ts';
 /** What happens at a socket, for whoever wants to tell of it. */
 export type ServerEvent =
   | { readonly kind: 'attached'; readonly socket: string }
-  /** `reason` is `it left` where nothing was wrong. */
-  | { readonly kind: 'detached'; readonly socket: string; readonly reason: string };
+  /** `reason` is `it left` where nothing was wrong; `fault` is what a device or its back end threw. */
+  | { readonly kind: 'detached'; readonly socket: string; readonly reason: string; readonly fault?: unknown };
 
 export interface ServeOptions {
   /** Where clients connect. Nobody else has it, or whoever had it is gone. */
@@ -71,18 +71,21 @@ export class Service implements Source {
     if (this.#session !== null) return;
     const socket = this.#listening.accept();
     if (socket === null) return;
-    this.#session = new Session(this.#library, socket, this.#served, (reason) => this.#left(reason));
+    this.#session = new Session(this.#library, socket, this.#served, (reason, fault) =>
+      this.#left(reason, fault),
+    );
     // Others wait in line, and are not to wake anybody.
     this.#reactor.delete(this);
     this.#reactor.add(this.#session);
     this.#onEvent({ kind: 'attached', socket: this.socket });
   }
 
-  #left(reason: string): void {
+  #left(reason: string, fault: unknown): void {
     this.#reactor.delete(this.#session!);
     this.#session = null;
     if (!this.#closed) this.#reactor.add(this);
-    this.#onEvent({ kind: 'detached', socket: this.socket, reason });
+    const why = fault === undefined ? { reason } : { reason, fault };
+    this.#onEvent({ kind: 'detached', socket: this.socket, ...why });
   }
 
   close(): void {

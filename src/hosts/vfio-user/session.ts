@@ -28,7 +28,7 @@ export class Session implements Source {
   readonly #channel: Channel;
   readonly #served: Served;
   readonly #far: FarClient;
-  readonly #onEnd: (reason: string) => void;
+  readonly #onEnd: (reason: string, fault?: unknown) => void;
   readonly #later: Later[] = [];
   #agreed = false;
   /** The client has begun to use the device. */
@@ -38,8 +38,13 @@ export class Session implements Source {
   #remapping = false;
   #remapTimer: NodeJS.Timeout | undefined;
 
-  /** @param onEnd is told why, once: `it left` where nothing was wrong. */
-  constructor(library: Library, socket: MessageSocket, served: Served, onEnd: (reason: string) => void) {
+  /** @param onEnd is told why, once: `it left` where nothing was wrong; with what was thrown where the fault is not the client's. */
+  constructor(
+    library: Library,
+    socket: MessageSocket,
+    served: Served,
+    onEnd: (reason: string, fault?: unknown) => void,
+  ) {
     this.fd = socket.fd;
     this.#channel = new Channel(socket);
     this.#served = served;
@@ -81,14 +86,15 @@ export class Session implements Source {
     this.#guarded(() => this.#work());
   }
 
-  /** What a client does wrong ends its session, and nothing else. */
+  /** What a client does wrong ends its session, and nothing else; what a device or its back end throws, too. */
   #guarded(act: () => void): void {
     if (this.#ended) return;
     try {
       act();
     } catch (error) {
-      if (!(error instanceof ProtocolError || error instanceof SystemCallError)) throw error;
-      this.end(error.message);
+      if (error instanceof ProtocolError || error instanceof SystemCallError) this.end(error.message);
+      else
+        this.end(`a fault of the device: ${error instanceof Error ? error.message : String(error)}`, error);
     }
   }
 
@@ -232,7 +238,7 @@ export class Session implements Source {
   }
 
   /** Nothing of the client is kept, nor can be reached. */
-  end(reason: string): void {
+  end(reason: string, fault?: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#remapTimer);
@@ -245,7 +251,7 @@ export class Session implements Source {
     for (const { message } of this.#later.splice(0)) for (const fd of message.fds) closeSync(fd);
     this.#far.close();
     this.#channel.close();
-    this.#onEnd(reason);
+    this.#onEnd(reason, fault);
   }
 }
 

@@ -1,5 +1,14 @@
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +28,7 @@ import {
   FileStorage,
   FileStorageError,
   type FileStorageOptions,
+  FileTransferError,
   NotAFileError,
 } from '../../../src/hosts/node/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
@@ -164,6 +174,70 @@ describe('file storage', () => {
     const still = transfer(512, new Uint8Array(512));
     storage.read(still.made);
     expect(await still.end).toBe(true);
+  });
+
+  it('tells why a transfer failed, and that somebody else changed the file', async () => {
+    const told: string[] = [];
+    const onTrouble = (error: Error) => void told.push(`${error.constructor.name}: ${error.message}`);
+    const storage = await open({ onTrouble });
+    const run = async (operation: 'read' | 'write', at: number) => {
+      const each = transfer(at, new Uint8Array(512).fill(7));
+      storage[operation](each.made);
+      return each.end;
+    };
+    // Its own writes are nobody else's.
+    for (let i = 0; i < 3; i++) expect(await run('write', 512 * i)).toBe(true);
+    expect(await run('read', 0)).toBe(true);
+    expect(told).toEqual([]);
+    const later = new Date(Date.now() + 5000);
+    utimesSync(path, later, later);
+    expect(await run('read', 0)).toBe(true);
+    expect(await run('read', 0)).toBe(true);
+    const image = `image ${JSON.stringify(path)}`;
+    const wrong = 'a guest that has it open may see wrong data';
+    expect(told.splice(0)).toEqual([
+      `FileChangedError: ${image}: was changed by somebody else while it was in use; ${wrong}`,
+    ]);
+    truncateSync(path, 1024);
+    // A write beyond the end would make the file longer again, with zeros where data was.
+    expect(await run('write', 2048)).toBe(false);
+    expect(statSync(path).size).toBe(1024);
+    expect(await run('read', 512)).toBe(true);
+    expect(told).toEqual([
+      `FileChangedError: ${image}: became shorter, 1024 of ${contents.length} bytes while it was in use; ${wrong}`,
+      `FileTransferError: ${image}: a write failed (it has become shorter); the guest was told of an error`,
+    ]);
+  });
+
+  it('says that the disk is full, and the device that the request failed', async ({ skip }) => {
+    const full = mkdtempSync(join(tmpdir(), 'virtiolab-full-'));
+    const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', full]);
+    if (mount.status !== 0) {
+      rmSync(full, { recursive: true });
+      skip('no file system of 64 KiB can be mounted: wants root');
+    }
+    try {
+      const image = join(full, 'disk.img');
+      writeFileSync(image, '');
+      truncateSync(image, 1 << 20);
+      const told: string[] = [];
+      const storage = await FileStorage.open(image, {
+        onTrouble: (error) => void (error instanceof FileTransferError && told.push(error.code)),
+      });
+      const results: boolean[] = [];
+      for (let at = 0; at < 1 << 18; at += 1 << 15) {
+        const each = transfer(at, new Uint8Array(1 << 15).fill(1));
+        storage.write(each.made);
+        results.push(await each.end);
+      }
+      await storage.close();
+      expect(results[0]).toBe(true);
+      expect(results.at(-1)).toBe(false);
+      expect(new Set(told)).toEqual(new Set(['ENOSPC']));
+    } finally {
+      spawnSync('umount', ['-l', full]);
+      rmSync(full, { recursive: true, force: true });
+    }
   });
 
   it('asks the system to make writes stable when it is flushed, and fails when that fails', async () => {

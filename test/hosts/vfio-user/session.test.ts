@@ -265,6 +265,34 @@ describe('a vfio-user server', () => {
     expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(before);
   });
 
+  it('sends a client away when its device throws, and serves the next', async () => {
+    const noise = new SeededEntropy(7);
+    let broken = true;
+    const fill = (bytes: Uint8Array) => {
+      if (broken) throw new RangeError('no more noise');
+      noise.fill(bytes);
+    };
+    const fragile = await Served.of(new EntropyDevice({ source: { fill } }));
+    const unlucky = await fragile.connect();
+    await unlucky.map();
+    await bringUp(unlucky);
+    await ask(unlucky, 0).catch(() => {});
+    await until('it is free', () => !fragile.service.attached);
+    unlucky.close();
+    expect(fragile.events.at(-1)).toMatchObject({
+      reason: 'a fault of the device: no more noise',
+      fault: expect.any(RangeError),
+    });
+    broken = false;
+    const lucky = await fragile.connect();
+    await lucky.map();
+    await bringUp(lucky);
+    await ask(lucky, 0);
+    await until('the buffer is used', () => used(lucky) === 1);
+    lucky.close();
+    await fragile.close();
+  });
+
   it('has a second client wait until the first has left', async () => {
     const second = new Client(served.socket);
     const id = second.send(vfioCommand.version, null);
