@@ -17,6 +17,7 @@ export interface SlotBoard {
   readonly wiring: {
     readonly scheduler: Scheduler;
     vector?(source: FunctionAddress, vector: number): void;
+    finding?(finding: Finding): void;
     arrive?(fn: PciFunction): void;
   };
   isWatched(fn: PciFunction): boolean;
@@ -77,7 +78,9 @@ export class BoardSlot implements Slot, Neighbourhood {
   }
 
   report(finding: Finding): void {
-    this.#board.findings?.(finding);
+    const { findings, wiring } = this.#board;
+    findings?.(finding);
+    wiring.finding?.(finding);
   }
 
   setLine(asserted: boolean): void {

@@ -5,6 +5,7 @@ import {
   type DmaDomain,
   type EventSink,
   expectSame,
+  type Finding,
   FOUR_GIB,
   type FunctionAddress,
   type FunctionWatcher,
@@ -40,6 +41,8 @@ export interface BoardWiring {
   message(source: FunctionAddress, addressLow: number, addressHigh: number, data: number): void;
   /** For a host that keeps the MSI-X tables itself: a function's vector, sent whatever the function's own table says. */
   vector?(source: FunctionAddress, vector: number): void;
+  /** Hears of every finding, besides whoever watches the board. */
+  finding?(finding: Finding): void;
   /** Memory writes on their way to a function arrive: before it is configured, or taken away. */
   arrive?(fn: PciFunction): void;
 }

@@ -1,4 +1,4 @@
-import { type GuestMemory, OptionError, type Scheduler } from '../core/index.ts';
+import { type Finding, type GuestMemory, OptionError, type Scheduler } from '../core/index.ts';
 import { ECAM_BUS_BYTES } from './host-bridge.ts';
 
 export interface MachineOptions {
@@ -22,6 +22,8 @@ export interface MachineOptions {
    * segment 0 only; memory-mapped configuration of the others stands behind that of segment 0, one after the other.
    */
   readonly segments?: number;
+  /** Hears of every finding, besides whoever watches the machine: for one whose functions stand behind another's. */
+  readonly onFinding?: (finding: Finding) => void;
 }
 
 /** A machine that cannot be. */

@@ -93,6 +93,7 @@ export class Machine implements Bus, Stateful {
       segments,
       scheduler: this.scheduler,
       message: (source, _low, _high, data) => this.interrupts.message(source, data),
+      ...(options.onFinding === undefined ? {} : { finding: options.onFinding }),
       ...(this.posted === null ? {} : { arrive: (fn: PciFunction) => this.posted!.flush(fn) }),
     });
     this.#configPorts = new ConfigPorts(this, () => this.reset());

@@ -1,5 +1,6 @@
 import {
   DmaDomain,
+  type Finding,
   type FunctionAddress,
   formatFunctionAddress,
   GuestMemory,
@@ -44,6 +45,8 @@ export interface GuestBoard {
   checkFree(address: FunctionAddress): void;
   /** @returns a function that takes it out. */
   plug(fn: PciFunction, address: FunctionAddress): () => void;
+  /** A finding on a host's function behind one of the board's, where whoever watches the board is to hear of it. */
+  finding?(finding: Finding): void;
   /** Has what a function writes to its RAM told to whoever emulates it. @returns a function that ends it. */
   watchWrites(dma: DmaDomain): () => void;
 }
@@ -90,6 +93,7 @@ function hostFor(
     }),
     scheduler: board.scheduler,
     interruptScheduler: immediate,
+    ...(board.finding === undefined ? {} : { onFinding: (finding: Finding) => board.finding!(finding) }),
   });
   const dma = new DmaDomain(board.ram);
   board.watchWrites(dma);

@@ -3,6 +3,7 @@ import {
   alignedPiece,
   DmaDomain,
   type EventSink,
+  type Finding,
   type FunctionAddress,
   formatFunctionAddress,
   functionAddress,
@@ -97,6 +98,10 @@ export class ServedDevice {
   /** Receives accesses, interrupts and findings, as far as the sink wants them; null ends it. */
   set events(sink: EventSink | null) {
     this.board.watch(sink);
+  }
+
+  finding(finding: Finding): void {
+    this.board.findings?.(finding);
   }
 
   get fn(): PciFunction {

@@ -266,13 +266,12 @@ describe('a vfio-user server', () => {
   });
 
   it('sends a client away when its device throws, and serves the next', async () => {
-    const noise = new SeededEntropy(7);
-    let broken = true;
-    const fill = (bytes: Uint8Array) => {
-      if (broken) throw new RangeError('no more noise');
-      noise.fill(bytes);
+    const source = new SeededEntropy(7);
+    const fill = source.fill.bind(source);
+    source.fill = () => {
+      throw new RangeError('no more noise');
     };
-    const fragile = await Served.of(new EntropyDevice({ source: { fill } }));
+    const fragile = await Served.of(new EntropyDevice({ source }));
     const unlucky = await fragile.connect();
     await unlucky.map();
     await bringUp(unlucky);
@@ -283,7 +282,7 @@ describe('a vfio-user server', () => {
       reason: 'a fault of the device: no more noise',
       fault: expect.any(RangeError),
     });
-    broken = false;
+    source.fill = fill;
     const lucky = await fragile.connect();
     await lucky.map();
     await bringUp(lucky);
