@@ -1,5 +1,5 @@
 import { formatFinding } from '../core/index.ts';
-import type { Compared, TourResult } from '../hosts/v86/node.ts';
+import type { Compared, TourResult } from '../hosts/guest/tour/tour.ts';
 import { style } from './output.ts';
 import { bytesText, columns } from './text.ts';
 
@@ -58,12 +58,12 @@ function registerLines({ registers, window }: Pick<TourResult, 'registers' | 'wi
 
 /** What the guest saw beside what the host did, as lines. */
 export function tourLines(result: Omit<TourResult, 'watch'>): string[] {
-  const { window, kernel, restored, bootMs, disk, random, interrupts, findings } = result;
+  const { machine, window, kernel, restored, bootMs, disk, random, interrupts, findings } = result;
   const counted = Object.entries(interrupts.guest).map(([name, count]) => `${name}: ${count}`);
   return [
     style(
       'bold',
-      `${kernel} through ${window}, ${restored ? 'from a snapshot' : 'booted'} in ${(bootMs / 1000).toFixed(1)} s`,
+      `${kernel} ${machine === 'v86' ? '' : `in ${machine} `}through ${window}, ${restored ? 'from a snapshot' : 'booted'} in ${(bootMs / 1000).toFixed(1)} s`,
     ),
     '',
     style('bold', "Functions, from the guest's sysfs"),
@@ -78,7 +78,7 @@ export function tourLines(result: Omit<TourResult, 'watch'>): string[] {
     '',
     style(
       'bold',
-      `Interrupts: the guest counted ${counted.join(', ')}; the host raised its line ${interrupts.host} times`,
+      `Interrupts: the guest counted ${counted.join(', ')}; the host interrupted ${interrupts.host} times`,
     ),
     '',
     style('bold', 'Accesses to the functions'),

@@ -36,4 +36,5 @@ export {
   type TourOptions,
   type TourResult,
   tryGuestPieces,
+  type V86TourOptions,
 } from '../hosts/v86/node.ts';

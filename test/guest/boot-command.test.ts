@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tourLines } from '../../src/cli/boot-view.ts';
 import { guestCacheFolder } from '../../src/hosts/guest/cache-folder.ts';
 import { ext4Image } from '../../src/hosts/guest/ext4-image.ts';
-import { handOver } from '../../src/hosts/v86/terminal.ts';
-import type { TourResult } from '../../src/hosts/v86/tour.ts';
+import { handOver } from '../../src/hosts/guest/terminal.ts';
+import type { TourResult } from '../../src/hosts/guest/tour/tour.ts';
 import { ext4Note, hasExt4Tools, md5 } from './ext4.ts';
 import { pieces, skipNote, startGuest } from './support.ts';
 

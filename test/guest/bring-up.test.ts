@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { GuestTrace, type TracedAccess } from '../../src/hosts/present/trace.ts';
 import { LinuxGuest } from '../../src/hosts/v86/linux-guest.ts';
-import { GuestTrace, type TracedAccess } from '../../src/hosts/v86/trace.ts';
 import {
   BlockDevice,
   type DeviceBehaviour,

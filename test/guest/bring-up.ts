@@ -1,4 +1,4 @@
-import type { TracedAccess } from '../../src/hosts/v86/trace.ts';
+import type { TracedAccess } from '../../src/hosts/present/trace.ts';
 
 /** An access of the guest, by register name, and what each host did because of it. */
 interface Row {

@@ -7,3 +7,4 @@ export * from './machine.ts';
 export { optionRomFor } from './option-rom.ts';
 export { findQemu, type QemuProgram, tryQemu } from './program.ts';
 export { Qmp, type QmpEvent, type QmpOptions } from './qmp.ts';
+export { type QemuTour, type QemuTourOptions, runQemuTour } from './tour.ts';

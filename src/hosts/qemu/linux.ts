@@ -101,6 +101,16 @@ export class QemuLinux {
     await this.#untilReady(async () => this.machine.serial.send('reboot -f\n'));
   }
 
+  /** Calls `listener` with every byte that the guest prints. @returns a function that ends it. */
+  onOutput(listener: (byte: number) => void): () => void {
+    return this.machine.onOutput(listener);
+  }
+
+  /** Types bytes on the guest's terminal, beside what {@link run} does. */
+  sendInput(bytes: Uint8Array): void {
+    this.machine.sendSerial(bytes);
+  }
+
   /** What the guest printed last, oldest line first. */
   lastLines(): string[] {
     return this.machine.serial.lastLines();

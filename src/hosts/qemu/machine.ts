@@ -85,6 +85,7 @@ export class QemuMachine {
   readonly qmp: Qmp;
   readonly serial: SerialConsole;
   readonly #child: QemuChild;
+  readonly #listeners = new Set<(byte: number) => void>();
   #gone: TargetGoneError | null = null;
 
   private constructor(child: QemuChild, options: QemuMachineOptions) {
@@ -95,7 +96,10 @@ export class QemuMachine {
     this.serial = new SerialConsole((text) => void serial!.write(text));
     this.serial.onLine = options.progress;
     serial!.on('data', (bytes: Uint8Array) => {
-      for (const byte of bytes) this.serial.receive(byte);
+      for (const byte of bytes) {
+        this.serial.receive(byte);
+        for (const listener of this.#listeners) listener(byte);
+      }
     });
     void child.ended.then((how) => this.#lose(how));
     // Most likely it is about to end, and says why.
@@ -135,6 +139,17 @@ export class QemuMachine {
   /** What QEMU said last on its standard output and error, on one line. */
   get output(): string {
     return this.#child.lastWords();
+  }
+
+  /** Sends bytes to the serial port, as somebody who types beside {@link serial}. */
+  sendSerial(bytes: Uint8Array): void {
+    this.#child.lines[1]!.write(bytes);
+  }
+
+  /** Calls `listener` with every byte on the serial port. @returns a function that ends it. */
+  onOutput(listener: (byte: number) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Lets the processor run: from its first instruction, or from where {@link pause} held it. @throws as {@link Qmp.execute} */

@@ -4,6 +4,7 @@ import {
   DmaDomain,
   type EventSink,
   expectParts,
+  type Finding,
   FOUR_GIB,
   type FunctionAddress,
   type FunctionWatcher,
@@ -130,6 +131,10 @@ export class V86Board implements Stateful {
   /** Receives every access to functions with its bounds, interrupt and finding, as far as the sink wants them; null ends it. */
   set events(sink: EventSink | null) {
     this.#board.watch(sink);
+  }
+
+  finding(finding: Finding): void {
+    this.#board.findings?.(finding);
   }
 
   /** Has code forgotten that was compiled from what a function writes. @returns a function that ends it. */

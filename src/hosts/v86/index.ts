@@ -1,4 +1,5 @@
 export * from '../present/present.ts';
+export * from '../present/trace.ts';
 export * from './board.ts';
 export * from './bus.ts';
 export type { FaultSink } from './claims.ts';
@@ -9,4 +10,3 @@ export type { GuestRam } from './guest-ram.ts';
 export { V86HostBus } from './host-bus.ts';
 export type { InterruptLines, InterruptPin } from './interrupts.ts';
 export * from './machine.ts';
-export * from './trace.ts';

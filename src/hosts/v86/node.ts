@@ -9,10 +9,17 @@ export {
   tryGuestPieces,
 } from '../guest/pieces.ts';
 export type { CommandOptions, CommandResult } from '../guest/shell.ts';
+export { handOver, type Terminal } from '../guest/terminal.ts';
+export type { ListedFunction } from '../guest/tour/steps.ts';
+export {
+  type MachineName,
+  TOUR_READ_BYTES,
+  type TourImage,
+  type TourOptions,
+  type TourResult,
+} from '../guest/tour/tour.ts';
 export * from './boot-sector.ts';
 export * from './linux-guest.ts';
 export { loadV86 } from './load-v86.ts';
 export * from './snapshot.ts';
-export * from './terminal.ts';
 export * from './tour.ts';
-export type { ListedFunction } from './tour-steps.ts';

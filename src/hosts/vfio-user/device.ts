@@ -100,6 +100,10 @@ export class ServedDevice {
     this.board.watch(sink);
   }
 
+  at(address: FunctionAddress): PciFunction | undefined {
+    return this.board.at(address);
+  }
+
   finding(finding: Finding): void {
     this.board.findings?.(finding);
   }

@@ -37,7 +37,7 @@ describe('a server before a client in C that rewrites memory while the device wo
     await sane();
     const before = openFds();
     const seed = process.env['VIRTIOLAB_SEED'] ?? String(Date.now() % 1_000_000);
-    const sessions = String(runs(60));
+    const sessions = String(Math.max(30, runs(60)));
     const { stdout } = await run(program, [served.socket, seed, sessions]).catch((error: Error) => {
       throw new Error(`seed ${seed} (VIRTIOLAB_SEED): ${error.message}`);
     });

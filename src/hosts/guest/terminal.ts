@@ -1,11 +1,19 @@
 import type { Readable, Writable } from 'node:stream';
-import { GuestTimeoutError } from '../guest/errors.ts';
-import type { LinuxGuest } from './linux-guest.ts';
+import { GuestTimeoutError } from './errors.ts';
 
 /** A terminal, or a pipe that stands for one. */
 export interface Terminal {
   readonly input: Readable & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown };
   readonly output: Writable;
+}
+
+/** A guest whose shell is on a serial line. */
+export interface SerialGuest {
+  /** Calls `listener` with every byte that the guest prints. @returns a function that ends it. */
+  onOutput(listener: (byte: number) => void): () => void;
+  /** Types bytes on the guest's terminal. */
+  sendInput(bytes: Uint8Array): void;
+  lastLines(): string[];
 }
 
 /** What the guest sends when the shell has ended: a character that no program prints. */
@@ -27,7 +35,7 @@ const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
  * Hands a terminal to a shell in the guest until the shell ends, Ctrl-] is pressed, or the input is at its end and the
  * shell has dealt with it. @throws GuestTimeoutError where it does not end by itself after its input.
  */
-export async function handOver(guest: LinuxGuest, { input, output }: Terminal): Promise<void> {
+export async function handOver(guest: SerialGuest, { input, output }: Terminal): Promise<void> {
   let leave = () => {};
   let fail = (_: unknown) => {};
   let begin = () => {};

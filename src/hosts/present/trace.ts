@@ -1,10 +1,16 @@
 import { DriverWatch } from '../../conformance/watch/index.ts';
-import type { Bus } from '../../core/index.ts';
+import {
+  type Bus,
+  type EventSink,
+  type FunctionAddress,
+  type GuestMemory,
+  sinkFor,
+} from '../../core/index.ts';
 import { findFunction } from '../../driver/index.ts';
 import type { Draft } from '../../mmr/index.ts';
+import type { PciFunction } from '../../pci/index.ts';
 import { type DecodedAccess, Decoder, Recorder, walk } from '../../trace/index.ts';
-import type { GuestDevice } from '../present/present.ts';
-import type { V86Board } from './board.ts';
+import type { GuestDevice } from './present.ts';
 
 /** Whose bus an access crossed: the guest's machine, or that of the host behind it. */
 export type TracedMachine = 'guest' | 'host';
@@ -16,8 +22,17 @@ export interface TracedAccess extends DecodedAccess {
   readonly operation: 'read' | 'write';
 }
 
+/** A board whose functions are watched. */
+export interface TracedBoard {
+  readonly ram: GuestMemory;
+  /** The function that configuration accesses to an address reach. */
+  at(address: FunctionAddress): PciFunction | undefined;
+  /** Receives accesses, interrupts and findings, those of the hosts behind its functions too; null ends it. */
+  set events(sink: EventSink | null);
+}
+
 /** Configuration space of a board's functions, unseen by whoever listens to the board. */
-function configOf(board: V86Board): Bus {
+function configOf(board: TracedBoard): Bus {
   const bus: Pick<Bus, 'configRead' | 'configWrite'> = {
     configRead: (address, offset, width) => board.at(address)?.configRead(offset, width) ?? 0xffffffff,
     configWrite: (address, offset, width, value) => board.at(address)?.configWrite(offset, width, value),
@@ -36,14 +51,14 @@ export class GuestTrace {
     guest: new Decoder(),
     host: new Decoder(),
   };
-  readonly #board: V86Board;
+  readonly #board: TracedBoard;
   readonly #devices: readonly GuestDevice[];
 
   /** Judges the guest's drivers. */
   readonly watch: DriverWatch;
 
   /** @param limit of events that are kept; more are counted. @param draft by which MMR functions were made. */
-  constructor(board: V86Board, devices: readonly GuestDevice[], limit?: number, draft?: Draft) {
+  constructor(board: TracedBoard, devices: readonly GuestDevice[], limit?: number, draft?: Draft) {
     this.watch = new DriverWatch({
       ram: board.ram,
       config: configOf(board),
@@ -59,7 +74,8 @@ export class GuestTrace {
       if (hosted === null) continue;
       const { host, found, owner } = hosted;
       for (const fn of owner === null ? [found] : [found, owner]) this.#decoders.host.add(host, fn, draft);
-      host.events = this.recorder.sink('host');
+      // Its findings are told by the board.
+      host.events = sinkFor(['access', 'enter', 'leave', 'interrupt'], this.recorder.sink('host'));
     }
     const record = this.recorder.sink('guest');
     board.events = (event) => {

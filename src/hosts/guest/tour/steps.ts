@@ -1,4 +1,7 @@
-import type { LinuxGuest } from './linux-guest.ts';
+import type { GuestShell } from '../shell.ts';
+
+/** A Linux guest that runs commands. */
+export type TourGuest = Pick<GuestShell, 'run' | 'runOk'>;
 
 /** A PCI function as the guest's kernel lists it. */
 export interface ListedFunction {
@@ -37,12 +40,12 @@ function resourceText(line: string): string[] {
 }
 
 /** Has the kernel look for functions that were plugged while it ran; their drivers have taken them when this is done. */
-export async function findFunctions(guest: LinuxGuest): Promise<void> {
+export async function findFunctions(guest: TourGuest): Promise<void> {
   await guest.runOk('echo 1 > /sys/bus/pci/rescan');
 }
 
 /** What lspci would print, from sysfs. */
-export async function listFunctions(guest: LinuxGuest): Promise<ListedFunction[]> {
+export async function listFunctions(guest: TourGuest): Promise<ListedFunction[]> {
   const lines = (await guest.runOk(LIST)).trimEnd().split('\n');
   return lines.map((line) => {
     const [slot, vendor, device, revision, classCode, driver, irq, resources] = line.split('|');
@@ -73,7 +76,7 @@ const MIB = 1 << 20;
 const READ_TIMEOUT_MS = 120_000;
 
 /** Reads a disk, at most `limitBytes` of it, a whole number of MiB. */
-export async function readDisk(guest: LinuxGuest, disk: string, limitBytes: number): Promise<DiskRead> {
+export async function readDisk(guest: TourGuest, disk: string, limitBytes: number): Promise<DiskRead> {
   const bytes = Number(await guest.runOk(`cat /sys/block/${disk}/size`)) * SECTOR_BYTES;
   const read = `dd if=/dev/${disk} bs=1M count=${limitBytes / MIB} 2>/dev/null | md5sum`;
   const sum = await guest.runOk(read, { timeoutMs: READ_TIMEOUT_MS });
@@ -87,7 +90,7 @@ export type Mounted = { readonly files: Readonly<Record<string, string>> } | { r
 const MOST_FILES = 20;
 
 /** Mounts an ext4 file system read-only, and takes the MD5 of files in it. */
-export async function mountAndSum(guest: LinuxGuest, disk: string): Promise<Mounted> {
+export async function mountAndSum(guest: TourGuest, disk: string): Promise<Mounted> {
   // Without its journal's replay, which would have to write.
   const mount = await guest.run(`mount -t ext4 -o ro,noload /dev/${disk} /mnt`);
   if (mount.exitCode !== 0) return { error: mount.output.trim().split('\n').at(-1) ?? '' };
@@ -100,21 +103,21 @@ export async function mountAndSum(guest: LinuxGuest, disk: string): Promise<Moun
 }
 
 /** Makes a file system with one file in it where there is none yet: busybox makes ext2, which the ext4 driver mounts. */
-export async function makeFileSystem(guest: LinuxGuest, disk: string): Promise<void> {
+export async function makeFileSystem(guest: TourGuest, disk: string): Promise<void> {
   await guest.runOk(
     `mke2fs /dev/${disk} > /dev/null && mount -t ext4 /dev/${disk} /mnt && seq 1 5000 > /mnt/numbers; umount /mnt`,
   );
 }
 
 /** Random bytes from the guest's device, in hexadecimal, and the source that the kernel took them from. */
-export async function drawRandom(guest: LinuxGuest, bytes: number): Promise<{ source: string; hex: string }> {
+export async function drawRandom(guest: TourGuest, bytes: number): Promise<{ source: string; hex: string }> {
   const source = (await guest.runOk('cat /sys/class/misc/hw_random/rng_current')).trim();
   const hex = (await guest.runOk(`head -c ${bytes} /dev/hwrng | hexdump -ve '1/1 "%02x"'`)).trim();
   return { source, hex };
 }
 
 /** How often each interrupt of a virtio driver came, as the guest counted. */
-export async function countInterrupts(guest: LinuxGuest): Promise<Record<string, number>> {
+export async function countInterrupts(guest: TourGuest): Promise<Record<string, number>> {
   const { output } = await guest.run('grep virtio /proc/interrupts');
   const rows = output.split('\n').flatMap((line) => {
     const match = /^\s*\S+:\s+(\d+)\s+\S+(?:\s+\S+-\S+)?\s+(.*virtio.*)$/.exec(line);
