@@ -6,6 +6,7 @@ const ordinary: TestProjectInlineConfiguration = {
   test: {
     name: 'ordinary',
     include: ['test/**/*.test.ts'],
+    globalSetup: 'test/program-setup.ts',
     setupFiles: ['test/clauses/watch.ts'],
     exclude: [...configDefaults.exclude, 'test/guest/**', 'test/browser/**'],
     // Against hanging only: no test may fail because its machine is busy.
@@ -24,7 +25,7 @@ const guest: TestProjectInlineConfiguration = {
   test: {
     name: 'guest',
     include: ['test/guest/**/*.test.ts'],
-    globalSetup: 'test/guest/global-setup.ts',
+    globalSetup: ['test/program-setup.ts', 'test/guest/global-setup.ts'],
     testTimeout: 120_000,
     hookTimeout: 180_000,
     maxWorkers: 1,

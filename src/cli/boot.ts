@@ -66,7 +66,7 @@ Environment:
 Exit status: 0 when guest and host agree, 1 when not, when the guest failed, or
 when a watched driver breaks a duty; 2 when called wrongly.
 
-Examples: try a disk behind the translator by hand; the same in QEMU
+Example: try a disk behind the translator by hand, in v86 or in QEMU
   virtiolab boot --window mmr --image disk.img --keep
   virtiolab boot --machine qemu --image disk.img --keep`;
 

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { PROGRAM_FOLDER } from '../program-setup.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -21,10 +22,14 @@ export function run(program: string, args: readonly string[], env: NodeJS.Proces
   });
 }
 
-/** Arguments with which node runs the command line. */
-export const program = ['--import', 'tsx', 'src/cli/main.ts'] as const;
+/** Arguments with which node runs the command line, below {@link root}. */
+export const program = [`${PROGRAM_FOLDER}/cli/main.js`] as const;
+
+/** The same for files in TypeScript, which import the sources. */
+const fromSources = ['--import', 'tsx', 'src/cli/main.ts'] as const;
 
 /** Runs the command line as a user does. */
 export function virtiolab(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-  return run(process.execPath, [...program, ...args], env);
+  const typed = args.some((each) => each.endsWith('.ts'));
+  return run(process.execPath, [...(typed ? fromSources : program), ...args], env);
 }

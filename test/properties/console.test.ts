@@ -283,7 +283,7 @@ async function leave(bench: Bench): Promise<void> {
 describe('console driver and device against plain queues of bytes', () => {
   it(
     'whatever is written, sent, opened, closed, plugged and resized, over any transport, under any order of release',
-    () => fc.assert(fc.asyncProperty(cases, run), { numRuns: runs(600), examples: [[pulledOut]] }),
+    () => fc.assert(fc.asyncProperty(cases, run), { numRuns: runs(300), examples: [[pulledOut]] }),
     PATIENCE,
   );
 });

@@ -344,7 +344,7 @@ async function run(each: Case): Promise<void> {
 describe('driver and device against an array of bytes', () => {
   it(
     'any sequence of block requests, over any transport, under any order of release',
-    () => fc.assert(fc.asyncProperty(cases, run), { numRuns: runs(800) }),
+    () => fc.assert(fc.asyncProperty(cases, run), { numRuns: runs(400) }),
     PATIENCE,
   );
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { drafts } from '../../src/mmr/index.ts';
 import { compare } from './support/compare.ts';
 import { cases } from './support/operations.ts';
-import { PATIENCE, runs } from './support/runs.ts';
+import { PATIENCE, runs, shared } from './support/runs.ts';
 import { comparedKinds } from './support/worlds.ts';
 
 /*
@@ -28,7 +28,7 @@ describe('a guest sees the same of a function behind mmr, plain or virtual, behi
       const property = fc.property(cases({ draft, placement, held: false, most: 100 }), (each) => {
         compare(each, comparedKinds);
       });
-      fc.assert(property, { numRuns: runs(120) });
+      fc.assert(property, { numRuns: shared(240, layouts.length) });
     },
     PATIENCE,
   );
@@ -57,7 +57,7 @@ describe('a guest sees the same of a function behind mmr, plain or virtual, behi
       const property = fc.property(cases({ draft, placement, held: true, most: 100 }), (each) => {
         compare(each, comparedKinds);
       });
-      fc.assert(property, { numRuns: runs(120) });
+      fc.assert(property, { numRuns: shared(240, layouts.length) });
     },
     PATIENCE,
   );

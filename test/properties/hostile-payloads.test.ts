@@ -21,7 +21,7 @@ import {
   PLACES,
   sameOutcome,
 } from './support/payload-target.ts';
-import { PATIENCE, runs } from './support/runs.ts';
+import { PATIENCE, shared } from './support/runs.ts';
 
 /*
  * A driver may put anything into a request: whatever it is, the device ends, writes nothing that it may not write, learns
@@ -211,7 +211,7 @@ describe('any content of a request', () => {
   it.each(kitTypes)(
     'of %s ends, stays inside the DMA domain, and leaves a device that a reset mends',
     (type) => {
-      fc.assert(fc.property(cases(type), run), { numRuns: runs(120) });
+      fc.assert(fc.property(cases(type), run), { numRuns: shared(400, kitTypes.length) });
     },
     PATIENCE,
   );

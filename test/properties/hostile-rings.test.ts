@@ -138,7 +138,7 @@ async function run({ setup, steps }: Case): Promise<void> {
 describe.each(rings)('any content of a %s ring', (_, setups) => {
   it(
     'ends, stays inside the DMA domain, and leaves a device that a reset mends',
-    () => fc.assert(fc.asyncProperty(casesOf(setups), run), { numRuns: runs(400) }),
+    () => fc.assert(fc.asyncProperty(casesOf(setups), run), { numRuns: runs(250) }),
     PATIENCE,
   );
 });

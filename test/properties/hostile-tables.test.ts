@@ -13,7 +13,7 @@ import {
   sampleNames,
 } from '../../src/testing/index.ts';
 import { feature } from '../../src/virtio/index.ts';
-import { PATIENCE, runs } from './support/runs.ts';
+import { PATIENCE, shared } from './support/runs.ts';
 
 /*
  * Rings and configurations that no driver may make: whatever they are, the device ends, writes nothing that it was not given,
@@ -85,7 +85,7 @@ describe.each(types)('hostile rings and configurations of our device %s', (type)
             await answers(world);
           },
         ),
-        { numRuns: runs(100) },
+        { numRuns: shared(600, 3 * types.length) },
       );
     },
     PATIENCE,
@@ -104,7 +104,7 @@ describe.each(types)('hostile rings and configurations of our device %s', (type)
             await answers(world);
           },
         ),
-        { numRuns: runs(100) },
+        { numRuns: shared(600, 2 * types.length) },
       ),
     PATIENCE,
   );

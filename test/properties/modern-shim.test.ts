@@ -4,7 +4,7 @@ import { describe, expect, it, test } from 'vitest';
 import { deviceTypes } from '../../src/virtio/layout/index.ts';
 import { compare } from './support/compare.ts';
 import { cases } from './support/operations.ts';
-import { PATIENCE, runs } from './support/runs.ts';
+import { PATIENCE, shared } from './support/runs.ts';
 import { shimCases } from './support/shim-cases.ts';
 import { tame } from './support/tame.ts';
 import type { World } from './support/worlds.ts';
@@ -53,7 +53,7 @@ describe.each(types)('a %s function behind the shim is the plain legacy one', (t
       const property = fc.property(cases({ held, most: 60, types: [[type]] }), (each) => {
         compare(tame(each), KINDS);
       });
-      fc.assert(property, { numRuns: runs(100) });
+      fc.assert(property, { numRuns: shared(400, 2 * types.length) });
     },
     PATIENCE,
   );

@@ -15,8 +15,8 @@ import { comparedKinds, type WorldKind } from './support/worlds.ts';
 
 const kinds: readonly WorldKind[] = [...comparedKinds, 'transitional'];
 
-/** With 200 runs and more, every mutation there is. */
-const stride = Math.max(1, Math.round(500 / runs(25)));
+/** With 1000 runs and more, every mutation there is. */
+const stride = Math.max(1, Math.round(1000 / runs(25)));
 const busy = [...kinds, 'modern', 'modern, packed', 'modern, packed and in order'].flatMap((kind) =>
   kitTypes.map((type) => ({ kind, type })),
 );

@@ -387,7 +387,7 @@ describe('network driver and device against a model of sets', () => {
     () =>
       fc.assert(
         fc.asyncProperty(cases, (each) => new Run(each).run()),
-        { numRuns: runs(500) },
+        { numRuns: runs(300) },
       ),
     PATIENCE,
   );

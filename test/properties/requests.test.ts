@@ -15,7 +15,7 @@ import {
   requestTypes,
 } from '../../src/testing/index.ts';
 import { balloonQueue, feature, scsiQueue } from '../../src/virtio/index.ts';
-import { PATIENCE, runs } from './support/runs.ts';
+import { PATIENCE, shared } from './support/runs.ts';
 
 /*
  * Requests that are drawn, good and bad, given to our own devices by a driver that knows nothing of them: none is lost, none
@@ -144,7 +144,7 @@ describe.each(typed)('any requests to our device of type %s, %s', (type, setting
             if (session.driver.failure !== null) throw session.driver.failure;
           },
         ),
-        { numRuns: runs(100) },
+        { numRuns: shared(600, typed.length) },
       ),
     PATIENCE,
   );
@@ -185,7 +185,7 @@ describe.each(typed)('any requests to our device of type %s, %s', (type, setting
             if (again.driver.failure !== null) throw again.driver.failure;
           },
         ),
-        { numRuns: runs(120) },
+        { numRuns: shared(600, typed.length) },
       );
     },
     PATIENCE,

@@ -16,7 +16,7 @@ import {
   writableBytes,
 } from './support/model-ring.ts';
 import { deviceSide, driverSide, OurDevice, type Who } from './support/ring-sides.ts';
-import { PATIENCE, runs } from './support/runs.ts';
+import { PATIENCE, runs, shared } from './support/runs.ts';
 
 /*
  * Our rings, split and packed, device side and driver side, against a model of the other side (support/model-*.ts) that is
@@ -325,7 +325,7 @@ describe.each(pairs)('the driver is $driver, the device $device', (who) => {
           for (const step of list) exchange.run(step);
           exchange.settle();
         }),
-        { numRuns: runs(1000) },
+        { numRuns: shared(2000, pairs.length) },
       ),
     PATIENCE,
   );

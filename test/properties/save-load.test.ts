@@ -4,7 +4,7 @@ import { kitOf } from './kits/index.ts';
 import { same } from './support/compare.ts';
 import { type Case, cases, type Operation } from './support/operations.ts';
 import { perform, survey } from './support/perform.ts';
-import { PATIENCE, runs } from './support/runs.ts';
+import { PATIENCE, shared } from './support/runs.ts';
 import { comparedKinds, LOW_RAM, World, type WorldKind } from './support/worlds.ts';
 
 /*
@@ -93,7 +93,7 @@ describe('saving and loading at one to three steps changes nothing that the gues
       const arbitrary = withSaves(cases({ held: false, structures: kind === 'transitional', types }));
       fc.assert(
         fc.property(arbitrary, (each) => run(kind, each)),
-        { numRuns: runs(120) },
+        { numRuns: shared(400, kinds.length) },
       );
     },
     PATIENCE,
@@ -105,7 +105,7 @@ describe('saving and loading at one to three steps changes nothing that the gues
       const options = { held, structures: kind === 'transitional' };
       fc.assert(
         fc.property(withSaves(cases(options)), (each) => run(kind, each)),
-        { numRuns: runs(120) },
+        { numRuns: shared(400, 2 * kinds.length) },
       );
     },
     PATIENCE,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { stateToText, type Width } from '../../src/core/index.ts';
 import { interruptsIn } from '../pci/support.ts';
 import { VirtualGuest } from '../virtio/support/virtual.ts';
-import { PATIENCE, runs } from './support/runs.ts';
+import { PATIENCE, shared } from './support/runs.ts';
 import { ofType, type SleepingType, sleepingTypes } from './support/sleeping.ts';
 
 /*
@@ -158,7 +158,7 @@ describe('virtual functions do the same, whether or not they exist as objects', 
           expect(interruptsIn(few.guest.events)).toEqual(interruptsIn(all.guest.events));
           expect(stateToText(few.guest.machine.save()) === stateToText(all.guest.machine.save())).toBe(true);
         }),
-        { numRuns: runs(25) },
+        { numRuns: shared(100, sleepingTypes.length) },
       );
     },
     PATIENCE,

@@ -11,7 +11,7 @@ import {
 import { type DeviceMutant, deviceMutants } from '../../src/testing/mutants/index.ts';
 import { openSubject, type SubjectKind } from '../../src/testing/subjects.ts';
 import { deviceTypes } from '../../src/virtio/index.ts';
-import { runs } from '../properties/support/runs.ts';
+import { shared } from '../properties/support/runs.ts';
 
 interface Target {
   readonly type: string;
@@ -50,7 +50,7 @@ const targets = deviceTypes.flatMap(({ name, transitionalId }): [string, Subject
 
 describe('the commands of a life cycle', () => {
   it.each(targets)('are gone through by our device %s:%s, %s', async (type, kind, setting) => {
-    expect(await failure({ type, kind, setting }, lifeCycleParts, runs(60))).toBeNull();
+    expect(await failure({ type, kind, setting }, lifeCycleParts, shared(600, targets.length))).toBeNull();
   });
 
   it.each<[string, LifeCyclePart[], RegExp, RegExp]>([

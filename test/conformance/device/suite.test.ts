@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { conform } from '../../../src/conformance/device/index.ts';
-import { kindsOf, ourSource, sampleNames } from '../../../src/testing/index.ts';
+import { kindsOf, ourSource, type SubjectKind, sampleNames } from '../../../src/testing/index.ts';
 import { deviations } from './deviations.ts';
 
-/** What differs from type to type is the same through these as through others: types without, with, and with written configuration. */
+/** Where every type is tried; elsewhere types without, with, and with written configuration are. */
+const everywhere: readonly SubjectKind[] = ['legacy', 'transitional', 'modern', 'via-mmr'];
 const few = ['entropy', 'block', 'network'];
 const sources = sampleNames.flatMap((type) =>
   kindsOf(type)
-    .filter((kind) => !/^via-(memory-bar|mmr-virtual|admin)$/.test(kind) || few.includes(type))
+    .filter((kind) => everywhere.includes(kind) || few.includes(type))
     .map((kind) => [type, kind] as const),
 );
 

@@ -6,7 +6,7 @@ import { DriverWatch } from '../../../src/conformance/watch/index.ts';
 import type { LabEvent } from '../../../src/core/index.ts';
 import { DmaMemory } from '../../../src/driver/index.ts';
 import { type WayName, waysOf } from '../../../src/mmr/index.ts';
-import { runs } from '../../properties/support/runs.ts';
+import { shared } from '../../properties/support/runs.ts';
 
 const DRIVER_MEMORY = 0x100000;
 
@@ -72,7 +72,7 @@ describe('a recording of our own drivers', () => {
             watch.finish().findings.filter(({ level, rule }) => level !== 'note' && !breaks.includes(rule)),
           ).toEqual([]);
         }),
-        { numRuns: runs(40) },
+        { numRuns: shared(400, cases.length) },
       );
     },
     60_000,

@@ -6,7 +6,7 @@ import {
   runDraft,
   shippedDrafts,
 } from '../../../src/drafts/index.ts';
-import { runs } from '../../properties/support/runs.ts';
+import { shared } from '../../properties/support/runs.ts';
 
 const mmr = shippedDrafts['mmr-2023']!;
 const BLOCK_ONLY = { ...mmr, ids: { vendor: 0x1af4, revision: 0, devices: [{ type: 'block', id: 0x10fa }] } };
@@ -143,7 +143,7 @@ describe('a draft that is run', () => {
   });
 
   it.each(harmless)('with %s is not', (_, document) => {
-    const { reasons, counterexamples } = ran(document, 1, runs(200));
+    const { reasons, counterexamples } = ran(document, 1, shared(400, harmless.length));
     expect({ reasons, counterexamples }).toEqual({ reasons: [], counterexamples: [] });
   });
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { HeldScheduler, StateMismatchError } from '../../../src/core/index.ts';
 import { type GuestWindow, guestWindows, presentDevice } from '../../../src/hosts/present/present.ts';
+import { GuestTrace } from '../../../src/hosts/present/trace.ts';
 import { V86Board } from '../../../src/hosts/v86/board.ts';
 import { V86Bus } from '../../../src/hosts/v86/bus.ts';
-import { GuestTrace } from '../../../src/hosts/present/trace.ts';
 import { fixedVectorsDraft, translatedWayNames } from '../../../src/mmr/index.ts';
 import { EntropyDevice, legacyHeader, SeededEntropy } from '../../../src/virtio/index.ts';
 import { fakeMachine } from './fake-machine.ts';

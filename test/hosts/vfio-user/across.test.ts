@@ -15,6 +15,7 @@ import {
 } from '../../../src/driver/index.ts';
 import { VfioUserClient, vfioUserSource } from '../../../src/hosts/vfio-user/index.ts';
 import { ourSource } from '../../../src/testing/subjects.ts';
+import { program, root } from '../../cli/run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'virtiolab-vfio-'));
 const served: readonly (readonly [device: string, window: string | null, same: string])[] = [
@@ -28,11 +29,10 @@ const children: ChildProcess[] = [];
 /** Serves a device from a process of its own. */
 function serve(socket: string, device: string, window: string | null): Promise<ChildProcess> {
   const way = window === null ? [] : ['--window', window];
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', 'src/cli/main.ts', 'serve', socket, '--device', device, ...way],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
+  const child = spawn(process.execPath, [...program, 'serve', socket, '--device', device, ...way], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   children.push(child);
   return new Promise((resolve, reject) => {
     child.stdout!.on('data', () => resolve(child));

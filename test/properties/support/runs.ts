@@ -7,6 +7,14 @@ export function runs(usual: number): number {
   return Number.isInteger(wanted) && wanted > 0 ? wanted : usual;
 }
 
+/** Fewer would shrink nothing, and draw no two alike. */
+const FEWEST = 30;
+
+/** Runs of each of `cases` properties that say the same of other types or windows, and have `usual` runs together. */
+export function shared(usual: number, cases: number): number {
+  return runs(Math.max(FEWEST, Math.ceil(usual / cases)));
+}
+
 /**
  * Milliseconds that vitest gives to one property: against hanging only, since a busy machine takes as long as it takes, and
  * more where many runs were asked for.

@@ -1,0 +1,48 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Where tests find the program, as deep in the checkout as its sources are. */
+export const PROGRAM_FOLDER = '.program';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const SOURCES = ['src', 'tsconfig.json', 'tsconfig.build.json'];
+
+/** Time of the last change below a path; 0 where there is nothing. */
+function newest(path: string): number {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return 0;
+  if (!found.isDirectory()) return found.mtimeMs;
+  return Math.max(found.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
+}
+
+/**
+ * Before all tests: compiles the sources where they have changed. A command started from compiled code takes half the
+ * processor time of one started from the sources, and hundreds are started. Types are somebody else's to check.
+ */
+export default function setUp(): void {
+  const folder = join(root, PROGRAM_FOLDER);
+  const built = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (built > Math.max(...SOURCES.map((name) => newest(join(root, name))))) return;
+  const compiler = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
+  const fresh = `${folder}.${process.pid}`;
+  const options = [
+    '--noCheck',
+    '--declaration',
+    'false',
+    '--declarationMap',
+    'false',
+    '--sourceMap',
+    'false',
+  ];
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [join(compiler, 'bin', 'tsc'), '-p', 'tsconfig.build.json', '--outDir', fresh, ...options],
+    { cwd: root, encoding: 'utf8' },
+  );
+  if (status !== 0) throw new Error(`the program cannot be compiled: ${stdout}`);
+  if (existsSync(folder)) rmSync(folder, { recursive: true });
+  renameSync(fresh, folder);
+}
