@@ -224,6 +224,22 @@ export const networkGuestOffloadsCommand = { set: 0 } as const;
 export const networkCoalescingCommand = { transmitSet: 0, receiveSet: 1, queueSet: 2, queueGet: 3 } as const;
 export const networkHashTunnelCommand = { set: 0 } as const;
 export const networkStatisticsCommand = { query: 0, get: 1 } as const;
+
+/** Kinds of statistics, by the bits that ask for them, and the queues that each is of (NET-CVQ-35). */
+export const networkStatisticsTypes: readonly (readonly [
+  bit: number,
+  of: 'receive' | 'transmit' | 'control',
+])[] = [
+  ...[0, 1, 2, 3].map((bit) => [bit, 'receive'] as const),
+  ...[16, 17, 18, 19].map((bit) => [bit, 'transmit'] as const),
+  [32, 'control'],
+];
+/** What GET asks of one queue: index, reserved words, types. */
+export const networkStatisticsRequest = registers({ queue: ro(0, 2), types: ro(8, 8) });
+export const NETWORK_STATISTICS_REQUEST_BYTES = 16;
+/** Before each of the statistics that are answered. */
+export const NETWORK_STATISTICS_HEADER_BYTES = 8;
+
 export const networkRssContextCommand = { capabilityGet: 0, add: 1, modify: 2, delete: 3 } as const;
 
 /** A table of MAC addresses begins with their number (LEG-NET-07). */

@@ -12,6 +12,7 @@ import { modernChapter } from './modern.ts';
 import { msixChapter } from './msix.ts';
 import { networkChapter } from './network.ts';
 import { networkControlChapter } from './network-control.ts';
+import { networkStatisticsChapter } from './network-statistics.ts';
 import { optionalQueuesChapter } from './optional-queues.ts';
 import { packedChapter } from './packed.ts';
 import { pciChapter } from './pci.ts';
@@ -35,6 +36,7 @@ export const watchRules: readonly WatchRule[] = [
   ...blockChapter,
   ...networkChapter,
   ...networkControlChapter,
+  ...networkStatisticsChapter,
   ...adminChapter,
   ...optionalQueuesChapter,
   ...consoleChapter,

@@ -17,6 +17,7 @@ import type { FunctionModel } from '../model/function-model.ts';
 import type { Moment } from '../moment.ts';
 import { cites, seen, type WatchRule } from '../rule.ts';
 import { networkNotes, roleOf } from '../types/network.ts';
+import { wrongChecksum } from './checksums.ts';
 import { bytes, isStrict, ofChain, requestRules, SHAPE, swap16 } from './requests.ts';
 
 const TYPE = 'network';
@@ -194,6 +195,19 @@ export const networkChapter: readonly WatchRule[] = [
       now.fn.lacks(bit.checksum) && (flagsOf(now) & ~OF_DEVICE) !== 0
         ? ofChain(now, 'header flags', flagsOf(now))
         : null,
+  ),
+  sent(
+    'network-checksum-missing',
+    'NET-TX-05',
+    'should',
+    'a frame that is sent without CSUM has no full checksum',
+    (now) => {
+      const { chain, fn } = now;
+      if (!fn.lacks(bit.checksum) || (flagsOf(now) & NEEDS) !== 0) return null;
+      const header = headerBytes(fn);
+      const wrong = wrongChecksum((at) => chain.u8(header + at), frameBytes(now));
+      return wrong === null ? null : bytes(now, frameBytes(now));
+    },
   ),
   sent('network-flags-of-device', 'NET-TX-17', 'must', 'flags that only the device sets', (now) =>
     (flagsOf(now) & OF_DEVICE) !== 0 ? ofChain(now, 'header flags', flagsOf(now)) : null,

@@ -32,7 +32,10 @@ export function pairsOf(fn: FunctionModel): number | null {
 }
 
 /** What a queue is for; null where nobody knows. */
-export function roleOf(fn: FunctionModel, { index }: QueueModel): 'receive' | 'transmit' | 'control' | null {
+export const roleOf = (fn: FunctionModel, { index }: QueueModel) => roleOfIndex(fn, index);
+
+/** The same of a queue by its index. */
+export function roleOfIndex(fn: FunctionModel, index: number): 'receive' | 'transmit' | 'control' | null {
   const pairs = pairsOf(fn);
   if (pairs === null) return index === 0 ? 'receive' : index === 1 ? 'transmit' : null;
   const control = networkQueue.control(pairs);

@@ -28,6 +28,12 @@ const frame = (length = 60, source = OWN) => [
   ...zeros(length - 14),
 ];
 
+/** A datagram of a byte by RFC 768: the header's checksum is right, the datagram's is wrong (0x8ac9 would be right). */
+const UDP = [
+  ...[0x45, 0, 0, 29, 0, 0, 0, 0, 64, 17, 0x66, 0xce, 10, 0, 0, 1, 10, 0, 0, 2],
+  ...[0, 7, 0, 9, 0, 9, 0x8a, 0xc2, 0x61],
+];
+
 interface Header {
   readonly flags?: number;
   readonly gso?: number;
@@ -93,6 +99,12 @@ export const networkSeeds: readonly Seed[] = [
   }),
   network('network-num-buffers', 'a number of buffers', (lab) => send(lab, { buffers: 1 })),
   network('network-flags-without-csum', 'NEEDS_CSUM without CSUM', (lab) => send(lab, { flags: 1 })),
+  network('network-checksum-missing', 'UDP whose checksum stands for other bytes', (lab) =>
+    send(lab, {}, [...frame(14), ...UDP]),
+  ),
+  network('network-checksum-missing', 'an IPv4 header whose checksum is zero', (lab) =>
+    send(lab, {}, [...frame(14), ...UDP.with(10, 0).with(11, 0)]),
+  ),
   network('network-flags-of-device', 'DATA_VALID', (lab) => send(lab, { flags: 2 })),
   network('network-gso-unasked', 'segmentation without features', (lab) => send(lab, { gso: 1 })),
   network(
@@ -206,6 +218,17 @@ export const networkSeeds: readonly Seed[] = [
   network('network-rss-unasked', 'RSS_CONFIG', (lab) => void lab.post(2, command(4, 1, zeros(16)))),
   network('network-hash-unasked', 'HASH_CONFIG', (lab) => void lab.post(2, command(4, 2, zeros(16)))),
   network('network-coalescing-unasked', 'coalescing', (lab) => void lab.post(2, command(6, 0, zeros(8)))),
+  network(
+    'network-statistics-types',
+    'statistics of sending of a receive queue',
+    (lab) =>
+      void lab.post(2, [{ bytes: [8, 1, ...le16(0), ...zeros(6), ...le32(1 << 16), ...le32(0)] }, room(64)]),
+  ),
+  network(
+    'network-statistics-room',
+    'room for one header of two',
+    (lab) => void lab.post(2, [{ bytes: [8, 1, ...le16(0), ...zeros(6), ...le32(3), ...le32(0)] }, room(16)]),
+  ),
   network('network-offloads-unasked', 'offloads', (lab) => void lab.post(2, command(5, 0, zeros(8)))),
   network('network-mac-tables', 'one table only', (lab) => void lab.post(2, command(1, 0, tables([]))), {
     features: [...BASE, bit.controlReceive],
