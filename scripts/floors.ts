@@ -35,6 +35,7 @@ const DRIVER_SIDE: readonly RegExp[] = [
   /^src\/conformance\//,
   /^src\/mmr\/translator[^/]*\.ts$/,
   /^src\/mmr\/access\//,
+  /^src\/mmr\/mediated\/software\//,
 ];
 
 const LAYOUT = /^(src\/[^/]+\/layout)\//;

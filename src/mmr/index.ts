@@ -10,6 +10,7 @@ export * from './hosted-function.ts';
 export * from './hypervisor.ts';
 export * from './layout/index.ts';
 export * from './mediation/index.ts';
+export * from './mediated/index.ts';
 export * from './mmr-function.ts';
 export * from './mmr-virtual-functions.ts';
 export * from './owned-function.ts';

@@ -61,6 +61,11 @@ export class DeviceQueues {
       );
   }
 
+  /** Chains that are under way, of all queues. */
+  get inFlight(): number {
+    return this.services.reduce((sum, { inFlight }) => sum + inFlight, 0);
+  }
+
   /** No chain is being processed, and the driver was told of all that are used. */
   get idle(): boolean {
     return this.batch.idle && this.services.every((queue) => queue.idle);

@@ -28,6 +28,11 @@ export const layoutTables: readonly LayoutTable[] = [
     vendorHeaderEncoding: mmr.vendorHeaderEncoding,
     bareEncoding: mmr.bareEncoding,
   }),
+  ...all("a parent of mediated devices', which no text describes", {
+    messageSlot: mmr.messageSlot,
+    parentHeader: mmr.parentHeader,
+    parentQueue: mmr.parentQueue,
+  }),
   ...all("the PCI specification's", {
     type0Header: pci.type0Header,
     type1Header: pci.type1Header,

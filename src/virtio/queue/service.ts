@@ -269,6 +269,11 @@ export class QueueService implements Publisher, Stateful {
     this.kick();
   }
 
+  /** Chains that are under way. */
+  get inFlight(): number {
+    return this.#inFlight.count;
+  }
+
   /** More than the first buffer was written: as much as all of them hold, or what the behaviour says is not so. */
   #credible(chain: Chain, length: number): number {
     const most = Math.min(chain.writableBytes, MAX_USED_LENGTH);
