@@ -9,6 +9,7 @@ export { IpAddressError } from './backends/ip-address.ts';
 export * from './backends/network-link.ts';
 export * from './backends/offload.ts';
 export * from './backends/overlay-storage.ts';
+export * from './backends/p9-files.ts';
 export * from './backends/p9-link.ts';
 export * from './backends/p9-memory-server.ts';
 export * from './backends/p9-session.ts';

@@ -32,6 +32,9 @@ export const layoutTables: readonly LayoutTable[] = [
     messageSlot: mmr.messageSlot,
     parentHeader: mmr.parentHeader,
     parentQueue: mmr.parentQueue,
+    workQueue: mmr.workQueue,
+    workDescriptor: mmr.workDescriptor,
+    completionRecord: mmr.completionRecord,
   }),
   ...all("the PCI specification's", {
     type0Header: pci.type0Header,

@@ -5,3 +5,4 @@ export * from './draft.ts';
 export * from './identity.ts';
 export * from './mediated-parent.ts';
 export * from './message-slot.ts';
+export * from './work-queue.ts';

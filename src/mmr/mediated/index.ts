@@ -1,5 +1,7 @@
 export * from './cached-slots.ts';
+export * from './compose-windows.ts';
 export * from './errors.ts';
+export * from './guest-translation.ts';
 export * from './mediated-parent.ts';
 export * from './message-slots.ts';
 export * from './parent-device.ts';
@@ -8,3 +10,7 @@ export * from './slice.ts';
 export * from './slice-function.ts';
 export * from './software/dev-msi.ts';
 export * from './software/slot-place.ts';
+export * from './software/work-queue-driver.ts';
+export * from './sysfs.ts';
+export * from './work-engine.ts';
+export * from './work-queue-slice.ts';

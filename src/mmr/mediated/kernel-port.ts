@@ -1,4 +1,4 @@
-import type { Bus } from '../../core/index.ts';
+import type { Bus, DmaDomain } from '../../core/index.ts';
 import { PARENT_QUEUE_BYTES, parentQueue, QUEUE_ENABLE } from '../layout/index.ts';
 import type { ParentDevice } from './parent-device.ts';
 import type { SlicePort } from './slice-function.ts';
@@ -12,6 +12,9 @@ export class KernelPort implements SlicePort {
   readonly #device: ParentDevice;
   readonly #queues: readonly number[];
   readonly #messages: readonly DeviceMessage[];
+  /** PASIDs that nobody is to have. */
+  readonly #spare: () => number;
+  readonly #pasids = new Set<number>();
 
   constructor(
     bus: Bus,
@@ -19,12 +22,14 @@ export class KernelPort implements SlicePort {
     device: ParentDevice,
     queues: readonly number[],
     messages: readonly DeviceMessage[],
+    spare: () => number,
   ) {
     this.#bus = bus;
     this.#table = table;
     this.#device = device;
     this.#queues = queues;
     this.#messages = messages;
+    this.#spare = spare;
   }
 
   #write(queue: number, register: keyof typeof parentQueue, value: number): void {
@@ -67,5 +72,27 @@ export class KernelPort implements SlicePort {
 
   isPending(event: number): boolean {
     return this.#device.slots.isPending(this.#messages[event]!.slot);
+  }
+
+  /** PASIDs that slices not attached yet are to have are none of those that are left. */
+  bindPasid(domain: DmaDomain): number | null {
+    if (this.#spare() < 1) return null;
+    const { pasid } = this.#device.pasids.bind(domain);
+    this.#pasids.add(pasid);
+    return pasid;
+  }
+
+  unbindPasid(pasid: number): void {
+    if (this.#pasids.delete(pasid)) this.#device.pasids.unbind(pasid);
+  }
+
+  pasidDomain(pasid: number): DmaDomain | null {
+    if (!this.#pasids.has(pasid) || !this.#device.isEnabled(this.#queues[0]!)) return null;
+    return this.#device.pasids.find(pasid)?.domain ?? null;
+  }
+
+  /** Nothing that the slice has bound stays so. */
+  end(): void {
+    for (const pasid of [...this.#pasids]) this.unbindPasid(pasid);
   }
 }

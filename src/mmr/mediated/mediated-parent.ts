@@ -72,6 +72,8 @@ export class MediatedParent {
   /** Queues that nobody works with; more are spoken for by slices that no guest has. */
   readonly #freeQueues: number[];
   #left: number;
+  /** Slices that have their PASID bound. */
+  #attached = 0;
 
   /**
    * @param fn the parent, as the host's firmware has placed it. @param device what stands behind it.
@@ -172,9 +174,9 @@ export class MediatedParent {
     return Math.min(Math.floor(this.#left / queues), this.#pasidsLeft);
   }
 
-  /** One PASID is each slice's, attached or not. */
+  /** One PASID is each slice's, attached or not; those that slices bound beside it are left to nobody either. */
   get #pasidsLeft(): number {
-    return this.device.pasids.most - this.#slices.size;
+    return this.device.pasids.free - this.#slices.size + this.#attached;
   }
 
   /**
@@ -222,12 +224,20 @@ export class MediatedParent {
       );
     const { domain = new DmaDomain(host.ram), posted = false } = options;
     const context = this.device.pasids.bind(domain);
+    this.#attached++;
     const queues = Array.from({ length: fn.events }, () => this.#freeQueues.pop()!);
     const messages = queues.map(() => this.messages.allocate());
-    const kernel = new KernelPort(this.bus, this.#queueTable, this.device, queues, messages);
+    const kernel = new KernelPort(
+      this.bus,
+      this.#queueTable,
+      this.device,
+      queues,
+      messages,
+      () => this.#pasidsLeft,
+    );
     kernel.assign(context.pasid);
     const port = this.#options.between?.(kernel, slice) ?? kernel;
-    const attached = { host, place, domain, queues, messages, context, posted, port };
+    const attached = { host, place, domain, queues, messages, context, posted, port, kernel };
     this.#aim(slice, attached);
     fn.connect(port);
     try {
@@ -284,12 +294,14 @@ export class MediatedParent {
     return { drained: 0, aborted };
   }
 
-  #giveBack({ queues, messages, context, port }: Omit<AttachedSlice, 'takeOut'>): void {
-    port.enable(false);
-    port.reset();
+  #giveBack({ queues, messages, context, kernel }: Omit<AttachedSlice, 'takeOut'>): void {
+    kernel.enable(false);
+    kernel.reset();
+    kernel.end();
     for (const message of messages) message.release();
     context.post = null;
     this.device.pasids.unbind(context.pasid);
+    this.#attached--;
     this.#freeQueues.push(...queues);
   }
 

@@ -1,3 +1,4 @@
+import type { DmaDomain } from '../../core/index.ts';
 import type { PciFunction } from '../../pci/index.ts';
 import type { InterruptPort } from '../../virtio/behaviour.ts';
 import { type DeviceBehaviour, NO_VECTOR, type VirtioFunction, virtioFunction } from '../../virtio/index.ts';
@@ -19,6 +20,11 @@ export interface SlicePort {
   withdraw(event: number): void;
   /** An event waits behind a mask. */
   isPending(event: number): boolean;
+  /** A PASID of the slice's own for more memory; null where none is left. */
+  bindPasid(domain: DmaDomain): number | null;
+  unbindPasid(pasid: number): void;
+  /** Memory of such a PASID; null for one that is not the slice's, or while its queues are disabled. */
+  pasidDomain(pasid: number): DmaDomain | null;
 }
 
 /** A slice as its guest sees it: a PCI function, and the emulation behind its registers. */
@@ -34,13 +40,16 @@ export interface SliceFunction {
 }
 
 /** Nobody is behind it yet, or any more. */
-const NO_PORT: SlicePort = {
+export const NO_PORT: SlicePort = {
   enable: () => {},
   mask: () => {},
   reset: () => {},
   signal: () => {},
   withdraw: () => {},
   isPending: () => false,
+  bindPasid: () => null,
+  unbindPasid: () => {},
+  pasidDomain: () => null,
 };
 
 /**

@@ -1,5 +1,6 @@
 import type { DmaDomain, GuestMemory } from '../../core/index.ts';
 import type { PciFunction, Place } from '../../pci/index.ts';
+import type { KernelPort } from './kernel-port.ts';
 import type { PasidContext } from './pasids.ts';
 import type { SliceFunction, SlicePort } from './slice-function.ts';
 import type { DeviceMessage } from './software/dev-msi.ts';
@@ -52,7 +53,9 @@ export interface AttachedSlice {
   readonly messages: readonly DeviceMessage[];
   readonly context: PasidContext;
   readonly posted: boolean;
+  /** What the emulation talks to, and the parent's driver behind it. */
   readonly port: SlicePort;
+  readonly kernel: KernelPort;
   readonly takeOut: () => void;
 }
 

@@ -12,34 +12,21 @@ import {
   p9Tag,
   p9Type,
   p9Version,
-  qidType,
   READ_OVERHEAD_BYTES,
 } from '../layout/index.ts';
 import { MAX_MSIZE, p9ConnectionState, type SavedConnection } from './p9-connection-state.ts';
+import { modeOf, P9FileTable, type P9Node, pathOf, sizeOf } from './p9-file-table.ts';
+import { FileError, type P9Tree, type VirtualFolder } from './p9-files.ts';
 import type { P9Connection, P9Receiver, P9Server } from './p9-link.ts';
 
-/** A folder: files as bytes, and further folders, by name. */
-export interface P9Tree {
-  readonly [name: string]: Uint8Array | P9Tree;
-}
-
-interface Node {
-  readonly content: Uint8Array | P9Tree;
-  readonly name: string;
-  readonly parent: Node | null;
-  readonly qid: P9Qid;
-  /** Of a folder, in the order of the tree. */
-  readonly children: ReadonlyMap<string, Node>;
-}
-
 const BLOCK_BYTES = 4096;
-const MODE = { folder: 0o040555, file: 0o100444 } as const;
 /** Everything but the birth time that Linux asks for. */
 const BASIC_ATTRIBUTES = 0x7ffn;
 const NINE_P_MAGIC = 0x01021997;
-const OPEN_FOR_WRITING = 0o3;
+/** How a file is opened. */
+const [OPEN_ACCESS, OPEN_TO_READ, OPEN_TO_WRITE] = [0o3, 0o0, 0o1];
 const MAX_NAME_BYTES = 255;
-const FILE_TYPE = { folder: 4, file: 8 } as const;
+const FILE_TYPE = { folder: 4, file: 8, link: 10 } as const;
 
 /** An error as its number: what a request is answered with that cannot be carried out. */
 class Refusal {
@@ -53,47 +40,36 @@ class Refusal {
 type Handler<N extends P9MessageName> = (fields: P9Fields<N>) => Uint8Array;
 
 /**
- * A small 9P2000.L server over a tree in memory, for demonstrations and tests: whoever connects may read everything and
- * write nothing. Each connection has fids of its own, which a saved state keeps, with the replies that are under way.
+ * A small 9P2000.L server over a tree in memory: of bytes, which whoever connects may read and not write, or of files that do
+ * what they like with what is read and written. Each connection has fids of its own, which a saved state keeps, with the
+ * replies that are under way.
  */
 export class P9MemoryServer implements P9Server {
-  readonly #root: Node;
+  readonly #files: P9FileTable;
   readonly #scheduler: Scheduler;
-  #paths = 0n;
 
   /** @param scheduler lets replies go; at once, unless it is one that holds them. */
-  constructor(tree: P9Tree, scheduler: Scheduler = immediate) {
-    this.#root = this.#node(tree, '/', null);
+  constructor(tree: P9Tree | VirtualFolder, scheduler: Scheduler = immediate) {
+    this.#files = new P9FileTable(tree);
     this.#scheduler = scheduler;
   }
 
-  #node(content: Uint8Array | P9Tree, name: string, parent: Node | null): Node {
-    const folder = !(content instanceof Uint8Array);
-    const qid = { type: folder ? qidType.directory : qidType.file, version: 0, path: this.#paths++ };
-    const children = new Map<string, Node>();
-    const node = { content, name, parent, qid, children };
-    if (folder)
-      for (const [each, inside] of Object.entries(content))
-        children.set(each, this.#node(inside, each, node));
-    return node;
-  }
-
   connect(receiver: P9Receiver): P9Connection {
-    return new MemoryConnection(new MemorySession(this.#root), this.#scheduler, receiver);
+    return new MemoryConnection(new MemorySession(this.#files), this.#scheduler, receiver);
   }
 
   /** @throws StateMismatchError when a file that is open is not in the tree. */
   resume(receiver: P9Receiver, state: State): P9Connection | null {
     if (state === null) return null;
     const saved = p9ConnectionState.parse(state);
-    const session = new MemorySession(this.#root);
+    const session = new MemorySession(this.#files);
     session.load(saved);
     return new MemoryConnection(session, this.#scheduler, receiver, saved.replies);
   }
 
   /** @throws StateMismatchError */
   check(state: State, path = '9P connection'): void {
-    if (state !== null) new MemorySession(this.#root).load(p9ConnectionState.parse(state, path), path);
+    if (state !== null) new MemorySession(this.#files).load(p9ConnectionState.parse(state, path), path);
   }
 }
 
@@ -161,13 +137,13 @@ class MemoryConnection implements P9Connection {
 
 /** One connection: what its fids stand for. */
 class MemorySession {
-  readonly #root: Node;
-  readonly #fids = new Map<number, Node>();
+  readonly #files: P9FileTable;
+  readonly #fids = new Map<number, P9Node>();
   #msize = MAX_MSIZE;
   #tag = 0;
 
-  constructor(root: Node) {
-    this.#root = root;
+  constructor(files: P9FileTable) {
+    this.#files = files;
   }
 
   /** Each fid with the names that lead to its file. */
@@ -179,8 +155,8 @@ class MemorySession {
   load({ msize, fids }: Pick<SavedConnection, 'msize' | 'fids'>, path = '9P connection'): void {
     this.#msize = msize;
     for (const [i, { fid, names }] of fids.entries()) {
-      let node: Node | undefined = this.#root;
-      for (const name of names) node = node?.children.get(name);
+      let node: P9Node | undefined = this.#files.root;
+      for (const name of names) node = node === undefined ? node : this.#files.find(node, name);
       if (node === undefined)
         throw new StateMismatchError(`${path}.fids[${i}]`, `/${names.join('/')}`, 'a file that is there');
       this.#fids.set(fid, node);
@@ -199,6 +175,7 @@ class MemorySession {
         }
       throw new Refusal(p9Error.notSupported);
     } catch (error) {
+      if (error instanceof FileError) return this.#reply('Rlerror', { ecode: error.number });
       if (!(error instanceof Refusal)) throw error;
       return this.#reply('Rlerror', { ecode: error.ecode });
     }
@@ -215,7 +192,7 @@ class MemorySession {
     return encodeP9(name, fields, this.#tag);
   }
 
-  #at(fid: number): Node {
+  #at(fid: number): P9Node {
     const node = this.#fids.get(fid);
     if (node === undefined) throw new Refusal(p9Error.badFid);
     return node;
@@ -235,8 +212,9 @@ class MemorySession {
   };
 
   readonly #attach: Handler<'Tattach'> = ({ fid }) => {
-    this.#fids.set(fid, this.#root);
-    return this.#reply('Rattach', { qid: this.#root.qid });
+    const { root } = this.#files;
+    this.#fids.set(fid, root);
+    return this.#reply('Rattach', { qid: root.qid });
   };
 
   /** Stops at the first name that is not there; that is an error only where it is the first of all. */
@@ -245,9 +223,9 @@ class MemorySession {
     let node = this.#at(fid);
     const qids: P9Qid[] = [];
     for (const name of names) {
-      const next = name === '..' ? (node.parent ?? node) : node.children.get(name);
+      const next = name === '..' ? (node.parent ?? node) : this.#files.find(node, name);
       if (next === undefined && qids.length === 0)
-        throw new Refusal(node.children.size > 0 || isFolder(node) ? p9Error.noEntry : p9Error.notDirectory);
+        throw new Refusal(node.entry.kind === 'folder' ? p9Error.noEntry : p9Error.notDirectory);
       if (next === undefined) return this.#reply('Rwalk', { qids });
       qids.push(next.qid);
       node = next;
@@ -257,27 +235,55 @@ class MemorySession {
   };
 
   readonly #open: Handler<'Tlopen'> = ({ fid, flags }) => {
-    const { qid } = this.#at(fid);
-    if ((flags & OPEN_FOR_WRITING) !== 0) throw new Refusal(p9Error.readOnly);
+    const { entry, qid } = this.#at(fid);
+    if (entry.kind === 'link') throw new Refusal(p9Error.invalid);
+    const access = flags & OPEN_ACCESS;
+    const writes = entry.kind === 'file' && entry.write !== undefined;
+    if (access !== OPEN_TO_READ && !writes) throw new Refusal(this.#files.noWrite);
+    if (access !== OPEN_TO_WRITE && entry.kind === 'file' && entry.read === undefined)
+      throw new Refusal(p9Error.noAccess);
     return this.#reply('Rlopen', { qid, iounit: 0 });
   };
 
   readonly #read: Handler<'Tread'> = ({ fid, offset, count }) => {
-    const { content } = this.#at(fid);
-    if (!(content instanceof Uint8Array)) throw new Refusal(p9Error.invalid);
+    const { entry } = this.#at(fid);
+    if (entry.kind !== 'file' || entry.read === undefined) throw new Refusal(p9Error.invalid);
+    const content = entry.read();
     const from = Number(offset < BigInt(content.length) ? offset : BigInt(content.length));
     return this.#reply('Rread', { data: content.subarray(from, from + this.#most(count)) });
+  };
+
+  readonly #write: Handler<'Twrite'> = ({ fid, data }) => {
+    const { entry } = this.#at(fid);
+    if (entry.kind !== 'file' || entry.write === undefined) throw new Refusal(this.#files.noWrite);
+    entry.write(data);
+    return this.#reply('Rwrite', { count: data.length });
+  };
+
+  /** Of a file that takes writes it is a matter of form, as the shell's `>` asks for it: there is no length to be set. */
+  readonly #setAttributes: Handler<'Tsetattr'> = ({ fid }) => {
+    const { entry } = this.#at(fid);
+    if (entry.kind !== 'file' || entry.write === undefined) throw new Refusal(this.#files.noWrite);
+    return this.#reply('Rsetattr', {});
+  };
+
+  readonly #readLink: Handler<'Treadlink'> = ({ fid }) => {
+    const { entry } = this.#at(fid);
+    if (entry.kind !== 'link') throw new Refusal(p9Error.invalid);
+    return this.#reply('Rreadlink', { target: entry.target });
   };
 
   /** Entries from the one at `offset` on: qid, offset of the next, type, name. */
   readonly #readFolder: Handler<'Treaddir'> = ({ fid, offset, count }) => {
     const node = this.#at(fid);
-    if (!isFolder(node)) throw new Refusal(p9Error.notDirectory);
-    const entries: [string, Node][] = [['.', node], ['..', node.parent ?? node], ...node.children];
+    if (node.entry.kind !== 'folder') throw new Refusal(p9Error.notDirectory);
+    const names = ['.', '..', ...node.entry.names()];
     const data = new P9Writer();
-    for (let i = Number(offset); i < entries.length; i++) {
-      const [name, each] = entries[i]!;
-      const type = isFolder(each) ? FILE_TYPE.folder : FILE_TYPE.file;
+    for (let i = Number(offset); i < names.length; i++) {
+      const name = names[i]!;
+      const each = i === 0 ? node : i === 1 ? (node.parent ?? node) : this.#files.find(node, name);
+      if (each === undefined) continue;
+      const type = FILE_TYPE[each.entry.kind];
       const entry = new P9Writer()
         .qid(each.qid)
         .u64(BigInt(i + 1))
@@ -291,15 +297,15 @@ class MemorySession {
 
   readonly #attributes: Handler<'Tgetattr'> = ({ fid }) => {
     const node = this.#at(fid);
-    const size = node.content instanceof Uint8Array ? node.content.length : 0;
+    const size = sizeOf(node);
     const none = { atimeSec: 0n, atimeNsec: 0n, mtimeSec: 0n, mtimeNsec: 0n, ctimeSec: 0n, ctimeNsec: 0n };
     return this.#reply('Rgetattr', {
       valid: BASIC_ATTRIBUTES,
       qid: node.qid,
-      mode: isFolder(node) ? MODE.folder : MODE.file,
+      mode: modeOf(node),
       uid: 0,
       gid: 0,
-      nlink: isFolder(node) ? 2n : 1n,
+      nlink: node.entry.kind === 'folder' ? 2n : 1n,
       rdev: 0n,
       size: BigInt(size),
       blksize: BigInt(BLOCK_BYTES),
@@ -337,15 +343,8 @@ class MemorySession {
     ['Tclunk', this.#clunk],
     // Everything is answered in turn: what is to be flushed has been.
     ['Tflush', () => this.#reply('Rflush', {})],
-    ['Twrite', () => this.#reply('Rlerror', { ecode: p9Error.readOnly })],
+    ['Twrite', this.#write],
+    ['Tsetattr', this.#setAttributes],
+    ['Treadlink', this.#readLink],
   ];
 }
-
-/** Names from the root on. */
-function pathOf(node: Node): string[] {
-  const names: string[] = [];
-  for (let at = node; at.parent !== null; at = at.parent) names.unshift(at.name);
-  return names;
-}
-
-const isFolder = (node: Node) => !(node.content instanceof Uint8Array);
