@@ -1,5 +1,7 @@
+export * from './block-parent.ts';
 export * from './cached-slots.ts';
 export * from './compose-windows.ts';
+export * from './compositions.ts';
 export * from './errors.ts';
 export * from './guest-translation.ts';
 export * from './mediated-parent.ts';
