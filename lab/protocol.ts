@@ -206,14 +206,8 @@ export interface Calls {
   lies: { given: { type: string }; answer: readonly Choice[] };
   clauses: { given: { ids: readonly string[] }; answer: readonly ClauseView[] };
 }
-export type CallName = keyof Calls;
-
-export type Ask = {
-  [Name in CallName]: { readonly id: number; readonly call: Name; readonly given: Calls[Name]['given'] };
-}[CallName];
-
-/** What the worker says: an answer, what went wrong with a call, or rows of the stream. `fresh` rows follow nothing: the stream begins anew. */
-export type Told =
-  | { readonly kind: 'answer'; readonly id: number; readonly answer: unknown }
-  | { readonly kind: 'failed'; readonly id: number; readonly message: string }
-  | { readonly kind: 'rows'; readonly rows: readonly Row[]; readonly fresh: boolean };
+/** What the emulator tells without being asked: rows of the stream. `fresh` ones follow nothing: the stream begins anew. */
+export interface RowsNews {
+  readonly rows: readonly Row[];
+  readonly fresh: boolean;
+}

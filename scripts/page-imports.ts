@@ -7,8 +7,8 @@ const PACKAGES =
   /^(?:preact(?:\/[a-z]+)?|@preact\/signals|virtiolab\/(?:core|pci|virtio|driver|mmr|lab|trace|conformance|compare|drafts|layout|v86))$/;
 /** Files of the builder, which run in Node. */
 const OF_NODE = new Set(['lab/vite.config.ts']);
-/** The page and its worker share what they say to each other, and nothing else. */
-const SIDES = /^lab\/(src|worker)\//;
+/** The page and its workers share what they say to each other, and nothing else. */
+const SIDES = /^lab\/(src|worker|desk)\//;
 
 function whyNot(file: string, specifier: string): string | undefined {
   if (!specifier.startsWith('.'))
@@ -20,7 +20,7 @@ function whyNot(file: string, specifier: string): string | undefined {
     return 'the page may not import from outside lab, but the library by its public exports';
   const [here, there] = [SIDES.exec(file)?.[1], SIDES.exec(target)?.[1]];
   return here !== undefined && there !== undefined && here !== there
-    ? 'the page and its worker know each other by the protocol alone'
+    ? 'the page and its workers know each other by the protocol alone'
     : undefined;
 }
 

@@ -1,10 +1,12 @@
-import type { CallName, Calls, ClauseView, Move, Row, Setup } from '../protocol.ts';
+import type { Calls, ClauseView, Move, RowsNews, Setup } from '../protocol.ts';
 import { type AddressState, firstSetup, readAddress, writeAddress } from './address.ts';
 import { bitMeanings } from './bit-meanings.ts';
+import { packedDraft, setDraft } from './draft-state.ts';
+import { unpackText } from './packed-text.ts';
 import * as state from './state.ts';
 import { WorkerClient } from './worker-client.ts';
 
-function onRows(rows: readonly Row[], fresh: boolean): void {
+function onRows({ rows, fresh }: RowsNews): void {
   const all = fresh ? rows : [...state.rows.value, ...rows];
   const over = Math.max(0, all.length - state.MOST_ROWS);
   state.dropped.value = (fresh ? 0 : state.dropped.value) + over;
@@ -12,16 +14,20 @@ function onRows(rows: readonly Row[], fresh: boolean): void {
   if (fresh) state.cursor.value = 0;
 }
 
-let client: WorkerClient | null = null;
+let client: WorkerClient<Calls, RowsNews> | null = null;
 
-/** Asks the worker. @throws Error with its words. */
-export function call<Name extends CallName>(
+function emulator(): WorkerClient<Calls, RowsNews> {
+  const worker = new Worker(new URL('../worker/main.ts', import.meta.url), { type: 'module' });
+  const failed = (message: string) => state.notice(`The emulator stopped: ${message}. Load the page again.`);
+  return new WorkerClient<Calls, RowsNews>(worker, onRows, failed);
+}
+
+/** Asks the emulator. @throws Error with its words. */
+export function call<Name extends keyof Calls>(
   name: Name,
   given: Calls[Name]['given'],
 ): Promise<Calls[Name]['answer']> {
-  client ??= new WorkerClient(onRows, (message) =>
-    state.notice(`The emulator stopped: ${message}. Load the page again.`),
-  );
+  client ??= emulator();
   return client.call(name, given);
 }
 
@@ -29,6 +35,7 @@ const addressState = (): AddressState => ({
   setup: state.opened.value?.setup ?? firstSetup,
   moves: state.moves.value,
   tab: state.tab.value,
+  draft: packedDraft.value ?? '',
 });
 
 /** The address that was written last: what it says is shown already. */
@@ -119,11 +126,23 @@ export async function showClause(id: string): Promise<void> {
   state.openClause.value = id;
 }
 
+/** A draft of an address is data: it is read, and shown as text. */
+async function takeDraft(packed: string): Promise<void> {
+  try {
+    const text = await unpackText(packed);
+    packedDraft.value = packed;
+    setDraft(text, keepAddress);
+  } catch (error) {
+    state.notice(`The draft in the address: ${(error as Error).message}.`);
+  }
+}
+
 /** Takes up what the address says, at the beginning and when somebody changes it. */
 export async function followAddress(): Promise<void> {
-  const { setup, moves, tab, problems } = readAddress(location.hash);
+  const { setup, moves, tab, draft, problems } = readAddress(location.hash);
   for (const problem of problems) state.notice(`The address: ${problem}.`);
   state.tab.value = tab;
+  if (draft !== '') await takeDraft(draft);
   if (await open(setup, moves)) return;
   state.notice('What the address asks for could not be shown: this is a disk, by mmr.');
   await open(firstSetup);

@@ -5,6 +5,8 @@ export interface AddressState {
   readonly setup: Setup;
   readonly moves: readonly Move[];
   readonly tab: string | null;
+  /** A draft, packed; '' for none. */
+  readonly draft: string;
 }
 
 export const firstSetup: Setup = { type: 'block', way: 'mmr', ring: 'split', lie: null, mistake: null };
@@ -28,7 +30,7 @@ function moveOf(text: string): Move | null {
 }
 
 /** The part of an address behind `#`. What is as it is at first is left out. */
-export function writeAddress({ setup, moves, tab }: AddressState): string {
+export function writeAddress({ setup, moves, tab, draft }: AddressState): string {
   const parts: string[] = [];
   for (const name of setupNames) {
     const value = setup[name];
@@ -36,6 +38,7 @@ export function writeAddress({ setup, moves, tab }: AddressState): string {
   }
   if (moves.length > 0) parts.push(`do=${moves.slice(0, MOST_MOVES).map(moveText).join(',')}`);
   if (tab !== null) parts.push(`show=${encodeURIComponent(tab)}`);
+  if (draft !== '') parts.push(`draft=${draft}`);
   return parts.join('&');
 }
 
@@ -64,6 +67,7 @@ export function readAddress(hash: string): AddressState & { readonly problems: r
     setup,
     moves: movesOf(given.get('do') ?? '', problems),
     tab: tab !== null && NAME.test(tab) ? tab : null,
+    draft: given.get('draft') ?? '',
     problems,
   };
 }

@@ -1,35 +1,32 @@
-import type { Ask, CallName, Calls, Row, Told } from '../protocol.ts';
-
-/** Hears of rows of the stream; `fresh` ones follow nothing. */
-export type RowsHandler = (rows: readonly Row[], fresh: boolean) => void;
+import type { Asked, CallTable, Told } from '../calls.ts';
 
 interface Waiting {
   resolve(answer: never): void;
   reject(error: Error): void;
 }
 
-/** The emulator's worker, as functions that answer later. */
-export class WorkerClient {
+/** A worker's calls, as functions that answer later. */
+export class WorkerClient<Calls extends CallTable<Calls>, News = never> {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   #next = 1;
 
   /** @param failed hears that the worker is gone. */
-  constructor(onRows: RowsHandler, failed: (message: string) => void) {
-    this.#worker = new Worker(new URL('../worker/main.ts', import.meta.url), { type: 'module' });
-    this.#worker.addEventListener('message', ({ data }: MessageEvent<Told>) => {
-      if (data.kind === 'rows') onRows(data.rows, data.fresh);
+  constructor(worker: Worker, onNews: (news: News) => void, failed: (message: string) => void) {
+    this.#worker = worker;
+    worker.addEventListener('message', ({ data }: MessageEvent<Told<News>>) => {
+      if (data.kind === 'news') onNews(data.news);
       else this.#settle(data);
     });
-    this.#worker.addEventListener('error', (event) => {
-      const message = event.message || 'the emulator could not be loaded';
+    worker.addEventListener('error', (event) => {
+      const message = event.message || 'it could not be loaded';
       for (const { reject } of this.#waiting.values()) reject(new Error(message));
       this.#waiting.clear();
       failed(message);
     });
   }
 
-  #settle(told: Exclude<Told, { kind: 'rows' }>): void {
+  #settle(told: Exclude<Told<News>, { kind: 'news' }>): void {
     const waiting = this.#waiting.get(told.id);
     this.#waiting.delete(told.id);
     if (told.kind === 'answer') waiting?.resolve(told.answer as never);
@@ -37,11 +34,14 @@ export class WorkerClient {
   }
 
   /** @throws Error with the worker's words where the call could not be answered. */
-  call<Name extends CallName>(call: Name, given: Calls[Name]['given']): Promise<Calls[Name]['answer']> {
+  call<Name extends keyof Calls & string>(
+    call: Name,
+    given: Calls[Name]['given'],
+  ): Promise<Calls[Name]['answer']> {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, call, given } as Ask);
+      this.#worker.postMessage({ id, call, given } satisfies Asked);
     });
   }
 }

@@ -1,16 +1,16 @@
-import type { Ask, CallName, Calls, Row, Told } from '../protocol.ts';
+import { type Answers, serveCalls } from '../calls.ts';
+import type { Calls, Row, RowsNews } from '../protocol.ts';
 import { drivenTypes } from './drivers/index.ts';
 import { Session } from './session.ts';
 
 /** The emulator's thread: it answers one call after the other, and rows of the stream go out as they come. */
-const tell = (told: Told) => postMessage(told);
 
 let session: Session | null = null;
 
 async function open(setup: Calls['open']['given']['setup'], moves: Calls['open']['given']['moves']) {
   let fresh = true;
   const post = (rows: readonly Row[]) => {
-    tell({ kind: 'rows', rows, fresh });
+    tell({ rows, fresh });
     fresh = false;
   };
   const opened = await Session.open(setup, post);
@@ -26,9 +26,7 @@ const current = (): Session => {
   return session;
 };
 
-type Answers = { [Name in CallName]: (given: Calls[Name]['given']) => Promise<Calls[Name]['answer']> };
-
-const answers: Answers = {
+const answers: Answers<Calls> = {
   async open({ setup, moves }) {
     const { opened, done } = await open(setup, moves);
     return { ...opened.describe(Object.keys(drivenTypes)), done };
@@ -48,16 +46,4 @@ const answers: Answers = {
   },
 };
 
-/** Calls are answered in their order, each when the one before has ended. */
-let queue: Promise<unknown> = Promise.resolve();
-
-addEventListener('message', ({ data }: MessageEvent<Ask>) => {
-  const { id, call, given } = data;
-  const answer = answers[call] as (given: unknown) => Promise<unknown>;
-  queue = queue
-    .then(() => answer(given))
-    .then(
-      (value) => tell({ kind: 'answer', id, answer: value }),
-      (error: unknown) => tell({ kind: 'failed', id, message: (error as Error).message }),
-    );
-});
+const tell = serveCalls<Calls, RowsNews>(answers);

@@ -8,6 +8,8 @@ export {
   type Observable,
   UnknownClauseError,
 } from '../conformance/catalogue/index.ts';
+// Configuration spaces, as they were written down.
+export { type ConfigFinding, type ConfigVerdict, isBreach, judgeConfig } from '../conformance/config.ts';
 export { type ClauseCoverage, coverage, type SideCoverage } from '../conformance/coverage.ts';
 // Devices, by a suite of checks.
 export {

@@ -3,6 +3,9 @@ import { useRef } from 'preact/hooks';
 import { keepAddress } from '../actions.ts';
 import { tab } from '../state.ts';
 import { BreakPanel } from './break.tsx';
+import { ComparePanel } from './compare.tsx';
+import { DraftsPanel } from './drafts.tsx';
+import { FilesPanel } from './files.tsx';
 import { FunctionPanel } from './function.tsx';
 import { QueuesPanel } from './queues.tsx';
 
@@ -16,6 +19,9 @@ const tabs: readonly TabRow[] = [
   { name: 'function', label: 'Function', Panel: FunctionPanel },
   { name: 'queues', label: 'Queues', Panel: QueuesPanel },
   { name: 'break', label: 'Break it', Panel: BreakPanel },
+  { name: 'drafts', label: 'Drafts', Panel: DraftsPanel },
+  { name: 'files', label: 'Dumps and traces', Panel: FilesPanel },
+  { name: 'compare', label: 'Comparison', Panel: ComparePanel },
 ];
 
 const steps: Readonly<Record<string, number>> = { ArrowRight: 1, ArrowLeft: -1 };

@@ -1,0 +1,23 @@
+import { shippedDrafts } from 'virtiolab/drafts';
+import { type Answers, serveCalls } from '../calls.ts';
+import type { DeskCalls } from '../desk-protocol.ts';
+import { comparable, comparedView } from './compare.ts';
+import { draftRun, draftView } from './draft.ts';
+import { fileView } from './files.ts';
+
+/** A thread of its own for what may take long: the emulator goes on meanwhile, and so does the page. */
+const answers: Answers<DeskCalls> = {
+  draft: async ({ text }) => draftView(text),
+  runDraft: async ({ text, runs }) => draftRun(text, runs),
+  shipped: async () =>
+    Object.values(shippedDrafts).map((document) => ({
+      name: document.name,
+      title: document.title ?? '',
+      text: JSON.stringify(document, null, 2),
+    })),
+  file: ({ file, dump }) => fileView(file, dump),
+  compare: ({ device, vfs }) => comparedView(device, vfs),
+  compared: async () => comparable,
+};
+
+serveCalls<DeskCalls, never>(answers);

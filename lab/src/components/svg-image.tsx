@@ -1,0 +1,12 @@
+import { useEffect, useState } from 'preact/hooks';
+
+/** SVG text as an image: nothing in it can run or load. */
+export function SvgImage({ svg, alt }: { svg: string; alt: string }) {
+  const [url, setUrl] = useState('');
+  useEffect(() => {
+    const made = URL.createObjectURL(new Blob([svg], { type: 'image/svg+xml' }));
+    setUrl(made);
+    return () => URL.revokeObjectURL(made);
+  }, [svg]);
+  return url === '' ? null : <img class="picture" src={url} alt={alt} />;
+}
