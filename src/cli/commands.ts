@@ -37,6 +37,10 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     summary: 'say whose state may be loaded into which device, and why not',
     load: async () => (await import('./compat.ts')).compat,
   },
+  vdpa: {
+    summary: 'try positions on vDPA and legacy guests, and say what breaks',
+    load: async () => (await import('./vdpa.ts')).vdpa,
+  },
   boot: {
     summary: 'boot a real Linux on our functions, and compare the two sides',
     load: async () => (await import('./boot.ts')).boot,

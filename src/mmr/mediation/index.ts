@@ -2,5 +2,5 @@ export * from './mediated-device.ts';
 export * from './mediated-function.ts';
 export * from './mediation.ts';
 export * from './refusals.ts';
-export type { ShadowCounts } from './shadow-queue.ts';
+export * from './shadow-counts.ts';
 export * from './vdpa-transport.ts';

@@ -18,15 +18,16 @@ import {
   VdpaParent,
   type VdpaParentOptions,
 } from '../../virtio/index.ts';
-import { deviceStatus, feature, networkFeature, networkQueue } from '../../virtio/layout/index.ts';
+import { deviceStatus, feature } from '../../virtio/layout/index.ts';
 import { LegacyMac } from './legacy-mac.ts';
 import { type ConfigSource, MediatedConfig } from './mediated-config.ts';
 import { featuresForParent, mediatedTypeFeatures } from './mediated-features.ts';
 import { fullMediation, type Mediation } from './mediation.ts';
 import { ProcessMemory } from './process-memory.ts';
-import { RefusedGuestError, UnmediatedTypeError } from './refusals.ts';
-import { type RequestSides, requestTables, sameForm } from './requests.ts';
-import { noShadowCounts, type ShadowCounts, ShadowQueue, type ShadowWorld } from './shadow-queue.ts';
+import { RefusedGuestError } from './refusals.ts';
+import { noShadowCounts, type ShadowCounts } from './shadow-counts.ts';
+import { ShadowQueue } from './shadow-queue.ts';
+import { type ShadowWorld, shadowWorld } from './shadow-world.ts';
 import { bringUpParent } from './telling.ts';
 
 const { needsReset, driverOk } = deviceStatus;
@@ -117,10 +118,11 @@ export class MediatedDevice implements DeviceBehaviour, ConfigSource {
   get transportFeatures(): readonly number[] {
     const { ringIndirectDescriptors, ringEventIndex, ringReset, ringPacked, inOrder } = feature;
     const own = [ringIndirectDescriptors, ringEventIndex, ringReset];
-    const { rings } = this.mediation;
-    if (rings === "the mediator's") return [...own, ringPacked, inOrder];
-    const of = this.parent.device.options.transportFeatures;
-    return rings === "the guest's" ? of.filter((bit) => bit !== feature.suspend) : of;
+    const { rings, addsPlatform } = this.mediation;
+    const of = this.parent.device.options.transportFeatures.filter((bit) => bit !== feature.suspend);
+    const needed =
+      this.parent.policy.accessPlatform === 'required' && !addsPlatform ? [feature.accessPlatform] : [];
+    return [...new Set([...(rings === "the mediator's" ? [...own, ringPacked, inOrder] : of), ...needed])];
   }
 
   attach(port: DevicePort): void {
@@ -164,41 +166,14 @@ export class MediatedDevice implements DeviceBehaviour, ConfigSource {
       bringUpParent(parent, words, modern, order);
       this.#told = words;
       this.#phase = 'told';
-      this.#world = shadow ? this.#makeWorld(accepts, words) : null;
+      this.#world = shadow
+        ? shadowWorld(
+            { parent, port: this.#port, own: this.#memory.own(), counts: this.counts },
+            accepts,
+            words,
+          )
+        : null;
     });
-  }
-
-  #makeWorld(accepts: (bit: number) => boolean, words: readonly number[]): ShadowWorld {
-    const { parent, counts, type } = this;
-    const { legacyDriver, littleEndian } = this.#port;
-    const has = (bit: number) => ((words[bit >> 5]! >>> (bit & 31)) & 1) !== 0;
-    const sides: RequestSides = {
-      guest: {
-        little: littleEndian,
-        modern: !legacyDriver,
-        mergesBuffers: accepts(networkFeature.mergeableBuffers),
-      },
-      device: {
-        little: parent.device.littleEndian,
-        modern: this.#modern,
-        mergesBuffers: has(networkFeature.mergeableBuffers),
-      },
-    };
-    const table = requestTables[type.name];
-    if (table === undefined && !sameForm(sides) && sides.guest.little !== sides.device.little)
-      throw new UnmediatedTypeError(type.name);
-    const pairs = has(networkFeature.multiQueue) ? (this.queueSizes.length - 1) / 2 : 1;
-    return {
-      parent,
-      port: this.#port,
-      memory: this.#memory.own(),
-      table: table ?? requestTables.entropy!,
-      sides,
-      control: networkQueue.control(pairs),
-      packed: has(feature.ringPacked),
-      eventIndex: has(feature.ringEventIndex),
-      counts,
-    };
   }
 
   /** @returns false where the parent, or the mediator, refuses: the guest is not served then. */
@@ -291,6 +266,13 @@ export class MediatedDevice implements DeviceBehaviour, ConfigSource {
   #configChanged(): void {
     if ((this.parent.status & needsReset) === 0) this.#port.configChanged();
     else this.#fail(this.#last);
+  }
+
+  /** What the parent's device said last of its driver, in a line; null where it said nothing. */
+  get parentSays(): string | null {
+    const last = this.#last;
+    if (last === null) return null;
+    return last.value === null ? last.message : `${last.message} (${last.what} ${last.value})`;
   }
 
   /** The guest's device is as broken as the parent. */

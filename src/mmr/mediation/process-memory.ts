@@ -4,7 +4,7 @@ import type { VdpaParent } from '../../virtio/index.ts';
 
 /** Where the mediator's own memory stands beside the guest's: above all that a guest of today has, in whole numbers still. */
 const OWN_START = 2 ** 46;
-const OWN_BYTES = 4 << 20;
+const OWN_BYTES = 2 << 20;
 
 /**
  * The memory of the process that mediates: its own, and the guest's once there is one. A parent is made over it, and reaches of it what

@@ -52,7 +52,3 @@ export const requestTables: Readonly<Record<string, RequestTable>> = {
   entropy: asItIs,
   p9: asItIs,
 };
-
-/** Nothing has to be changed. */
-export const sameForm = ({ guest, device }: RequestSides): boolean =>
-  guest.little === device.little && guest.modern === device.modern;

@@ -2,59 +2,15 @@ import type { DmaDomain } from '../../core/index.ts';
 import {
   allocateRing,
   type ChainBuffer,
-  type DmaMemory,
   DmaPieces,
   DriverPackedRing,
   type DriverRing,
   DriverSplitRing,
 } from '../../driver/index.ts';
-import type { Chain, DevicePort, VdpaParent } from '../../virtio/index.ts';
+import type { Chain } from '../../virtio/index.ts';
 import { DESCRIPTOR_BYTES } from '../../virtio/layout/index.ts';
-import type { Crossing, RequestSides, RequestTable } from './requests.ts';
-
-/** What the mediator did for the guest's requests, since it was made. */
-export interface ShadowCounts {
-  chains: number;
-  /** Descriptors written into the parent's ring, and bytes of them. */
-  descriptors: number;
-  descriptorBytes: number;
-  /** Copies of requests through the mediator's memory, or turned in place, and their bytes. */
-  copies: number;
-  copiedBytes: number;
-  /** Kicks of the parent, and its callbacks. */
-  kicks: number;
-  callbacks: number;
-  /** Bytes of the guest's that were logged as written, where somebody logs. */
-  loggedBytes: number;
-  /** Chains of more descriptors than the parent's ring has: handed back as they came. */
-  tooLong: number;
-}
-
-export const noShadowCounts = (): ShadowCounts => ({
-  chains: 0,
-  descriptors: 0,
-  descriptorBytes: 0,
-  copies: 0,
-  copiedBytes: 0,
-  kicks: 0,
-  callbacks: 0,
-  loggedBytes: 0,
-  tooLong: 0,
-});
-
-/** What the queues of one mediator have in common. */
-export interface ShadowWorld {
-  readonly parent: VdpaParent;
-  readonly port: DevicePort;
-  /** The mediator's own memory, which the parent reaches at the same addresses. */
-  readonly memory: DmaMemory;
-  readonly table: RequestTable;
-  readonly sides: RequestSides;
-  readonly control: number;
-  readonly packed: boolean;
-  readonly eventIndex: boolean;
-  readonly counts: ShadowCounts;
-}
+import type { Crossing } from './requests.ts';
+import type { ShadowWorld } from './shadow-world.ts';
 
 interface MutableBuffer {
   address: number;

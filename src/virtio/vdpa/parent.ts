@@ -42,6 +42,8 @@ export interface VdpaParentOptions {
   readonly policy?: ParentPolicy;
   /** By default a legacy driver is served in little-endian only. */
   readonly orders?: DeviceOrders;
+  /** The host's own byte order; by default little-endian. A parent may take a legacy driver's for the same. */
+  readonly hostOrder?: ByteOrder;
   /** Ring and transport features that are offered, in place of the usual ones. */
   readonly transportFeatures?: readonly number[];
   readonly scheduler?: Scheduler;
@@ -80,6 +82,7 @@ export class VdpaParent implements Stateful {
   assumed: 'taken' | VdpaError | null = null;
   readonly #callbacks: VdpaCallbacks;
   readonly #dma: DmaDomain;
+  readonly #hostOrder: ByteOrder;
   #requests: ByteOrder = 'little';
   readonly #ringOrders: ByteOrder[];
   #format = 0;
@@ -96,6 +99,7 @@ export class VdpaParent implements Stateful {
       throw new UnsupportedCallError('legacy order', 'big', 'the device is little-endian only');
     this.policy = policy;
     this.orders = orders;
+    this.#hostOrder = options.hostOrder ?? 'little';
     this.device = new VirtioDevice(behaviour, {
       legacy: true,
       ...(transportFeatures === undefined ? {} : { transportFeatures }),
@@ -184,7 +188,8 @@ export class VdpaParent implements Stateful {
 
   #orderReset(): void {
     const { order } = this.policy;
-    this.#tell(order === 'big, always' ? 'big' : 'little');
+    const hosts = order === "the host's" && this.orders === 'both' ? this.#hostOrder : 'little';
+    this.#tell(order === 'big, always' ? 'big' : hosts);
   }
 
   #tell(order: ByteOrder): void {

@@ -3,6 +3,7 @@ export type EarlyAccess = 'nobody in particular' | 'a legacy driver';
 
 /** How a parent comes to know the byte order of a legacy driver. */
 export type OrderSource =
+  | "the host's"
   | 'little, always'
   | 'big, always'
   | 'format bits'

@@ -1,0 +1,4 @@
+export * from './matrix.ts';
+export * from './positions.ts';
+export * from './trial-world.ts';
+export { type TrialName, trialNames } from './trials.ts';
