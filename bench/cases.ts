@@ -11,10 +11,11 @@ import { type DiskName, prepareDisks, prepareRestore } from './guest.ts';
 import { idleBytes } from './memory.ts';
 import { prepareNetwork } from './network.ts';
 import { bringUpBehindBridges, prepareFirmware, prepareMove } from './places.ts';
+import { type LoadName, loads, prepareQemuDisks } from './qemu.ts';
 import { prepareQueue, type QueueContender } from './queue.ts';
 import { prepareLegacyRegisters, prepareTranslatedRegisters, prepareTranslatedVirtual } from './registers.ts';
 import { prepareStart, prepareVersion } from './start.ts';
-import { prepareRoundTrips } from './vfio-user.ts';
+import { prepareLatency, prepareRoundTrips, prepareServed } from './vfio-user.ts';
 import {
   MOST,
   prepareAccess,
@@ -31,6 +32,8 @@ import { prepareDriver } from './watch.ts';
  * the compiler leave behind comes to some tenths.
  */
 const NO_ALLOCATION = 2;
+
+const loadNames = Object.keys(loads) as readonly LoadName[];
 
 const SPLIT: QueueContender = { layout: 'split', device: 'ring' };
 const PACKED: QueueContender = { layout: 'packed', device: 'ring' };
@@ -130,6 +133,30 @@ export const CASES: readonly Case[] = [
     unit: 'thousand/s',
     prepare: prepareRoundTrips,
   }),
+  ...[0.5, 0.99].map((part) =>
+    atMost(part === 0.5 ? 2 : 3, {
+      name: `vfio-user: time of a register read, percentile ${100 * part}, against that server`,
+      unit: 'us',
+      prepare: () => prepareLatency(part),
+    }),
+  ),
+  atMost(1, {
+    name: 'vfio-user: memory of each of 256 idle functions in one server, against its budget',
+    unit: 'bytes',
+    prepare: () => prepareServed('bytes', 24 * 1024),
+  }),
+  atMost(1, {
+    name: 'vfio-user: 256 functions served, against its budget',
+    unit: 'ms',
+    prepare: () => prepareServed('milliseconds', 500),
+  }),
+  ...loadNames.map((load) =>
+    atLeast(0.5, {
+      name: `vfio-user: a QEMU guest reads our disk in ${load}, against QEMU's own`,
+      unit: 'MiB/s',
+      prepare: () => prepareQemuDisks(load),
+    }),
+  ),
   atLeast(0.9, {
     name: 'legacy register read, against v86 port dispatch',
     unit: 'million accesses/s',

@@ -1,6 +1,6 @@
 import { functionAddress } from '../src/core/index.ts';
 import { type GuestPieces, tryGuestPieces } from '../src/hosts/guest/index.ts';
-import { guestWindows, presentDevice, V86Board } from '../src/hosts/v86/index.ts';
+import { type GuestWindow, presentDevice, V86Board } from '../src/hosts/v86/index.ts';
 import { LinuxGuest } from '../src/hosts/v86/node.ts';
 import { BlockDevice, MemoryStorage, SeededEntropy } from '../src/virtio/index.ts';
 import type { Contest, Skip } from './frame.ts';
@@ -28,7 +28,8 @@ const block = () => new BlockDevice({ storage: new MemoryStorage(contents()) });
 async function startDisks(pieces: GuestPieces): Promise<LinuxGuest> {
   const guest = await LinuxGuest.boot({ pieces, ideDisk: contents() });
   const board = new V86Board(guest.bus);
-  for (const [index, window] of guestWindows.entries())
+  const windows: readonly GuestWindow[] = ['io-bar', 'mmr', 'modern'];
+  for (const [index, window] of windows.entries())
     presentDevice(board, block(), functionAddress(0, 4 + index), { window });
   await guest.runOk('insmod /lib/modules/libata.ko && insmod /lib/modules/ata_piix.ko');
   await guest.runOk('echo 1 > /sys/bus/pci/rescan; until [ -e /dev/sda ]; do usleep 100000; done');

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,8 @@ export default function setUp(): void {
   const built = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   if (built > Math.max(...SOURCES.map((name) => newest(join(root, name))))) return;
   const compiler = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
+  // What is written meanwhile may or may not be in it.
+  const started = new Date();
   const fresh = `${folder}.${process.pid}`;
   const options = [
     '--noCheck',
@@ -43,6 +45,7 @@ export default function setUp(): void {
     { cwd: root, encoding: 'utf8' },
   );
   if (status !== 0) throw new Error(`the program cannot be compiled: ${stdout}`);
+  utimesSync(fresh, started, started);
   if (existsSync(folder)) rmSync(folder, { recursive: true });
   renameSync(fresh, folder);
 }

@@ -10,6 +10,7 @@ export {
   FileTransferError,
   FileUnreadableError,
   type HostTerminal,
+  NobodyListensError,
   NotAFileError,
   NotASocketError,
   type P9Address,

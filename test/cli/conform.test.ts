@@ -72,6 +72,12 @@ describe.concurrent('conform', () => {
       "target 'block:old': unknown kind 'old' of block functions; kinds are legacy,",
     ],
     [['conform', 'qemu:disk'], "QEMU has no transitional function of type 'disk'"],
+    [
+      ['conform', 'vfio-user:/nowhere/socket'],
+      'nobody listens there (ENOENT); wants the socket of a vfio-user',
+    ],
+    [['conform', 'vfio-user:/dev/null'], 'nobody listens there (ECONNREFUSED)'],
+    [['conform', `vfio-user:/${'x'.repeat(107)}`], 'the path takes 108 bytes; wants 1 to 107 bytes'],
     [['conform', 'a:b:c'], 'wants TYPE[:KIND], all, qemu[:TYPE[:KIND]] or vfio-user:SOCKET'],
     [['conform', 'block', '--only', 'nothing'], "option '--only nothing': no check and no clause begins so"],
     [['conform', 'block', '--shard', '3/2'], "option '--shard 3/2': shard 3 of 2; wants 1/1 to 2/2"],

@@ -43,3 +43,11 @@ export class SocketInUseError extends SocketError {
     super(path, 'another program listens there; wants a path of its own for each', 'EADDRINUSE');
   }
 }
+
+/** Nobody listens there, or it is no socket. */
+export class NobodyListensError extends SocketError {
+  /** @param wanted such as `the socket of a vfio-user server` */
+  constructor(path: string, code: string, wanted: string) {
+    super(path, `nobody listens there (${code}); wants ${wanted}`, code);
+  }
+}

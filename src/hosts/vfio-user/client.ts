@@ -85,7 +85,7 @@ export class VfioUserClient {
 
   /**
    * Connects to a device, resets it, and gives it memory.
-   * @throws NativeCallsError where there is no koffi; SystemCallError where nobody listens; TargetGoneError, TargetTimeoutError
+   * @throws NativeCallsError where there is no koffi; NobodyListensError, SocketPathError; TargetGoneError, TargetTimeoutError
    */
   static async connect(path: string, options: VfioUserClientOptions = {}): Promise<VfioUserClient> {
     const { ramBytes = DEFAULT_RAM_BYTES, sharedRam = true, milliseconds = DEFAULT_MILLISECONDS } = options;

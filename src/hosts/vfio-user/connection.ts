@@ -1,5 +1,7 @@
 import { closeSync } from 'node:fs';
 import { TargetGoneError, TargetTimeoutError } from '../../core/index.ts';
+import { NobodyListensError } from '../node/socket-errors.ts';
+import { checkSocketPath } from '../node/unix-socket.ts';
 import { SystemCallError } from '../posix/errors.ts';
 import type { Library } from '../posix/library.ts';
 import { MessageSocket } from '../posix/socket.ts';
@@ -26,6 +28,17 @@ export interface AskedMemory {
   write(address: number, bytes: Uint8Array): boolean;
 }
 
+/** @throws SocketPathError, NobodyListensError */
+function connected(library: Library, path: string): MessageSocket {
+  checkSocketPath(path);
+  try {
+    return MessageSocket.connect(library, path);
+  } catch (error) {
+    if (!(error instanceof SystemCallError)) throw error;
+    throw new NobodyListensError(path, error.code, 'the socket of a vfio-user server');
+  }
+}
+
 const errnoName = (number: number): ErrnoName =>
   (Object.keys(errno) as ErrnoName[]).find((name) => errno[name] === number) ?? 'EIO';
 
@@ -42,12 +55,12 @@ export class Connection {
   #id = 0;
   #gone: TargetGoneError | null = null;
 
-  /** Connects, and agrees on a version. @throws SystemCallError, TargetGoneError, TargetTimeoutError */
+  /** Connects, and agrees on a version. @throws SocketError, TargetGoneError, TargetTimeoutError */
   constructor(library: Library, path: string, memory: AskedMemory, milliseconds: number) {
     this.name = `vfio-user:${path}`;
     this.#memory = memory;
     this.#milliseconds = milliseconds;
-    this.#channel = new Channel(MessageSocket.connect(library, path));
+    this.#channel = new Channel(connected(library, path));
     this.#waiter = new Waiter(library);
     try {
       const answer = this.command('version', proposal());
