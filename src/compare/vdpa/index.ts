@@ -1,3 +1,4 @@
+export * from './debates.ts';
 export * from './matrix.ts';
 export * from './positions.ts';
 export * from './trial-world.ts';

@@ -164,7 +164,7 @@ function entropy(): Trial {
 export const trials = {
   block,
   network: () => network(true),
-  'network, short headers': () => network(false),
+  'short-header network': () => network(false),
   entropy,
 } as const satisfies Readonly<Record<string, () => Trial>>;
 export type TrialName = keyof typeof trials;
