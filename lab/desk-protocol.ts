@@ -99,7 +99,25 @@ export interface ComparedView {
   }[];
 }
 
+/** A virtual function; `status` is its device status. */
+export interface MemberView {
+  readonly index: number;
+  readonly address: string;
+  readonly ids: string;
+  readonly bars: readonly string[];
+  readonly status: number;
+}
+
+export interface GridView {
+  readonly owner: string;
+  readonly members: readonly MemberView[];
+}
+
 export interface DeskCalls {
+  /** Makes an owner with so many virtual functions, which are enabled. */
+  grid: { given: { type: string; kind: string; count: number }; answer: GridView };
+  /** Puts a driver to one of them, or takes it away. */
+  toggle: { given: { index: number }; answer: GridView };
   draft: { given: { text: string }; answer: DraftView };
   runDraft: { given: { text: string; runs: number }; answer: DraftRunView };
   shipped: { given: Record<string, never>; answer: readonly { name: string; title: string; text: string }[] };

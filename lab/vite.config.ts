@@ -17,7 +17,8 @@ const offline: Plugin = {
   name: 'offline',
   apply: 'build',
   generateBundle(_, bundle) {
-    const files = Object.keys(bundle).filter((name) => !name.endsWith('.map'));
+    // A PC has a kernel of its own to fetch, which is not kept either.
+    const files = Object.keys(bundle).filter((name) => !/\.(?:map|wasm)$/.test(name));
     const list = ['./', ...files.map((name) => `./${name}`)];
     const version = createHash('sha256').update(list.join('\n')).digest('hex').slice(0, 12);
     const source = readFileSync(join(root, 'service-worker.js'), 'utf8')
@@ -35,7 +36,7 @@ const library = [
 export default defineConfig({
   root,
   base: './',
-  logLevel: 'warn',
+  logLevel: 'error',
   resolve: { alias: library },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   plugins: [policy, offline],

@@ -2,13 +2,13 @@ import { posix } from 'node:path';
 import { type Finding, MAX_LINES } from './floors.ts';
 import { findImports, maskSource } from './scan-source.ts';
 
-/** What the page and its worker may load besides their own files: the library by its public exports that run in a browser. */
+/** What the page and its workers may load besides their own files: the library by its public exports that run in a browser. */
 const PACKAGES =
-  /^(?:preact(?:\/[a-z]+)?|@preact\/signals|virtiolab\/(?:core|pci|virtio|driver|mmr|lab|trace|conformance|compare|drafts|layout|v86))$/;
+  /^(?:preact(?:\/[a-z]+)?|@preact\/signals|virtiolab\/(?:core|pci|virtio|driver|mmr|lab|trace|conformance|compare|drafts|layout|v86)|v86(?:\/.+)?)$/;
 /** Files of the builder, which run in Node. */
 const OF_NODE = new Set(['lab/vite.config.ts']);
 /** The page and its workers share what they say to each other, and nothing else. */
-const SIDES = /^lab\/(src|worker|desk)\//;
+const SIDES = /^lab\/(src|worker|desk|linux)\//;
 
 function whyNot(file: string, specifier: string): string | undefined {
   if (!specifier.startsWith('.'))

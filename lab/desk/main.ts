@@ -4,9 +4,20 @@ import type { DeskCalls } from '../desk-protocol.ts';
 import { comparable, comparedView } from './compare.ts';
 import { draftRun, draftView } from './draft.ts';
 import { fileView } from './files.ts';
+import { Grid } from './grid.ts';
+
+let grid: Grid | null = null;
 
 /** A thread of its own for what may take long: the emulator goes on meanwhile, and so does the page. */
 const answers: Answers<DeskCalls> = {
+  async grid({ type, kind, count }) {
+    grid = new Grid(type, kind, count);
+    return grid.view();
+  },
+  async toggle({ index }) {
+    await grid?.toggle(index);
+    return grid?.view() ?? { owner: '', members: [] };
+  },
   draft: async ({ text }) => draftView(text),
   runDraft: async ({ text, runs }) => draftRun(text, runs),
   shipped: async () =>

@@ -3,16 +3,9 @@ import { type AddressState, firstSetup, readAddress, writeAddress } from './addr
 import { bitMeanings } from './bit-meanings.ts';
 import { packedDraft, setDraft } from './draft-state.ts';
 import { unpackText } from './packed-text.ts';
+import { onRows } from './rows.ts';
 import * as state from './state.ts';
 import { WorkerClient } from './worker-client.ts';
-
-function onRows({ rows, fresh }: RowsNews): void {
-  const all = fresh ? rows : [...state.rows.value, ...rows];
-  const over = Math.max(0, all.length - state.MOST_ROWS);
-  state.dropped.value = (fresh ? 0 : state.dropped.value) + over;
-  state.rows.value = over > 0 ? all.slice(over) : all;
-  if (fresh) state.cursor.value = 0;
-}
 
 let client: WorkerClient<Calls, RowsNews> | null = null;
 
@@ -69,6 +62,7 @@ export async function open(setup: Setup, moves: readonly Move[] = []): Promise<b
   if (found === null) return false;
   const { done, ...opened } = found;
   state.opened.value = opened;
+  state.titles.value = opened.titles;
   state.done.value = done;
   state.moves.value = moves;
   state.marked.value = null;

@@ -8,6 +8,8 @@ export const MOST_ROWS = 20_000;
 /** The world that is being opened: what a person chose shows at once. */
 export const opening = signal<Setup | null>(null);
 export const opened = signal<Opened | null>(null);
+/** Whose machines the stream's columns are. */
+export const titles = signal<Opened['titles']>({ left: 'Guest', right: 'Host' });
 export const done = signal<Done | null>(null);
 export const moves = signal<readonly Move[]>([]);
 export const busy = signal(false);

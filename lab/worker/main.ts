@@ -1,6 +1,6 @@
 import { type Answers, serveCalls } from '../calls.ts';
+import { drivenTypes } from '../parts/drivers/index.ts';
 import type { Calls, Row, RowsNews } from '../protocol.ts';
-import { drivenTypes } from './drivers/index.ts';
 import { Session } from './session.ts';
 
 /** The emulator's thread: it answers one call after the other, and rows of the stream go out as they come. */

@@ -7,10 +7,10 @@ import {
 } from 'virtiolab/conformance';
 import { type Bus, formatFinding, sinkFor } from 'virtiolab/core';
 import { Decoder, tap } from 'virtiolab/trace';
+import type { Followers, Stream } from '../parts/stream.ts';
 import type { Column, FunctionView, View, WatchView } from '../protocol.ts';
 import { FunctionViewer } from './function-view.ts';
 import { queueViews } from './queue-view.ts';
-import type { Followers, Stream } from './stream.ts';
 import type { Stage, World } from './world.ts';
 
 /** Of one move, so many accesses have a view of their own. */

@@ -1,11 +1,11 @@
 import { OptionError, type VirtiolabError } from 'virtiolab/core';
 import { virtioFeature as feature } from 'virtiolab/layout';
 import { ways } from 'virtiolab/mmr';
+import { drivenTypes, type OpenDriver } from '../parts/drivers/index.ts';
+import { Stream } from '../parts/stream.ts';
 import type { Choice, Done, Move, MoveSpec, Opened, Row, Setup, View } from '../protocol.ts';
-import { drivenTypes, type OpenDriver } from './drivers/index.ts';
 import { MistakenBus, mistakes } from './mistakes.ts';
 import { Observed } from './observed.ts';
-import { Stream } from './stream.ts';
 import { openWorld, ringsFor, type World, wayOf, waysFor } from './world.ts';
 
 /** A driver whose device does not answer has waited long enough then; in this process all that is to happen has happened. */

@@ -28,11 +28,15 @@ function policyOf(page: string): string {
   return `${own.replaceAll('&#39;', "'")}; frame-ancestors 'none'`;
 }
 
-function served(folder: string, name: string): Served {
-  const bytes = readFileSync(join(folder, name));
+const served = (folder: string, name: string): Served => servedBytes(readFileSync(join(folder, name)), name);
+
+/** Longer ones are compressed already, or take too long. */
+const MOST_COMPRESSED = 4 << 20;
+
+function servedBytes(bytes: Buffer, name: string): Served {
   return {
     bytes,
-    compressed: gzipSync(bytes),
+    compressed: bytes.length > MOST_COMPRESSED ? bytes : gzipSync(bytes),
     type: types[extname(name)] ?? 'application/octet-stream',
     etag: `"${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}"`,
   };
@@ -51,9 +55,13 @@ function filesOf(folder: string): ReadonlyMap<string, Served> {
   return files;
 }
 
-/** A server of the page's files, which listens to nothing yet. @param folder what the build wrote. */
-export function labServer(folder: string): Server {
-  const files = filesOf(folder);
+/**
+ * A server of the page's files, which listens to nothing yet.
+ * @param folder what the build wrote. @param more files by path, in place of the folder's.
+ */
+export function labServer(folder: string, more: ReadonlyMap<string, Uint8Array> = new Map()): Server {
+  const files = new Map(filesOf(folder));
+  for (const [path, bytes] of more) files.set(path, servedBytes(Buffer.from(bytes), path));
   const policy = policyOf(files.get('/')?.bytes.toString('utf8') ?? '');
   return createServer((request, response) => answer(files, policy, request, response));
 }

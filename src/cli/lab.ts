@@ -5,19 +5,22 @@ import type { AddressInfo } from 'node:net';
 import { type Command, CommandError, exitStatus, readOptions, UsageError } from './command.ts';
 import { untilSignal } from './ending.ts';
 import { labFiles } from './lab-files.ts';
+import { labGuest } from './lab-guest.ts';
 import { labServer } from './lab-server.ts';
 import { print, printJson } from './output.ts';
 
 const DEFAULT_PORT = '8686';
 const HOST = '127.0.0.1';
 
-const help = `Usage: virtiolab lab [--port N] [--open] [--json]
+const help = `Usage: virtiolab lab [--port N] [--guest] [--open] [--json]
 
 Serves the lab, a page that shows a virtio function, its driver and every access
 between them, on this machine, until it is ended. The page is static files: what
 npm run build:lab writes can stand on any server.
 
   --port N         by default ${DEFAULT_PORT}; 0 for one that is free
+  --guest          fetches a Linux kernel and what belongs to it (53 MB), so that
+                   the page can boot it; one that is there is served anyway
   --open           opens it in the browser
   --json           one JSON document on standard output once it serves: where
   -h, --help       print this text
@@ -60,6 +63,7 @@ function openBrowser(url: string): void {
 async function run(args: readonly string[]): Promise<number> {
   const options = readOptions(args, {
     port: { type: 'string' },
+    guest: { type: 'boolean' },
     open: { type: 'boolean' },
   });
   if (options.help === true) {
@@ -68,9 +72,10 @@ async function run(args: readonly string[]): Promise<number> {
   }
   const port = portOf(options.port ?? DEFAULT_PORT);
   const folder = labFiles(() => process.stderr.write('virtiolab: the page is being built\n'));
-  const server = labServer(folder);
+  const guest = await labGuest(options.guest === true);
+  const server = labServer(folder, guest);
   const url = `http://${HOST}:${await listen(server, port)}/`;
-  if (options.json === true) printJson({ url, folder });
+  if (options.json === true) printJson({ url, folder, guest: guest.size > 0 });
   else print(`The lab is at ${url}`);
   if (options.open === true) openBrowser(url);
   await untilSignal();

@@ -39,6 +39,26 @@ describeLab('the function', (lab) => {
   });
 });
 
+describeLab('virtual functions', (lab) => {
+  it('are a grid, and each can be given a driver', async () => {
+    const page = await lab.open('#show=virtual');
+    await page.getByRole('button', { name: 'Enable them' }).click();
+    await page.getByText('32 virtual functions of 00:04.0, 0 with a driver').waitFor();
+    const second = page.getByRole('button', { name: /^VF2 at 00:04\.2, 1af4:10fa/ });
+    await second.click();
+    await page.getByRole('button', { name: /^VF2 .*status 0x07$/ }).waitFor();
+    await page.getByText('1 with a driver').waitFor();
+    await second.click();
+    await page.getByText('0 with a driver').waitFor();
+    await page.getByRole('spinbutton', { name: 'How many' }).fill('1000');
+    await page.getByRole('button', { name: 'Enable them' }).click();
+    await page
+      .getByRole('alert')
+      .getByText('virtual functions 1000: wants a whole number of 1..256')
+      .waitFor();
+  });
+});
+
 describeLab('queues', (lab) => {
   it('shows rings as pictures whose indices move, and why nothing happens', async () => {
     const page = await lab.open('#do=up&show=queues');

@@ -1,4 +1,4 @@
-import { notices, openClause, opened } from '../state.ts';
+import { notices, openClause, opened, titles } from '../state.ts';
 import { ClausePanel } from './clause-panel.tsx';
 import { MachinePanel } from './machine.tsx';
 import { PlayerBar } from './player-bar.tsx';
@@ -39,7 +39,7 @@ export function App() {
               <section class="stream" aria-labelledby="stream-title">
                 <h2 id="stream-title">The stream</h2>
                 <PlayerBar />
-                <StreamTable titles={opened.value.titles} />
+                <StreamTable titles={titles.value} />
               </section>
               <Tabs />
             </div>

@@ -7,6 +7,8 @@ import { ComparePanel } from './compare.tsx';
 import { DraftsPanel } from './drafts.tsx';
 import { FilesPanel } from './files.tsx';
 import { FunctionPanel } from './function.tsx';
+import { GridPanel } from './grid.tsx';
+import { LinuxPanel } from './linux.tsx';
 import { QueuesPanel } from './queues.tsx';
 
 interface TabRow {
@@ -17,11 +19,13 @@ interface TabRow {
 
 const tabs: readonly TabRow[] = [
   { name: 'function', label: 'Function', Panel: FunctionPanel },
+  { name: 'virtual', label: 'Virtual functions', Panel: GridPanel },
   { name: 'queues', label: 'Queues', Panel: QueuesPanel },
   { name: 'break', label: 'Break it', Panel: BreakPanel },
   { name: 'drafts', label: 'Drafts', Panel: DraftsPanel },
   { name: 'files', label: 'Dumps and traces', Panel: FilesPanel },
   { name: 'compare', label: 'Comparison', Panel: ComparePanel },
+  { name: 'linux', label: 'Linux', Panel: LinuxPanel },
 ];
 
 const steps: Readonly<Record<string, number>> = { ArrowRight: 1, ArrowLeft: -1 };

@@ -7,6 +7,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** Where the lab is served; null without a browser. */
     labUrl: string | null;
+    /** A kernel stands beside it. */
+    labGuest: boolean;
   }
 }
 
@@ -16,6 +18,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 export default async function serve({ provide }: TestProject): Promise<() => void> {
   if (findChromium() === null) {
     provide('labUrl', null);
+    provide('labGuest', false);
     return () => {};
   }
   const child = spawn(
@@ -27,13 +30,14 @@ export default async function serve({ provide }: TestProject): Promise<() => voi
     },
   );
   let printed = '';
-  const url = await new Promise<string>((resolve, reject) => {
+  const { url, guest } = await new Promise<{ url: string; guest: boolean }>((resolve, reject) => {
     child.on('exit', (status) => reject(new Error(`the lab is not served: exit status ${status}`)));
     child.stdout.on('data', (bytes) => {
       printed += String(bytes);
-      if (printed.includes('}')) resolve((JSON.parse(printed) as { url: string }).url);
+      if (printed.includes('}')) resolve(JSON.parse(printed));
     });
   });
   provide('labUrl', url);
+  provide('labGuest', guest);
   return () => void child.kill();
 }
