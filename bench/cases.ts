@@ -8,6 +8,7 @@ import { prepareQemuSuite, prepareSuite, prepareSuiteAccesses } from './conform.
 import { prepareDma } from './dma.ts';
 import { atLeast, atMost, type Case } from './frame.ts';
 import { type DiskName, prepareDisks, prepareRestore } from './guest.ts';
+import { MOST_SLICES, prepareSlices, sliceBytes } from './mediated.ts';
 import { idleBytes } from './memory.ts';
 import { prepareNetwork } from './network.ts';
 import { bringUpBehindBridges, prepareFirmware, prepareMove } from './places.ts';
@@ -286,6 +287,23 @@ export const CASES: readonly Case[] = [
     name: 'virtual functions: one comes back of which the state was kept, against its budget',
     unit: 'us',
     prepare: () => ({ ours: preparePageIn(), baseline: () => 100 }),
+  }),
+  ...[1024, MOST_SLICES].map((count) =>
+    atMost(1.5, {
+      name: `mediated slices: ${count} made, given to a guest and found, each, against 64`,
+      unit: 'us/slice',
+      prepare: () => prepareSlices(count),
+    }),
+  ),
+  atMost(1, {
+    name: `mediated slices: heap of each of ${MOST_SLICES} that were made, against its budget`,
+    unit: 'bytes',
+    prepare: () => ({ ours: () => sliceBytes(MOST_SLICES, false), baseline: () => 512 }),
+  }),
+  atMost(1, {
+    name: `mediated slices: heap of each of ${MOST_SLICES} that guests have, against its budget`,
+    unit: 'bytes',
+    prepare: () => ({ ours: () => sliceBytes(MOST_SLICES, true), baseline: () => 16384 }),
   }),
   atMost(1, {
     name: 'npm start, from start to end, against its budget',

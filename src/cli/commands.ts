@@ -41,6 +41,10 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     summary: 'try positions on vDPA and legacy guests, and say what breaks',
     load: async () => (await import('./vdpa.ts')).vdpa,
   },
+  mdev: {
+    summary: "slice one parent's queues into mediated devices, and count what each takes",
+    load: async () => (await import('./mdev.ts')).mdev,
+  },
   boot: {
     summary: 'boot a real Linux on our functions, and compare the two sides',
     load: async () => (await import('./boot.ts')).boot,

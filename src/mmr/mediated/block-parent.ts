@@ -11,6 +11,8 @@ import { WorkQueueSlice } from './work-queue-slice.ts';
 const SECTORS = 16;
 const SECTOR_BYTES = 512;
 const RAM_BYTES = 1 << 20;
+/** Of the host: message slots may stand in it. */
+const HOST_RAM_BYTES = 1 << 21;
 /** Slices that do not say otherwise have few descriptors: there may be thousands. */
 const QUEUE_SIZE = 8;
 
@@ -50,7 +52,7 @@ export class BlockParent {
 
   constructor(options: BlockParentOptions = {}) {
     const { queues = 64, pasids = queues, types = [diskSlices(1), diskSlices(4), workQueueSlices] } = options;
-    this.host = new Machine({ ram: GuestMemory.allocate({ start: 0, length: RAM_BYTES }) });
+    this.host = new Machine({ ram: GuestMemory.allocate({ start: 0, length: HOST_RAM_BYTES }) });
     const own = virtioFunction(new BlockDevice({ storage: disk() }), { kind: 'modern' });
     this.device = new ParentDevice(own.pci, { queues, pasids });
     this.host.plug(own.pci, BlockParent.PLACE);
