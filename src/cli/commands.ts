@@ -42,7 +42,7 @@ export const commands: Readonly<Record<string, CommandRow>> = {
     load: async () => (await import('./vdpa.ts')).vdpa,
   },
   mdev: {
-    summary: "slice one parent's queues into mediated devices, and count what each takes",
+    summary: 'slice a parent into mediated devices, and count what it takes',
     load: async () => (await import('./mdev.ts')).mdev,
   },
   boot: {
