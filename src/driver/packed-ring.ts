@@ -10,7 +10,8 @@ import {
   packedEventFlag,
   packedPosition,
 } from '../virtio/layout/index.ts';
-import { ResourceError, type RingBrokenError } from './errors.ts';
+import type { RingBrokenError } from './errors.ts';
+import { FoundRam } from './found-ram.ts';
 import { exposed, OutstandingChains } from './outstanding.ts';
 import {
   type ChainBuffer,
@@ -39,7 +40,7 @@ export class DriverPackedRing implements DriverRing {
   readonly place: RingPlace;
   readonly #mode: DriverRingMode;
   readonly #memory: GuestMemory;
-  readonly #ram: Ram;
+  readonly #found: FoundRam;
   readonly #ids: number[];
   readonly #chains: OutstandingChains;
   readonly #indirectTables: number[];
@@ -63,19 +64,21 @@ export class DriverPackedRing implements DriverRing {
     indirect: (length: number) => number = () => 0,
   ) {
     checkQueueSize('packed ring of size', size, true);
-    const ram = memory.find(place.descriptor, 1);
-    if (ram === undefined) throw new ResourceError(`ring at 0x${place.descriptor.toString(16)} is not RAM`);
     this.size = size;
     this.place = place;
     this.#mode = mode;
     this.#memory = memory;
-    this.#ram = ram;
+    this.#found = new FoundRam(memory, place.descriptor);
     this.#ids = Array.from({ length: size }, (_, i) => size - 1 - i);
     this.#chains = new OutstandingChains(mode.inOrder);
     this.#indirectTables = mode.indirect
       ? Array.from({ length: size }, () => indirect(PACKED_DESCRIPTOR_BYTES * INDIRECT_ENTRIES))
       : [];
     this.setInterrupts(true);
+  }
+
+  get #ram(): Ram {
+    return this.#found.now;
   }
 
   get free(): number {

@@ -12,7 +12,8 @@ import {
   usedEventOffset,
   usedRing,
 } from '../virtio/layout/index.ts';
-import { ResourceError, RingBrokenError } from './errors.ts';
+import { RingBrokenError } from './errors.ts';
+import { FoundRam } from './found-ram.ts';
 import { exposed, OutstandingChains } from './outstanding.ts';
 import {
   type ChainBuffer,
@@ -35,7 +36,7 @@ export class DriverSplitRing implements DriverRing {
   readonly place: RingPlace;
   readonly #mode: DriverRingMode;
   readonly #memory: GuestMemory;
-  readonly #ram: Ram;
+  readonly #found: FoundRam;
   /** Taken from the front and given back at the end: in ring order, then, where chains come back in order (SPL-DESC-06). */
   readonly #free: number[];
   readonly #chains: OutstandingChains;
@@ -57,19 +58,21 @@ export class DriverSplitRing implements DriverRing {
     indirect: (length: number) => number = () => 0,
   ) {
     checkQueueSize('split ring of size', size, false);
-    const ram = memory.find(place.descriptor, 1);
-    if (ram === undefined) throw new ResourceError(`ring at 0x${place.descriptor.toString(16)} is not RAM`);
     this.size = size;
     this.place = place;
     this.#mode = mode;
     this.#memory = memory;
-    this.#ram = ram;
+    this.#found = new FoundRam(memory, place.descriptor);
     this.#free = Array.from({ length: size }, (_, i) => i);
     this.#chains = new OutstandingChains(mode.inOrder);
     this.#indirectTables = mode.indirect
       ? Array.from({ length: size }, () => indirect(DESCRIPTOR_BYTES * INDIRECT_ENTRIES))
       : [];
     this.setInterrupts(true);
+  }
+
+  get #ram(): Ram {
+    return this.#found.now;
   }
 
   /** Descriptors that are not in use. */

@@ -25,6 +25,22 @@ describe('a dirty log', () => {
     expect([log.take(), told]).toEqual([[128], [130]]);
   });
 
+  it('ends, and leaves whoever observed before, or does since', () => {
+    const domain = new DmaDomain(ram());
+    const told: number[] = [];
+    domain.observer = (address) => told.push(address);
+    const log = new DirtyLog(domain);
+    const later = new DirtyLog(domain);
+    log.stop();
+    domain.write(4 * KIB, source, 0, 8);
+    later.stop();
+    domain.write(8 * KIB, source, 0, 8);
+    expect([log.take(), later.take(), told]).toEqual([[4 * KIB, 8 * KIB], [4 * KIB], [4 * KIB, 8 * KIB]]);
+    log.stop();
+    domain.write(12 * KIB, source, 0, 8);
+    expect([log.take(), told.length]).toEqual([[], 3]);
+  });
+
   it('has pages of 4096 bytes where it is told of no other size', () => {
     const log = new DirtyLog(new DmaDomain(ram()));
     expect(log.pageBytes).toBe(4096);

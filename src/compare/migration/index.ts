@@ -17,6 +17,10 @@ export * from './forms.ts';
 export type { Judgement, Reason } from './judgement.ts';
 export * from './matrix.ts';
 export { Movable, type MovableOptions, type PlaceName } from './movable.ts';
+export * from './move.ts';
+export * from './move-stream.ts';
+export { MovingBus } from './moving-bus.ts';
+export * from './moving-machine.ts';
 export * from './party.ts';
 export {
   type Bindings,
