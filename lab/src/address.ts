@@ -79,9 +79,19 @@ function movesOf(text: string, problems: string[]): Move[] {
   for (const each of list.slice(0, MOST_MOVES)) {
     const move = decoded(each);
     if (move === null) problems.push(`"${each.slice(0, 40)}" is no move`);
-    else moves.push(move);
+    else moves.push(bounded(move, problems));
   }
   return moves;
+}
+
+/** Who follows a link waits for what it does. */
+const MOST_TIMES = 1000;
+
+function bounded(move: Move, problems: string[]): Move {
+  const times = move.name === 'again' ? Number(move.values[0]) : 0;
+  if (times <= MOST_TIMES) return move;
+  problems.push(`${times} times; ${MOST_TIMES} times are made`);
+  return { ...move, values: [MOST_TIMES] };
 }
 
 function decoded(text: string): Move | null {

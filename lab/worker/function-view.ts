@@ -48,7 +48,10 @@ export class FunctionViewer {
     if (this.#layout === null || config !== this.#config) {
       this.#layout = this.#layOut();
       const reading = { machine, type: this.#type, msixEnabled: this.#msixEnabled() };
-      this.#readers = this.#layout.places.map((place) => new TableReader(place, reading));
+      // Whoever looks wants the device's own registers first.
+      const messages = ({ target }: AccessPlace) => Number(target.endsWith('msix-table'));
+      const places = this.#layout.places.toSorted((a, b) => messages(a) - messages(b));
+      this.#readers = places.map((place) => new TableReader(place, reading));
     }
     this.#config = config;
     const { parts, bars, description } = this.#layout;
@@ -97,7 +100,7 @@ export class FunctionViewer {
         places: within.map(({ target, start, length }) => ({
           name: target.replace(/^.* /, ''),
           offset: start - address,
-          length,
+          length: Math.min(length, sizeBytes),
         })),
       };
     });

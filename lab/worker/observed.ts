@@ -23,6 +23,8 @@ export class Observed implements Followers {
   /** What the driver works on. */
   readonly bus: Bus;
   readonly findings: WatchView[] = [];
+  /** Accesses of the driver so far. */
+  accesses = 0;
   readonly #world: World;
   readonly #stream: Stream;
   /** Null until the first move: its rules are loaded then. */
@@ -109,7 +111,7 @@ export class Observed implements Followers {
   }
 
   began(...[, { register, value }, seq]: Parameters<Followers['began']>): void {
-    if (!register.startsWith('queueNotify')) return;
+    if (!register.startsWith('queueNotify') || this.#viewsOfMove > VIEWS_OF_A_MOVE) return;
     const number = Number(value) & 0xffff;
     const kicked = this.#look(() => this.#explain()).queues.find(({ index }) => index === number);
     for (const { head, buffers, request, fault } of kicked?.ring?.waiting ?? [])
@@ -123,6 +125,7 @@ export class Observed implements Followers {
   }
 
   ended(seq: number, changed: boolean): void {
+    this.accesses++;
     this.#listen(seq);
     if (++this.#viewsOfMove > VIEWS_OF_A_MOVE) return;
     // What was only read has changed nothing that is shown.

@@ -18,6 +18,16 @@ const common: readonly MoveSpec[] = [
   { name: 'msix-off', label: 'MSI-X off', fields: [], by: 'driver' },
 ];
 
+/** Comes behind the type's own. */
+const again: MoveSpec = {
+  name: 'again',
+  label: 'The last one again',
+  fields: [{ label: 'Times', value: 100, least: 1, most: 100_000 }],
+  by: 'driver',
+};
+/** So many requests are made before the page gets its turn. */
+const AT_A_TIME = 100;
+
 /** A move, and the stretch of the stream that it made. */
 interface Past {
   readonly move: Move;
@@ -72,7 +82,7 @@ export class Session {
     return {
       setup,
       titles: way.translated ? { left: 'Guest', right: 'Host' } : { left: 'Driver', right: 'Device' },
-      moves: [...common, ...own],
+      moves: [...common, ...own, again],
       ways: waysFor(setup.type).map((name): Choice => ({ name, says: ways[name].summary })),
       types,
       rings: ringsFor(wayOf(setup.way)),
@@ -91,7 +101,8 @@ export class Session {
     this.#stream.add('left', 'mark', 'move', { name: this.#nameOf(move) });
     let [error, result]: [string | null, string] = [null, ''];
     try {
-      result = await patiently(this.#carryOut(move));
+      const repeated = move.name === again.name;
+      result = await (repeated ? this.#repeat(Number(move.values[0])) : patiently(this.#carryOut(move)));
     } catch (thrown) {
       error = (thrown as Error | VirtiolabError).message;
       this.#stream.add('left', 'mark', 'failed', { name: error });
@@ -144,6 +155,25 @@ export class Session {
       throw new OptionError('button', name, 'one that there is for this device');
     if (this.#driver === null) throw new OptionError('button', name, 'a driver: bring the device up first');
     return move.run(this.#driver, values, sample);
+  }
+
+  /** The last move of the type's own, or its first: what a disk has to do all day. */
+  async #repeat(times: number): Promise<string> {
+    const { moves } = drivenTypes[this.setup.type]!;
+    const [name, spec] = Object.entries(moves)[0]!;
+    const first = { name, values: spec.fields.map(({ value }) => value) };
+    const last = this.#past.findLast(({ move }) => Object.hasOwn(moves, move.name))?.move ?? first;
+    const wanted = Math.min(Math.max(Math.trunc(times) || 1, 1), Number(again.fields[0]!.most));
+    const [began, before] = [performance.now(), this.#observed.accesses];
+    for (let done = 0; done < wanted; done++) {
+      await patiently(this.#carryOut(last));
+      if (done % AT_A_TIME !== AT_A_TIME - 1) continue;
+      this.flush();
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    const seconds = (performance.now() - began) / 1000;
+    const speed = Math.round((this.#observed.accesses - before) / seconds);
+    return `${wanted} times in ${seconds.toFixed(1)} s, ${speed} accesses a second`;
   }
 
   #close(): void {
