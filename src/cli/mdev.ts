@@ -24,8 +24,8 @@ const MOST_QUEUES = 1 << 16;
 const USED = 4;
 const types = [diskSlices(1), diskSlices(4), workQueueSlices];
 
-const help = `Usage: virtiolab mdev [--queues N] [--slices N] [--type TYPE] [--posted] [--memory]
-                      [--json]
+const help = `Usage: virtiolab mdev [--queues N] [--slices N] [--type TYPE] [--posted]
+                      [--memory] [--json]
 
 Slices one parent, a disk with queues to give away, into mediated devices: its
 types and how many instances are left of each, slices and what each of them has

@@ -1,6 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DmaDomain, FOUR_GIB, functionAddress, GuestMemory, HeldScheduler } from '../../src/core/index.ts';
+import {
+  DmaDomain,
+  FOUR_GIB,
+  functionAddress,
+  GuestMemory,
+  HeldScheduler,
+  type State,
+  StateMismatchError,
+  stateFromText,
+  stateToText,
+} from '../../src/core/index.ts';
 import { runFirmware, setCommand } from '../../src/driver/index.ts';
 import {
   type DeviceMessage,
@@ -290,3 +300,35 @@ describe.each(['device', 'memory'] as const)(
     );
   },
 );
+
+describe('a host that is saved and loaded', () => {
+  it.each(['device', 'memory'] as const)(
+    'has what its parent had, with slots in the %s and messages on their way',
+    (store) => {
+      const [slots, other] = [play(store, {}, []), play(store, {}, [])];
+      slots.mask(0);
+      for (const n of [0, 1, 1]) slots.occur(n);
+      const state = stateFromText(stateToText(slots.host.save()));
+      other.host.load(state as State);
+      expect(other.host.save()).toEqual(slots.host.save());
+      other.settle();
+      expect(other.device.slots.isPending(0)).toBe(true);
+      // The software of this machine has not masked it itself.
+      other.mask(0);
+      other.unmask(0);
+      other.settle();
+      expect(other.device.slots.isPending(0)).toBe(false);
+    },
+  );
+
+  it('of another shape, or with slots that there are not, is refused', () => {
+    const { device } = play('device', {}, []);
+    const saved = device.save();
+    for (const change of [
+      { shape: { queues: 1, slots: SLOTS } },
+      { queues: new Uint8Array(4) },
+      { slots: { ...saved.slots, pending: [SLOTS] } },
+    ])
+      expect(() => device.load({ ...saved, ...change })).toThrow(StateMismatchError);
+  });
+});

@@ -1,12 +1,20 @@
 import {
   type BusTarget,
+  bytes,
+  group,
+  list,
   maskOf,
+  optional,
   readPieces,
   type Scheduler,
+  u32,
+  upTo,
+  type ValueOf,
   type Width,
   writePieces,
 } from '../../core/index.ts';
-import { MESSAGE_SLOT_BYTES, messageSlot, slotControl, slotPasid } from '../layout/index.ts';
+import { MESSAGE_SLOT_BYTES, messageSlot, PASID_MASK, slotControl, slotPasid } from '../layout/index.ts';
+import { bytesOfWords, setWords } from './saved-words.ts';
 
 /** The way out for messages. `pasid` is null for one that bears none. */
 export interface MessagePath {
@@ -42,12 +50,13 @@ class OwnSlots implements SlotStore {
   }
 }
 
-interface Message {
-  readonly low: number;
-  readonly high: number;
-  readonly data: number;
-  readonly pasid: number | null;
-}
+type Message = ValueOf<typeof messageState>;
+
+const messageState = group({ low: u32, high: u32, data: u32, pasid: optional(upTo(PASID_MASK)) });
+
+/** What slots hold: their words, those that wait, and messages that have left, the oldest first. */
+export const slotsState = group({ words: bytes(), pending: list(u32), under: list(messageState) });
+export type SavedSlots = ValueOf<typeof slotsState>;
 
 /**
  * Interrupt message storage, the device's side. A message is a posted write: it leaves the slot as the slot is at that
@@ -95,7 +104,11 @@ export class MessageSlots implements BusTarget {
     this.#pending[slot] = 0;
     const [low, high, data] = [store.word(slot, 0), store.word(slot, 1), store.word(slot, 2)];
     this.#under.push({ low, high, data, pasid: slotPasid(control) });
-    this.#scheduler.submit({ label: `message of slot ${slot}`, run: () => this.#arrive() });
+    this.#submit();
+  }
+
+  #submit(): void {
+    this.#scheduler.submit({ label: 'message of a slot', run: () => this.#arrive() });
   }
 
   isPending(slot: number): boolean {
@@ -115,6 +128,24 @@ export class MessageSlots implements BusTarget {
   /** What has left arrives: the answer to a read pushes it. */
   push(): void {
     while (this.#under.length > 0) this.#arrive();
+  }
+
+  save() {
+    const pending = [...this.#pending.keys()].filter((slot) => this.isPending(slot));
+    return { words: bytesOfWords(this.#own.words), pending, under: this.#under.map((each) => ({ ...each })) };
+  }
+
+  load({ words, pending, under }: SavedSlots): void {
+    setWords(this.#own.words, words);
+    this.#pending.fill(0);
+    for (const slot of pending) this.#pending[slot] = 1;
+    this.#under.splice(0, this.#under.length, ...under);
+  }
+
+  /** Messages that were on their way go on, and what waits is judged. */
+  resume(): void {
+    for (const _each of this.#under) this.#submit();
+    for (let slot = 0; slot < this.slots; slot++) this.ready(slot);
   }
 
   /** After power-on: all masked, aimed at nothing. What is on its way arrives all the same. */

@@ -1,10 +1,18 @@
 import {
   type BusTarget,
+  bytes,
+  expectAt,
+  expectSame,
   FOUR_GIB,
   maskOf,
   RegisterBlock,
   readPieces,
+  record,
   type Scheduler,
+  type State,
+  type Stateful,
+  shape,
+  u53,
   type Width,
   writePieces,
 } from '../../core/index.ts';
@@ -20,8 +28,9 @@ import {
 } from '../layout/index.ts';
 import { CachedSlots } from './cached-slots.ts';
 import { ParentOptionError } from './errors.ts';
-import { type MessagePath, MessageSlots } from './message-slots.ts';
+import { type MessagePath, MessageSlots, slotsState } from './message-slots.ts';
 import { PasidTable } from './pasids.ts';
+import { bytesOfWords, setWords } from './saved-words.ts';
 
 export interface ParentDeviceOptions {
   /** Queues beside those that the function has for its host. */
@@ -44,6 +53,14 @@ export interface MessageCounts {
   dropped: number;
 }
 
+export const parentState = record('mediated-parent', 1, {
+  shape,
+  queues: bytes(),
+  slots: slotsState,
+  /** Where slots stand in system memory; 0 for nowhere. */
+  slotMemory: u53,
+});
+
 const MOST_QUEUES = 1 << 20;
 const WORDS = PARENT_QUEUE_BYTES / 4;
 const SLOT = parentQueue.slot.offset >> 2;
@@ -55,7 +72,8 @@ const BUSY = parentQueue.busy.offset >> 2;
  * The hardware of a parent: a PCI function with queues to give away. A memory BAR has the table of those queues, which says
  * whose memory each reaches and by which slot it interrupts, and the message slots.
  */
-export class ParentDevice implements MessagePath {
+export class ParentDevice implements MessagePath, Stateful {
+  readonly record = parentState;
   readonly pci: PciFunction;
   readonly queues: number;
   readonly slots: MessageSlots;
@@ -99,6 +117,39 @@ export class ParentDevice implements MessagePath {
       ],
     });
     pci.onReset.push(() => this.reset());
+    pci.parts.set('mediated-parent', this);
+  }
+
+  /** What PASIDs are bound to is the host's, and no part of it. */
+  save() {
+    const { slotMemory, slots, queues } = this;
+    const shape = { queues, slots: slots.slots };
+    return parentState.save({ shape, slotMemory, queues: bytesOfWords(this.#words), slots: slots.save() });
+  }
+
+  check(state: State, path = 'parent') {
+    const saved = parentState.parse(state, path, { queues: this.queues, slots: this.slots.slots });
+    expectSame(`${path}.queues.length`, saved.queues.length, this.#words.byteLength);
+    expectSame(`${path}.slots.words.length`, saved.slots.words.length, this.slots.slots * MESSAGE_SLOT_BYTES);
+    for (const [i, slot] of saved.slots.pending.entries())
+      expectAt(path)(
+        slot < this.slots.slots,
+        `slots.pending[${i}]`,
+        slot,
+        `a slot below ${this.slots.slots}`,
+      );
+    return saved;
+  }
+
+  load(state: State): void {
+    const { slotMemory, queues, slots } = this.check(state);
+    setWords(this.#words, queues);
+    this.slots.load(slots);
+    this.slotMemory = slotMemory;
+  }
+
+  resume(): void {
+    this.slots.resume();
   }
 
   reset(): void {
