@@ -1,4 +1,4 @@
-import type { RowsNews, WatchView } from './protocol.ts';
+import type { RowsNews, View, WatchView } from './protocol.ts';
 
 /** What the page and the worker with a whole PC say to each other. */
 
@@ -24,4 +24,5 @@ export interface LinuxCalls {
 export type LinuxNews =
   | { readonly printed: string }
   | { readonly rows: RowsNews }
-  | { readonly findings: readonly WatchView[] };
+  | { readonly findings: readonly WatchView[] }
+  | { readonly view: View };

@@ -1,4 +1,4 @@
-import { DriverWatch } from 'virtiolab/conformance';
+import { DriverWatch, explain, formatExplanation } from 'virtiolab/conformance';
 import { type Bus, formatFinding, functionAddress, OptionError } from 'virtiolab/core';
 import { findFunction } from 'virtiolab/driver';
 import { Decoder } from 'virtiolab/trace';
@@ -14,8 +14,11 @@ import {
 } from 'virtiolab/v86';
 import { BlockDevice, MemoryStorage } from 'virtiolab/virtio';
 import type { Pieces } from '../linux-protocol.ts';
+import { type FunctionViewer, viewersOf } from '../parts/function-view.ts';
+import { queueViews } from '../parts/queue-view.ts';
+import type { Stage } from '../parts/stage.ts';
 import { Stream } from '../parts/stream.ts';
-import type { WatchView } from '../protocol.ts';
+import type { View, WatchView } from '../protocol.ts';
 
 /** Room for the initial file system, which is put at 64 MiB, and for the guest's own use. */
 const MEMORY_BYTES = 128 << 20;
@@ -51,10 +54,15 @@ export class LabGuest {
   readonly stream = new Stream();
   readonly #machine: V86Machine;
   readonly #watch: DriverWatch;
+  readonly #board: V86Board;
+  /** The host's machine; null where the guest has the function itself. */
+  readonly #stage: Stage | null = null;
+  readonly #viewers: readonly FunctionViewer[] = [];
   #told = 0;
 
   private constructor(machine: V86Machine, board: V86Board, device: GuestDevice) {
     this.#machine = machine;
+    this.#board = board;
     const config = configOf(board);
     this.#watch = new DriverWatch({ ram: board.ram, config });
     const guest = new Decoder();
@@ -66,6 +74,8 @@ export class LabGuest {
     };
     if (device.host === null || device.hosted === null) return;
     const { found, owner } = device.hosted;
+    this.#stage = { column: 'right', name: 'host', machine: device.host, found, owner };
+    this.#viewers = viewersOf(this.#stage, device.fn.device.behaviour.type);
     const host = new Decoder();
     for (const fn of owner === null ? [found] : [found, owner]) host.add(device.host, fn);
     device.host.events = this.stream.sink('right', host);
@@ -124,6 +134,22 @@ export class LabGuest {
       ...{ level: finding.level, rule: finding.rule, clause: finding.clause, seq },
       text: formatFinding(finding),
     }));
+  }
+
+  /** The host's function and its queues as they stand, between two of the guest's instructions; null where there is no host. */
+  view(): View | null {
+    if (this.#stage === null) return null;
+    const { machine, found } = this.#stage;
+    this.stream.looking = true;
+    try {
+      const { ram } = this.#board;
+      const explanation = explain(machine, found, { ram });
+      const functions = this.#viewers.map((viewer) => viewer.view());
+      const queues = queueViews(explanation, ram);
+      return { seq: this.stream.last, functions, queues, explanation: formatExplanation(explanation) };
+    } finally {
+      this.stream.looking = false;
+    }
   }
 
   stop(): Promise<void> {

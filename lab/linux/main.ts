@@ -5,12 +5,16 @@ import { LabGuest } from './guest.ts';
 import { giveTurns } from './turns.ts';
 import { codeUrl, version } from './v86-files.ts';
 
-/** How often what has happened is told, in ms. */
+/** How often what has happened is told, in ms, and how often of these what stands. */
 const TELL_MS = 100;
+const VIEW_EVERY = 4;
 
 let guest: LabGuest | null = null;
 let printed: number[] = [];
 let fresh = true;
+let turns = 0;
+/** Something has happened since what stands was told. */
+let changed = false;
 
 async function stop(): Promise<null> {
   const ended = guest;
@@ -47,6 +51,12 @@ setInterval(() => {
   const rows = guest.stream.take();
   if (rows.length > 0 || fresh) tell({ rows: { rows, fresh } });
   fresh = false;
+  changed ||= rows.length > 0;
+  if (changed && ++turns % VIEW_EVERY === 0) {
+    const view = guest.view();
+    if (view !== null) tell({ view });
+    changed = false;
+  }
   const findings = guest.findings();
   if (findings.length > 0) tell({ findings });
 }, TELL_MS);

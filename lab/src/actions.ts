@@ -1,8 +1,12 @@
+import { effect } from '@preact/signals';
 import type { Calls, ClauseView, Move, RowsNews, Setup } from '../protocol.ts';
 import { type AddressState, firstSetup, readAddress, writeAddress } from './address.ts';
 import { bitMeanings } from './bit-meanings.ts';
 import { packedDraft, setDraft } from './draft-state.ts';
+import { filterText } from './filter.ts';
+import { stopPc } from './linux-state.ts';
 import { unpackText } from './packed-text.ts';
+import { goTo, position as place } from './place.ts';
 import { onRows } from './rows.ts';
 import * as state from './state.ts';
 import { WorkerClient } from './worker-client.ts';
@@ -29,16 +33,22 @@ const addressState = (): AddressState => ({
   moves: state.moves.value,
   tab: state.tab.value,
   draft: packedDraft.value ?? '',
+  // Of a PC's stream no link can say a place.
+  at: state.atEnd.value || state.pcView.value !== null ? null : place(),
+  find: filterText.value,
 });
 
-/** The address that was written last: what it says is shown already. */
-let written = '';
+/** What the page knows of its address: what it wrote there last, or follows. */
+let known = '';
 
-/** Puts the page's state into its address. */
+const addressNow = () => location.hash.replace(/^#/, '');
+
+/** Puts the page's state into its address, unless somebody has changed that: it is followed first. */
 export function keepAddress(): void {
-  written = writeAddress(addressState());
-  if (location.hash.replace(/^#/, '') !== written)
-    history.replaceState(null, '', written === '' ? location.pathname + location.search : `#${written}`);
+  const written = writeAddress(addressState());
+  if (addressNow() !== known || written === known) return;
+  known = written;
+  history.replaceState(null, '', written === '' ? location.pathname + location.search : `#${written}`);
 }
 
 /** Does one thing after the other, and tells what went wrong. */
@@ -57,12 +67,14 @@ async function working<T>(work: () => Promise<T>): Promise<T | null> {
 /** Opens a world. @returns whether there is one now. */
 export async function open(setup: Setup, moves: readonly Move[] = []): Promise<boolean> {
   state.opening.value = setup;
+  if (state.pcView.value !== null) await stopPc();
   const found = await working(() => call('open', { setup, moves }));
   state.opening.value = null;
   if (found === null) return false;
   const { done, ...opened } = found;
   state.opened.value = opened;
   state.titles.value = opened.titles;
+  state.pcView.value = null;
   state.done.value = done;
   state.moves.value = moves;
   state.marked.value = null;
@@ -76,6 +88,8 @@ export const change = (changed: Partial<Setup>, again = false) =>
   open({ ...(state.opened.value?.setup ?? firstSetup), ...changed }, again ? state.moves.value : []);
 
 export async function move(made: Move): Promise<void> {
+  // A PC had the stream: our driver has it again from its beginning.
+  if (state.pcView.value !== null) await open(state.opened.value?.setup ?? firstSetup, state.moves.value);
   const done = await working(() => call('move', made));
   if (done === null) return;
   state.done.value = done;
@@ -133,17 +147,35 @@ async function takeDraft(packed: string): Promise<void> {
 
 /** Takes up what the address says, at the beginning and when somebody changes it. */
 export async function followAddress(): Promise<void> {
-  const { setup, moves, tab, draft, problems } = readAddress(location.hash);
+  known = addressNow();
+  const { setup, moves, tab, draft, at, find, problems } = readAddress(known);
   for (const problem of problems) state.notice(`The address: ${problem}.`);
   state.tab.value = tab;
+  filterText.value = find;
   if (draft !== '') await takeDraft(draft);
-  if (await open(setup, moves)) return;
+  if (await open(setup, moves)) {
+    if (at !== null) {
+      state.playing.value = false;
+      goTo(at);
+    }
+    return;
+  }
   state.notice('What the address asks for could not be shown: this is a disk, by mmr.');
   await open(firstSetup);
 }
 
+/** A hand that moves through the stream is not followed step by step. */
+const PAUSE_MS = 300;
+
 export function listenToAddress(): void {
+  effect(() => {
+    void [state.cursor.value, filterText.value];
+    const timer = setTimeout(() => {
+      if (state.opened.value !== null && state.opening.value === null) keepAddress();
+    }, PAUSE_MS);
+    return () => clearTimeout(timer);
+  });
   addEventListener('hashchange', () => {
-    if (location.hash.replace(/^#/, '') !== written) void followAddress();
+    if (addressNow() !== known) void followAddress();
   });
 }

@@ -7,6 +7,10 @@ export interface AddressState {
   readonly tab: string | null;
   /** A draft, packed; '' for none. */
   readonly draft: string;
+  /** The driver's accesses that are shown; null for all. */
+  readonly at: number | null;
+  /** The filter's words. */
+  readonly find: string;
 }
 
 export const firstSetup: Setup = { type: 'block', way: 'mmr', ring: 'split', lie: null, mistake: null };
@@ -19,18 +23,20 @@ const NAME = /^[a-z][a-z0-9-]{0,60}$/;
 
 const setupNames = ['type', 'way', 'ring', 'lie', 'mistake'] as const;
 
-const moveText = ({ name, values }: Move) =>
-  [name, ...values.map((value) => encodeURIComponent(value))].join('~');
+/** What separates values is escaped too. */
+const escaped = (text: string | number) => encodeURIComponent(text).replaceAll('~', '%7E');
+
+const moveText = ({ name, values }: Move) => [name, ...values.map(escaped)].join('~');
 
 /** @throws URIError for escapes that are torn. */
 function moveOf(text: string): Move | null {
   const [name = '', ...rest] = text.split('~').map(decodeURIComponent);
   if (!NAME.test(name)) return null;
-  return { name, values: rest.map((value) => (/^\d{1,15}$/.test(value) ? Number(value) : value)) };
+  return { name, values: rest.map((value) => (/^(?:0|[1-9]\d{0,14})$/.test(value) ? Number(value) : value)) };
 }
 
 /** The part of an address behind `#`. What is as it is at first is left out. */
-export function writeAddress({ setup, moves, tab, draft }: AddressState): string {
+export function writeAddress({ setup, moves, tab, draft, at, find }: AddressState): string {
   const parts: string[] = [];
   for (const name of setupNames) {
     const value = setup[name];
@@ -38,6 +44,8 @@ export function writeAddress({ setup, moves, tab, draft }: AddressState): string
   }
   if (moves.length > 0) parts.push(`do=${moves.slice(0, MOST_MOVES).map(moveText).join(',')}`);
   if (tab !== null) parts.push(`show=${encodeURIComponent(tab)}`);
+  if (at !== null) parts.push(`at=${at}`);
+  if (find !== '') parts.push(`find=${encodeURIComponent(find)}`);
   if (draft !== '') parts.push(`draft=${draft}`);
   return parts.join('&');
 }
@@ -68,8 +76,26 @@ export function readAddress(hash: string): AddressState & { readonly problems: r
     moves: movesOf(given.get('do') ?? '', problems),
     tab: tab !== null && NAME.test(tab) ? tab : null,
     draft: given.get('draft') ?? '',
+    at: placeOf(given.get('at'), problems),
+    find: textOf(given.get('find') ?? '', problems),
     problems,
   };
+}
+
+function placeOf(text: string | undefined, problems: string[]): number | null {
+  if (text === undefined) return null;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  problems.push(`at "${text.slice(0, 40)}" is no number`);
+  return null;
+}
+
+function textOf(text: string, problems: string[]): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    problems.push(`find "${text.slice(0, 40)}" is torn`);
+    return '';
+  }
 }
 
 function movesOf(text: string, problems: string[]): Move[] {

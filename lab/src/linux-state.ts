@@ -2,7 +2,7 @@ import { signal } from '@preact/signals';
 import type { LinuxCalls, LinuxNews, Pieces } from '../linux-protocol.ts';
 import type { WatchView } from '../protocol.ts';
 import { onRows } from './rows.ts';
-import { notice, titles } from './state.ts';
+import { notice, pcView, titles } from './state.ts';
 import { WorkerClient } from './worker-client.ts';
 
 /** What the terminal keeps. */
@@ -18,6 +18,7 @@ let client: WorkerClient<LinuxCalls, LinuxNews> | null = null;
 function onNews(news: LinuxNews): void {
   if ('printed' in news) print(news.printed);
   else if ('rows' in news) onRows(news.rows);
+  else if ('view' in news) pcView.value = news.view;
   else linuxFindings.value = [...linuxFindings.value, ...news.findings];
 }
 
@@ -63,6 +64,7 @@ export async function boot(pieces: Pieces, way: string): Promise<void> {
   try {
     await ask('boot', { pieces, way });
     titles.value = { left: 'Linux', right: 'Host' };
+    pcView.value ??= 'unseen';
     running.value = 'on';
   } catch (error) {
     running.value = 'off';

@@ -1,29 +1,7 @@
 import { effect } from '@preact/signals';
 import { call } from './actions.ts';
-import { atEnd, cursor, type Group, groups, last, past, playing, speed } from './state.ts';
-
-/** The group at the cursor, or before it: -1 for none. */
-function indexAt(list: readonly Group[], seq: number): number {
-  let [low, high] = [0, list.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (list[middle]!.last <= seq) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
-
-export const position = () => indexAt(groups.value, cursor.value) + 1;
-
-/** The group that is shown last. */
-export const groupAtCursor = (): Group | undefined => groups.value[indexAt(groups.value, cursor.value)];
-
-/** Shows so many of the driver's accesses. */
-export function goTo(count: number): void {
-  const list = groups.value;
-  const index = Math.max(0, Math.min(count, list.length)) - 1;
-  cursor.value = index < 0 ? 0 : list[index]!.last;
-}
+import { goTo, indexAt, position } from './place.ts';
+import { atEnd, cursor, groups, last, past, pcView, playing, speed } from './state.ts';
 
 /** Stops, and shows one access more or less. */
 export function step(by: 1 | -1): void {
@@ -53,7 +31,8 @@ export function startPlayer(): void {
     return () => clearInterval(timer);
   });
   effect(() => {
-    if (atEnd.value) past.value = null;
+    // Of a PC nothing is kept but its stream.
+    if (atEnd.value || pcView.value !== null) past.value = null;
     else void look(cursor.value);
   });
 }

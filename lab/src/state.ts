@@ -53,8 +53,14 @@ export const groups = computed<readonly Group[]>(() => {
 
 export const last = computed(() => rows.value.at(-1)?.seq ?? 0);
 export const atEnd = computed(() => cursor.value >= last.value);
+/** What the PC with Linux shows of its host while it runs; null where the stream is our driver's. */
+export const pcView = signal<View | 'unseen' | null>(null);
 /** What is shown of functions and queues. */
-export const view = computed(() => (atEnd.value ? (done.value?.view ?? null) : past.value));
+export const view = computed(() => {
+  if (!atEnd.value) return past.value;
+  if (pcView.value !== null) return pcView.value === 'unseen' ? null : pcView.value;
+  return done.value?.view ?? null;
+});
 
 /** Says something that a person has to know. */
 export function notice(text: string): void {

@@ -7,11 +7,11 @@ import {
 } from 'virtiolab/conformance';
 import { type Bus, formatFinding, sinkFor } from 'virtiolab/core';
 import { Decoder, tap } from 'virtiolab/trace';
+import { type FunctionViewer, viewersOf } from '../parts/function-view.ts';
+import { queueViews } from '../parts/queue-view.ts';
 import type { Followers, Stream } from '../parts/stream.ts';
 import type { Column, FunctionView, View, WatchView } from '../protocol.ts';
-import { FunctionViewer } from './function-view.ts';
-import { queueViews } from './queue-view.ts';
-import type { Stage, World } from './world.ts';
+import type { World } from './world.ts';
 
 /** Of one move, so many accesses have a view of their own. */
 const VIEWS_OF_A_MOVE = 400;
@@ -163,10 +163,4 @@ export class Observed implements Followers {
     }
     return 'buffer';
   }
-}
-
-/** A virtual function is shown with its owner. */
-function viewersOf(stage: Stage, type: World['sample']['behaviour']['type']): FunctionViewer[] {
-  const own = new FunctionViewer(stage, type);
-  return stage.owner === null ? [own] : [own, new FunctionViewer({ ...stage, found: stage.owner }, type)];
 }

@@ -2,7 +2,6 @@ import { type DmaMeter, MeteredDma } from 'virtiolab/compare';
 import { type Bus, type DmaDomain, functionAddress, GuestMemory, OptionError } from 'virtiolab/core';
 import {
   DmaMemory,
-  type FoundFunction,
   findFunction,
   LegacyTransport,
   legacyAccess,
@@ -14,17 +13,8 @@ import { virtioFeature as feature } from 'virtiolab/layout';
 import { type WayName, wayNames, ways, waysOf } from 'virtiolab/mmr';
 import { Machine } from 'virtiolab/pci';
 import { defaultTransportFeatures, type VirtioFunction } from 'virtiolab/virtio';
-import type { Column, Setup } from '../protocol.ts';
-
-/** A machine that is shown, and the function on it. */
-export interface Stage {
-  readonly column: Column;
-  readonly name: 'guest' | 'host';
-  readonly machine: Machine;
-  readonly found: FoundFunction;
-  /** The owner of a virtual function, by whose registers it is reached as well. */
-  readonly owner: FoundFunction | null;
-}
+import type { Stage } from '../parts/stage.ts';
+import type { Setup } from '../protocol.ts';
 
 /** Machines that are set up, firmware done: no driver has touched the device. */
 export interface World {

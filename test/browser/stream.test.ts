@@ -61,7 +61,13 @@ describeLab('the stream', (lab) => {
     await press(page, 'To the end');
     await expect.poll(() => registerValue(page, 'BAR0 legacy', 'deviceStatus')).toBe('0x07');
     await press(page, 'Step back');
-    expect(await position(page)).toMatch(/^(\d+) of/);
+    const before = await position(page);
+    await expect
+      .poll(() => page.evaluate(() => location.hash))
+      .toMatch(new RegExp(`&at=${Number.parseInt(before, 10)}$`));
+    const link = page.url();
+    const other = await lab.open(link.slice(link.indexOf('#')));
+    await expect.poll(() => position(other)).toBe(before);
   });
 
   it('is played at a speed that a person can follow, and paused', async () => {

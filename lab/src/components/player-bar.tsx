@@ -1,6 +1,7 @@
 import { goOnFromHere } from '../actions.ts';
-import { goTo, position, step } from '../player.ts';
-import { atEnd, busy, cursor, groups, playing, speed } from '../state.ts';
+import { goTo, position } from '../place.ts';
+import { step } from '../player.ts';
+import { atEnd, busy, cursor, groups, pcView, playing, speed } from '../state.ts';
 import { Select } from './machine.tsx';
 
 const speeds = [
@@ -53,7 +54,11 @@ export function PlayerBar() {
       <span role="status" aria-live="off">
         {at} of {count}
       </span>
-      <button type="button" disabled={atEnd.value || busy.value} onClick={() => void goOnFromHere()}>
+      <button
+        type="button"
+        disabled={atEnd.value || busy.value || pcView.value !== null}
+        onClick={() => void goOnFromHere()}
+      >
         Go on from here
       </button>
     </div>

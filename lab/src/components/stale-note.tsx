@@ -1,4 +1,4 @@
-import { groupAtCursor } from '../player.ts';
+import { groupAtCursor } from '../place.ts';
 import { atEnd, view } from '../state.ts';
 
 /** Says it where the state at the cursor itself was not kept. */

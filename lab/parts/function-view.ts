@@ -14,8 +14,8 @@ import {
   placesOf,
 } from 'virtiolab/trace';
 import type { BarView, ConfigPart, FunctionView } from '../protocol.ts';
+import type { Stage } from './stage.ts';
 import { TableReader } from './tables.ts';
-import type { Stage } from './world.ts';
 
 const hex = (value: number, digits = 1) => `0x${value.toString(16).padStart(digits, '0')}`;
 
@@ -135,3 +135,9 @@ const headerFields = ({
   subsystemId,
 }: FunctionDescription) =>
   Object.entries({ vendorId, deviceId, revisionId, classCode, subsystemVendorId, subsystemId });
+
+/** A virtual function is shown with its owner. */
+export function viewersOf(stage: Stage, type: DeviceType): FunctionViewer[] {
+  const own = new FunctionViewer(stage, type);
+  return stage.owner === null ? [own] : [own, new FunctionViewer({ ...stage, found: stage.owner }, type)];
+}
