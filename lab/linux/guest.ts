@@ -3,6 +3,9 @@ import { type Bus, formatFinding, functionAddress, OptionError } from 'virtiolab
 import { findFunction } from 'virtiolab/driver';
 import { Decoder } from 'virtiolab/trace';
 import {
+  checkBios,
+  checkKernelImage,
+  checkVgaBios,
   type GuestDevice,
   type GuestWindow,
   guestWindows,
@@ -83,7 +86,7 @@ export class LabGuest {
 
   /**
    * Starts a PC; what it prints goes to `print`, a byte at a time.
-   * @throws OptionError; MachineOptionsError, V86InternalMissingError; what presenting a function throws
+   * @throws OptionError; GuestImageError; MachineOptionsError, V86InternalMissingError; what presenting a function throws
    */
   static async boot(
     library: V86Module,
@@ -95,14 +98,13 @@ export class LabGuest {
     const [kernel, initrd, bios, vgaBios] = await Promise.all(
       [pieces.kernel, pieces.initrd, pieces.bios, pieces.vgaBios].map(bytesOf),
     );
+    const bytes = { kernel: kernel!, initrd: initrd!, bios: bios!, vgaBios: vgaBios! };
+    checkKernelImage('kernel', bytes.kernel);
+    checkBios('BIOS', bytes.bios);
+    checkVgaBios('VGA BIOS', bytes.vgaBios);
     const machine = await V86Machine.create(library, {
-      ...{
-        kernel: kernel!,
-        initrd: initrd!,
-        bios: bios!,
-        vgaBios: vgaBios!,
-        commandLine: pieces.commandLine,
-      },
+      ...bytes,
+      commandLine: pieces.commandLine,
       memoryBytes: MEMORY_BYTES,
     });
     try {

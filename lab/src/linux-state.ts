@@ -10,14 +10,29 @@ const MOST_CHARACTERS = 200_000;
 
 export const terminal = signal('');
 export const running = signal<'off' | 'starting' | 'on'>('off');
+/** So long nothing was printed, in seconds. */
+export const silence = signal(0);
 export const linuxWays = signal<readonly string[]>([]);
 export const linuxFindings = signal<readonly WatchView[]>([]);
+
+let listening: ReturnType<typeof setInterval> | undefined;
+
+/** A kernel that never boots says nothing of it. */
+function listen(): void {
+  clearInterval(listening);
+  silence.value = 0;
+  listening = setInterval(() => {
+    silence.value += 1;
+  }, 1000);
+}
 
 let client: WorkerClient<LinuxCalls, LinuxNews> | null = null;
 
 function onNews(news: LinuxNews): void {
-  if ('printed' in news) print(news.printed);
-  else if ('rows' in news) onRows(news.rows);
+  if ('printed' in news) {
+    silence.value = 0;
+    print(news.printed);
+  } else if ('rows' in news) onRows(news.rows);
   else if ('view' in news) pcView.value = news.view;
   else linuxFindings.value = [...linuxFindings.value, ...news.findings];
 }
@@ -66,6 +81,7 @@ export async function boot(pieces: Pieces, way: string): Promise<void> {
     titles.value = { left: 'Linux', right: 'Host' };
     pcView.value ??= 'unseen';
     running.value = 'on';
+    listen();
   } catch (error) {
     running.value = 'off';
     notice(`Linux does not start: ${(error as Error).message}`);
@@ -78,6 +94,7 @@ export async function typeLine(text: string): Promise<void> {
 }
 
 export async function stopPc(): Promise<void> {
+  clearInterval(listening);
   await ask('stop', {});
   running.value = 'off';
 }

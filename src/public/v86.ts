@@ -1,5 +1,11 @@
 /** Functions on the bus of a v86 machine, in a browser or in Node. */
-export { GuestCommandError, GuestPanicError, GuestTimeoutError } from '../hosts/guest/errors.ts';
+export {
+  GuestCommandError,
+  GuestImageError,
+  GuestPanicError,
+  GuestTimeoutError,
+} from '../hosts/guest/errors.ts';
+export { checkBios, checkKernelImage, checkVgaBios } from '../hosts/guest/images.ts';
 export {
   type ConfigTarget,
   type FaultSink,

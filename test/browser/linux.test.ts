@@ -29,6 +29,15 @@ describeLab('a real Linux', (lab) => {
     2 * PATIENCE_MS,
   );
 
+  it('is not started from what is no kernel, and it is said', async () => {
+    const page = await lab.open('#show=linux');
+    const junk = { name: 'junk', mimeType: 'application/octet-stream', buffer: Buffer.alloc(4096) };
+    for (const part of ['Kernel (bzImage, 32 bits)', 'Initial RAM file system', 'SeaBIOS', 'VGA BIOS'])
+      await page.getByLabel(part).setInputFiles(junk);
+    await page.getByRole('button', { name: 'Boot Linux' }).click();
+    await page.getByRole('alert').getByText('Linux does not start: kernel is no kernel image').waitFor();
+  });
+
   it('is not there without WebAssembly, and all else is', async () => {
     const context = await lab.context();
     await context.addInitScript(() => {

@@ -7,6 +7,7 @@ import {
   linuxWays,
   loadWays,
   running,
+  silence,
   stopPc,
   terminal,
   typeLine,
@@ -27,6 +28,9 @@ type Part = (typeof parts)[number][0];
 /** What stands beside the page, where the tool has fetched it; null for nothing. */
 const beside = signal<{ readonly name: string; readonly commandLine: string } | null>(null);
 const DEFAULT_COMMAND_LINE = 'console=ttyS0 tsc=reliable mitigations=off noisapnp';
+
+/** Seconds after which it is said that nothing is heard. */
+const SILENT = 30;
 
 async function look(): Promise<void> {
   try {
@@ -154,6 +158,12 @@ export function LinuxPanel() {
       </button>
       {running.value === 'starting' ? <p role="status">The PC is being switched on.</p> : null}
       {running.value === 'on' ? <Terminal /> : null}
+      {running.value === 'on' && terminal.value === '' && silence.value >= SILENT ? (
+        <p role="status">
+          It has printed nothing for {silence.value} s: a kernel that never boots looks like that, or one
+          whose console is not ttyS0.
+        </p>
+      ) : null}
       {linuxFindings.value.length === 0 ? null : (
         <ul class="findings" aria-label="What the watch says of Linux">
           {linuxFindings.value.map(({ level, text, clause, rule }) => (

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { describeElf, isElf } from './elf.ts';
 import { GuestImageError } from './errors.ts';
 
@@ -69,12 +68,4 @@ export function checkVgaBios(path: string, bytes: Uint8Array): void {
   const wanted = 'a VGA option ROM (Debian: vgabios-stdvga.bin of seabios)';
   if (bytes[0] !== 0x55 || bytes[1] !== 0xaa)
     throw new GuestImageError(path, 'without the option ROM signature 55 aa', wanted);
-}
-
-/** The contents of a file that a guest is started from. @throws GuestImageError where it cannot be read */
-export async function readImage(path: string, wanted: string): Promise<Uint8Array> {
-  return readFile(path).catch((error: NodeJS.ErrnoException) => {
-    const found = error.code === 'ENOENT' ? 'missing' : `not readable (${error.code ?? error.message})`;
-    throw new GuestImageError(path, found, wanted);
-  });
 }

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { type ArchiveMember, cpioArchive } from './cpio.ts';
 import { checkElf, type GuestArchitecture } from './elf.ts';
-import { readImage } from './images.ts';
 import { type KernelModule, type ModuleSource, OLD_MODULES, resolveModules } from './modules.ts';
 import type { KernelPieces } from './pieces.ts';
+import { readImage } from './read-image.ts';
 
 /** The line that tells that modules are loaded and the shell is about to read commands. */
 export const READY_LINE = 'virtiolab guest ready';

@@ -1,6 +1,7 @@
 import { type BootSectorResult, type BootSectorRun, collectBootSector } from '../guest/boot-sector.ts';
-import { checkBios, checkVgaBios, readImage } from '../guest/images.ts';
+import { checkBios, checkVgaBios } from '../guest/images.ts';
 import type { GuestPieces } from '../guest/pieces.ts';
+import { readImage } from '../guest/read-image.ts';
 import { SerialConsole } from '../guest/serial-console.ts';
 import { V86Bus } from './bus.ts';
 import { loadV86 } from './load-v86.ts';
