@@ -15,6 +15,7 @@ import { bringUpBehindBridges, prepareFirmware, prepareMove } from './places.ts'
 import { type LoadName, loads, prepareQemuDisks } from './qemu.ts';
 import { prepareQueue, type QueueContender } from './queue.ts';
 import { prepareLegacyRegisters, prepareTranslatedRegisters, prepareTranslatedVirtual } from './registers.ts';
+import { prepareShadow } from './shadow.ts';
 import { prepareStart, prepareVersion } from './start.ts';
 import { prepareLatency, prepareRoundTrips, prepareServed } from './vfio-user.ts';
 import {
@@ -118,6 +119,25 @@ export const CASES: readonly Case[] = [
   heap('split queue, heap per chain', SPLIT),
   heap('packed queue, heap per chain', PACKED),
   heap('packed queue with IN_ORDER, heap per chain', PACKED_IN_ORDER),
+  ...([false, true] as const).map((packed) =>
+    atLeast(0.07, {
+      name: `shadow virtqueue over a ${packed ? 'packed' : 'split'} ring, against a guest's ring on the vDPA parent itself`,
+      unit: 'million chains/s',
+      prepare: () => {
+        const [shadow, direct] = [prepareShadow("the mediator's", packed), prepareShadow("the guest's")];
+        return { ours: () => shadow.run(), baseline: () => direct.run() };
+      },
+    }),
+  ),
+  atMost(1, {
+    name: 'shadow virtqueue, heap per chain',
+    unit: 'bytes',
+    prepare: () => {
+      const ours = prepareShadow("the mediator's");
+      ours.run();
+      return { ours: () => ours.heap(), baseline: () => NO_ALLOCATION };
+    },
+  }),
   network(1, 'published', "v86's device"),
   network(1, 'unlogged', "v86's device without its log strings"),
   atMost(1, {

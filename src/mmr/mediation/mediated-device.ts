@@ -197,7 +197,10 @@ export class MediatedDevice implements DeviceBehaviour, ConfigSource {
 
   /** DRIVER_OK, or a kick before it (LEG-INIT-03). */
   #start(): boolean {
-    if (this.#phase === 'started') return true;
+    return this.#phase === 'started' || this.#bringUp();
+  }
+
+  #bringUp(): boolean {
     const accepts = (bit: number) => this.#port.has(bit);
     if (this.#phase === 'told' && this.#port.legacyDriver && this.#changed(accepts)) this.#phase = 'nothing';
     if (this.#phase === 'refused' || (this.#phase === 'nothing' && !this.#tell(accepts))) return false;
@@ -251,16 +254,23 @@ export class MediatedDevice implements DeviceBehaviour, ConfigSource {
   kicked(index: number): boolean {
     if (!this.#start()) return true;
     if (this.#world !== null) return false;
-    this.#try(() => {
-      this.#give(index);
-      this.parent.kick(index);
-    });
+    if (this.#given.has(index) || this.#giveNow(index)) this.parent.kick(index);
     return true;
   }
 
+  /** A legacy guest sets queues up whenever it likes. @returns whether the parent has the ring. */
+  #giveNow(index: number): boolean {
+    return this.#try(() => this.#give(index)) && this.#given.has(index);
+  }
+
   handle(chain: Chain): void {
-    if (this.#start() && this.#world !== null && this.#try(() => this.#shadow(chain.queue)))
-      this.#shadow(chain.queue).take(chain);
+    if (!this.#start() || this.#world === null) return;
+    const shadow = this.#shadows.get(chain.queue) ?? this.#newShadow(chain.queue);
+    if (shadow !== null) shadow.take(chain);
+  }
+
+  #newShadow(index: number): ShadowQueue | null {
+    return this.#try(() => this.#shadow(index)) ? this.#shadow(index) : null;
   }
 
   #configChanged(): void {

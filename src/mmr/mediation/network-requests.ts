@@ -10,7 +10,7 @@ import {
   networkMacCommand,
   SHORT_NETWORK_HEADER_BYTES,
 } from '../../virtio/layout/index.ts';
-import type { Crossing, RequestForm, RequestSides, RequestTable } from './requests.ts';
+import type { Bounce, Crossing, RequestForm, RequestSides, RequestTable } from './requests.ts';
 import { turn, turnField } from './turning.ts';
 
 /** Bytes of one command that are carried: two tables of some hundred addresses. */
@@ -35,7 +35,7 @@ function turnHeader(view: DataView): void {
 export const networkRequests: RequestTable = {
   bounceBytes: (queue, control) => (queue === control ? MOST_COMMAND : NETWORK_HEADER_BYTES),
 
-  outward(chain: Chain, control: number, sides: RequestSides, bounce: DataView, crossing: Crossing): void {
+  outward(chain: Chain, control: number, sides: RequestSides, bounce: Bounce, crossing: Crossing): void {
     const { guest, device } = sides;
     const turns = guest.little !== device.little;
     if (chain.queue === control) {
@@ -52,36 +52,35 @@ export const networkRequests: RequestTable = {
       return;
     }
     if (!turns && from === to) return;
-    const bytes = new Uint8Array(bounce.buffer, bounce.byteOffset, NETWORK_HEADER_BYTES);
-    bytes.fill(0);
+    const { bytes, view } = bounce;
+    bytes.fill(0, 0, NETWORK_HEADER_BYTES);
     if (!chain.read(0, bytes, 0, from)) return;
-    if (turns) turnHeader(bounce);
+    if (turns) turnHeader(view);
     crossing.outGuest = from;
     crossing.outDevice = to;
   },
 
-  inward({ guest, device }: RequestSides, bounce: DataView): void {
-    if (guest.little !== device.little) turnHeader(bounce);
+  inward({ guest, device }: RequestSides, { view }: Bounce): void {
+    if (guest.little !== device.little) turnHeader(view);
   },
 
   /** NET-RX-12: only the first buffer of a frame has a header. It is read before it is turned. */
-  followers({ device }: RequestSides, bounce: DataView): number {
-    return device.mergesBuffers ? bounce.getUint16(numBuffers.offset, device.little) - 1 : 0;
+  followers({ device }: RequestSides, { view }: Bounce): number {
+    return device.mergesBuffers ? view.getUint16(numBuffers.offset, device.little) - 1 : 0;
   },
 };
 
-function turnCommand(chain: Chain, guest: RequestForm, bounce: DataView, crossing: Crossing): void {
-  const bytes = new Uint8Array(bounce.buffer, bounce.byteOffset, bounce.byteLength);
+function turnCommand(chain: Chain, guest: RequestForm, { bytes, view }: Bounce, crossing: Crossing): void {
   const length = Math.min(chain.readableBytes, MOST_COMMAND);
   if (!chain.read(0, bytes, 0, length)) return;
   crossing.outGuest = crossing.outDevice = length;
   const data = NETWORK_CONTROL_BYTES;
   const { vlan, multiQueue, guestOffloads, mac } = networkControlClass;
   const kind = bytes[networkControl.class.offset]!;
-  if ((kind === vlan || kind === multiQueue) && length >= data + 2) turn(bounce, data, 2);
-  else if (kind === guestOffloads && length >= data + 8) turn(bounce, data, 8);
+  if ((kind === vlan || kind === multiQueue) && length >= data + 2) turn(view, data, 2);
+  else if (kind === guestOffloads && length >= data + 8) turn(view, data, 8);
   else if (kind === mac && bytes[networkControl.command.offset] === networkMacCommand.tableSet)
-    turnMacTables(bounce, length, guest);
+    turnMacTables(view, length, guest);
 }
 
 /** Two tables, each with its length in front (LEG-NET-07). */

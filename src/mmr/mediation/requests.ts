@@ -21,6 +21,12 @@ export interface Crossing {
   inPlace: boolean;
 }
 
+/** The mediator's memory for one chain. */
+export interface Bounce {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
 /** A guest's requests beside those of the device, for one device type. */
 export interface RequestTable {
   /** Bytes of the mediator's memory that a chain of the queue takes, at most. */
@@ -29,11 +35,11 @@ export interface RequestTable {
    * Looks at a chain of the guest's, says what of it crosses, and puts the device's form of what it reads into `bounce`.
    * @param control number of the queue for commands.
    */
-  outward(chain: Chain, control: number, sides: RequestSides, bounce: DataView, crossing: Crossing): void;
+  outward(chain: Chain, control: number, sides: RequestSides, bounce: Bounce, crossing: Crossing): void;
   /** What the device wrote, `length` bytes in `bounce` or turned in place, becomes the guest's. */
-  inward(sides: RequestSides, bounce: DataView): void;
+  inward(sides: RequestSides, bounce: Bounce): void;
   /** In place: chains that follow and are the rest of what this one begins. */
-  followers?(sides: RequestSides, bounce: DataView): number;
+  followers?(sides: RequestSides, bounce: Bounce): number;
 }
 
 /** The guest's form beside the device's. */

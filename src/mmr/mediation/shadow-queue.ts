@@ -1,22 +1,11 @@
-import type { DmaDomain } from '../../core/index.ts';
-import {
-  allocateRing,
-  type ChainBuffer,
-  DmaPieces,
-  DriverPackedRing,
-  type DriverRing,
-  DriverSplitRing,
-} from '../../driver/index.ts';
+import { type DmaDomain, FOUR_GIB } from '../../core/index.ts';
+import { allocateRing, DmaPieces } from '../../driver/index.ts';
 import type { Chain } from '../../virtio/index.ts';
 import { DESCRIPTOR_BYTES } from '../../virtio/layout/index.ts';
-import type { Crossing } from './requests.ts';
+import { PackedShadowRing } from './packed-shadow-ring.ts';
+import type { Bounce, Crossing } from './requests.ts';
+import { ShadowBuffers, type ShadowRing, SplitShadowRing } from './shadow-ring.ts';
 import type { ShadowWorld } from './shadow-world.ts';
-
-interface MutableBuffer {
-  address: number;
-  length: number;
-  writable: boolean;
-}
 
 /**
  * A shadow virtqueue: the guest's chains, taken from whatever ring the guest has, put into a ring of the mediator's own that the parent
@@ -25,7 +14,7 @@ interface MutableBuffer {
 export class ShadowQueue {
   readonly #world: ShadowWorld;
   readonly #index: number;
-  readonly #ring: DriverRing;
+  readonly #ring: ShadowRing;
   readonly #pieces: DmaPieces;
   readonly #slotBytes: number;
   /** By name in the parent's ring: chain of the guest, where its crossing bytes are, and how many come in. */
@@ -36,12 +25,15 @@ export class ShadowQueue {
   readonly #inDevice: Int32Array;
   readonly #inPlace: Uint8Array;
   readonly #freeSlots: number[] = [];
-  readonly #views: DataView[] = [];
+  readonly #bounces: Bounce[] = [];
   readonly #slotsAt: number;
+  /** The same in halves; all of the mediator's memory has one upper half. */
+  readonly #slotsLow: number;
+  readonly #slotsHigh: number;
   readonly #waiting: Chain[] = [];
   /** Buffers of a frame that are still to come, which have no header. */
   #followers = 0;
-  readonly #buffers: MutableBuffer[] = [];
+  readonly #buffers = new ShadowBuffers();
   readonly #crossing: Crossing = { outGuest: 0, outDevice: 0, inGuest: 0, inDevice: 0, inPlace: false };
 
   /** Sets the parent's ring up. @throws VdpaError, ResourceError */
@@ -52,23 +44,22 @@ export class ShadowQueue {
     this.#pieces = new DmaPieces(memory);
     const size = parent.rings.maxSize(index);
     const place = allocateRing({ ringLayout: 'separate' }, this.#pieces, size, packed);
-    const mode = { littleEndian: true, eventIndex, indirect: false, inOrder: false };
-    this.#ring = new (packed ? DriverPackedRing : DriverSplitRing)(memory.ram, size, place, mode);
+    const ram = memory.ram.find(memory.start, 1)!;
+    const Ring = packed ? PackedShadowRing : SplitShadowRing;
+    this.#ring = new Ring(memory.ram, ram, size, place, eventIndex);
     this.#slotBytes = Math.ceil(table.bounceBytes(index, control) / 16) * 16;
     this.#slots = new Int32Array(size);
     this.#inGuest = new Int32Array(size);
     this.#inDevice = new Int32Array(size);
     this.#inPlace = new Uint8Array(size);
     this.#slotsAt = this.#slotBytes === 0 ? 0 : this.#pieces.allocate(size * this.#slotBytes);
-    const ram = memory.ram.find(memory.start, 1)!;
+    this.#slotsLow = this.#slotsAt % FOUR_GIB;
+    this.#slotsHigh = Math.floor(this.#slotsAt / FOUR_GIB);
     for (let slot = size - 1; slot >= 0; slot--) {
       this.#freeSlots.push(slot);
-      const at = this.#slotsAt + slot * this.#slotBytes - ram.start;
-      this.#views[slot] = new DataView(
-        ram.bytes.buffer,
-        this.#slotBytes === 0 ? 0 : ram.bytes.byteOffset + at,
-        this.#slotBytes,
-      );
+      const at = this.#slotBytes === 0 ? 0 : this.#slotsAt + slot * this.#slotBytes - ram.start;
+      const bytes = ram.bytes.subarray(at, at + this.#slotBytes);
+      this.#bounces[slot] = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length) };
     }
     parent.rings.setSize(index, size);
     parent.rings.setAddress(index, place);
@@ -91,12 +82,12 @@ export class ShadowQueue {
     const crossing = this.#crossing;
     crossing.outGuest = crossing.outDevice = crossing.inGuest = crossing.inDevice = 0;
     crossing.inPlace = false;
-    table.outward(chain, control, sides, this.#views[slot]!, crossing);
+    table.outward(chain, control, sides, this.#bounces[slot]!, crossing);
     const buffers = this.#lay(chain, slot);
-    const head = buffers.length > this.#ring.size ? -1 : this.#ring.add(buffers);
+    const head = this.#ring.add(buffers);
     if (head < 0) {
       this.#freeSlots.push(slot);
-      if (buffers.length > 0 && buffers.length <= this.#ring.size) return false;
+      if (buffers.count > 0 && buffers.count <= this.#ring.size) return false;
       counts.tooLong++;
       this.#world.port.complete(chain, 0);
       return true;
@@ -106,8 +97,8 @@ export class ShadowQueue {
     this.#inGuest[head] = crossing.inGuest;
     this.#inDevice[head] = crossing.inDevice;
     this.#inPlace[head] = crossing.inPlace ? 1 : 0;
-    counts.descriptors += buffers.length;
-    counts.descriptorBytes += buffers.length * DESCRIPTOR_BYTES;
+    counts.descriptors += buffers.count;
+    counts.descriptorBytes += buffers.count * DESCRIPTOR_BYTES;
     if (crossing.outGuest > 0) this.#countCopy(crossing.outGuest);
     return true;
   }
@@ -118,37 +109,27 @@ export class ShadowQueue {
   }
 
   /** The chain's buffers as the parent gets them: what crosses first, from the slot, then the rest where it is. */
-  #lay(chain: Chain, slot: number): readonly ChainBuffer[] {
+  #lay(chain: Chain, slot: number): ShadowBuffers {
     const { outGuest, outDevice, inGuest, inDevice } = this.#crossing;
     const buffers = this.#buffers;
-    let count = 0;
-    const at = this.#slotsAt + slot * this.#slotBytes;
-    if (outDevice > 0) count = this.#put(count, at, outDevice, false);
+    buffers.count = 0;
+    const low = this.#slotsLow + slot * this.#slotBytes;
+    if (outDevice > 0) buffers.put(low, this.#slotsHigh, outDevice, false);
     let skip = outGuest;
     for (let i = 0; i < chain.count; i++) {
       if (i === chain.readableCount) {
         skip = inGuest;
-        if (inDevice > 0) count = this.#put(count, at, inDevice, true);
+        if (inDevice > 0) buffers.put(low, this.#slotsHigh, inDevice, true);
       }
       const length = chain.lengths[i]!;
       const cut = Math.min(skip, length);
       skip -= cut;
-      if (cut < length || length === 0)
-        count = this.#put(count, chain.addressOf(i) + cut, length - cut, i >= chain.readableCount);
+      if (cut === length && length > 0) continue;
+      const from = chain.lows[i]! + cut;
+      const carry = from >= FOUR_GIB ? 1 : 0;
+      buffers.put(from | 0, (chain.highs[i]! + carry) | 0, (length - cut) | 0, i >= chain.readableCount);
     }
-    buffers.length = count;
     return buffers;
-  }
-
-  #put(count: number, address: number, length: number, writable: boolean): number {
-    const buffer = this.#buffers[count];
-    if (buffer === undefined) this.#buffers[count] = { address, length, writable };
-    else {
-      buffer.address = address;
-      buffer.length = length;
-      buffer.writable = writable;
-    }
-    return count + 1;
   }
 
   #publish(): void {
@@ -163,10 +144,12 @@ export class ShadowQueue {
     if (slot === undefined) return false;
     const at = this.#slotsAt + slot * this.#slotBytes;
     this.#world.memory.ram.write(at, bytes);
-    const head = this.#ring.add([
-      { address: at, length: bytes.length, writable: false },
-      { address: at + bytes.length, length: 1, writable: true },
-    ]);
+    const buffers = this.#buffers;
+    buffers.count = 0;
+    const low = this.#slotsLow + slot * this.#slotBytes;
+    buffers.put(low, this.#slotsHigh, bytes.length, false);
+    buffers.put(low + bytes.length, this.#slotsHigh, 1, true);
+    const head = this.#ring.add(buffers);
     if (head < 0) {
       this.#freeSlots.push(slot);
       return false;
@@ -191,8 +174,8 @@ export class ShadowQueue {
   }
 
   readonly #takeUsed = (): void => {
-    for (let used = this.#ring.take(); used !== null; used = this.#ring.take()) {
-      const { head, length } = used;
+    for (let head = this.#ring.take(); head >= 0; head = this.#ring.take()) {
+      const { length } = this.#ring;
       const chain = this.#chains[head] ?? null;
       this.#chains[head] = null;
       if (chain === null) {
@@ -205,14 +188,14 @@ export class ShadowQueue {
 
   #handBack(chain: Chain, head: number, length: number): void {
     const { table, sides, port } = this.#world;
-    const bounce = this.#views[this.#slots[head]!]!;
+    const bounce = this.#bounces[this.#slots[head]!]!;
     let written = length;
     if (this.#inDevice[head]! > 0) {
       const [guest, device] = [this.#inGuest[head]!, this.#inDevice[head]!];
       written = length < device ? 0 : length - device + guest;
       if (written > 0) {
         table.inward(sides, bounce);
-        chain.write(0, this.#bytesOf(bounce), 0, guest);
+        chain.write(0, bounce.bytes, 0, guest);
         this.#countCopy(guest);
       }
     } else if (this.#inPlace[head] === 1 && chain.live) this.#turnInPlace(chain, bounce, length);
@@ -222,18 +205,14 @@ export class ShadowQueue {
     port.complete(chain, written);
   }
 
-  #bytesOf({ buffer, byteOffset, byteLength }: DataView): Uint8Array {
-    return new Uint8Array(buffer, byteOffset, byteLength);
-  }
-
   /** The device wrote the guest's buffer itself, in its own order. */
-  #turnInPlace(chain: Chain, bounce: DataView, length: number): void {
+  #turnInPlace(chain: Chain, bounce: Bounce, length: number): void {
     if (this.#followers > 0) {
       this.#followers--;
       return;
     }
     const { table, sides } = this.#world;
-    const bytes = this.#bytesOf(bounce);
+    const { bytes } = bounce;
     const count = Math.min(length, bytes.length);
     if (count === 0 || !chain.readWritten(0, bytes, 0, count)) return;
     this.#followers = Math.max(0, table.followers?.(sides, bounce) ?? 0);
