@@ -15,7 +15,7 @@ function time(args: readonly string[]): number {
 
 /** The main job as `npm start` runs it, without npm. */
 export const prepareStart = (budgetMs: number): Contest => ({
-  ours: () => time(['--import', 'tsx', 'src/cli/main.ts']),
+  ours: () => time(['scripts/start.mjs']),
   baseline: () => budgetMs,
 });
 

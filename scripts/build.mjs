@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, rmSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dist, isFresh, newest, root } from './fresh.mjs';
 
 /**
  * Compiles `src` into `dist`. Plain JavaScript: npm runs this with `--prepare` on every install of a checkout, also where
@@ -11,22 +11,7 @@ import { fileURLToPath } from 'node:url';
  *   node scripts/build.mjs            anew, whatever is there; fails without a compiler
  *   node scripts/build.mjs --prepare  only where `dist` is missing or older than the sources; passed over without a compiler
  */
-const root = fileURLToPath(new URL('..', import.meta.url));
-const dist = join(root, 'dist');
 const preparing = process.argv.includes('--prepare');
-
-/** Time of the last change below a path; 0 where there is nothing. */
-function newest(path) {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return 0;
-  if (!found.isDirectory()) return found.mtimeMs;
-  // A folder's own time changes with a file that goes away.
-  return Math.max(found.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
-}
-
-const SOURCES = ['src', 'tsconfig.json', 'tsconfig.build.json'];
-const isFresh = () =>
-  Math.max(...SOURCES.map((name) => newest(join(root, name)))) <= newest(join(dist, 'index.js'));
 
 /** An image of a container may hold no more than the manifest when npm runs. */
 const hasSources = () => newest(join(root, 'src')) > 0;

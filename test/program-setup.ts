@@ -1,22 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { root, sourcesChanged } from '../scripts/fresh.mjs';
 
 /** Where tests find the program, as deep in the checkout as its sources are. */
 export const PROGRAM_FOLDER = '.program';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-const SOURCES = ['src', 'tsconfig.json', 'tsconfig.build.json'];
-
-/** Time of the last change below a path; 0 where there is nothing. */
-function newest(path: string): number {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return 0;
-  if (!found.isDirectory()) return found.mtimeMs;
-  return Math.max(found.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
-}
 
 /**
  * Before all tests: compiles the sources where they have changed. A command started from compiled code takes half the
@@ -25,7 +14,7 @@ function newest(path: string): number {
 export default function setUp(): void {
   const folder = join(root, PROGRAM_FOLDER);
   const built = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  if (built > Math.max(...SOURCES.map((name) => newest(join(root, name))))) return;
+  if (built > sourcesChanged()) return;
   const compiler = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
   // What is written meanwhile may or may not be in it.
   const started = new Date();
