@@ -65,6 +65,8 @@ export class QueueService implements Publisher, Stateful {
   /** Chains that were in flight, and a kick that was pending, in a state that was loaded. */
   #resumed: readonly SavedChain[] = [];
   #resumedKick = false;
+  /** Chains are being taken: whoever saves now is called by what one of them led to. */
+  #serving = false;
   /** A kick that came while DMA was off. */
   #waiting = false;
   #subject = '';
@@ -150,9 +152,11 @@ export class QueueService implements Publisher, Stateful {
     }
     if (this.#owner.behaviour?.kicked?.(this.index) === true) return;
     this.#batch.enter();
+    this.#serving = true;
     try {
       this.#takeAll();
     } finally {
+      this.#serving = false;
       this.#batch.leave();
     }
   }
@@ -355,13 +359,15 @@ export class QueueService implements Publisher, Stateful {
   }
 
   save() {
+    // What is to be published at the end of a batch has to be in the ring by then.
+    this.#useRun();
     const packed = this.#ring !== this.#split;
     return queueState.save({
       split: packed ? null : this.#split.save(),
       packed: packed ? this.#packed!.save() : null,
       inFlight: [...this.#resumed, ...this.#inFlight.save()],
       waiting: this.#waiting,
-      pending: this.#work?.pending === true || this.#blocked,
+      pending: this.#work?.pending === true || this.#blocked || this.#serving,
     });
   }
 
@@ -385,8 +391,12 @@ export class QueueService implements Publisher, Stateful {
     this.#resumedKick = saved.pending;
   }
 
-  /** Handles chains that were in flight anew, in the order of being taken, then serves a pending kick. */
+  /**
+   * Publishes what was completed where the state was saved in the middle of a batch, handles chains that were in flight anew,
+   * in the order of being taken, then serves a pending kick.
+   */
   resume(): void {
+    this.publish();
     if (this.#resumed.length > 0 && this.#owner.dmaEnabled) this.#batch.run(() => this.#takeResumed());
     if (this.#resumedKick) this.kick();
     this.#resumedKick = false;
