@@ -4,8 +4,9 @@ import { umbrellaClause } from './clauses.ts';
 import { Batch } from './queue/batch.ts';
 import { aboutChain, type Chain } from './queue/chain.ts';
 import { checkQueueSizes } from './queue/limits.ts';
+import type { QueueOwner } from './queue/owner.ts';
 import { QueueResets } from './queue/queue-resets.ts';
-import { type QueueOwner, QueueService } from './queue/service.ts';
+import { QueueService } from './queue/service.ts';
 import type { QueueUser } from './queue-user.ts';
 
 /** All queues of a device, and whose they are: those of its type first, then those of its administration (PCI-COM-16). */

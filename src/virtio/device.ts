@@ -33,7 +33,8 @@ import { deviceStatus, feature } from './layout/index.ts';
 import { DeviceMode } from './mode.ts';
 import { type DriverInterface, FeatureNegotiation } from './negotiation.ts';
 import type { Chain } from './queue/chain.ts';
-import type { QueueOwner, QueueService } from './queue/service.ts';
+import type { QueueOwner } from './queue/owner.ts';
+import type { QueueService } from './queue/service.ts';
 import type { Virtqueue } from './queue/virtqueue.ts';
 import { type StatusOwner, StatusRegister } from './status.ts';
 

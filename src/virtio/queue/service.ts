@@ -1,8 +1,6 @@
 import {
   type DmaDomain,
-  type FindingAbout,
   immediate,
-  type Party,
   type Scheduler,
   type State,
   type Stateful,
@@ -14,6 +12,7 @@ import { aboutChain, type Chain, NOT_DONE } from './chain.ts';
 import { tooManyInFlight } from './faults.ts';
 import { InFlight } from './in-flight.ts';
 import { PACKED_IDS } from './names.ts';
+import type { QueueOwner } from './owner.ts';
 import { PackedQueue } from './packed.ts';
 import { SplitQueue } from './split.ts';
 import { type AgreedMode, checkQueue, queueState, type SavedChain } from './state.ts';
@@ -22,23 +21,6 @@ import { pop, type RingMode, type Virtqueue } from './virtqueue.ts';
 
 /** A used length has 32 bits; a chain may have one byte more than they say. */
 const MAX_USED_LENGTH = 0xffffffff;
-
-/** What a queue needs of its device. */
-export interface QueueOwner {
-  /** Its driver is a legacy one. */
-  readonly legacyDriver: boolean;
-  /** Chains may be taken: the driver has come far enough and nothing is broken. */
-  readonly mayRun: boolean;
-  readonly dmaEnabled: boolean;
-  /** Somebody else serves the ring, where it says that the kick is his. */
-  readonly behaviour?: { kicked?(index: number): boolean };
-  handle(chain: Chain): void;
-  /** Takes a chain of a state that was loaded, of which the device had made `request`; others are handled anew. */
-  resumeChain?(chain: Chain, request: State): void;
-  interrupt(index: number): void;
-  fail(clause: string, message: string, about?: FindingAbout): void;
-  report(party: Party, clause: string, message: string, about: FindingAbout): void;
-}
 
 /** Why a kick leads to nothing, as bits. */
 export const idleCause = { notSetUp: 1, broken: 2, noDma: 4 } as const;
