@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import {
   AttributeError,
   type AttributeSet,
-  DeviceSpecError,
   type Movable,
   movableOf,
   NoFunctionSavedError,
@@ -16,6 +15,7 @@ import {
   savedFunctions,
 } from '../compare/migration/index.ts';
 import {
+  OptionError,
   type State,
   StateEncodingError,
   stateFromBytes,
@@ -41,7 +41,7 @@ function about<T>(name: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof DeviceSpecError) throw new UsageError(error.message);
+    if (error instanceof OptionError) throw new UsageError(error.message);
     const ours = [AttributeError, StateEncodingError, NoFunctionSavedError];
     if (ours.some((kind) => error instanceof kind))
       throw new UsageError(`${JSON.stringify(name)}: ${(error as VirtiolabError).message}`);

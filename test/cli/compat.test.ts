@@ -144,6 +144,12 @@ describe('compat', () => {
     ['three', () => ['block', 'block', 'block'], '3 were named'],
     ['an unknown type', () => ['blok', 'block'], 'with a type of network, block'],
     ['an unknown option', () => ['block,colour=red', 'block'], 'option colour: wants queue-size'],
+    ['a release that had no such device', () => ['block:admin,release=1.0.0', 'block'], 'wants one that has'],
+    [
+      'more vectors than there are',
+      () => ['block:mmr,vectors=0', 'block:mmr,vectors=65'],
+      'wants a whole number of 0..64',
+    ],
     ['an unknown strategy', () => ['block', 'block', '--strategy', 'luck'], 'strategies are attributes'],
     ['a file that is not there', () => ['./nowhere.json', 'block'], 'cannot be read (ENOENT)'],
     [

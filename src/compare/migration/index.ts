@@ -16,7 +16,7 @@ export * from './errors.ts';
 export * from './forms.ts';
 export type { Judgement, Reason } from './judgement.ts';
 export * from './matrix.ts';
-export { Movable, type MovableOptions, type PlaceName } from './movable.ts';
+export { Movable, type MovableOptions, type PlaceName, ReleaseError } from './movable.ts';
 export * from './move.ts';
 export * from './move-stream.ts';
 export { MovingBus } from './moving-bus.ts';

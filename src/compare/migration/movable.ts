@@ -3,6 +3,7 @@ import {
   functionAddress,
   GuestMemory,
   isStateMap,
+  OptionError,
   type State,
   StateMismatchError,
 } from '../../core/index.ts';
@@ -25,7 +26,7 @@ import {
 } from '../../virtio/index.ts';
 import { type Party, partyOfManifest } from './party.ts';
 import { profileOfState } from './profile.ts';
-import { newestRelease, releaseOf, releases, stateOfRelease, versionText } from './releases.ts';
+import { newestRelease, releaseOf, releases, stateOfRelease, unknownTo, versionText } from './releases.ts';
 
 /** Where a driver finds a device: on a function of a kind, or by a way to it. */
 export type PlaceName = FunctionKind | WayName;
@@ -71,6 +72,9 @@ function build(
   return { pci: guest.functions.get(PLACE)!, host };
 }
 
+/** A device of a release that did not have such. */
+export class ReleaseError extends OptionError {}
+
 /** A device that nobody drives, with what stands between it and a guest: what saves a state, and takes one. */
 export class Movable {
   readonly name: string;
@@ -79,13 +83,20 @@ export class Movable {
   readonly #host: Machine | null;
   readonly #release: number;
 
-  /** @throws what building the function throws */
+  /** @throws ReleaseError; what building the function throws */
   constructor(name: string, behaviour: DeviceBehaviour, place: PlaceName, options: MovableOptions = {}) {
     const { pci, host } = build(behaviour, place, options);
     this.name = name;
     this.#pci = pci;
     this.#host = host;
     this.#release = options.release ?? newestRelease;
+    const unknown = unknownTo(this.#today(), this.#release);
+    if (unknown !== null)
+      throw new ReleaseError(
+        'release',
+        versionText(releases[this.#release]!.software),
+        `one that has ${unknown}`,
+      );
     this.party =
       this.#release === newestRelease
         ? partyOfManifest(name, this.manifest())
@@ -97,9 +108,13 @@ export class Movable {
     return { function: this.#pci.manifest(), host: this.#host?.manifest() ?? null };
   }
 
+  #today(): State {
+    return { state: this.#pci.save(), host: this.#host?.save() ?? null };
+  }
+
   /** Of the release that it is of. */
   save(): State {
-    const today = { state: this.#pci.save(), host: this.#host?.save() ?? null };
+    const today = this.#today();
     return this.#release === newestRelease ? today : stateOfRelease(today, this.#release);
   }
 

@@ -60,6 +60,21 @@ export function oldestTaken({ path, version }: Pick<ProfileRow, 'path' | 'versio
   return raised.reduce((oldest, each) => Math.min(oldest, each.version - 1), version);
 }
 
+/** Something in a state that a release did not know, and that is more than nothing; null where it could have had all of it. */
+export function unknownTo(state: State, release: number, path = ''): string | null {
+  if (typeof state !== 'object' || state === null || state instanceof Uint8Array) return null;
+  const raised = releases.slice(release + 1).flatMap((each) => each.raised);
+  for (const [name, each] of Object.entries(state)) {
+    const place = Array.isArray(state) ? `${path}[${name}]` : path === '' ? name : `${path}.${name}`;
+    const isNew = raised.some((record) => record.place.test(path) && record.added.includes(name));
+    // How a device runs is what it was before anybody could stop it.
+    if (isNew && each !== null && name !== 'mode') return place;
+    const found = unknownTo(each as State, release, place);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
 /** What a release would have saved in place of a state of today's, as far as it could have had it. */
 export function stateOfRelease(state: State, release: number, path = ''): State {
   if (Array.isArray(state))

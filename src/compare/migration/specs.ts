@@ -173,7 +173,7 @@ function placesOf({ type }: DeviceBehaviour): readonly PlaceName[] {
 
 /**
  * A device in words: `TYPE`, `TYPE:KIND` or `TYPE:WAY`, then options, `network:mmr,queue-pairs=2,vectors=4`.
- * @throws DeviceSpecError, and what building the function throws
+ * @throws DeviceSpecError, ReleaseError, and what else building the function throws
  */
 export function movableOf(spec: string): Movable {
   const [what = '', ...given] = spec.split(',');
