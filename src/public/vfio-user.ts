@@ -2,6 +2,7 @@
 export { type GuestBoard, presentDevice } from '../hosts/present/present.ts';
 export {
   NotVirtioError,
+  RemoteMigration,
   SERVED_ADDRESS,
   ServedDevice,
   type ServeOptions,

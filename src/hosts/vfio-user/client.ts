@@ -13,6 +13,7 @@ import { type AskedMemory, Connection } from './connection.ts';
 import { regionIndex } from './layout.ts';
 import { Event, RemoteDevice } from './remote-device.ts';
 import { RemoteFunction } from './remote-function.ts';
+import { RemoteMigration } from './remote-migration.ts';
 
 export interface VfioUserClientOptions {
   /** RAM, from address 0 on; by default 64 MiB. */
@@ -74,10 +75,14 @@ export class VfioUserClient {
   readonly name: string;
   readonly #close: () => void;
   readonly sharedRam: boolean;
+  /** The device's state, to be taken elsewhere, and what it writes meanwhile. */
+  readonly migration: RemoteMigration;
   #closed = false;
 
-  private constructor(bus: Machine, name: string, sharedRam: boolean, close: () => void) {
+  private constructor(bus: Machine, connection: Connection, sharedRam: boolean, close: () => void) {
+    const { name } = connection;
     this.bus = bus;
+    this.migration = new RemoteMigration(connection);
     this.name = name;
     this.sharedRam = sharedRam;
     this.#close = close;
@@ -113,7 +118,7 @@ export class VfioUserClient {
       const machine = new ClientMachine(library, ram, connection);
       undo.push(() => machine.close());
       machine.attach(fn);
-      return new VfioUserClient(machine, connection.name, sharedRam, close);
+      return new VfioUserClient(machine, connection, sharedRam, close);
     } catch (error) {
       close();
       throw error;
