@@ -1,8 +1,10 @@
 import type { DebateFacts, DebateRow } from './debate-row.ts';
+import { debates003 } from './debates-003/index.ts';
 import { compatibilityDebate } from './migration/debate.ts';
+import { vdpaDebates } from './vdpa/debates.ts';
 
 /** Every position of every debate that runs. */
-export const debateRows: readonly DebateRow[] = [...compatibilityDebate];
+export const debateRows: readonly DebateRow[] = [...vdpaDebates, ...debates003, ...compatibilityDebate];
 
 /** What each debate was about. */
 const seeds: Readonly<Record<DebateRow['seed'], string>> = {

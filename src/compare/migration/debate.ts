@@ -48,7 +48,7 @@ function configured(spec: string, option: string, told: (aggregator: number) => 
 }
 
 const YAN = 'Yan Zhao';
-const MATRIX = 'npm start -- compat --matrix';
+const MATRIX = 'virtiolab compat --matrix';
 const everyone = 'management of any kind';
 
 type Row = Omit<DebateRow, 'seed' | 'run'> & { readonly run: () => DebateFacts };
@@ -59,7 +59,7 @@ const rows: readonly Row[] = [
     proposal: 'self and compatible as directories of sysfs, one attribute a file',
     proposedBy: YAN,
     usableBy: 'whoever reads files',
-    command: 'npm start -- compat network:mmr --write DIRECTORY',
+    command: 'virtiolab compat network:mmr --write DIRECTORY',
     run: () => {
       const read = readBack((set) => parseTree(formatTree(set)));
       const files = mean(devices().map((device) => formatTree(setOf(device)).size));
@@ -74,7 +74,7 @@ const rows: readonly Row[] = [
     proposal: 'self and compatible as two files with NAME=VALUE lines and ranges',
     proposedBy: YAN,
     usableBy: 'whoever reads files and parses ranges',
-    command: 'npm start -- compat network:mmr',
+    command: 'virtiolab compat network:mmr',
     run: () => {
       readBack((set) => ({
         self: parseSelf(formatLines(set.self)),
@@ -115,7 +115,7 @@ const rows: readonly Row[] = [
     proposal: 'an attribute group on the kobject that a device has already, in place of a tree of its own',
     proposedBy: 'Cornelia Huck',
     usableBy: 'devices that are embedded in a kobject',
-    command: 'npm start -- compat block --write DIRECTORY',
+    command: 'virtiolab compat block --write DIRECTORY',
     run: () => {
       const files = mean(devices().map((device) => setOf(device).self.size));
       return {
@@ -129,7 +129,7 @@ const rows: readonly Row[] = [
     proposal: 'semantic versioning and matching, without self and compatible',
     proposedBy: 'Cornelia Huck',
     usableBy: everyone,
-    command: 'npm start -- compat block block,serial=other --strategy versions',
+    command: 'virtiolab compat block block,serial=other --strategy versions',
     run: () => ({
       cost: '4 attributes compared; vendors promise what versions mean',
       ...verdictOf((source, target) => strategies.versions.judge(source, target)!.compatible),
@@ -140,7 +140,7 @@ const rows: readonly Row[] = [
     proposal: 'software_version as MAJOR.MINOR.BUGFIX: an older minor version moves to a newer one',
     proposedBy: YAN,
     usableBy: everyone,
-    command: 'npm start -- compat block,release=1.0.0 block',
+    command: 'virtiolab compat block,release=1.0.0 block',
     run: () => {
       const released = pairs().filter(
         ({ source, target }) =>
@@ -188,7 +188,7 @@ const rows: readonly Row[] = [
     proposal: 'a common part, and a standard way for vendors to add attributes',
     proposedBy: 'Cornelia Huck',
     usableBy: everyone,
-    command: 'npm start -- compat block block,packed --strategy attributes',
+    command: 'virtiolab compat block block,packed --strategy attributes',
     run: () => ({
       cost: `${mean(devices().map((device) => setOf(device).self.size))} attributes a device, 8 of them added`,
       ...verdictOf(byAttributes(() => true)),
@@ -199,7 +199,7 @@ const rows: readonly Row[] = [
     proposal: 'a tool for vDPA over netlink: all attributes in one message',
     proposedBy: 'Parav Pandit',
     usableBy: 'vDPA devices; mediated and physical PCI functions want a second tool',
-    command: 'npm start -- compat network --json',
+    command: 'virtiolab compat network --json',
     run: () => {
       const bytes = mean(devices().map((device) => formatLines(setOf(device).self).length));
       return {
@@ -227,7 +227,7 @@ const rows: readonly Row[] = [
     proposal: 'a vendor attribute can be set under the same name: targets are made after the source',
     proposedBy: YAN,
     usableBy: 'devices that are made when they are needed',
-    command: 'npm start -- compat network,queue-pairs=3 network',
+    command: 'virtiolab compat network,queue-pairs=3 network',
     run: () => {
       const made = [
         configured('network', 'queue-pairs', (queues) => (queues - 1) / 2),
@@ -292,7 +292,7 @@ const rows: readonly Row[] = [
     proposal: 'devices are kept as definitions and made again from them, as mdevctl does',
     proposedBy: 'Alex Williamson',
     usableBy: 'whoever makes both devices',
-    command: 'npm start -- compat network:mmr,queue-pairs=2 network:mmr,queue-pairs=2',
+    command: 'virtiolab compat network:mmr,queue-pairs=2 network:mmr,queue-pairs=2',
     run: () => {
       const refused = matrixSpecs.filter((spec) => refusal(movableOf(spec).save(), movableOf(spec)) !== null);
       return {
@@ -310,7 +310,7 @@ const rows: readonly Row[] = [
     proposal: 'device parts, and verification of the features that a driver has: what virtio adopted',
     proposedBy: 'virtio 1.4',
     usableBy: 'virtual functions of an owner with an administration queue',
-    command: 'npm start -- compat block block:modern --strategy parts',
+    command: 'virtiolab compat block block:modern --strategy parts',
     run: () => ({
       cost: 'features and sizes of queues compared; PCI functions are others’ to make alike',
       ...verdictOf((source, target) => strategies.parts.judge(source, target)!.compatible),
@@ -321,7 +321,7 @@ const rows: readonly Row[] = [
     proposal: 'an opaque state that the target refuses when it is loaded: what VFIO did',
     proposedBy: 'VFIO, version 2 of migration',
     usableBy: everyone,
-    command: 'npm start -- compat block network --strategy opaque',
+    command: 'virtiolab compat block network --strategy opaque',
     run: () => ({
       cost: 'nothing beforehand; a whole move for each wrong guess',
       ...verdictOf((source, target) => strategies.opaque.judge(source, target).compatible),
@@ -332,7 +332,7 @@ const rows: readonly Row[] = [
     proposal: 'the records of a state by name, version and what parts were made with: what this package does',
     proposedBy: 'this package',
     usableBy: 'devices whose states are tables',
-    command: 'npm start -- compat block block,sectors=128 --strategy records',
+    command: 'virtiolab compat block block,sectors=128 --strategy records',
     run: () => {
       const rows = mean(devices().map(({ party }) => party.profile!.rows.size));
       return {
