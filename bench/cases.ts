@@ -10,6 +10,7 @@ import { atLeast, atMost, type Case } from './frame.ts';
 import { type DiskName, prepareDisks, prepareRestore } from './guest.ts';
 import { MOST_SLICES, prepareSlices, sliceBytes } from './mediated.ts';
 import { idleBytes } from './memory.ts';
+import { downtime, prepareLogged } from './moves.ts';
 import { prepareNetwork } from './network.ts';
 import { bringUpBehindBridges, prepareFirmware, prepareMove } from './places.ts';
 import { type LoadName, loads, prepareQemuDisks } from './qemu.ts';
@@ -324,6 +325,19 @@ export const CASES: readonly Case[] = [
     name: `mediated slices: heap of each of ${MOST_SLICES} that guests have, against its budget`,
     unit: 'bytes',
     prepare: () => ({ ours: () => sliceBytes(MOST_SLICES, true), baseline: () => 16384 }),
+  }),
+  atLeast(0.8, {
+    name: 'a block driver whose device logs the pages that it writes, against the same without',
+    unit: 'thousand reads/s',
+    prepare: () => {
+      const [logged, plain] = [prepareLogged(true), prepareLogged(false)];
+      return { ours: () => logged.run(), baseline: () => plain.run() };
+    },
+  }),
+  atMost(3, {
+    name: 'a move: how long a guest of 64 MiB stands still, against one of 4 MiB',
+    unit: 'ms',
+    prepare: () => ({ ours: () => downtime(64 << 20), baseline: () => downtime(4 << 20) }),
   }),
   atMost(1, {
     name: 'npm start, from start to end, against its budget',

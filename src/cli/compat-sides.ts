@@ -1,11 +1,9 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import {
-  AttributeError,
   type AttributeSet,
   type Movable,
   movableOf,
-  NoFunctionSavedError,
   type Party,
   parseCompatible,
   parseSelf,
@@ -14,14 +12,7 @@ import {
   partyOfState,
   savedFunctions,
 } from '../compare/migration/index.ts';
-import {
-  OptionError,
-  type State,
-  StateEncodingError,
-  stateFromBytes,
-  stateFromText,
-  type VirtiolabError,
-} from '../core/index.ts';
+import { type State, stateFromBytes, stateFromText, VirtiolabError } from '../core/index.ts';
 import { UsageError } from './command.ts';
 import { readBytes } from './trace-files.ts';
 
@@ -36,15 +27,12 @@ export interface Side {
   readonly movable: Movable | null;
 }
 
-/** What is wrong with a file or with a device is said with its name. @throws UsageError */
+/** What is wrong with a file, or with a device that cannot be built, is said with its name. @throws UsageError */
 function about<T>(name: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof OptionError) throw new UsageError(error.message);
-    const ours = [AttributeError, StateEncodingError, NoFunctionSavedError];
-    if (ours.some((kind) => error instanceof kind))
-      throw new UsageError(`${JSON.stringify(name)}: ${(error as VirtiolabError).message}`);
+    if (error instanceof VirtiolabError) throw new UsageError(`${JSON.stringify(name)}: ${error.message}`);
     throw error;
   }
 }
