@@ -10,6 +10,8 @@ export interface Setup {
   /** One of the library's ways from a driver to a device. */
   readonly way: string;
   readonly ring: 'split' | 'packed';
+  /** By which reading of the MMR draft the function is made; null for a way without drafts, or for the usual one. */
+  readonly reading: string | null;
   /** Names of what is wrong with the device and of what its driver does wrong; null for nothing. */
   readonly lie: string | null;
   readonly mistake: string | null;
@@ -171,6 +173,8 @@ export interface Opened {
   readonly ways: readonly Choice[];
   readonly types: readonly string[];
   readonly rings: readonly Setup['ring'][];
+  /** Readings of the draft, the usual one first; empty for a way without drafts. */
+  readonly readings: readonly string[];
   readonly mistakes: readonly Choice[];
 }
 

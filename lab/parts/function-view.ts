@@ -6,6 +6,7 @@ import {
   msixCapability,
   msixMessageControl,
 } from 'virtiolab/layout';
+import { type Draft, draft2023 } from 'virtiolab/mmr';
 import {
   type AccessPlace,
   configTables,
@@ -33,12 +34,15 @@ const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every(
 export class FunctionViewer {
   readonly #stage: Stage;
   readonly #type: DeviceType;
+  readonly #draft: Draft;
   #config = new Uint8Array(0);
   #layout: Layout | null = null;
   #readers: readonly TableReader[] = [];
 
-  constructor(stage: Stage, type: DeviceType) {
+  /** @param draft by which an MMR function was made */
+  constructor(stage: Stage, type: DeviceType, draft: Draft = draft2023) {
     this.#stage = stage;
+    this.#draft = draft;
     this.#type = type;
   }
 
@@ -77,10 +81,10 @@ export class FunctionViewer {
 
   #layOut(): Layout {
     const { machine, found } = this.#stage;
-    const description = describeFunction(machine, found, undefined, [this.#type]);
+    const description = describeFunction(machine, found, this.#draft, [this.#type]);
     const places = this.#places();
     const described = [...description.capabilities, ...description.extended];
-    const parts = configTables(machine, found).map(({ name, start, map }, i): ConfigPart => {
+    const parts = configTables(machine, found, this.#draft).map(({ name, start, map }, i): ConfigPart => {
       const ends = Object.values(map).map(({ offset, width, count }) => offset + width * count);
       const fields = i === 0 ? headerFields(description) : Object.entries(described[i - 1]?.fields ?? {});
       return {
@@ -111,8 +115,8 @@ export class FunctionViewer {
   #places(): readonly AccessPlace[] {
     const { machine, found } = this.#stage;
     if (found.owner === null)
-      return placesOf(machine, [found.address]).filter(({ run }) => run === undefined);
-    return placesOf(machine, [found.owner.physical]).flatMap((place) =>
+      return placesOf(machine, [found.address], this.#draft).filter(({ run }) => run === undefined);
+    return placesOf(machine, [found.owner.physical], this.#draft).flatMap((place) =>
       place.run === undefined ? [] : [{ ...place, target: place.run.targetOf(1) }],
     );
   }
@@ -137,7 +141,9 @@ const headerFields = ({
   Object.entries({ vendorId, deviceId, revisionId, classCode, subsystemVendorId, subsystemId });
 
 /** A virtual function is shown with its owner. */
-export function viewersOf(stage: Stage, type: DeviceType): FunctionViewer[] {
-  const own = new FunctionViewer(stage, type);
-  return stage.owner === null ? [own] : [own, new FunctionViewer({ ...stage, found: stage.owner }, type)];
+export function viewersOf(stage: Stage, type: DeviceType, draft: Draft = draft2023): FunctionViewer[] {
+  const own = new FunctionViewer(stage, type, draft);
+  return stage.owner === null
+    ? [own]
+    : [own, new FunctionViewer({ ...stage, found: stage.owner }, type, draft)];
 }

@@ -13,7 +13,14 @@ export interface AddressState {
   readonly find: string;
 }
 
-export const firstSetup: Setup = { type: 'block', way: 'mmr', ring: 'split', lie: null, mistake: null };
+export const firstSetup: Setup = {
+  type: 'block',
+  way: 'mmr',
+  ring: 'split',
+  reading: null,
+  lie: null,
+  mistake: null,
+};
 
 /** An address that is longer is not taken: nobody wrote it by hand, and mail programs cut it. */
 const MOST_CHARACTERS = 32_000;
@@ -21,7 +28,7 @@ const MOST_MOVES = 100;
 /** Names of worlds and buttons: no more than words with hyphens. */
 const NAME = /^[a-z][a-z0-9-]{0,60}$/;
 
-const setupNames = ['type', 'way', 'ring', 'lie', 'mistake'] as const;
+const setupNames = ['type', 'way', 'ring', 'reading', 'lie', 'mistake'] as const;
 
 /** What separates values is escaped too. */
 const escaped = (text: string | number) => encodeURIComponent(text).replaceAll('~', '%7E');

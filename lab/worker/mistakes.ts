@@ -1,5 +1,6 @@
 import type { Bus, FunctionAddress, GuestMemory, Interrupts, Register, Width } from 'virtiolab/core';
 import { commonConfig, deviceStatus, legacyHeader, pciCommand, type0Header } from 'virtiolab/layout';
+import type { Draft } from 'virtiolab/mmr';
 import { type AccessPlace, placesOf } from 'virtiolab/trace';
 import type { Choice } from '../protocol.ts';
 
@@ -124,9 +125,11 @@ export class MistakenBus implements Bus {
   readonly #look: Pick<Bus, 'configRead'>;
   readonly #fn: FunctionAddress;
   readonly #mistake: Mistake;
+  readonly #draft: Draft;
 
   /** @param look reads configuration space unseen. */
-  constructor(bus: Bus, look: Pick<Bus, 'configRead'>, fn: FunctionAddress, mistake: Mistake) {
+  constructor(bus: Bus, look: Pick<Bus, 'configRead'>, fn: FunctionAddress, mistake: Mistake, draft: Draft) {
+    this.#draft = draft;
     this.#bus = bus;
     this.#look = look;
     this.#fn = fn;
@@ -143,7 +146,7 @@ export class MistakenBus implements Bus {
   }
 
   #placeAt(space: 'io' | 'memory', address: number): AccessPlace | undefined {
-    return placesOf(this.#look, [this.#fn]).find(
+    return placesOf(this.#look, [this.#fn], this.#draft).find(
       (each) => each.space === space && address >= each.start && address < each.start + each.length,
     );
   }

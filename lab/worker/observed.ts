@@ -42,23 +42,27 @@ export class Observed implements Followers {
     const [driver, ...others] = world.stages;
     const decoders = world.stages.map(({ machine, found, owner }) => {
       const decoder = new Decoder();
-      decoder.add(machine, found, undefined, [type]);
-      if (owner !== null) decoder.add(machine, owner);
+      decoder.add(machine, found, world.draft, [type]);
+      if (owner !== null) decoder.add(machine, owner, world.draft);
       return decoder;
     });
     const record = stream.sink('left', decoders[0]!);
     let ready = false;
-    this.bus = tap(world.bus, (event) => {
-      if (!ready) return;
-      this.#watch?.sink(event);
-      record(event);
-    });
+    this.bus = tap(
+      world.bus,
+      (event) => {
+        if (!ready) return;
+        this.#watch?.sink(event);
+        record(event);
+      },
+      world.draft,
+    );
     const found = stream.sink('right', decoders[0]!);
     driver.machine.events = sinkFor(['finding'], found);
     for (const [i, { machine, column }] of others.entries())
       machine.events = stream.sink(column, decoders[i + 1]!);
     stream.followers = this;
-    this.#viewers = world.stages.flatMap((stage) => viewersOf(stage, type));
+    this.#viewers = world.stages.flatMap((stage) => viewersOf(stage, type, world.draft));
     this.#explanation = this.#look(() => this.#explain());
     ready = true;
     this.#views.set(0, this.now());
@@ -77,7 +81,7 @@ export class Observed implements Followers {
 
   #explain(): Explanation {
     const [{ machine, found }] = this.#world.stages;
-    return explain(machine, found, { types: [this.#world.sample.behaviour.type] });
+    return explain(machine, found, { types: [this.#world.sample.behaviour.type], draft: this.#world.draft });
   }
 
   /** A move begins: its first accesses are shown one by one. */
@@ -85,7 +89,7 @@ export class Observed implements Followers {
     this.#viewsOfMove = 0;
     if (this.#watch !== null) return;
     const { watchOf } = await import('./watch.ts');
-    this.#watch = watchOf(this.#world.stages[0].machine, this.#world.sample.behaviour.type);
+    this.#watch = watchOf(this.#world);
   }
 
   /** What stands now. */

@@ -6,7 +6,7 @@ import { Stream } from '../parts/stream.ts';
 import type { Choice, Done, Move, MoveSpec, Opened, Row, Setup, View } from '../protocol.ts';
 import { MistakenBus, mistakes } from './mistakes.ts';
 import { Observed } from './observed.ts';
-import { openWorld, ringsFor, type World, wayOf, waysFor } from './world.ts';
+import { openWorld, readingsFor, ringsFor, type World, wayOf, waysFor } from './world.ts';
 
 /** A driver whose device does not answer has waited long enough then; in this process all that is to happen has happened. */
 const PATIENCE_MS = 200;
@@ -86,6 +86,7 @@ export class Session {
       ways: waysFor(setup.type).map((name): Choice => ({ name, says: ways[name].summary })),
       types,
       rings: ringsFor(wayOf(setup.way)),
+      readings: readingsFor(wayOf(setup.way)),
       mistakes: mistakes.map(({ name, says }) => ({ name, says })),
     };
   }
@@ -191,7 +192,7 @@ export class Session {
     const bus =
       mistake === undefined
         ? this.#observed.bus
-        : new MistakenBus(this.#observed.bus, machine, found.address, mistake);
+        : new MistakenBus(this.#observed.bus, machine, found.address, mistake, this.#world.draft);
     const ringFeatures = [
       feature.ringIndirectDescriptors,
       feature.ringEventIndex,

@@ -1,7 +1,8 @@
 import { DriverWatch } from 'virtiolab/conformance';
-import type { DeviceType } from 'virtiolab/layout';
-import type { Machine } from 'virtiolab/pci';
+import type { World } from './world.ts';
 
-/** A watch of the driver in a machine, from its first access on. */
-export const watchOf = (machine: Machine, type: DeviceType): DriverWatch =>
-  new DriverWatch({ ram: machine.ram, config: machine, types: [type], start: 'power-on' });
+/** A watch of a world's driver, from its first access on. */
+export function watchOf({ stages: [{ machine }], sample, draft }: World): DriverWatch {
+  const types = [sample.behaviour.type];
+  return new DriverWatch({ ram: machine.ram, config: machine, types, draft, start: 'power-on' });
+}

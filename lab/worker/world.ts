@@ -10,7 +10,7 @@ import {
 } from 'virtiolab/driver';
 import { type Lies, MutantBus, type SampleDevice, sampleDevice, twoMachines } from 'virtiolab/lab';
 import { virtioFeature as feature } from 'virtiolab/layout';
-import { type WayName, wayNames, ways, waysOf } from 'virtiolab/mmr';
+import { type Draft, draft2023, drafts, type WayName, wayNames, ways, waysOf } from 'virtiolab/mmr';
 import { Machine } from 'virtiolab/pci';
 import { defaultTransportFeatures, type VirtioFunction } from 'virtiolab/virtio';
 import type { Stage } from '../parts/stage.ts';
@@ -19,6 +19,8 @@ import type { Setup } from '../protocol.ts';
 /** Machines that are set up, firmware done: no driver has touched the device. */
 export interface World {
   readonly setup: Setup;
+  /** By which an MMR function is made, and read. */
+  readonly draft: Draft;
   /** The driver's first. */
   readonly stages: readonly [Stage, ...Stage[]];
   readonly sample: SampleDevice;
@@ -50,6 +52,22 @@ export const waysFor = (type: string): readonly WayName[] => waysOf(sampleDevice
 export const ringsFor = (way: WayName): readonly Setup['ring'][] =>
   ways[way].modern ? ['split', 'packed'] : ['split'];
 
+/** Names of the readings of the draft that a way has, the usual one first. */
+export const readingsFor = (way: WayName): readonly string[] => (ways[way].drafts ? Object.keys(drafts) : []);
+
+/** @throws OptionError */
+function readingOf({ reading, way }: Setup): Draft {
+  if (reading === null) return draft2023;
+  const names = readingsFor(wayOf(way));
+  if (!names.includes(reading))
+    throw new OptionError(
+      'reading',
+      reading,
+      names.length === 0 ? 'a way that has drafts' : `one of ${names.join(', ')}`,
+    );
+  return drafts[reading]!;
+}
+
 /** Who hears of transfers: those of the function, and of the owner of a virtual one. */
 export interface Meters {
   readonly device: DmaMeter;
@@ -57,27 +75,28 @@ export interface Meters {
 }
 
 /** Machines, from the driver's to the function's. */
-function machinesOf(setup: Setup, sample: SampleDevice, meters: Meters) {
+function machinesOf(setup: Setup, draft: Draft, sample: SampleDevice, meters: Meters) {
   const way = ways[wayOf(setup.way)];
   const ram = GuestMemory.allocate({ start: 0, length: RAM_BYTES });
   const domain: DmaDomain = new MeteredDma(ram, meters.device);
   if (!way.translated) {
-    const fn = way.build(sample.behaviour, { transportFeatures });
+    const fn = way.build(sample.behaviour, { transportFeatures, draft });
     const machine = new Machine({ ram });
     machine.plug(fn.pci, PLACE, domain);
     runFirmware(machine);
     const found = findFunction(machine, PLACE)!;
     const stage: Stage = { column: 'left', name: 'host', machine, found, owner: null };
-    const connect = (bus: Bus, intx: boolean) => way.transport(bus, found, { intx });
+    const connect = (bus: Bus, intx: boolean) => way.transport(bus, found, { intx, draft });
     return { fn, stages: [stage] as const, connect };
   }
-  const made = way.build(sample.behaviour, { transportFeatures });
+  const made = way.build(sample.behaviour, { transportFeatures, draft });
   const hostRam = GuestMemory.allocate({ start: 0, length: RAM_BYTES });
   const owners = new MeteredDma(hostRam, meters.owner);
   const machines = twoMachines([{ fn: made, domain, owners }], {
     ram,
     host: { ram: hostRam },
     way: setup.way as never,
+    draft,
   });
   const { fn, hosted } = machines.functions[0]!;
   const found = machines.inGuest();
@@ -102,10 +121,11 @@ export function openWorld(setup: Setup, lies: Lies, meters: Meters): World {
   const sample = sampleDevice(setup.type);
   if (!waysFor(setup.type).includes(wayOf(setup.way)))
     throw new OptionError('way', setup.way, `for ${setup.type} one of ${waysFor(setup.type).join(', ')}`);
-  const { fn, stages, connect } = machinesOf(setup, sample, meters);
+  const draft = readingOf(setup);
+  const { fn, stages, connect } = machinesOf(setup, draft, sample, meters);
   lies.device?.(fn, sample);
   const [{ machine, found }] = stages;
   const bus = lies.bus === undefined ? machine : new MutantBus(machine, found.address, lies.bus);
   const memory = new DmaMemory(machine.ram, DRIVER_MEMORY.start, DRIVER_MEMORY.end);
-  return { setup, stages, sample, fn, bus, memory, connect };
+  return { setup, draft, stages, sample, fn, bus, memory, connect };
 }

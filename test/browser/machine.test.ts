@@ -51,6 +51,22 @@ describeLab('the machine', (lab) => {
     await use('rtc', 'Read the clock', / ns$/);
   });
 
+  it('is made by other readings of the draft, too', async () => {
+    const page = await lab.open('#do=up,read~0~1');
+    const draft = page.getByRole('combobox', { name: 'Draft' });
+    expect(await draft.getByRole('option').allInnerTexts()).toContain('mmr-fixed-vectors');
+    for (const name of ['mmr-bare-capability', 'mmr-fixed-vectors']) {
+      await draft.selectOption(name);
+      await expect.poll(() => page.evaluate(() => location.hash)).toBe(`#reading=${name}&do=up,read~0~1`);
+      await outcome(page).getByText('512 bytes').waitFor();
+      const chain = page.getByRole('list', { name: 'Capability chain' });
+      expect((await chain.getByRole('button').allInnerTexts()).at(-1)).toContain(name);
+    }
+    await page.getByRole('combobox', { name: 'Way' }).selectOption('io-bar');
+    await outcome(page).getByText('down').waitFor();
+    expect(await draft.count()).toBe(0);
+  });
+
   it('takes MSI-X away and gives it back, and resets', async () => {
     const page = await lab.open('#do=up');
     await press(page, 'MSI-X off');

@@ -14,6 +14,7 @@ const states: fc.Arbitrary<AddressState> = fc.record({
     type: name,
     way: name,
     ring: fc.constantFrom('split', 'packed'),
+    reading: fc.option(name),
     lie: fc.option(name),
     mistake: fc.option(name),
   }),

@@ -93,7 +93,7 @@ function Outcome() {
 
 /** Which machine there is, and what its driver is told to do. */
 export function MachinePanel({ opened }: { opened: Opened }) {
-  const { setup, ways, types, rings, moves } = opened;
+  const { setup, ways, types, rings, readings, moves } = opened;
   const pick = (part: Partial<Setup>) => void change(part);
   const says = ways.find(({ name }) => name === setup.way)?.says ?? '';
   return (
@@ -104,15 +104,30 @@ export function MachinePanel({ opened }: { opened: Opened }) {
           label="Device"
           value={setup.type}
           options={types.map((name) => ({ name }))}
-          onPick={(type) => pick(type === 'rtc' || type === 'vsock' ? { type, way: 'modern' } : { type })}
+          onPick={(type) =>
+            pick(type === 'rtc' || type === 'vsock' ? { type, way: 'modern', reading: null } : { type })
+          }
         />
-        <Select label="Way" value={setup.way} options={ways} onPick={(way) => pick({ way, ring: 'split' })} />
+        <Select
+          label="Way"
+          value={setup.way}
+          options={ways}
+          onPick={(way) => pick({ way, ring: 'split', reading: null })}
+        />
         <Select
           label="Rings"
           value={setup.ring}
           options={rings.map((name) => ({ name }))}
           onPick={(ring) => pick({ ring: ring as Setup['ring'] })}
         />
+        {readings.length === 0 ? null : (
+          <Select
+            label="Draft"
+            value={setup.reading ?? readings[0]!}
+            options={readings.map((name) => ({ name }))}
+            onPick={(name) => void change({ reading: name === readings[0] ? null : name }, true)}
+          />
+        )}
         <p class="quiet">{says}</p>
       </div>
       <div class="moves">
