@@ -324,7 +324,7 @@ export const CASES: readonly Case[] = [
   atMost(1, {
     name: `mediated slices: heap of each of ${MOST_SLICES} that guests have, against its budget`,
     unit: 'bytes',
-    prepare: () => ({ ours: () => sliceBytes(MOST_SLICES, true), baseline: () => 16384 }),
+    prepare: () => ({ ours: () => sliceBytes(MOST_SLICES, true), baseline: () => 24576 }),
   }),
   atLeast(0.8, {
     name: 'a block driver whose device logs the pages that it writes, against the same without',

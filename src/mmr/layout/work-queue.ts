@@ -71,7 +71,8 @@ export const workDescriptor = registers({
 
 export const WORK_DESCRIPTOR_BYTES = 64;
 export const workOperation = { nothing: 0, move: 1, fill: 2 } as const;
-export const MOST_WORK_BYTES = 1 << 20;
+/** Bytes of one piece of work at most: as many pages as a device remembers have room for its source and destination. */
+export const MOST_WORK_BYTES = 1 << 16;
 
 /** What a device writes about work that is done. */
 export const completionRecord = registers({ status: rw(0, 4), done: rw(4, 4), faultPage: rw(8, 4) });

@@ -2,8 +2,10 @@ import { DmaDomain, type DmaWindow, FOUR_GIB } from '../../core/index.ts';
 import { GUEST_PAGE_BYTES, GUEST_PAGE_ENTRY_BYTES, guestPage, MOST_GUEST_PAGES } from '../layout/index.ts';
 import { composeWindows } from './compose-windows.ts';
 
-/** So many pages are remembered; the oldest is forgotten for another. */
+/** So many pages are remembered; the one that was used the longest ago is forgotten for another. */
 const MOST_REMEMBERED = 64;
+/** Of a page that is not there. */
+const NOTHING: readonly DmaWindow[] = [];
 /** Bits of an entry's upper word that are part of an address. */
 const HIGH_ADDRESS = 0xfffff;
 
@@ -16,8 +18,8 @@ export class GuestTranslation {
   /** Memory as seen through both, as far as pages were looked up. */
   readonly domain: DmaDomain;
   readonly #host: DmaDomain;
-  readonly #table: number;
-  readonly #pages: number;
+  readonly table: number;
+  readonly pages: number;
   /** By page, in the order of being looked up. */
   readonly #remembered = new Map<number, readonly DmaWindow[]>();
   readonly #entry = new Uint8Array(GUEST_PAGE_ENTRY_BYTES);
@@ -26,8 +28,8 @@ export class GuestTranslation {
   /** @param table guest-physical address of the entry of page 0. @param pages entries that it has. */
   constructor(host: DmaDomain, table: number, pages: number) {
     this.#host = host;
-    this.#table = table;
-    this.#pages = pages;
+    this.table = table;
+    this.pages = pages;
     this.domain = new DmaDomain(host.memory, []);
   }
 
@@ -41,40 +43,43 @@ export class GuestTranslation {
   /** The first page of a stretch that the guest's table does not have, or not for writing; -1 where all are there. */
   missing(address: number, length: number, write: boolean): number {
     const last = Math.floor((address + Math.max(length, 1) - 1) / GUEST_PAGE_BYTES);
-    for (let page = Math.floor(address / GUEST_PAGE_BYTES); page <= last; page++) {
-      const at = page * GUEST_PAGE_BYTES;
-      const from = Math.max(at, address);
-      const bytes = Math.min(at + GUEST_PAGE_BYTES, address + length) - from;
-      if (!this.domain.reaches(from, bytes, write) && !this.#lookUp(page, from, bytes, write)) return page;
+    let missing = -1;
+    let changed = false;
+    for (let page = Math.floor(address / GUEST_PAGE_BYTES); page <= last && missing < 0; page++) {
+      let windows = this.#remembered.get(page);
+      if (windows === undefined) {
+        windows = this.#lookUp(page);
+        changed ||= windows !== NOTHING;
+      } else this.#remembered.delete(page);
+      // The latest are kept: all pages of one piece of work are.
+      if (windows !== NOTHING) this.#remembered.set(page, windows);
+      const from = Math.max(page * GUEST_PAGE_BYTES, address);
+      const end = Math.min((page + 1) * GUEST_PAGE_BYTES, address + length);
+      if (!covers(windows, from, end, write)) missing = page;
     }
-    return -1;
+    if (changed) this.#apply();
+    return missing;
   }
 
-  #lookUp(page: number, from: number, bytes: number, write: boolean): boolean {
-    if (this.#remembered.has(page)) return false;
-    if (
-      page >= this.#pages ||
-      !this.#host.read(this.#table + page * GUEST_PAGE_ENTRY_BYTES, this.#entry, 0, 8)
-    )
-      return false;
+  /** What the guest's table says of a page, behind what the host says of that. */
+  #lookUp(page: number): readonly DmaWindow[] {
+    const at = this.table + page * GUEST_PAGE_ENTRY_BYTES;
+    if (page >= this.pages || !this.#host.read(at, this.#entry, 0, GUEST_PAGE_ENTRY_BYTES)) return NOTHING;
     const low = this.#view.getUint32(0, true);
-    if ((low & guestPage.present) === 0) return false;
+    if ((low & guestPage.present) === 0) return NOTHING;
     const high = this.#view.getUint32(4, true) & HIGH_ADDRESS;
-    const target = high * FOUR_GIB + (low - (low % GUEST_PAGE_BYTES));
     const window = {
       start: page * GUEST_PAGE_BYTES,
       length: GUEST_PAGE_BYTES,
       write: (low & guestPage.write) !== 0,
-      target,
+      target: high * FOUR_GIB + (low - (low % GUEST_PAGE_BYTES)),
     };
-    if (this.#remembered.size === MOST_REMEMBERED)
-      this.#remembered.delete(this.#remembered.keys().next().value!);
-    this.#remembered.set(page, composeWindows([window], this.#host.windows));
-    this.#apply();
-    return this.domain.reaches(from, bytes, write);
+    return composeWindows([window], this.#host.windows);
   }
 
   #apply(): void {
+    const oldest = this.#remembered.keys();
+    while (this.#remembered.size > MOST_REMEMBERED) this.#remembered.delete(oldest.next().value!);
     this.domain.setWindows([...this.#remembered.values()].flat());
   }
 
@@ -90,4 +95,12 @@ export class GuestTranslation {
     this.invalidate();
     this.domain.release();
   }
+}
+
+/** Every byte of [from, end) is in some of the windows, which are in the order of their addresses. */
+function covers(windows: readonly DmaWindow[], from: number, end: number, write: boolean): boolean {
+  let at = from;
+  for (const window of windows)
+    if (window.start <= at && (window.write || !write)) at = Math.max(at, window.start + window.length);
+  return at >= end;
 }

@@ -7,6 +7,7 @@ import {
   optional,
   readPieces,
   type Scheduler,
+  type Task,
   u32,
   upTo,
   type ValueOf,
@@ -50,13 +51,27 @@ class OwnSlots implements SlotStore {
   }
 }
 
-type Message = ValueOf<typeof messageState>;
+type Message = { -readonly [F in keyof ValueOf<typeof messageState>]: ValueOf<typeof messageState>[F] };
 
 const messageState = group({ low: u32, high: u32, data: u32, pasid: optional(upTo(PASID_MASK)) });
 
 /** What slots hold: their words, those that wait, and messages that have left, the oldest first. */
 export const slotsState = group({ words: bytes(), pending: list(u32), under: list(messageState) });
 export type SavedSlots = ValueOf<typeof slotsState>;
+
+/** The oldest message that is on its way arrives. */
+class Arrival implements Task {
+  readonly label = 'message of a slot';
+  readonly #ran: (task: Arrival) => void;
+
+  constructor(ran: (task: Arrival) => void) {
+    this.#ran = ran;
+  }
+
+  run(): void {
+    this.#ran(this);
+  }
+}
 
 /**
  * Interrupt message storage, the device's side. A message is a posted write: it leaves the slot as the slot is at that
@@ -73,6 +88,9 @@ export class MessageSlots implements BusTarget {
   readonly #pending: Uint8Array;
   /** Left, and not there yet. */
   readonly #under: Message[] = [];
+  /** Messages that have arrived, and tasks that have run, to be used again. */
+  readonly #spare: Message[] = [];
+  readonly #tasks: Arrival[] = [];
 
   constructor(slots: number, path: MessagePath, scheduler: Scheduler) {
     this.slots = slots;
@@ -102,13 +120,22 @@ export class MessageSlots implements BusTarget {
     const control = store.word(slot, CONTROL);
     if ((control & slotControl.mask) !== 0) return;
     this.#pending[slot] = 0;
-    const [low, high, data] = [store.word(slot, 0), store.word(slot, 1), store.word(slot, 2)];
-    this.#under.push({ low, high, data, pasid: slotPasid(control) });
+    const message = this.#spare.pop() ?? { low: 0, high: 0, data: 0, pasid: null };
+    message.low = store.word(slot, 0);
+    message.high = store.word(slot, 1);
+    message.data = store.word(slot, 2);
+    message.pasid = slotPasid(control);
+    this.#under.push(message);
     this.#submit();
   }
 
   #submit(): void {
-    this.#scheduler.submit({ label: 'message of a slot', run: () => this.#arrive() });
+    this.#scheduler.submit(this.#tasks.pop() ?? new Arrival((task) => this.#arrived(task)));
+  }
+
+  #arrived(task: Arrival): void {
+    this.#tasks.push(task);
+    this.#arrive();
   }
 
   isPending(slot: number): boolean {
@@ -122,7 +149,10 @@ export class MessageSlots implements BusTarget {
 
   #arrive(): void {
     const first = this.#under.shift();
-    if (first !== undefined) this.#path.message(first.low, first.high, first.data, first.pasid);
+    if (first === undefined) return;
+    const { low, high, data, pasid } = first;
+    this.#spare.push(first);
+    this.#path.message(low, high, data, pasid);
   }
 
   /** What has left arrives: the answer to a read pushes it. */
@@ -139,7 +169,7 @@ export class MessageSlots implements BusTarget {
     setWords(this.#own.words, words);
     this.#pending.fill(0);
     for (const slot of pending) this.#pending[slot] = 1;
-    this.#under.splice(0, this.#under.length, ...under);
+    this.#under.splice(0, this.#under.length, ...under.map((each) => ({ ...each })));
   }
 
   /** Messages that were on their way go on, and what waits is judged. */

@@ -1,8 +1,22 @@
-import { type DmaDomain, FOUR_GIB, type Scheduler, Work } from '../../core/index.ts';
+import {
+  type DmaDomain,
+  FOUR_GIB,
+  group,
+  integer,
+  list,
+  type Scheduler,
+  u32,
+  upTo,
+  type ValueOf,
+  Work,
+  words,
+} from '../../core/index.ts';
 import {
   COMPLETION_BYTES,
   completionRecord,
   MOST_WORK_BYTES,
+  PASID_MASK,
+  WORK_DESCRIPTOR_BYTES,
   workDescriptor,
   workOperation,
   workStatus,
@@ -47,6 +61,13 @@ export interface EngineCounts {
   aborted: number;
   faulted: number;
 }
+
+export const engineState = group({
+  jobs: list(group({ words: words(WORK_DESCRIPTOR_BYTES / 4), pasid: upTo(PASID_MASK), waits: u32 })),
+  requests: list(group({ id: u32, pasid: upTo(PASID_MASK), page: u32 })),
+  nextRequest: integer(1, 0x7fffffff),
+});
+export type SavedEngine = ValueOf<typeof engineState>;
 
 /** Page requests that may wait for answers: work that would need another one fails instead. */
 const MOST_REQUESTS = 8;
@@ -114,8 +135,8 @@ export class WorkEngine {
       if (this.#buffer.length < length) this.#buffer = new Uint8Array(length);
       const bytes = this.#buffer.subarray(0, length);
       if (operation === workOperation.fill) bytes.fill(words[at('pattern')]! & 0xff);
-      else memory.domain.read(source, bytes, 0, length);
-      memory.domain.write(destination, bytes, 0, length);
+      else if (!memory.domain.read(source, bytes, 0, length)) return workStatus.pageFault;
+      if (!memory.domain.write(destination, bytes, 0, length)) return workStatus.pageFault;
     }
     return workStatus.good;
   }
@@ -188,6 +209,26 @@ export class WorkEngine {
   #forgetRequests(pasid?: number): void {
     const kept = this.requests.filter((each) => pasid !== undefined && each.pasid !== pasid);
     this.requests.splice(0, this.requests.length, ...kept);
+  }
+
+  save(): SavedEngine {
+    const jobs = this.#jobs.map(({ words, pasid, waits }) => ({ words: [...words], pasid, waits }));
+    return { jobs, requests: this.requests.map((each) => ({ ...each })), nextRequest: this.#nextRequest };
+  }
+
+  load({ jobs, requests, nextRequest }: SavedEngine): void {
+    this.#jobs.splice(
+      0,
+      this.#jobs.length,
+      ...jobs.map(({ words, pasid, waits }) => ({ words: Uint32Array.from(words), pasid, waits })),
+    );
+    this.requests.splice(0, this.requests.length, ...requests);
+    this.#nextRequest = nextRequest;
+  }
+
+  /** Goes on with work that waits for nothing. */
+  resume(): void {
+    if (this.#jobs.length > 0) this.#go();
   }
 
   /** As after power-on: nothing of what was under way is done or written. */

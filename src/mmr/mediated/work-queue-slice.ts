@@ -1,4 +1,11 @@
-import { type BusTarget, FOUR_GIB, RegisterBlock, type Width } from '../../core/index.ts';
+import {
+  type BusTarget,
+  FOUR_GIB,
+  RegisterBlock,
+  type State,
+  type Stateful,
+  type Width,
+} from '../../core/index.ts';
 import { PciFunction } from '../../pci/index.ts';
 import {
   PAGE_IS_THERE,
@@ -21,6 +28,7 @@ import { ParentOptionError } from './errors.ts';
 import { GuestTranslation } from './guest-translation.ts';
 import { NO_PORT, type SliceFunction, type SlicePort } from './slice-function.ts';
 import { WorkEngine, type WorkMemory, type WorkPort } from './work-engine.ts';
+import { workQueueState } from './work-queue-state.ts';
 
 export interface WorkQueueOptions {
   /** Pieces of work that are taken at a time. */
@@ -43,7 +51,8 @@ interface Bound {
  * of whoever submits it, and answers at once whether it was taken, or is to be tried again. A PASID of the guest's means what the
  * guest bound it to, and stands for a PASID of the host's that is the slice's own.
  */
-export class WorkQueueSlice implements SliceFunction, WorkPort {
+export class WorkQueueSlice implements SliceFunction, WorkPort, Stateful {
+  readonly record = workQueueState;
   readonly pci: PciFunction;
   readonly events = 2;
   readonly capacity: number;
@@ -91,6 +100,7 @@ export class WorkQueueSlice implements SliceFunction, WorkPort {
       lengthBytes: PORTAL_BYTES,
       regions: portals.map((each) => ({ ...each, length: WORK_DESCRIPTOR_BYTES })),
     });
+    this.pci.parts.set('work-queue', this);
     this.pci.onBusMaster.push(() => this.#port.enable(this.pci.busMaster));
     this.pci.onReset.push(() => this.reset());
     this.pci.msix!.origin = {
@@ -226,6 +236,51 @@ export class WorkQueueSlice implements SliceFunction, WorkPort {
     this.result = workQueueResult.good;
     this.#enabled = this.#draining = false;
     this.#port.reset();
+  }
+
+  #shape() {
+    return { capacity: this.capacity };
+  }
+
+  save() {
+    const { mode, threshold, pasid, subject, table, tablePages, page, result } = this;
+    const bound = Array.from(this.#bound, ([own, { translation }]) => ({
+      pasid: own,
+      table: translation.table,
+      pages: translation.pages,
+    }));
+    return workQueueState.save({
+      shape: this.#shape(),
+      settings: { mode, threshold, pasid },
+      command: { subject, table, tablePages, page, result },
+      enabled: this.#enabled,
+      draining: this.#draining,
+      bound,
+      engine: this.engine.save(),
+    });
+  }
+
+  check(state: State, path = 'work queue') {
+    return workQueueState.parse(state, path, this.#shape());
+  }
+
+  /** PASIDs of the host's are bound anew; where none is left, work with the guest's PASID reaches nothing. */
+  load(state: State): void {
+    const saved = this.check(state);
+    for (const [pasid, bound] of this.#bound) this.#unbind(pasid, bound);
+    Object.assign(this, saved.settings, saved.command);
+    this.#enabled = saved.enabled;
+    this.#draining = saved.draining;
+    for (const { pasid, table, pages } of saved.bound) {
+      const translation = new GuestTranslation(this.pci.slot.dma, table, pages);
+      const host = this.#port.bindPasid(translation.domain);
+      if (host !== null) this.#bound.set(pasid, { host, translation });
+    }
+    this.engine.load(saved.engine);
+  }
+
+  resume(): void {
+    this.engine.resume();
   }
 
   /** Settings of a queue that is at work stay. */

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DmaDomain, type DmaWindow, GuestMemory, HeldScheduler } from '../../../src/core/index.ts';
+import {
+  DmaDomain,
+  type DmaWindow,
+  GuestMemory,
+  HeldScheduler,
+  type State,
+  StateMismatchError,
+  stateFromText,
+  stateToText,
+} from '../../../src/core/index.ts';
 import { runFirmware } from '../../../src/driver/index.ts';
 import {
   composeWindows,
@@ -160,6 +169,36 @@ describe('work with a PASID', () => {
     expect(driver.pageRequest()!.page).toBe(4);
   });
 
+  it('goes through as many pages as there may be in a piece of it, wherever they lead to, again and again', () => {
+    const { driver, guest } = queueLab();
+    const pages = 96;
+    const table = new GuestPageTable(guest.ram, TABLE, pages);
+    // Back to front, from the middle of RAM on.
+    const physical = (page: number) => 0x80000 + 4096 * (pages - 1 - page);
+    for (let page = 0; page < pages; page++) {
+      table.map(page, physical(page));
+      guest.ram.fill(physical(page), 4096, page);
+    }
+    driver.bind(7, table);
+    driver.enable('dedicated', { pasid: 7 });
+    const length = 1 << 16;
+    /** The bytes from an address on that is in the middle of a page. */
+    const stretch = (address: number) => {
+      const first = address >> 12;
+      const all = Array.from({ length: 17 }, (_, i) => guest.ram.read(physical(first + i), 4096));
+      return Buffer.concat(all).subarray(address & 0xfff, (address & 0xfff) + length);
+    };
+    for (const [source, destination] of [
+      [0x800, 0x30800],
+      [0x10800, 0x48800],
+      [0x30800, 0x20800],
+    ] as const) {
+      const before = stretch(source);
+      driver.submit({ operation: 'move', source, destination, length });
+      expect(Buffer.compare(stretch(destination), before)).toBe(0);
+    }
+  });
+
   it("is confined by its host, whatever the guest's table says", () => {
     const { driver, guest, table } = queueLab({ limit: [{ start: 0, length: 0x20800, write: true }] });
     for (const page of [0, 1, 2]) table.map(page, [RECORDS, FIRST, SECOND][page]!);
@@ -231,6 +270,49 @@ describe('a slice that is at work', () => {
     expect(host.parent.count).toBe(1);
     expect(host.parent.remove(uuidOf(1), 'abort')).toEqual({ drained: 0, aborted: 1 });
     expect(host.device.pasids.free).toBe(8);
+  });
+});
+
+describe('a guest that is saved and loaded', () => {
+  it('has its queue, its tables and its work, that which waits for a page too', () => {
+    const [one, other] = [queueLab({ held: true }), queueLab({ held: true })];
+    const { driver, table, guest, work } = one;
+    table.map(0, RECORDS);
+    driver.bind(7, table);
+    driver.enable('shared', { threshold: 3 });
+    driver.submit({ ...FILL, destination: 0x1000, completion: 16 }, 7);
+    work.releaseAll();
+    driver.submit({ ...FILL, operation: 'nothing', completion: 32 }, 7);
+    const state = stateFromText(stateToText(one.slice.pci.save())) as State;
+    other.guest.ram.write(TABLE, guest.ram.read(TABLE, 128));
+    other.slice.pci.load(state);
+    other.slice.pci.resume();
+    expect(other.slice.save()).toEqual(one.slice.save());
+    other.work.releaseAll();
+    expect(other.driver.record(RECORDS + 32).status).toBe(workStatus.good);
+    other.table.map(0, RECORDS);
+    other.table.map(1, FIRST);
+    other.driver.respond(other.driver.pageRequest()!.id, true);
+    other.work.releaseAll();
+    expect(other.driver.record(RECORDS + 16).status).toBe(workStatus.good);
+    expect(other.guest.ram.read(FIRST, 1)[0]).toBe(0x5a);
+  });
+
+  it.each([
+    [
+      'another capacity',
+      (saved: ReturnType<WorkQueueSlice['save']>) => ({ ...saved, shape: { capacity: 5 } }),
+    ],
+    [
+      'work that waits for nothing that was asked',
+      (saved: ReturnType<WorkQueueSlice['save']>) => ({
+        ...saved,
+        engine: { ...saved.engine, jobs: [{ words: new Array(16).fill(0), pasid: 0, waits: 9 }] },
+      }),
+    ],
+  ])('is refused with %s', (_what, change) => {
+    const { slice } = queueLab();
+    expect(() => slice.load(change(slice.save()))).toThrow(StateMismatchError);
   });
 });
 
