@@ -15,7 +15,7 @@ import type { DebateFacts, DebateRow } from '../debate-row.ts';
 
 const DISK = diskSlices(1);
 const SMALL = { requestBytes: 512, depth: 1 };
-const mdev = 'virtiolab mdev';
+const mdev = 'npm start -- mdev';
 
 const driverOf = (guest: Machine, memory = new DmaMemory(guest.ram, 0x10000)) =>
   new BlockDriver(openTransport(guest, BlockParent.SLICE), memory, SMALL);
@@ -93,7 +93,7 @@ function oneToOne(): DebateFacts {
   const others = [2, 3, 4].map((n) => lab.guestOf(lab.parent.create(DISK.name, BlockParent.uuid(n)).uuid));
   return {
     cost: `${1 + others.length} guests of one parent, a slice each`,
-    breaks: `a slice that was opened is nobody else's: ${refused} of 1 second openings is refused`,
+    breaks: `a slice that was opened is nobody else's: ${refused} of 1 further openings is refused`,
     verdict: 'works with limits',
   };
 }

@@ -45,7 +45,7 @@ function costOfMask(where: 'device' | 'memory', flush: boolean): string {
   const scene = used(where, flush);
   const { reads, writes } = scene;
   scene.message.mask();
-  return `a mask of a slot in the ${where}: writes ${scene.writes - writes}, reads ${scene.reads - reads}`;
+  return `a mask of a slot in ${where === 'device' ? 'the device' : 'memory'}: writes ${scene.writes - writes}, reads ${scene.reads - reads}`;
 }
 
 function masking(flush: boolean): DebateFacts {
@@ -153,6 +153,6 @@ export const slotRows: readonly DebateRow[] = [
     proposedBy: 'Megha Dey, Dave Jiang (DEV-MSI)',
     usableBy: 'any device, of PCI or not',
     run: manyMessages,
-    command: 'virtiolab mdev --queues 8192 --slices 4096',
+    command: 'npm start -- mdev --queues 8192 --slices 4096',
   },
 ];

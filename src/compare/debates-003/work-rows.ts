@@ -2,6 +2,7 @@ import { GuestMemory, HeldScheduler } from '../../core/index.ts';
 import { runFirmware } from '../../driver/index.ts';
 import {
   BlockParent,
+  DrainError,
   GuestPageTable,
   type Removal,
   submitResult,
@@ -121,10 +122,24 @@ function killed(removal: Removal): DebateFacts {
     cost: `3 pieces of work under way: ${drained} are done, ${aborted} never; ${late} writes afterwards`,
     breaks:
       removal === 'drain'
-        ? 'a slice that waits for a page nobody brings does not come to an end, and stays'
-        : 'work that was taken is lost',
+        ? `${stuck()} of 1 slice that waits for a page nobody brings does not come to an end, and stays`
+        : `${aborted} pieces of work that were taken are lost`,
     verdict: 'works with limits',
   };
+}
+
+/** Slices that stay where they are drained while their guests leave a page request unanswered. */
+function stuck(): number {
+  const { driver, lab, uuid, table } = workQueue();
+  driver.bind(PASID, table);
+  driver.enable('dedicated', { pasid: PASID });
+  driver.submit({ ...FILL, destination: 0x1000 });
+  try {
+    lab.parent.remove(uuid, 'drain');
+  } catch (error) {
+    if (!(error instanceof DrainError)) throw error;
+  }
+  return lab.parent.count;
 }
 
 /** What was said about queues, PASIDs, and what a guest may have of both. */
