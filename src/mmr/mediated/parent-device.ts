@@ -22,6 +22,7 @@ import {
   MESSAGE_SLOT_BYTES,
   PARENT_QUEUE_BYTES,
   PARENT_TABLES_AT,
+  PASID_MASK,
   parentHeader,
   parentQueue,
   QUEUE_ENABLE,
@@ -90,7 +91,7 @@ export class ParentDevice implements MessagePath, Stateful {
    * @throws ParentOptionError, BarError, PasidError
    */
   constructor(pci: PciFunction, options: ParentDeviceOptions) {
-    const { queues, slots = queues, pasids = queues } = options;
+    const { queues, slots = queues, pasids = Math.min(queues, PASID_MASK) } = options;
     const whole = (option: string, value: number, most: number) => {
       if (!Number.isInteger(value) || value < 1 || value > most)
         throw new ParentOptionError(option, value, `a whole number of 1..${most}`);

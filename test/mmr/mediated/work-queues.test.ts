@@ -199,6 +199,19 @@ describe('work with a PASID', () => {
     }
   });
 
+  it('asks for eight pages at a time, and fails where it would need a ninth; what is there is reached', () => {
+    const { driver, table } = queueLab({ capacity: 16 });
+    table.map(0, RECORDS);
+    table.map(1, FIRST);
+    driver.bind(7, table);
+    driver.enable('dedicated', { pasid: 7 });
+    for (let page = 3; page < 11; page++) driver.submit({ ...FILL, destination: 4096 * page });
+    driver.submit({ ...FILL, destination: 0x2000 - 8, completion: 16 });
+    expect(driver.record(RECORDS + 16).status).toBe(workStatus.pageFault);
+    driver.submit({ ...FILL, destination: 0x1000, completion: 32 });
+    expect(driver.record(RECORDS + 32).status).toBe(workStatus.good);
+  });
+
   it("is confined by its host, whatever the guest's table says", () => {
     const { driver, guest, table } = queueLab({ limit: [{ start: 0, length: 0x20800, write: true }] });
     for (const page of [0, 1, 2]) table.map(page, [RECORDS, FIRST, SECOND][page]!);
