@@ -124,6 +124,12 @@ describe('compat', () => {
     expect(status).toBe(0);
     const { mistakes, ...matrix } = JSON.parse(stdout);
     await expect(`${JSON.stringify(matrix, null, 2)}\n`).toMatchFileSnapshot('../golden/compat/matrix.json');
+    const document = readFileSync('docs/migration.md', 'utf8');
+    for (const [name, tally] of Object.entries<Tally>(matrix.tallies)) {
+      const { rightYes, rightNo, wrongYes, wrongNo } = tally;
+      const cells = [rightYes, rightNo, wrongYes, wrongNo].map((count) => count.toLocaleString('en-US'));
+      expect(document).toContain(`| \`${name}\` | ${cells.join(' | ')} |`);
+    }
     const { records, ...others } = matrix.tallies;
     expect(records).toEqual({
       rightYes: matrix.loaded,

@@ -122,7 +122,7 @@ describe('what the records of two devices say', () => {
             expect(isDeepStrictEqual(target.save(), before)).toBe(true);
           }
         }),
-        { numRuns: runs(50) },
+        { numRuns: runs(60) },
       );
       expect(Math.min(counts.yes, counts.no)).toBeGreaterThan(0);
     },
@@ -205,7 +205,7 @@ describe('a guest that was told that it may move', () => {
           }
           same('at the end', source, moved, survey(source), survey(moved));
         }),
-        { numRuns: runs(8) },
+        { numRuns: runs(25) },
       );
       expect(Math.min(counts.yes, counts.no)).toBeGreaterThan(0);
     },

@@ -170,7 +170,7 @@ describe('a guest that moves while its driver works', () => {
             Array.from({ length: acts }, (_, i) => i),
           );
         }),
-        { numRuns: runs(5) },
+        { numRuns: runs(8) },
       );
     },
     PATIENCE,
@@ -189,7 +189,7 @@ describe('a guest that moves while its driver works', () => {
             Array.from({ length: acts }, (_, nth) => [...contents(nth, 64 + (nth % 50))]),
           );
         }),
-        { numRuns: runs(5) },
+        { numRuns: runs(8) },
       );
     },
     PATIENCE,
@@ -207,7 +207,7 @@ describe('a guest that moves while its driver works', () => {
           const all = Array.from({ length: acts }, (_, nth) => contents(nth, 1 + (nth % 40)));
           expect(Buffer.concat(out)).toEqual(Buffer.concat(all));
         }),
-        { numRuns: runs(5) },
+        { numRuns: runs(8) },
       );
     },
     PATIENCE,

@@ -70,12 +70,10 @@ const added = {
   },
   virtio_features: { ...vendor, ...hex },
   virtio_legacy_features: { ...vendor, ...hex },
-  virtio_queues: { ...vendor, ...number },
   virtio_queue_size: { ...vendor, ...number },
   virtio_config_bytes: { ...vendor, ...number },
   virtio_endian: { ...vendor, form: /^(?:little|big)$/, wants: 'little or big' },
   msix_vectors: { ...vendor, ...number },
-  signature: { ...vendor, form: /^[0-9a-f]{8}$/, wants: '8 hexadecimal digits' },
 } as const satisfies Record<string, AttributeRow>;
 
 export type AttributeName = keyof typeof named | keyof typeof added;

@@ -195,6 +195,31 @@ describe('releases', () => {
   });
 });
 
+describe('a state from the future', () => {
+  it('is refused beforehand, and at load, by its place', () => {
+    const target = movableOf('block');
+    const text = stateToText(target.save());
+    const later = stateFromText(text.replace('"device":{"version":2', '"device":{"version":9'));
+    expect(strategies.records.judge(partyOfState('later', later), target.party)).toEqual({
+      compatible: false,
+      reasons: [{ what: 'version of parts.device', source: '9', target: '1 to 2' }],
+    });
+    expect(refusal(later, target)?.message).toContain(
+      'parts.device.version: found 9, expected version 2 or older',
+    );
+  });
+
+  it('may be of a type that there is not any more', () => {
+    const target = movableOf('block');
+    const gone = stateFromText(stateToText(target.save()).replaceAll('"type":"block"', '"type":"drum"'));
+    const party = partyOfState('gone', gone);
+    expect(party.virtio!.type).toBe('drum');
+    for (const name of ['attributes', 'versions', 'parts', 'records'] as const)
+      expect([name, strategies[name].judge(party, target.party)!.compatible]).toEqual([name, false]);
+    expect(refusal(gone, target)).not.toBeNull();
+  });
+});
+
 describe('functions in a state', () => {
   it('are found in a machine, in a function and in what a device saves', () => {
     expect(savedFunctions(kept('machine-1')).map(({ address }) => address)).toEqual(
