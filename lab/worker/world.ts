@@ -10,7 +10,16 @@ import {
 } from 'virtiolab/driver';
 import { type Lies, MutantBus, type SampleDevice, sampleDevice, twoMachines } from 'virtiolab/lab';
 import { virtioFeature as feature } from 'virtiolab/layout';
-import { type Draft, draft2023, drafts, type WayName, wayNames, ways, waysOf } from 'virtiolab/mmr';
+import {
+  type Draft,
+  draft2023,
+  drafts,
+  type TranslatedWayName,
+  type WayName,
+  wayNames,
+  ways,
+  waysOf,
+} from 'virtiolab/mmr';
 import { Machine } from 'virtiolab/pci';
 import { defaultTransportFeatures, type VirtioFunction } from 'virtiolab/virtio';
 import type { Stage } from '../parts/stage.ts';
@@ -95,7 +104,8 @@ function machinesOf(setup: Setup, draft: Draft, sample: SampleDevice, meters: Me
   const machines = twoMachines([{ fn: made, domain, owners }], {
     ram,
     host: { ram: hostRam },
-    way: setup.way as never,
+    // The row has said that it is one.
+    way: setup.way as TranslatedWayName,
     draft,
   });
   const { fn, hosted } = machines.functions[0]!;
