@@ -73,12 +73,12 @@ describeLab('access for everybody', (lab) => {
     await page.getByRole('button', { name: 'Bring up' }).focus();
     await page.keyboard.press('Enter');
     await page.getByText('device is up').first().waitFor();
-    await page.getByRole('tab', { name: 'Function' }).focus();
+    await page.getByRole('tab', { name: 'Function', exact: true }).focus();
     await page.keyboard.press('ArrowRight');
-    expect(await page.getByRole('tab', { selected: true }).innerText()).toBe('Queues');
-    await page.getByRole('heading', { name: 'The queues' }).waitFor();
+    expect(await page.getByRole('tab', { selected: true }).innerText()).toBe('Virtual functions');
+    await page.getByRole('heading', { name: 'Virtual functions' }).waitFor();
     const focused = await page.evaluate(() => document.activeElement?.textContent);
-    expect(focused).toBe('Queues');
+    expect(focused).toBe('Virtual functions');
   });
 
   it('tells what happens to who cannot see it', async () => {
