@@ -334,7 +334,7 @@ export const CASES: readonly Case[] = [
       return { ours: () => logged.run(), baseline: () => plain.run() };
     },
   }),
-  atMost(3, {
+  atMost(2, {
     name: 'a move: how long a guest of 64 MiB stands still, against one of 4 MiB',
     unit: 'ms',
     prepare: () => ({ ours: () => downtime(64 << 20), baseline: () => downtime(4 << 20) }),

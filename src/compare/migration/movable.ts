@@ -121,11 +121,11 @@ export class Movable {
   /** @throws StateMismatchError for a state that it cannot have. */
   check(state: State): void {
     if (!isStateMap(state) || state.state === undefined || state.host === undefined)
-      throw new StateMismatchError('', state, 'the states of a function and of a host');
+      throw new StateMismatchError('state', state, 'the states of a function and of a host');
     const release = releaseOf(profileOfState(state));
     if (release > this.#release) {
       const [found, newest] = [release, this.#release].map((each) => versionText(releases[each]!.software));
-      throw new StateMismatchError('', found, `a state of release ${newest} or older`);
+      throw new StateMismatchError('release', found, `a state of release ${newest} or older`);
     }
     this.#pci.check(state.state, 'function');
     if (this.#host === null) expectSame('host', state.host, null);

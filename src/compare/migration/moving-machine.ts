@@ -126,6 +126,6 @@ function piecesOf(state: State): { pci: State; messages: Messages; host: State }
     state.host === undefined ||
     !isMessages(state.messages)
   )
-    throw new StateMismatchError('', state, 'the states of a function, of messages and of a host');
+    throw new StateMismatchError('state', state, 'the states of a function, of messages and of a host');
   return { pci: state.state, messages: state.messages as unknown as Messages, host: state.host };
 }
