@@ -36,7 +36,7 @@ known. With one device it prints by which attributes that says what it is.
 
 SOURCE and TARGET are each one of
   TYPE[:PLACE][,OPTION[=VALUE]...]   a device, as network:mmr,queue-pairs=2
-  FILE[@ADDRESS]     a saved state, and one function of it, as state.json@00:02.0
+  FILE[@ADDRESS]     a saved state, or one function of it: state.json@00:02.0
   FILE               attributes, NAME=VALUE a line
   DIRECTORY          attributes as in sysfs: self and compatible
 

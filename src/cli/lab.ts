@@ -19,8 +19,8 @@ between them, on this machine, until it is ended. The page is static files: what
 npm run build:lab writes can stand on any server.
 
   --port N         by default ${DEFAULT_PORT}; 0 for one that is free
-  --guest          fetches a Linux kernel and what belongs to it (53 MB), so that
-                   the page can boot it; one that is there is served anyway
+  --guest          fetches a Linux kernel and what belongs to it (53 MB), which
+                   the page can boot then; one that is there is served anyway
   --open           opens it in the browser
   --json           one JSON document on standard output once it serves: where
   -h, --help       print this text
