@@ -11,7 +11,7 @@ import { type MediatedDeviceOptions, mediatedFunction } from '../../../src/mmr/i
 import { Machine } from '../../../src/pci/index.ts';
 import type { DeviceBehaviour, NetworkLink } from '../../../src/virtio/index.ts';
 
-export const RAM_BYTES = 16 << 20;
+export const RAM_BYTES = 4 << 20;
 const ADDRESS = functionAddress(0, 4);
 
 /** A guest's machine with a mediated function in it. */
