@@ -80,3 +80,10 @@ export {
   TornStreamError,
   UnknownAttributeError,
 } from '../compare/migration/index.ts';
+export {
+  type Cell as VdpaCell,
+  type Outcome as VdpaOutcome,
+  type Position as VdpaPosition,
+  positions as vdpaPositions,
+  vdpaMatrix,
+} from '../compare/vdpa/index.ts';

@@ -15,18 +15,18 @@ const usableBy: Readonly<Record<string, string>> = {
   'modern-only': 'drivers of virtio 1.x; legacy drivers find no function of theirs',
   shadow: 'every guest, on every device, where the host has the processor time',
   pretend: 'little-endian legacy guests with MRG_RXBUF, or of a type without a header',
-  'pretend-on-x86': 'the same, on x86',
+  'pretend-on-x86': 'legacy guests on x86 with MRG_RXBUF, or of a type without a header',
   'honest-little': 'little-endian legacy guests, on hardware that still serves legacy drivers',
   'honest-big': 'big-endian legacy guests alone, on hardware made for them',
   'format-bits': 'every guest whose format the hardware says that it has',
-  'ring-calls': 'the same, where the hypervisor turns configuration',
+  'ring-calls': 'every guest whose order the hardware has, where the hypervisor turns configuration',
   'access-platform': 'drivers of virtio 1.x that accept ACCESS_PLATFORM',
   preconfigured: 'management of every host, as long as no parent shows another order',
   'early-read': 'little-endian hosts, where the guess makes no difference',
   'early-write': 'hosts on which nobody writes configuration before a driver does',
   'device-call': 'every guest whose order the hardware has',
-  'told-legacy': 'the same, from the first look at configuration on',
-  'drop-legacy': 'as with `pretend`: the hypervisor turns configuration, and rings stay as they are',
+  'told-legacy': 'every guest whose order the hardware has, from its first look at configuration on',
+  'drop-legacy': 'little-endian legacy guests with MRG_RXBUF, or of a type without a header',
   'reset-to-zero': 'whoever reads configuration early, and then drivers with ACCESS_PLATFORM',
   'x86-legacy': 'little-endian legacy guests, on hardware that still serves legacy drivers',
 };
@@ -98,7 +98,7 @@ const positionRow = (position: Position & { readonly seed: '000' | '002' }): Deb
   proposal: position.proposal,
   proposedBy: position.proposedBy,
   usableBy: usableBy[position.name] ?? 'nobody in particular',
-  command: `virtiolab vdpa --position ${position.name}`,
+  command: `npm start -- vdpa --position ${position.name}`,
   run: async () => {
     const cells = await vdpaMatrix([position]);
     const costs = await frameCosts(position);
