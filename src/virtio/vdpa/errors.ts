@@ -43,6 +43,13 @@ export class StatusLoweredError extends VdpaError {
   }
 }
 
+/** A number that status cannot be. */
+export class StatusValueError extends VdpaError {
+  constructor(value: number) {
+    super('set_status', 'EINVAL', value, 'wants a whole number of 8 bits');
+  }
+}
+
 /** A number that is no queue's. */
 export class NoSuchQueueError extends VdpaError {
   constructor(operation: string, index: number, count: number) {

@@ -6,6 +6,7 @@ import {
   group,
   immediate,
   list,
+  maskOf,
   oneOf,
   optional,
   record,
@@ -28,6 +29,7 @@ import {
   FeaturesRefusedError,
   FeaturesSettledError,
   StatusLoweredError,
+  StatusValueError,
   UnsupportedCallError,
   VdpaError,
 } from './errors.ts';
@@ -161,12 +163,13 @@ export class VdpaParent implements Stateful {
     return this.device.statusRegister.read();
   }
 
-  /** 0 resets the device. @throws StatusLoweredError */
+  /** 0 resets the device. @throws StatusLoweredError, StatusValueError */
   setStatus(value: number): void {
     if (value === 0) {
       this.reset();
       return;
     }
+    if (!Number.isInteger(value) || value < 0 || value > maskOf(1)) throw new StatusValueError(value);
     const { status } = this.device;
     if ((status & ~value) !== 0) throw new StatusLoweredError(value, status);
     const { device } = this;

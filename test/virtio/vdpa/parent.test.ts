@@ -16,6 +16,7 @@ import {
   QueueValueError,
   SeededEntropy,
   StatusLoweredError,
+  StatusValueError,
   UnsupportedCallError,
   unplugged,
   VdpaError,
@@ -116,6 +117,14 @@ describe('status', () => {
     const free = entropy(policy({ accessPlatform: 'optional' })).parent;
     free.setStatus(0b1011);
     expect(free.status).toBe(0b1011);
+  });
+});
+
+describe.each([256, -1, 0.5, Number.NaN])('status %s', (value) => {
+  it('is none', () => {
+    const { parent } = entropy();
+    expect(() => parent.setStatus(value)).toThrow(StatusValueError);
+    expect([parent.status, errnoOf(() => parent.setStatus(value))]).toEqual([0, 'EINVAL']);
   });
 });
 
