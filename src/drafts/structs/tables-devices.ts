@@ -13,6 +13,7 @@ import {
   networkConfig,
   networkControl,
   networkHeader,
+  networkStatisticsRequest,
   type RtcRequestName,
   rtcNotification,
   rtcRequests,
@@ -57,6 +58,11 @@ const devices: readonly LayoutTable[] = [
   table('networkControl', networkControl, {
     structure: 'virtio_net_ctrl',
     omits: { command_specific_data: FOLLOWS },
+  }),
+  table('networkStatisticsRequest', networkStatisticsRequest, {
+    structure: 'virtio_net_ctrl_queue_stats',
+    names: { queue: 'stats[].vq_index', types: 'stats[].types_bitmap' },
+    omits: { stats: 'the list itself' },
   }),
   table('blockConfig', blockConfig, {
     structure: 'virtio_blk_config',

@@ -57,6 +57,8 @@ export const splitQueueState = record(
       expect((size & (size - 1)) === 0, 'size', size, 'a power of two');
       expect(!ready || size > 0, 'ready', ready, 'false: there is no such queue');
       relateIdle(ready, { nextAvailable, nextUsed, published, signalled }, expect);
+      const hidden = (nextUsed - published) & 0xffff;
+      expect(hidden <= size, 'published', published, `at most ${size} before nextUsed, ${nextUsed}`);
     },
   },
 );
