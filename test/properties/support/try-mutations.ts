@@ -16,7 +16,7 @@ const corrected: readonly (readonly [where: RegExp, what: RegExp])[] = [
   // An alarm of another time may have been reached.
   [/clocks/, /clocks|queues|ram|isr|pinLevel|state\.config|claims/],
   // What was asked for or left half done is done; what waits for a port to be opened arrives.
-  [/statistics\.asked|packed\.hidden|split\.published|driverOpen|eventPending/, /./],
+  [/statistics\.asked|packed\.hidden|split\.(published|nextUsed)|driverOpen|eventPending/, /./],
   // A chain with other buffers, or of another queue, is another request: what comes of it may be there at once.
   [
     /queues$|queues\[\d+\]$|inFlight(\[\d+\])?$|inFlight\[\d+\]\.(lows|highs|lengths|readableCount|touched)/,
