@@ -123,35 +123,37 @@ export function stateFromBytes(whole: Uint8Array): State {
 const isCount = (value: State | undefined): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0;
 
-const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const CHUNK = 0x1800;
+const DIGITS = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
+const PAD = '='.charCodeAt(0);
+/** What a character stands for; 0 for one that is no digit. */
+const VALUES = new Uint8Array(128);
+for (const [value, digit] of DIGITS.entries()) VALUES[digit] = value;
 
 function base64(bytes: Uint8Array): string {
-  let text = '';
-  for (let start = 0; start < bytes.length; start += CHUNK) {
-    const piece = bytes.subarray(start, start + CHUNK);
-    let part = '';
-    for (let i = 0; i < piece.length; i += 3) {
-      const left = piece.length - i;
-      const three = (piece[i]! << 16) | ((piece[i + 1] ?? 0) << 8) | (piece[i + 2] ?? 0);
-      part += DIGITS[three >> 18]! + DIGITS[(three >> 12) & 63]!;
-      part += left > 1 ? DIGITS[(three >> 6) & 63]! : '=';
-      part += left > 2 ? DIGITS[three & 63]! : '=';
-    }
-    text += part;
+  const digits = new Uint8Array(4 * Math.ceil(bytes.length / 3));
+  for (let i = 0, at = 0; i < bytes.length; i += 3) {
+    const three = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
+    digits[at++] = DIGITS[three >> 18]!;
+    digits[at++] = DIGITS[(three >> 12) & 63]!;
+    digits[at++] = i + 1 < bytes.length ? DIGITS[(three >> 6) & 63]! : PAD;
+    digits[at++] = i + 2 < bytes.length ? DIGITS[three & 63]! : PAD;
   }
-  return text;
+  return new TextDecoder().decode(digits);
 }
 
 /** @returns null for what is no base64. */
 function fromBase64(text: string): Uint8Array | null {
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return null;
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
+  const digits = new TextEncoder().encode(text);
   const bytes = new Uint8Array((text.length / 4) * 3 - padding);
-  for (let i = 0, at = 0; i < text.length; i += 4) {
+  for (let i = 0, at = 0; i < digits.length; i += 4) {
     let four = 0;
-    for (let digit = 0; digit < 4; digit++) four = four * 64 + Math.max(0, DIGITS.indexOf(text[i + digit]!));
-    for (let byte = 2; byte >= 0 && at < bytes.length; byte--) bytes[at++] = (four >> (8 * byte)) & 0xff;
+    for (let digit = 0; digit < 4; digit++) four = four * 64 + VALUES[digits[i + digit]!]!;
+    // What stands behind the end is dropped.
+    bytes[at++] = four >> 16;
+    bytes[at++] = four >> 8;
+    bytes[at++] = four;
   }
   return bytes;
 }

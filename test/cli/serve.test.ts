@@ -17,6 +17,17 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** A client, once somebody listens: a socket is there a moment before it takes connections, or after another one. */
+async function reach(socket: string): Promise<LineClient> {
+  for (const end = performance.now() + 20_000; ; await sleep(20)) {
+    try {
+      return await LineClient.connect(socket);
+    } catch (error) {
+      if (performance.now() > end) throw error;
+    }
+  }
+}
+
 /** A server that is used, and then told to end. */
 async function served(
   args: readonly string[],
@@ -31,12 +42,13 @@ async function served(
   const closed = once(child, 'close');
   while (!existsSync(path) && child.exitCode === null) await sleep(20);
   if (child.exitCode === null) {
-    // A socket is there a moment before it takes connections.
-    const connect = () => LineClient.connect(path);
-    const client = await connect().catch(() => sleep(200).then(connect));
-    await use(client);
-    child.kill('SIGTERM');
-    client.close();
+    const client = await reach(path);
+    try {
+      await use(client);
+    } finally {
+      child.kill('SIGTERM');
+      client.close();
+    }
   }
   const [status] = (await closed) as [number | null];
   return { status, stdout, stderr };
@@ -92,7 +104,7 @@ describe('serve --qtest', () => {
     const { status, stdout } = await served(
       ['--device', 'entropy', '--qmp', monitor, '--json'],
       async (client) => {
-        const qmp = await LineClient.connect(monitor);
+        const qmp = await reach(monitor);
         expect(await qmp.line()).toContain('"QMP"');
         expect(await qmp.ask('{"execute": "qmp_capabilities"}')).toContain('"return"');
         await qmp.ask('{"execute": "device_add", "arguments": {"driver": "virtio-rng-pci", "addr": "9"}}');
