@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import net, { type Socket } from 'node:net';
 import { VirtiolabError } from '../../core/index.ts';
 import type { P9Connection, P9Receiver, P9Server } from '../../virtio/index.ts';
 
@@ -33,7 +33,7 @@ export class P9Socket implements P9Server {
   }
 
   connect(receiver: P9Receiver): P9Connection {
-    const socket: Socket = connect(this.address);
+    const socket: Socket = net.connect(this.address);
     socket.setNoDelay(true);
     socket.setTimeout(this.#timeoutMs, () =>
       socket.destroy(new P9ConnectTimeoutError(this.address, this.#timeoutMs)),
