@@ -22,7 +22,7 @@ try {
     const run = spawnSync(join(root, 'node_modules', '.bin', 'vitest'), ['run', '--mode', 'all', ...files], {
       cwd: root,
       stdio: 'inherit',
-      env: { ...process.env, VIRTIOLAB_EVIDENCE: evidence },
+      env: { ...process.env, VIRTIOLAB_EVIDENCE: evidence, VIRTIOLAB_MACHINES: 'all' },
     });
     if (run.status !== 0) process.exitCode = 1;
   }

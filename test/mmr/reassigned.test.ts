@@ -6,7 +6,7 @@ import { findFunction, runFirmware } from '../../src/driver/index.ts';
 import { draft2023, hasMmrId } from '../../src/mmr/index.ts';
 import { accesses, type RegisterAccess } from '../../src/testing/index.ts';
 import { legacyHeaderWithVectors } from '../../src/virtio/index.ts';
-import { runs } from '../properties/support/runs.ts';
+import { shared } from '../properties/support/runs.ts';
 import { legacyParts, RawRing } from '../virtio/support/ring.ts';
 import { GUEST_SLOT } from './support.ts';
 import { guestMachine, VirtualHost, type VirtualHostOptions } from './virtual-support.ts';
@@ -189,7 +189,7 @@ describe.each([
           // What was under way for the one before is nobody's.
           expect(Buffer.compare(before.machine.ram.ranges[0]!.bytes, ram)).toBe(0);
         }),
-        { numRuns: runs(100) },
+        { numRuns: shared(400, 2 * able.length) },
       );
     },
   );
