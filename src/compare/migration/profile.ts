@@ -83,6 +83,7 @@ export function profileOfManifest(manifest: State): Profile {
 
 function walkState(node: State, path: string, into: Gatherer): void {
   if (Array.isArray(node)) {
+    into.outside.set(within(path, 'length'), node.length);
     for (const [i, each] of (node as readonly State[]).entries()) walkState(each, `${path}[${i}]`, into);
     return;
   }

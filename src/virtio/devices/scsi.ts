@@ -366,7 +366,7 @@ export class ScsiDevice implements DeviceBehaviour, CommandHost, ControlHost {
     const units = this.#units.unitsOf(EVERY_TARGET).map((key) => {
       return { unit: unitOf(key), outside: { target: targetOf(key), lun: lunOf(key) } };
     });
-    return { ...scsiState.manifest(), made: this.#shape(), units };
+    return { ...scsiState.manifest(), made: this.#shape(), units, outside: { 'units.length': units.length } };
   }
 
   check(state: State, path = 'SCSI host', device?: SavedDevice) {
