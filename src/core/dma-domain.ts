@@ -1,5 +1,6 @@
 import { AddressRangeError } from './errors.ts';
 import { FOUR_GIB, type GuestMemory, type Ram } from './guest-memory.ts';
+import type { Scheduler } from './scheduler.ts';
 import { ViewCache } from './view-cache.ts';
 
 /**
@@ -115,6 +116,8 @@ const NO_REGION = new DmaRegion(0, -1, false, 0, {
 export class DmaDomain {
   generation = 1;
   observer: WriteObserver | null = null;
+  /** When work on this memory is done, where that is not when the machine's other work is; null where it is. */
+  scheduler: Scheduler | null = null;
   #windows: readonly DmaWindow[];
   /** In the order of their addresses. */
   #regions = NO_REGIONS;

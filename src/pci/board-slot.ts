@@ -70,7 +70,7 @@ export class BoardSlot implements Slot, Neighbourhood {
   }
 
   get scheduler(): Scheduler {
-    return this.#board.wiring.scheduler;
+    return this.dma.scheduler ?? this.#board.wiring.scheduler;
   }
 
   get interruptLine(): number | null {

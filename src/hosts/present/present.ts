@@ -97,7 +97,11 @@ function hostFor(
   });
   const dma = new DmaDomain(board.ram);
   board.watchWrites(dma);
-  const hosted = new HostedFunction(host, made, address, dma);
+  // A register of the guest may become a command of the owner's: it is answered within the access, while work on the guest's
+  // memory waits, whose own emulator may have to be asked for it.
+  const owners = new DmaDomain(host.ram);
+  owners.scheduler = immediate;
+  const hosted = new HostedFunction(host, made, address, dma, owners);
   runFirmware(host);
   const options = { way, ...(draft === undefined ? {} : { draft }), messages: board.takesMessages };
   return { hosted, presented: hosted.present(options) };

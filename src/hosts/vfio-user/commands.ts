@@ -3,7 +3,7 @@ import type { Message } from './channel.ts';
 import type { ServedDevice } from './device.ts';
 import { CommandError } from './errors.ts';
 import type { Features } from './features.ts';
-import { getField, getFields, structure } from './fields.ts';
+import { getFields, structure } from './fields.ts';
 import {
   deviceFlags,
   deviceInfoPayload,
@@ -59,11 +59,8 @@ const regionRead: Handler = (message, { device }) => {
   return answer;
 };
 
-/**
- * The answer to a write that will be carried out. It goes out before: the device may need its client's memory, and the client
- * wait for the answer. @throws CommandError for one that cannot be carried out
- */
-export function writeAnswer(message: Message, { device }: Served): Uint8Array {
+/** @throws CommandError for one that cannot be carried out */
+function writeAnswer(message: Message, { device }: Served): Uint8Array {
   const { offset, region, count } = read(regionAccessPayload, message);
   if (message.length < REGION_ACCESS_BYTES + transferOf(count))
     throw new CommandError('EINVAL', `${message.length} bytes for a write of ${count}`);
@@ -77,22 +74,43 @@ const regionWrite: Handler = (message, { device }) => {
   return null;
 };
 
-/** In their order; the answer says how many were done before one could not be. */
-const regionWriteMulti: Handler = (message, { device }) => {
+/** Where each of several writes begins in a message. @throws CommandError where it is shorter than it says */
+function writesOf(message: Message): number[] {
   const { count } = read(writeMultiPayload, message);
-  const first = message.at + lengthOf(writeMultiPayload);
-  if (count * MULTI_WRITE_BYTES > message.length - lengthOf(writeMultiPayload))
+  const first = lengthOf(writeMultiPayload);
+  if (count * MULTI_WRITE_BYTES > message.length - first)
     throw new CommandError('EINVAL', `${count} writes in ${message.length} bytes`);
-  for (let i = 0; i < count; i++) {
-    const at = first + i * MULTI_WRITE_BYTES;
-    const field = (name: keyof typeof regionAccessPayload) =>
-      getField(message.view, at, regionAccessPayload[name]);
-    if (field('count') > MULTI_WRITE_BYTES - REGION_ACCESS_BYTES)
-      throw new CommandError('EINVAL', `a write of ${field('count')} bytes among several`);
-    device.write(field('region'), field('offset'), message.view, at + REGION_ACCESS_BYTES, field('count'));
+  return Array.from({ length: count }, (_, i) => message.at + first + i * MULTI_WRITE_BYTES);
+}
+
+/** All of them can be carried out, or none is. @throws CommandError */
+function writeMultiAnswer(message: Message, { device }: Served): Uint8Array {
+  const writes = writesOf(message);
+  for (const at of writes) {
+    const { region, offset, count } = getFields(regionAccessPayload, message.view, at);
+    if (count > MULTI_WRITE_BYTES - REGION_ACCESS_BYTES)
+      throw new CommandError('EINVAL', `a write of ${count} bytes among several`);
+    device.check(region, offset, count);
   }
-  return structure(writeMultiPayload, { count });
+  return structure(writeMultiPayload, { count: writes.length });
+}
+
+/** In their order. */
+const regionWriteMulti: Handler = (message, { device }) => {
+  for (const at of writesOf(message)) {
+    const { region, offset, count } = getFields(regionAccessPayload, message.view, at);
+    device.write(region, offset, message.view, at + REGION_ACCESS_BYTES, count);
+  }
+  return null;
 };
+
+/**
+ * Answers to what will be carried out, which go out before: the device may need its client's memory, and the client wait for the
+ * answer. @throws CommandError for what cannot be carried out
+ */
+export const earlyAnswers: Readonly<
+  Partial<Record<VfioCommandName, (message: Message, served: Served) => Uint8Array>>
+> = { regionWrite: writeAnswer, regionWriteMulti: writeMultiAnswer };
 
 const setIrqs: Handler = (message, { device }) => {
   const request = read(irqSetPayload, message);

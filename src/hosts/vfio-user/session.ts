@@ -4,7 +4,7 @@ import type { Library } from '../posix/library.ts';
 import type { Source } from '../posix/reactor.ts';
 import type { MessageSocket } from '../posix/socket.ts';
 import { Channel, type Message } from './channel.ts';
-import { handlers, nestedFate, type Served, writeAnswer } from './commands.ts';
+import { earlyAnswers, handlers, nestedFate, type Served } from './commands.ts';
 import { CommandError, ProtocolError } from './errors.ts';
 import { FarClient, isReply } from './far-client.ts';
 import { errno, messageFlags, type VfioCommandName, vfioCommand, vfioCommandName } from './layout.ts';
@@ -143,8 +143,8 @@ export class Session implements Source {
       if (name === 'dmaUnmap') this.#awaitMaps();
       else if (name !== 'dmaMap') this.#remapping = false;
       if (TOUCHES.has(name!)) this.#touch();
-      const early = name === 'regionWrite' ? writeAnswer(message, this.#served) : null;
-      if (early === null) far.allowed = false;
+      const early = earlyAnswers[name!]?.(message, this.#served);
+      if (early === undefined) far.allowed = false;
       else if (!quiet) {
         this.#channel.answer(message, early);
         quiet = true;
@@ -189,18 +189,19 @@ export class Session implements Source {
       this.#take(message);
       return;
     }
-    const answered = name === 'regionWrite';
-    if (answered && !this.#answerWrite(message)) return;
+    const early = name === undefined ? undefined : earlyAnswers[name];
+    const answered = early !== undefined;
+    if (answered && !this.#answerWrite(message, early)) return;
     this.#later.push({ message: kept(message), answered });
     if (!answered) this.#far.giveUp();
     setImmediate(() => this.work());
   }
 
   /** Answers a write that is carried out later. @returns false for one that cannot be, which is all then */
-  #answerWrite(message: Message): boolean {
+  #answerWrite(message: Message, early: (message: Message, served: Served) => Uint8Array): boolean {
     const quiet = (message.flags & messageFlags.noReply) !== 0;
     try {
-      const answer = writeAnswer(message, this.#served);
+      const answer = early(message, this.#served);
       if (!quiet) this.#channel.answer(message, answer);
       return true;
     } catch (error) {

@@ -29,16 +29,7 @@ describe.skipIf(reason !== null)(`SeaBIOS in QEMU, with our disk over vfio-user$
     return served.add(new BlockDevice({ storage }), { window });
   };
 
-  // By `admin` the boot hangs now and then (4 of 7 times on a quiet machine): SeaBIOS found the disk, and its first request is
-  // not answered. A known fault of `serve --window admin`, to be found; VIRTIOLAB_MACHINES=all runs it.
-  const hangs = (window: string) => window === 'admin' && process.env.VIRTIOLAB_MACHINES !== 'all';
-
-  it.skipIf(!bootable.some(hangs))(
-    'boots it through admin (skipped: hangs now and then, see above)',
-    ({ skip }) => skip('a known fault of serve --window admin: VIRTIOLAB_MACHINES=all runs it'),
-  );
-
-  it.each(bootable.filter((window) => !hangs(window)))(
+  it.each(bootable)(
     'boots it through %s, on either machine, in shared memory and in its own',
     async (window) => {
       for (const [machine, sharedMemory] of [

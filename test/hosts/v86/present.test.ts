@@ -53,6 +53,21 @@ function expected(): number[] {
 }
 
 describe('a device presented to the guest of a v86 machine', () => {
+  it.each(translatedWayNames)("does nothing on the guest's memory within a read, through %s", (window) => {
+    const scheduler = new HeldScheduler();
+    const lab = setUp(window, scheduler);
+    ask(lab);
+    const register = (name: keyof typeof legacyHeader) => lab.port(PORTS_AT + legacyHeader[name].offset);
+    expect(scheduler.pending.length).toBe(1);
+    for (let i = 0; i < 3; i++) {
+      expect(register('deviceStatus').read8()).toBe(7);
+      expect(register('queueAddress').read32()).toBe(PAGE);
+    }
+    expect(answer(lab)).toEqual(new Array(BUFFER_BYTES).fill(0));
+    scheduler.releaseAll();
+    expect(answer(lab)).toEqual(expected());
+  });
+
   it.each(translatedWayNames)(
     'answers a legacy driver through %s: DMA, notification, interrupt',
     (window) => {

@@ -144,6 +144,11 @@ describe('a vfio-user server', () => {
     expect(await client.readNumber(0, at, 1)).toBe(3);
     const short = structure(writeMultiPayload, { count: 3 }, both);
     expect((await client.command('regionWriteMulti', short)).error).toBe(errno.EINVAL);
+    const outside = structure(regionAccessPayload, { offset: 32, region: 0, count: 1 }, new Uint8Array(8));
+    const mixed = structure(writeMultiPayload, { count: 2 }, new Uint8Array([...one(0), ...outside]));
+    expect((await client.command('regionWriteMulti', mixed)).error).toBe(errno.EINVAL);
+    // None of them is carried out.
+    expect(await client.readNumber(0, at, 1)).toBe(3);
   });
 
   it('answers nothing to a command that wants no answer', async () => {
