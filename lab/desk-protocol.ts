@@ -15,6 +15,13 @@ export interface PictureView {
   readonly svg: string;
 }
 
+/** How functions of a draft can be driven; or why none can be made. */
+export interface DriveView {
+  readonly ways: readonly string[];
+  readonly types: readonly string[];
+  readonly reasons: readonly string[];
+}
+
 /** A draft, or structures, as far as they could be read. */
 export interface DraftView {
   readonly kind: 'draft' | 'structures' | 'unread';
@@ -27,6 +34,8 @@ export interface DraftView {
   readonly pictures: readonly PictureView[];
   /** Structures that have no picture, and why. */
   readonly undrawn: readonly string[];
+  /** Null for what is no draft. */
+  readonly drive: DriveView | null;
 }
 
 export interface CounterexampleView {
@@ -119,6 +128,8 @@ export interface DeskCalls {
   /** Puts a driver to one of them, or takes it away. */
   toggle: { given: { index: number }; answer: GridView };
   draft: { given: { text: string }; answer: DraftView };
+  /** A draft to begin with whose block has the registers of these structures. */
+  draftOf: { given: { text: string }; answer: { text: string } };
   runDraft: { given: { text: string; runs: number }; answer: DraftRunView };
   shipped: { given: Record<string, never>; answer: readonly { name: string; title: string; text: string }[] };
   /** @param dump of the machine that a trace is of; '' for none. */

@@ -3,6 +3,9 @@
 /** The left column is the driver's machine; the right one what stands behind: the host, or the device itself. */
 export type Column = 'left' | 'right';
 
+/** The reading that is a draft of one's own. */
+export const OWN = 'own';
+
 /** What world there is. */
 export interface Setup {
   /** A device type: one of the library's samples. */
@@ -10,8 +13,10 @@ export interface Setup {
   /** One of the library's ways from a driver to a device. */
   readonly way: string;
   readonly ring: 'split' | 'packed';
-  /** By which reading of the MMR draft the function is made; null for a way without drafts, or for the usual one. */
+  /** By which reading of the MMR draft the function is made; null for a way without drafts, or for the usual one; {@link OWN} for `draft`. */
   readonly reading: string | null;
+  /** The document of a draft that somebody wrote; null where the reading is none of that. */
+  readonly draft: string | null;
   /** Names of what is wrong with the device and of what its driver does wrong; null for nothing. */
   readonly lie: string | null;
   readonly mistake: string | null;
@@ -165,6 +170,16 @@ export interface Choice {
   readonly says: string;
 }
 
+/** A draft of one's own that a function is made of. */
+export interface OwnDraftView {
+  readonly name: string;
+  /** What can be chosen with it. */
+  readonly ways: readonly string[];
+  readonly types: readonly string[];
+  /** Choices that it leaves open, and what was taken. */
+  readonly assumed: readonly string[];
+}
+
 /** What a world that was opened offers. */
 export interface Opened {
   readonly setup: Setup;
@@ -175,6 +190,7 @@ export interface Opened {
   readonly rings: readonly Setup['ring'][];
   /** Readings of the draft, the usual one first; empty for a way without drafts. */
   readonly readings: readonly string[];
+  readonly own: OwnDraftView | null;
   readonly mistakes: readonly Choice[];
 }
 

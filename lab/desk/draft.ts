@@ -13,7 +13,8 @@ import {
   structuresNamed,
   structuresToSvg,
 } from 'virtiolab/drafts';
-import type { DraftRunView, DraftView, PictureView } from '../desk-protocol.ts';
+import type { DraftRunView, DraftView, DriveView, PictureView } from '../desk-protocol.ts';
+import { readOwnDraft } from '../parts/own-draft.ts';
 
 /** What a page can show at once. */
 const MOST_FINDINGS = 200;
@@ -84,6 +85,7 @@ function unread(problems: readonly string[]): DraftView {
     moreFindings: 0,
     pictures: [],
     undrawn: [],
+    drive: null,
   };
 }
 
@@ -98,6 +100,12 @@ function structures(text: string): DraftView {
     title: `${read.structures.length} structures`,
     ...picturesOf(read),
   };
+}
+
+function driveOf(text: string): DriveView {
+  const own = readOwnDraft(text);
+  if ('reasons' in own) return { ways: [], types: [], reasons: own.reasons };
+  return { ways: own.ways, types: own.types, reasons: [] };
 }
 
 /** A draft document, or C structures: read, judged, drawn. Never throws for what somebody wrote. */
@@ -118,6 +126,7 @@ export function draftView(text: string): DraftView {
       problems: [],
       findings,
       moreFindings: found.length - findings.length,
+      drive: driveOf(text),
       ...picturesOf(readStructures(structuresText(document))),
     };
   } catch (error) {

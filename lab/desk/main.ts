@@ -3,6 +3,7 @@ import { type Answers, serveCalls } from '../calls.ts';
 import type { DeskCalls } from '../desk-protocol.ts';
 import { comparable, comparedView } from './compare.ts';
 import { draftRun, draftView } from './draft.ts';
+import { draftOf } from './draft-of-structures.ts';
 import { fileView } from './files.ts';
 import { Grid } from './grid.ts';
 
@@ -19,6 +20,7 @@ const answers: Answers<DeskCalls> = {
     return grid?.view() ?? { owner: '', members: [] };
   },
   draft: async ({ text }) => draftView(text),
+  draftOf: async ({ text }) => ({ text: draftOf(text) }),
   runDraft: async ({ text, runs }) => draftRun(text, runs),
   shipped: async () =>
     Object.values(shippedDrafts).map((document) => ({

@@ -77,7 +77,7 @@ export class LabGuest {
     };
     if (device.host === null || device.hosted === null) return;
     const { found, owner } = device.hosted;
-    this.#stage = { column: 'right', name: 'host', machine: device.host, found, owner };
+    this.#stage = { column: 'right', name: 'host', machine: device.host, found, owner, drafted: null };
     this.#viewers = viewersOf(this.#stage, device.fn.device.behaviour.type);
     const host = new Decoder();
     for (const fn of owner === null ? [found] : [found, owner]) host.add(device.host, fn);

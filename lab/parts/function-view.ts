@@ -51,7 +51,8 @@ export class FunctionViewer {
     const config = this.#readConfig();
     if (this.#layout === null || config !== this.#config) {
       this.#layout = this.#layOut();
-      const reading = { machine, type: this.#type, msixEnabled: this.#msixEnabled() };
+      const { fn: drafted = null } = this.#stage.drafted ?? {};
+      const reading = { machine, type: this.#type, msixEnabled: this.#msixEnabled(), drafted };
       // Whoever looks wants the device's own registers first.
       const messages = ({ target }: AccessPlace) => Number(target.endsWith('msix-table'));
       const places = this.#layout.places.toSorted((a, b) => messages(a) - messages(b));

@@ -1,7 +1,8 @@
 import { DmaMeter } from 'virtiolab/compare';
 import type { AccessEvent, EventSink, LabEvent } from 'virtiolab/core';
-import type { DecodedAccess, Decoder } from 'virtiolab/trace';
+import type { DecodedAccess } from 'virtiolab/trace';
 import type { Column, Row } from '../protocol.ts';
+import type { Decodes } from './drafted-decoder.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 type Line = Writable<Row>;
@@ -68,13 +69,13 @@ export class Stream {
   }
 
   /** Where the events of a machine go. @param decode of its accesses. */
-  sink(column: Column, decode: Decoder): EventSink {
+  sink(column: Column, decode: Decodes): EventSink {
     return (event) => {
       if (!this.looking) this.#take(column, decode, event);
     };
   }
 
-  #take(column: Column, decoder: Decoder, event: LabEvent): void {
+  #take(column: Column, decoder: Decodes, event: LabEvent): void {
     switch (event.kind) {
       case 'enter':
         this.#enter(column);
@@ -116,7 +117,7 @@ export class Stream {
     this.followers?.ended(ended.line.seq, this.#changed);
   }
 
-  #access(column: Column, decoder: Decoder, event: AccessEvent): void {
+  #access(column: Column, decoder: Decodes, event: AccessEvent): void {
     const decoded = decoder.decode(event);
     const frame = this.#open.at(-1);
     if (frame === undefined || frame.line === null || frame.column !== column) return;
@@ -124,12 +125,12 @@ export class Stream {
     if (event.operation === 'write') this.#changed = true;
     line.verb = event.posted ? 'posted write' : event.operation;
     line.place = decoded.place;
-    line.name = decoded.register;
+    line.name = decoded.shown?.name ?? decoded.register;
     line.value = decoded.value;
     line.meaning = decoded.meaning;
     line.space = event.space;
-    line.address =
-      event.space === 'config' ? `${decoded.function} ${hex(event.address, 2)}` : hex(event.address, 4);
+    const address = decoded.shown?.address ?? event.address;
+    line.address = event.space === 'config' ? `${decoded.function} ${hex(address, 2)}` : hex(address, 4);
     if (event.operation === 'write' && this.#open.length === 1)
       this.followers?.began(event, decoded, line.seq);
   }

@@ -1,4 +1,5 @@
 import type { Register, RegisterMap, Width } from 'virtiolab/core';
+import type { DraftedFunction, DraftedRegister } from 'virtiolab/drafts';
 import {
   commonConfig,
   type DeviceType,
@@ -14,11 +15,16 @@ import { type AccessPlace, meaningOf } from 'virtiolab/trace';
 import type { RegisterView, TableView } from '../protocol.ts';
 import { bitsOf } from './bits.ts';
 
+/** Where a draft has a register. */
+const placeOf = ({ offset, bytes, access }: DraftedRegister) => ({ offset, width: bytes, access });
+
 /** What a structure's registers are read with. */
 export interface Reading {
   readonly machine: Machine;
   readonly type: DeviceType;
   readonly msixEnabled: boolean;
+  /** The draft that says the registers of the legacy block; null for the specification's own. */
+  readonly drafted: DraftedFunction | null;
 }
 
 /** Elements of a field with many that are shown, and entries of a message table. */
@@ -68,8 +74,11 @@ const isReadable = ({ access }: Register) => access === 'ro' || access === 'rw';
 /** A register at its place, with what its value means. */
 interface Slot {
   readonly name: string;
+  /** What is read, and from where. */
   readonly register: Register;
   readonly at: number;
+  /** What a draft makes of it: its place, its width, who may do what; null for one that is as it is read. */
+  readonly drafted: DraftedRegister | null;
   /** Where a feature register's own selector stands in the list; -1 for none. */
   readonly selector: number;
 }
@@ -84,10 +93,33 @@ function slotsOf(place: AccessPlace, region: string, reading: Reading): readonly
         if (at + register.width > place.length) continue;
         if (name.endsWith('FeatureSelect')) selector = slots.length;
         const element = register.count > 1 ? `${prefix}${name}[${i}]` : `${prefix}${name}`;
-        slots.push({ name: element, register, at, selector });
+        slots.push({ name: element, register, at, selector, drafted: null });
       }
   return slots;
 }
+
+/** Registers of a draft that are shown: nobody reads ten thousand. */
+const MOST_DRAFTED = 64;
+
+/** The header's registers as a draft has them, and device configuration behind them. */
+function draftedSlots(
+  { registers }: DraftedFunction,
+  slots: readonly Slot[],
+  msixEnabled: boolean,
+): readonly Slot[] {
+  const header: Readonly<Record<string, Register>> = legacyHeaderWithVectors;
+  const absent = ({ when }: DraftedRegister) => when === (msixEnabled ? 'no-msix' : 'msix');
+  const shown = registers.filter((each) => !absent(each)).slice(0, MOST_DRAFTED);
+  const own = shown.map((drafted): Slot => {
+    const register = drafted.means === null ? null : header[drafted.means]!;
+    const at = register?.offset ?? drafted.offset;
+    return { name: drafted.name, register: register ?? unknown, at, selector: -1, drafted };
+  });
+  return [...own, ...slots.filter(({ name }) => name.startsWith('config.'))];
+}
+
+/** A register of which nothing is known is not read. */
+const unknown: Register = { ...legacyHeader.isrStatus, clauses: [] };
 
 /** A structure that is shown again and again: while its values stay, so does what is shown. */
 export class TableReader {
@@ -100,7 +132,10 @@ export class TableReader {
   constructor(place: AccessPlace, reading: Reading) {
     this.#place = place;
     this.#reading = reading;
-    this.#slots = slotsOf(place, place.target.replace(/^.* /, ''), reading);
+    const region = place.target.replace(/^.* /, '');
+    const slots = slotsOf(place, region, reading);
+    const { drafted, msixEnabled } = reading;
+    this.#slots = drafted === null || region !== 'legacy' ? slots : draftedSlots(drafted, slots, msixEnabled);
   }
 
   /** Null for a structure without registers. */
@@ -127,14 +162,20 @@ export class TableReader {
     return width === 8 ? this.#word(at + 4, 4) * 2 ** 32 + this.#word(at, 4) : this.#word(at, width);
   }
 
-  #show({ name, register, at, selector }: Slot, value: number): RegisterView {
+  #show({ name, register, at, selector, drafted }: Slot, read: number): RegisterView {
     const { width, access, clauses } = register;
-    const base = { name, offset: at, width, access, clauses };
+    const base = { name, offset: at, width, access, clauses, ...(drafted === null ? {} : placeOf(drafted)) };
     if (!isReadable(register)) return { ...base, value: '', meaning: '', bits: [] };
-    if (width === 8) return { ...base, value: hex(value, 8), meaning: `${value}`, bits: [] };
+    if (width === 8) return { ...base, value: hex(read, 8), meaning: `${read}`, bits: [] };
     const { type } = this.#reading;
     const word = selector < 0 ? 0 : this.#values[selector]!;
+    const value = drafted === null || drafted.bytes >= width ? read : read % 256 ** drafted.bytes;
     const meaning = meaningOf(register, value, { type, write: false, featureWord: word });
-    return { ...base, value: hex(value, width), meaning, bits: bitsOf(register, value, type, word) };
+    return {
+      ...base,
+      value: hex(value, Math.min(width, drafted?.bytes ?? width)),
+      meaning,
+      bits: bitsOf(register, value, type, word),
+    };
   }
 }

@@ -1,8 +1,8 @@
 import { effect } from '@preact/signals';
-import type { Calls, ClauseView, Move, RowsNews, Setup } from '../protocol.ts';
+import { type Calls, type ClauseView, type Move, OWN, type RowsNews, type Setup } from '../protocol.ts';
 import { type AddressState, firstSetup, readAddress, writeAddress } from './address.ts';
 import { bitMeanings } from './bit-meanings.ts';
-import { packedDraft, setDraft } from './draft-state.ts';
+import { draft, draftText, keptDraft, packedDraft, setDraft } from './draft-state.ts';
 import { filterText } from './filter.ts';
 import { stopPc } from './linux-state.ts';
 import { unpackText } from './packed-text.ts';
@@ -134,26 +134,47 @@ export async function showClause(id: string): Promise<void> {
   state.openClause.value = id;
 }
 
-/** A draft of an address is data: it is read, and shown as text. */
-async function takeDraft(packed: string): Promise<void> {
+/** A draft of an address is data: it is read, and shown as text. @returns the text; '' for none */
+async function takeDraft(packed: string): Promise<string> {
   try {
     const text = await unpackText(packed);
     packedDraft.value = packed;
-    setDraft(text, keepAddress);
+    setDraft(text, draftChanged);
+    return text;
   } catch (error) {
     state.notice(`The draft in the address: ${(error as Error).message}.`);
+    return '';
   }
+}
+
+/** The machine, made of the draft that somebody writes; `again` does what was done before. */
+export async function driveDraft(): Promise<void> {
+  const drive = draft.value?.drive;
+  if (!drive || drive.ways.length === 0) return;
+  const setup = state.opened.value?.setup ?? firstSetup;
+  const kept = (list: readonly string[], value: string) => (list.includes(value) ? value : list[0]!);
+  const [type, way] = [kept(drive.types, setup.type), kept(drive.ways, setup.way)];
+  await change({ type, way, ring: 'split', reading: OWN, draft: draftText.value }, type === setup.type);
+}
+
+/** The draft was changed, and read: a machine that is made of it is made anew where it can be. */
+export function draftChanged(): void {
+  const setup = state.opened.value?.setup;
+  const drive = draft.value?.drive;
+  const follows = setup?.reading === OWN && setup.draft !== draftText.value;
+  if (follows && drive?.ways.includes(setup.way) && drive.types.includes(setup.type)) void driveDraft();
+  else keepAddress();
 }
 
 /** Takes up what the address says, at the beginning and when somebody changes it. */
 export async function followAddress(): Promise<void> {
   known = addressNow();
-  const { setup, moves, tab, draft, at, find, problems } = readAddress(known);
+  const { setup, moves, tab, draft: packed, at, find, problems } = readAddress(known);
   for (const problem of problems) state.notice(`The address: ${problem}.`);
   state.tab.value = tab;
   filterText.value = find;
-  if (draft !== '') await takeDraft(draft);
-  if (await open(setup, moves)) {
+  const text = packed === '' ? '' : await takeDraft(packed);
+  if (await open(setup.reading === OWN ? { ...setup, draft: text || keptDraft() } : setup, moves)) {
     if (at !== null) {
       state.playing.value = false;
       goTo(at);

@@ -18,6 +18,7 @@ export const firstSetup: Setup = {
   way: 'mmr',
   ring: 'split',
   reading: null,
+  draft: null,
   lie: null,
   mistake: null,
 };

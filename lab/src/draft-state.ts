@@ -57,6 +57,15 @@ async function read(text: string, changed: () => void): Promise<void> {
   changed();
 }
 
+/** Makes a draft of structures. */
+export async function makeDraft(changed: () => void): Promise<void> {
+  try {
+    setDraft((await ask('draftOf', { text: draftText.value })).text, changed);
+  } catch (error) {
+    notice(`No draft was made of it: ${(error as Error).message}`);
+  }
+}
+
 /** Puts the draft to work. */
 export async function runDraft(): Promise<void> {
   running.value = true;

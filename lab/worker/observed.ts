@@ -7,6 +7,7 @@ import {
 } from 'virtiolab/conformance';
 import { type Bus, formatFinding, sinkFor } from 'virtiolab/core';
 import { Decoder, tap } from 'virtiolab/trace';
+import { draftedDecoder } from '../parts/drafted-decoder.ts';
 import { type FunctionViewer, viewersOf } from '../parts/function-view.ts';
 import { queueViews } from '../parts/queue-view.ts';
 import type { Followers, Stream } from '../parts/stream.ts';
@@ -40,11 +41,11 @@ export class Observed implements Followers {
     this.#stream = stream;
     const { type } = world.sample.behaviour;
     const [driver, ...others] = world.stages;
-    const decoders = world.stages.map(({ machine, found, owner }) => {
+    const decoders = world.stages.map(({ machine, found, owner, drafted }) => {
       const decoder = new Decoder();
       decoder.add(machine, found, world.draft, [type]);
       if (owner !== null) decoder.add(machine, owner, world.draft);
-      return decoder;
+      return drafted === null ? decoder : draftedDecoder(decoder, drafted);
     });
     const record = stream.sink('left', decoders[0]!);
     let ready = false;
@@ -52,6 +53,8 @@ export class Observed implements Followers {
       world.bus,
       (event) => {
         if (!ready) return;
+        // After a kick time passes: what was on its way to the device arrives.
+        if (event.kind === 'leave') this.arrive(true);
         this.#watch?.sink(event);
         record(event);
       },
@@ -59,8 +62,12 @@ export class Observed implements Followers {
     );
     const found = stream.sink('right', decoders[0]!);
     driver.machine.events = sinkFor(['finding'], found);
-    for (const [i, { machine, column }] of others.entries())
-      machine.events = stream.sink(column, decoders[i + 1]!);
+    for (const [i, { machine, column }] of others.entries()) {
+      const sink = stream.sink(column, decoders[i + 1]!);
+      // What the translator does is not what arrives, where a draft stands between.
+      machine.events = world.host === null ? sink : sinkFor(['finding'], sink);
+      if (world.host !== null) world.host.sink = sink;
+    }
     stream.followers = this;
     this.#viewers = world.stages.flatMap((stage) => viewersOf(stage, type, world.draft));
     this.#explanation = this.#look(() => this.#explain());
@@ -71,12 +78,24 @@ export class Observed implements Followers {
   /** Looking at the machines is no part of what happens on them. */
   #look<T>(what: () => T): T {
     const { looking } = this.#stream;
-    this.#stream.looking = true;
+    this.#setLooking(true);
     try {
       return what();
     } finally {
-      this.#stream.looking = looking;
+      this.#setLooking(looking);
     }
+  }
+
+  #setLooking(looking: boolean): void {
+    this.#stream.looking = looking;
+    for (const { drafted } of this.#world.stages) if (drafted !== null) drafted.bus.looking = looking;
+  }
+
+  /** Writes that a draft lets be late arrive. @param kicked only where one of them is a kick */
+  arrive(kicked = false): void {
+    if (this.#stream.looking) return;
+    for (const { drafted } of this.#world.stages)
+      if (drafted !== null && (!kicked || drafted.bus.kicked)) drafted.bus.arriveAll();
   }
 
   #explain(): Explanation {

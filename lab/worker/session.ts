@@ -2,8 +2,19 @@ import { OptionError, type VirtiolabError } from 'virtiolab/core';
 import { virtioFeature as feature } from 'virtiolab/layout';
 import { ways } from 'virtiolab/mmr';
 import { drivenTypes, type OpenDriver } from '../parts/drivers/index.ts';
+import type { OwnDraft } from '../parts/own-draft.ts';
 import { Stream } from '../parts/stream.ts';
-import type { Choice, Done, Move, MoveSpec, Opened, Row, Setup, View } from '../protocol.ts';
+import {
+  type Choice,
+  type Done,
+  type Move,
+  type MoveSpec,
+  type Opened,
+  OWN,
+  type Row,
+  type Setup,
+  type View,
+} from '../protocol.ts';
 import { MistakenBus, mistakes } from './mistakes.ts';
 import { Observed } from './observed.ts';
 import { openWorld, readingsFor, ringsFor, type World, wayOf, waysFor } from './world.ts';
@@ -38,6 +49,7 @@ interface Past {
 /** One world, what was done in it, and what came of that. */
 export class Session {
   readonly setup: Setup;
+  readonly #own: OwnDraft | null;
   readonly #stream = new Stream();
   readonly #world: World;
   readonly #observed: Observed;
@@ -50,13 +62,15 @@ export class Session {
   private constructor(
     setup: Setup,
     lies: Parameters<typeof openWorld>[1],
+    own: OwnDraft | null,
     post: (rows: readonly Row[]) => void,
   ) {
     this.setup = setup;
+    this.#own = own;
     this.#post = post;
     const meters = { device: this.#stream.meter('left'), owner: this.#stream.meter('right') };
     this.#stream.looking = true;
-    this.#world = openWorld(setup, lies, meters);
+    this.#world = openWorld(setup, lies, own, meters);
     this.#stream.looking = false;
     this.#observed = new Observed(this.#world, this.#stream);
   }
@@ -66,15 +80,17 @@ export class Session {
     const { lie, mistake } = setup;
     if (mistake !== null && mistakes.every(({ name }) => name !== mistake))
       throw new OptionError('mistake', mistake, `one of ${mistakes.map(({ name }) => name).join(', ')}`);
-    if (lie === null) return new Session(setup, {}, post);
+    const own = await ownOf(setup);
+    if (lie === null) return new Session(setup, {}, own, post);
     const lies = (await import('./lies.ts')).lieNamed(lie);
     if (lies === null) throw new OptionError('lie', lie, 'the name of a lie or of a mutant');
-    return new Session(setup, lies, post);
+    return new Session(setup, lies, own, post);
   }
 
   /** What the page can offer. */
   describe(types: readonly string[]): Opened {
     const { setup } = this;
+    const draft = this.#own;
     const way = ways[wayOf(setup.way)];
     const own = Object.entries(drivenTypes[setup.type]!.moves).map(([name, { label, fields, by }]) => ({
       ...{ name, label, fields, by },
@@ -86,7 +102,13 @@ export class Session {
       ways: waysFor(setup.type).map((name): Choice => ({ name, says: ways[name].summary })),
       types,
       rings: ringsFor(wayOf(setup.way)),
-      readings: readingsFor(wayOf(setup.way)),
+      readings: [...readingsFor(wayOf(setup.way)), ...(draft === null ? [] : [OWN])],
+      own: draft && {
+        name: draft.name,
+        ways: draft.ways,
+        types: draft.types,
+        assumed: draft.fn.assumed,
+      },
       mistakes: mistakes.map(({ name, says }) => ({ name, says })),
     };
   }
@@ -108,6 +130,7 @@ export class Session {
       error = (thrown as Error | VirtiolabError).message;
       this.#stream.add('left', 'mark', 'failed', { name: error });
     }
+    this.#observed.arrive();
     this.#past.push({ move, first, last: this.#stream.last });
     this.flush();
     return this.done(error, result);
@@ -206,6 +229,12 @@ export class Session {
     );
     return `the ${setup.type} device is up`;
   }
+}
+
+/** A draft of one's own, which is loaded where there is one. @throws what {@link OwnDraft} cannot be made of */
+async function ownOf({ reading, draft }: Setup): Promise<OwnDraft | null> {
+  if (reading !== OWN) return null;
+  return (await import('../parts/own-draft.ts')).ownDraft(draft ?? '');
 }
 
 /** Waits until a driver that gets no answer would wait for ever. */

@@ -1,7 +1,15 @@
 import { type DmaMeter, MeteredDma } from 'virtiolab/compare';
-import { type Bus, type DmaDomain, functionAddress, GuestMemory, OptionError } from 'virtiolab/core';
+import {
+  type Bus,
+  type DmaDomain,
+  type EventSink,
+  functionAddress,
+  GuestMemory,
+  OptionError,
+} from 'virtiolab/core';
 import {
   DmaMemory,
+  type FoundFunction,
   findFunction,
   LegacyTransport,
   legacyAccess,
@@ -14,6 +22,7 @@ import {
   type Draft,
   draft2023,
   drafts,
+  type HostedFunction,
   type TranslatedWayName,
   type WayName,
   wayNames,
@@ -21,8 +30,10 @@ import {
   waysOf,
 } from 'virtiolab/mmr';
 import { Machine } from 'virtiolab/pci';
+import { tap } from 'virtiolab/trace';
 import { defaultTransportFeatures, type VirtioFunction } from 'virtiolab/virtio';
-import type { Stage } from '../parts/stage.ts';
+import type { OwnDraft } from '../parts/own-draft.ts';
+import type { DraftedStage, Stage } from '../parts/stage.ts';
 import type { Setup } from '../protocol.ts';
 
 /** Machines that are set up, firmware done: no driver has touched the device. */
@@ -36,8 +47,15 @@ export interface World {
   readonly fn: VirtioFunction;
   /** What the driver works on, where its device may lie. */
   readonly bus: Bus;
+  /** Of a draft of one's own: who hears what is done on the host's bus, where there is a translator. */
+  readonly host: Ear | null;
   readonly memory: DmaMemory;
   connect(bus: Bus, intx: boolean): Transport;
+}
+
+/** Hears events before there is somebody to tell. */
+export class Ear {
+  sink: EventSink = () => {};
 }
 
 const RAM_BYTES = 4 << 20;
@@ -65,7 +83,8 @@ export const ringsFor = (way: WayName): readonly Setup['ring'][] =>
 export const readingsFor = (way: WayName): readonly string[] => (ways[way].drafts ? Object.keys(drafts) : []);
 
 /** @throws OptionError */
-function readingOf({ reading, way }: Setup): Draft {
+function readingOf({ reading, way }: Setup, own: OwnDraft | null): Draft {
+  if (own !== null) return own.fn.draft;
   if (reading === null) return draft2023;
   const names = readingsFor(wayOf(way));
   if (!names.includes(reading))
@@ -77,14 +96,32 @@ function readingOf({ reading, way }: Setup): Draft {
   return drafts[reading]!;
 }
 
+/** @throws OptionError for a way or a type that a draft of one's own is not for */
+function checkOwn({ way, type }: Setup, { ways: possible, types, name }: OwnDraft): void {
+  if (!possible.some((each) => each === way))
+    throw new OptionError('way', way, `for ${name} one of ${possible.join(', ')}`);
+  if (!types.includes(type)) throw new OptionError('type', type, `for ${name} one of ${types.join(', ')}`);
+}
+
 /** Who hears of transfers: those of the function, and of the owner of a virtual one. */
 export interface Meters {
   readonly device: DmaMeter;
   readonly owner: DmaMeter;
 }
 
+/** What a function is on the bus, by a draft of one's own; null for that of a reading. */
+function draftedStage(
+  own: OwnDraft | null,
+  machine: Bus,
+  found: FoundFunction,
+  fn: VirtioFunction,
+): DraftedStage | null {
+  if (own === null || own.fn.kind === 'modern-shim') return null;
+  return { fn: own.fn, bus: own.fn.bus(machine, found, fn.legacyBytes) };
+}
+
 /** Machines, from the driver's to the function's. */
-function machinesOf(setup: Setup, draft: Draft, sample: SampleDevice, meters: Meters) {
+function machinesOf(setup: Setup, draft: Draft, own: OwnDraft | null, sample: SampleDevice, meters: Meters) {
   const way = ways[wayOf(setup.way)];
   const ram = GuestMemory.allocate({ start: 0, length: RAM_BYTES });
   const domain: DmaDomain = new MeteredDma(ram, meters.device);
@@ -94,15 +131,22 @@ function machinesOf(setup: Setup, draft: Draft, sample: SampleDevice, meters: Me
     machine.plug(fn.pci, PLACE, domain);
     runFirmware(machine);
     const found = findFunction(machine, PLACE)!;
-    const stage: Stage = { column: 'left', name: 'host', machine, found, owner: null };
+    const drafted = draftedStage(own, machine, found, fn);
+    const stage: Stage = { column: 'left', name: 'host', machine, found, owner: null, drafted };
     const connect = (bus: Bus, intx: boolean) => way.transport(bus, found, { intx, draft });
-    return { fn, stages: [stage] as const, connect };
+    return { fn, stages: [stage] as const, connect, host: null };
   }
   const made = way.build(sample.behaviour, { transportFeatures, draft });
   const hostRam = GuestMemory.allocate({ start: 0, length: RAM_BYTES });
   const owners = new MeteredDma(hostRam, meters.owner);
+  const ear = new Ear();
+  let drafted: DraftedStage | null = null;
+  const through = (hosted: HostedFunction): Bus => {
+    drafted = draftedStage(own, hosted.host, hosted.found, hosted.fn);
+    return drafted === null ? hosted.host : tap(drafted.bus, (event) => ear.sink(event), draft);
+  };
   const machines = twoMachines([{ fn: made, domain, owners }], {
-    ram,
+    ...{ ram, through },
     host: { ram: hostRam },
     // The row has said that it is one.
     way: setup.way as TranslatedWayName,
@@ -110,32 +154,42 @@ function machinesOf(setup: Setup, draft: Draft, sample: SampleDevice, meters: Me
   });
   const { fn, hosted } = machines.functions[0]!;
   const found = machines.inGuest();
-  const guest: Stage = { column: 'left', name: 'guest', machine: machines.guest, found, owner: null };
+  const guest: Stage = {
+    column: 'left',
+    name: 'guest',
+    machine: machines.guest,
+    found,
+    owner: null,
+    drafted: null,
+  };
   const host: Stage = {
     column: 'right',
     name: 'host',
     machine: machines.host,
     found: machines.inHost(),
     owner: hosted.owner,
+    drafted,
   };
   const connect = (bus: Bus, intx: boolean) =>
     new LegacyTransport(bus, found, legacyAccess(bus, found), { intx });
-  return { fn, stages: [guest, host] as const, connect };
+  return { fn, stages: [guest, host] as const, connect, host: drafted === null ? null : ear };
 }
 
 /**
- * Sets a world up. @param lies what is wrong with the device.
+ * Sets a world up. @param lies what is wrong with the device. @param own the draft of its function, where that is one's own
  * @throws OptionError, UnknownSubjectError for names that there are not; what building a function throws
  */
-export function openWorld(setup: Setup, lies: Lies, meters: Meters): World {
+export function openWorld(setup: Setup, lies: Lies, own: OwnDraft | null, meters: Meters): World {
   const sample = sampleDevice(setup.type);
   if (!waysFor(setup.type).includes(wayOf(setup.way)))
     throw new OptionError('way', setup.way, `for ${setup.type} one of ${waysFor(setup.type).join(', ')}`);
-  const draft = readingOf(setup);
-  const { fn, stages, connect } = machinesOf(setup, draft, sample, meters);
+  if (own !== null) checkOwn(setup, own);
+  const draft = readingOf(setup, own);
+  const { fn, stages, connect, host } = machinesOf(setup, draft, own, sample, meters);
   lies.device?.(fn, sample);
-  const [{ machine, found }] = stages;
-  const bus = lies.bus === undefined ? machine : new MutantBus(machine, found.address, lies.bus);
+  const [{ machine, found, drafted }] = stages;
+  const plain: Bus = drafted?.bus ?? machine;
+  const bus = lies.bus === undefined ? plain : new MutantBus(plain, found.address, lies.bus);
   const memory = new DmaMemory(machine.ram, DRIVER_MEMORY.start, DRIVER_MEMORY.end);
-  return { setup, draft, stages, sample, fn, bus, memory, connect };
+  return { setup, draft, stages, sample, fn, bus, host, memory, connect };
 }

@@ -14,6 +14,8 @@ export type {
 } from './document/document.ts';
 export * from './document/read.ts';
 export type { DocumentProblem, JsonSchema } from './document/shape.ts';
+export type { DraftedBus } from './instance/drafted-bus.ts';
+export { type DraftedFunction, type DraftedRegister, draftedFunction } from './instance/drafted-function.ts';
 export {
   type DraftCounterexample,
   type DraftRun,

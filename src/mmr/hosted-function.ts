@@ -1,4 +1,4 @@
-import { DmaDomain } from '../core/index.ts';
+import { type Bus, DmaDomain } from '../core/index.ts';
 import { DmaMemory, type FoundFunction, findFunction } from '../driver/index.ts';
 import type { Machine, Place } from '../pci/index.ts';
 import { type VirtioFunction, withType } from '../virtio/index.ts';
@@ -56,17 +56,22 @@ export class HostedFunction {
 
   /**
    * Presents it, once the host's firmware has run: a virtual one is enabled first.
-   * @param memory of the host, for the driver of its owner. @throws as {@link presentLegacy}, {@link OwnedFunction.enable}
+   * @param memory of the host, for the driver of its owner. @param through what the translator works on, by default the host
+   * itself. @throws as {@link presentLegacy}, {@link OwnedFunction.enable}
    */
-  present(options: PresentOptions = {}, memory = new DmaMemory(this.host.ram, 0)): PresentedFunction {
+  present(
+    options: PresentOptions = {},
+    memory = new DmaMemory(this.host.ram, 0),
+    through: (fn: HostedFunction) => Bus = ({ host }) => host,
+  ): PresentedFunction {
     const { made, host, domain } = this;
     if (!(made instanceof OwnedFunction)) {
       const { behaviour, config } = made.device;
       const known = { types: withType(behaviour.type), configBytes: config.length };
-      return presentLegacy(host, made.pci.slot.address, { ...known, ...options });
+      return presentLegacy(through(this), made.pci.slot.address, { ...known, ...options });
     }
     const { member } = made.enabled ?? made.enable(host, domain, memory);
     const by = member === null ? {} : { member };
-    return presentLegacy(host, this.found, { types: withType(made.type), ...by, ...options });
+    return presentLegacy(through(this), this.found, { types: withType(made.type), ...by, ...options });
   }
 }

@@ -1,4 +1,5 @@
 import {
+  type Bus,
   DmaDomain,
   type FunctionAddress,
   functionAddress,
@@ -43,6 +44,8 @@ export interface TwoMachinesOptions extends PresentOptions {
   readonly host?: MachineOptions;
   /** Leaves the guest as it is before its firmware runs: its functions have no addresses then. */
   readonly guestFirmware?: boolean;
+  /** What the translator works on, in place of the host's own bus. */
+  readonly through?: (fn: HostedFunction) => Bus;
 }
 
 /** A function of the host, and what the guest is given in its place. */
@@ -124,7 +127,7 @@ export function twoMachines(
   runFirmware(host);
   const memory = new DmaMemory(host.ram, 0);
   const translated = rows.map(({ hosted, guestAddress }) => {
-    const presented = hosted.present(options, memory);
+    const presented = hosted.present(options, memory, options.through);
     guest.plug(presented.pci, guestAddress);
     const { fn, domain, found } = hosted;
     return { fn, hosted, domain, hostAddress: found.address, guestAddress, presented };

@@ -1,17 +1,20 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { DraftFindingView, DraftRunView, DraftView } from '../../desk-protocol.ts';
-import { keepAddress } from '../actions.ts';
+import type { DraftFindingView, DraftRunView, DraftView, DriveView } from '../../desk-protocol.ts';
+import { OWN } from '../../protocol.ts';
+import { draftChanged, driveDraft } from '../actions.ts';
 import { ask } from '../desk.ts';
 import {
   draft,
   draftText,
   keptDraft,
+  makeDraft,
   packedDraft,
   run,
   runDraft,
   running,
   setDraft,
 } from '../draft-state.ts';
+import { busy, opened } from '../state.ts';
 import { ClauseLink } from './clause-link.tsx';
 import { SvgImage } from './svg-image.tsx';
 
@@ -21,7 +24,7 @@ interface Shipped {
   readonly text: string;
 }
 
-const change = (text: string) => setDraft(text, keepAddress);
+const change = (text: string) => setDraft(text, draftChanged);
 
 const levels = [
   ['error', 'Errors'],
@@ -115,6 +118,34 @@ function Run({ result }: { result: DraftRunView }) {
   );
 }
 
+/** The draft behind the driver's buttons, and in the stream. */
+function Drive({ drive }: { drive: DriveView }) {
+  const { setup, own } = opened.value!;
+  const driven = setup.reading === OWN;
+  const current = driven && setup.draft === draftText.value;
+  return (
+    <section aria-label="The draft in the machine">
+      {drive.reasons.length > 0 ? (
+        <p>
+          No function can be made of it: {drive.reasons.join('; ')}.
+          {driven ? ' The machine is the draft as it was before.' : ''}
+        </p>
+      ) : (
+        <button type="button" disabled={busy.value || current} onClick={() => void driveDraft()}>
+          Make the machine of it
+        </button>
+      )}
+      {current && own !== null ? (
+        <p role="status">
+          The machine above is {own.name}, and follows what is written here: press Bring up, and watch the
+          stream.
+          {own.assumed.length === 0 ? '' : ` What it leaves open was taken so: ${own.assumed.join(', ')}.`}
+        </p>
+      ) : null}
+    </section>
+  );
+}
+
 function Shown({ view }: { view: DraftView }) {
   return (
     <>
@@ -126,6 +157,12 @@ function Shown({ view }: { view: DraftView }) {
           Run the draft
         </button>
       ) : null}
+      {view.kind === 'structures' ? (
+        <button type="button" onClick={() => void makeDraft(draftChanged)}>
+          Make a draft of them
+        </button>
+      ) : null}
+      {view.drive === null ? null : <Drive drive={view.drive} />}
       {running.value ? <p role="status">It is running.</p> : null}
       {run.value === null ? null : <Run result={run.value} />}
       {view.pictures.map(({ title, svg }) => (

@@ -1,12 +1,12 @@
 import { useState } from 'preact/hooks';
-import type { MoveField, MoveSpec, Opened, Setup } from '../../protocol.ts';
+import { type MoveField, type MoveSpec, type Opened, OWN, type Setup } from '../../protocol.ts';
 import { change, move } from '../actions.ts';
 import { busy, done, opened as openedState } from '../state.ts';
 
 interface SelectProps {
   readonly label: string;
   readonly value: string;
-  readonly options: readonly { readonly name: string; readonly says?: string }[];
+  readonly options: readonly { readonly name: string; readonly says?: string; readonly label?: string }[];
   onPick(name: string): void;
 }
 
@@ -15,9 +15,9 @@ export function Select({ label, value, options, onPick }: SelectProps) {
     <label class="field">
       {label}
       <select value={value} onChange={(event) => onPick(event.currentTarget.value)}>
-        {options.map(({ name, says }) => (
+        {options.map(({ name, says, label: shown = name }) => (
           <option key={name} value={name} title={says ?? ''} selected={name === value}>
-            {name}
+            {shown}
           </option>
         ))}
       </select>
@@ -91,10 +91,19 @@ function Outcome() {
   );
 }
 
+/** No draft of one's own, nor another reading. */
+const plain = { reading: null, draft: null } as const;
+
 /** Which machine there is, and what its driver is told to do. */
 export function MachinePanel({ opened }: { opened: Opened }) {
-  const { setup, ways, types, rings, readings, moves } = opened;
+  const { setup, ways, types, rings, readings, own, moves } = opened;
   const pick = (part: Partial<Setup>) => void change(part);
+  const ofType = (type: string): Partial<Setup> => {
+    if (own?.types.includes(type)) return { type };
+    return type === 'rtc' || type === 'vsock'
+      ? { type, way: 'modern', ...plain }
+      : { type, ...(own === null ? {} : plain) };
+  };
   const says = ways.find(({ name }) => name === setup.way)?.says ?? '';
   return (
     <section class="machine" aria-labelledby="machine-title">
@@ -104,15 +113,13 @@ export function MachinePanel({ opened }: { opened: Opened }) {
           label="Device"
           value={setup.type}
           options={types.map((name) => ({ name }))}
-          onPick={(type) =>
-            pick(type === 'rtc' || type === 'vsock' ? { type, way: 'modern', reading: null } : { type })
-          }
+          onPick={(type) => pick(ofType(type))}
         />
         <Select
           label="Way"
           value={setup.way}
           options={ways}
-          onPick={(way) => pick({ way, ring: 'split', reading: null })}
+          onPick={(way) => pick({ way, ring: 'split', ...(own?.ways.includes(way) ? {} : plain) })}
         />
         <Select
           label="Rings"
@@ -124,8 +131,8 @@ export function MachinePanel({ opened }: { opened: Opened }) {
           <Select
             label="Draft"
             value={setup.reading ?? readings[0]!}
-            options={readings.map((name) => ({ name }))}
-            onPick={(name) => void change({ reading: name === readings[0] ? null : name }, true)}
+            options={readings.map((name) => ({ name, label: name === OWN ? `own: ${own?.name}` : name }))}
+            onPick={(name) => void change({ ...plain, reading: name === readings[0] ? null : name }, true)}
           />
         )}
         <p class="quiet">{says}</p>

@@ -34,6 +34,8 @@ export class DraftedBus implements Bus {
   readonly #late: Late[] = [];
   #base = 0;
   #length = 0;
+  /** Who reads is no part of the world: no write is pushed, and nothing read ahead. */
+  looking = false;
 
   /** @param prefetchable the block's BAR is: a bridge may read ahead, and this one does. */
   constructor(
@@ -67,6 +69,16 @@ export class DraftedBus implements Bus {
     this.#length = length;
   }
 
+  /** A kick is on its way. */
+  get kicked(): boolean {
+    return this.#late.some(({ offset }) => offset === legacyHeader.queueNotify.offset);
+  }
+
+  /** Where the block begins, and bytes of it. */
+  get block(): { readonly base: number; readonly length: number } {
+    return { base: this.#base, length: this.#length };
+  }
+
   /** Kicks that nothing was written before arrive: a device may see them at any time. */
   arriveKicks(): void {
     while (this.#late[0]?.offset === legacyHeader.queueNotify.offset) this.#arrive(this.#late.shift()!);
@@ -86,7 +98,7 @@ export class DraftedBus implements Bus {
   }
 
   #push(): void {
-    if (!this.waits) this.arriveAll();
+    if (!this.waits && !this.looking) this.arriveAll();
   }
 
   #inside(address: number): boolean {
@@ -99,7 +111,8 @@ export class DraftedBus implements Bus {
     const offset = address - this.#base;
     const value = this.#registers.read(offset, width);
     const { isrStatus } = legacyHeader;
-    if (this.#prefetchable && offset < isrStatus.offset) this.#registers.read(isrStatus.offset, 1);
+    if (this.#prefetchable && !this.looking && offset < isrStatus.offset)
+      this.#registers.read(isrStatus.offset, 1);
     return value;
   }
 

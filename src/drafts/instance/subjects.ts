@@ -22,6 +22,7 @@ import {
 import { hex } from '../checks/check.ts';
 import type { DraftRules } from '../document/document.ts';
 import { DraftedBus } from './drafted-bus.ts';
+import { blockBase } from './drafted-function.ts';
 import { type Load, RAM_BYTES } from './loads.ts';
 import type { LegacyRegister } from './registers.ts';
 import type { Step } from './steps.ts';
@@ -184,10 +185,8 @@ function drafted(
   runFirmware(machine);
   const found = findFunction(machine, PLACE)!;
   const bus = new DraftedBus(machine, table.structure, rules.postedWrites, draft.prefetchable);
-  const place = kind === 'mmr' ? { bar: draft.bar, offset: draft.offset } : { bar: 0, offset: 0 };
-  const base = found.bars.find(({ index }) => index === place.bar)!.address + place.offset;
-  bus.place(base, fn.legacyBytes);
-  return { bus, found, base };
+  bus.place(blockBase(table, found), fn.legacyBytes);
+  return { bus, found, base: blockBase(table, found) };
 }
 
 /** The reference: a legacy function with its block in I/O space, in the driver's own machine. */
