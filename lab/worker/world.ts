@@ -84,7 +84,8 @@ export const readingsFor = (way: WayName): readonly string[] => (ways[way].draft
 
 /** @throws OptionError */
 function readingOf({ reading, way }: Setup, own: OwnDraft | null): Draft {
-  if (own !== null) return own.fn.draft;
+  // Of functions that are no MMR ones a draft's table says nothing.
+  if (own !== null) return own.fn.kind === 'mmr' ? own.fn.draft : draft2023;
   if (reading === null) return draft2023;
   const names = readingsFor(wayOf(way));
   if (!names.includes(reading))

@@ -15,6 +15,7 @@ const states: fc.Arbitrary<AddressState> = fc.record({
     way: name,
     ring: fc.constantFrom('split', 'packed'),
     reading: fc.option(name),
+    draft: fc.constant(null),
     lie: fc.option(name),
     mistake: fc.option(name),
   }),
