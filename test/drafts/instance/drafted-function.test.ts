@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { functionAddress } from '../../../src/core/index.ts';
-import { findFunction, runFirmware } from '../../../src/driver/index.ts';
 import { type DraftDocument, draftedFunction, shippedDrafts } from '../../../src/drafts/index.ts';
+import { findFunction, runFirmware } from '../../../src/driver/index.ts';
 import { mmrFunction } from '../../../src/mmr/index.ts';
 import { Machine } from '../../../src/pci/index.ts';
 import { EntropyDevice, legacyHeader } from '../../../src/virtio/index.ts';
@@ -33,7 +33,9 @@ function driven(document: DraftDocument) {
 
 describe('the function of a draft, to be driven', () => {
   it('says its registers in the draft’s names, and what the legacy header calls them', () => {
-    const { fn, base } = driven(draftWith('queueNotify', { name: 'bell', means: 'queueNotify', offset: 0x40 }));
+    const { fn, base } = driven(
+      draftWith('queueNotify', { name: 'bell', means: 'queueNotify', offset: 0x40 }),
+    );
     expect(fn.kind).toBe('mmr');
     expect(fn.types).toContain('entropy');
     expect(fn.registers.find(({ name }) => name === 'bell')).toEqual({
