@@ -26,6 +26,8 @@ export interface Stateful<S extends State = State> {
   restore?(state: S): void;
   /** Goes on with what was in flight; called once every part of the whole has been loaded. */
   resume?(): void;
+  /** From now on nothing of it touches memory or interrupts by itself, until it is told that it may again. */
+  halt?(on: boolean): void;
   /** The table that its states go by. */
   readonly record?: { manifest(): Manifest };
   /** What its states look like, with those of its parts; by default as {@link manifestOf} says. */

@@ -20,6 +20,7 @@ export interface SlotBoard {
     finding?(finding: Finding): void;
     arrive?(fn: PciFunction): void;
   };
+  readonly halted: boolean;
   isWatched(fn: PciFunction): boolean;
   left(fn: PciFunction): void;
   readonly findings: EventSink | null;
@@ -71,6 +72,10 @@ export class BoardSlot implements Slot, Neighbourhood {
 
   get scheduler(): Scheduler {
     return this.dma.scheduler ?? this.#board.wiring.scheduler;
+  }
+
+  get passesDma(): boolean {
+    return !this.#board.halted && this.upstream?.busMaster !== false;
   }
 
   get interruptLine(): number | null {

@@ -73,6 +73,7 @@ export class Board implements ConfigAccess {
   findings: EventSink | null = null;
   readonly #topology: Topology;
   readonly #watchers = new Map<PciFunction, FunctionWatcher>();
+  #halted = false;
   readonly wiring: BoardWiring;
 
   constructor(wiring: BoardWiring) {
@@ -299,6 +300,24 @@ export class Board implements ConfigAccess {
       fn.load(state);
       loaded(fn.slot.address, fn);
       for (const each of fn.virtualFunctions?.made ?? []) loaded(each.slot.address, each);
+    }
+  }
+
+  /** The machine stands still. */
+  get halted(): boolean {
+    return this.#halted;
+  }
+
+  /**
+   * Until it is taken back no function masters the bus, whatever its registers say: what back ends finish meanwhile waits, as
+   * where software has switched bus mastering off. So a machine is stopped for its state and its memory to belong together.
+   */
+  halt(on: boolean): void {
+    if (on === this.#halted) return;
+    this.#halted = on;
+    for (const [, fn] of this.#topology.all()) {
+      fn.upstreamChanged();
+      for (const each of fn.virtualFunctions?.made ?? []) each.upstreamChanged();
     }
   }
 

@@ -189,6 +189,11 @@ export class Machine implements Bus, Stateful {
     this.interrupts.reset();
   }
 
+  /** Stops its functions from touching memory by themselves, or lets them go on: see {@link Board.halt}. */
+  halt(on: boolean): void {
+    this.#board.halt(on);
+  }
+
   /** Memory writes in flight arrive, and of what each scheduler holds the oldest goes on. */
   pause(): void {
     this.posted?.flushAll();

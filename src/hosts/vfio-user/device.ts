@@ -166,6 +166,12 @@ export class ServedDevice {
     this.#irqs?.reset();
   }
 
+  /** Its function, and those of hosts that stand behind it, touch no memory until they may again. */
+  halt(on: boolean): void {
+    this.board.halt(on);
+    for (const part of this.parts.values()) part.halt?.(on);
+  }
+
   /** Bytes of a region; 0 for one that the function has not. @throws CommandError for none of PCI's */
   regionBytes(index: number): number {
     if (index >= regionIndex.count) throw new CommandError('EINVAL', `region ${index}`);

@@ -102,6 +102,7 @@ export class Migration {
     const from = this.state;
     if (from === 'resuming') this.#finishLoading();
     this.state = to;
+    if (!this.running) this.#device.halt(true);
     if (to === 'preCopy') {
       this.#begin();
       this.#give(chunk(chunkKind.manifest, this.#manifest()));
@@ -117,6 +118,7 @@ export class Migration {
       this.#loaded = false;
       this.#device.board.resume();
     } else this.#begin();
+    if (this.running) this.#device.halt(false);
   }
 
   #begin(): void {
@@ -194,6 +196,7 @@ export class Migration {
     this.#begin();
     this.#in = [];
     this.#loaded = false;
+    this.#device.halt(false);
   }
 }
 

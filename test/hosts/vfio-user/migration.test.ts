@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { guestWindows } from '../../../src/hosts/present/present.ts';
 import { viewOf } from '../../../src/hosts/vfio-user/fields.ts';
 import {
   deviceFeature,
@@ -12,10 +13,63 @@ import {
   migrationPayload,
   migState,
   migStatePayload,
+  regionIndex,
 } from '../../../src/hosts/vfio-user/layout.ts';
 import { migrationPath } from '../../../src/hosts/vfio-user/migration.ts';
-import { BlockDevice, EntropyDevice, legacyHeader, MemoryStorage } from '../../../src/virtio/index.ts';
-import { type Client, getFields, Served, structure } from './support.ts';
+import {
+  BlockDevice,
+  EntropyDevice,
+  legacyHeader,
+  MemoryStorage,
+  type Transfer,
+} from '../../../src/virtio/index.ts';
+import { type Client, getFields, Served, structure, turn, until } from './support.ts';
+
+/** Reads end when the test lets them. */
+class SlowStorage extends MemoryStorage {
+  readonly held: (() => void)[] = [];
+
+  override read(transfer: Transfer): void {
+    this.held.push(() => transfer.whenReady(() => super.read(transfer)));
+  }
+}
+
+/** Where the legacy driver of these tests has its ring, the parts of its one request, and where a sector goes. */
+const RING = {
+  address: 0x10000,
+  used: 0x11000,
+  size: 16,
+  header: 0x20000,
+  sector: 0x21000,
+  end: 0x22000,
+} as const;
+
+/** Brings a legacy block device up and asks for its first sector. */
+async function askForSector(client: Client): Promise<void> {
+  const write = (name: keyof typeof legacyHeader, value: number) =>
+    client.write(0, legacyHeader[name].offset, value, legacyHeader[name].width as 1 | 2 | 4);
+  await client.write(regionIndex.config, 4, 7, 2);
+  await write('deviceStatus', 3);
+  await write('queueSelect', 0);
+  const size = await client.readNumber(0, legacyHeader.queueSize.offset, 2);
+  await write('queueAddress', RING.address / 4096);
+  await write('deviceStatus', 7);
+  const view = viewOf(client.bytes);
+  for (const [i, [address, length, flags]] of [
+    [RING.header, 16, 1],
+    [RING.sector, 512, 3],
+    [RING.end, 1, 2],
+  ].entries()) {
+    const at = RING.address + 16 * i;
+    view.setUint32(at, address!, true);
+    view.setUint32(at + 8, length!, true);
+    view.setUint16(at + 12, flags!, true);
+    view.setUint16(at + 14, i + 1, true);
+  }
+  view.setUint16(RING.address + 16 * size + 2, 1, true);
+  view.setUint8(RING.end, 0xff);
+  await write('queueNotify', 0);
+}
 
 const { get, set, probe } = featureFlags;
 const feature = (client: Client, index: number, flags: number, data: Uint8Array = new Uint8Array()) =>
@@ -131,6 +185,29 @@ describe('a device that moves', () => {
     expect((await setState(source!, 'running')).error).toBe(0);
     expect([await status(source!), await queueAddress(source!)]).toEqual([7, 0x10]);
   });
+
+  it.each(guestWindows.filter((window) => window !== 'modern'))(
+    'touches no memory while it is stopped, through %s: what ends then is told when it goes on',
+    async (window) => {
+      const storage = new SlowStorage(new Uint8Array(65536).fill(0x5a));
+      const served = await Served.of(new BlockDevice({ storage }), window);
+      const client = await served.connect();
+      await client.map();
+      await askForSector(client);
+      await until('the request has begun', () => storage.held.length === 1);
+      expect((await setState(client, 'stop')).error).toBe(0);
+      for (const end of storage.held.splice(0)) end();
+      await turn();
+      await turn();
+      const before = client.bytes.slice();
+      expect([before[RING.sector], before[RING.end], before[RING.used]]).toEqual([0, 0xff, 0]);
+      expect((await setState(client, 'running')).error).toBe(0);
+      await until('it is answered', () => viewOf(client.bytes).getUint8(RING.end) === 0);
+      expect(client.bytes.subarray(RING.sector, RING.sector + 512).every((byte) => byte === 0x5a)).toBe(true);
+      client.close();
+      await served.close();
+    },
+  );
 
   it('is refused where the stream is torn, goes on, or is of another device, and the device is as it was', async () => {
     await target!.write(0, legacyHeader.deviceStatus.offset, 3, 1);
