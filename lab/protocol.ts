@@ -17,9 +17,9 @@ export interface Setup {
   readonly reading: string | null;
   /** The document of a draft that somebody wrote; null where the reading is none of that. */
   readonly draft: string | null;
-  /** Names of what is wrong with the device and of what its driver does wrong; null for nothing. */
-  readonly lie: string | null;
-  readonly mistake: string | null;
+  /** Names of what is wrong with the device, and of what its driver does wrong: all of it together. */
+  readonly lies: readonly string[];
+  readonly mistakes: readonly string[];
 }
 
 /** A button that was pressed, with what was filled in. */

@@ -87,6 +87,13 @@ export async function open(setup: Setup, moves: readonly Move[] = []): Promise<b
 export const change = (changed: Partial<Setup>, again = false) =>
   open({ ...(state.opened.value?.setup ?? firstSetup), ...changed }, again ? state.moves.value : []);
 
+/** Another device: what is wrong with it goes along as far as such a device can have it. */
+export async function changeType(changed: Partial<Setup> & { readonly type: string }): Promise<void> {
+  const { lies } = state.opened.value?.setup ?? firstSetup;
+  const there = lies.length === 0 ? [] : await call('lies', { type: changed.type });
+  await change({ ...changed, lies: lies.filter((lie) => there.some(({ name }) => name === lie)) });
+}
+
 export async function move(made: Move): Promise<void> {
   // A PC had the stream: our driver has it again from its beginning.
   if (state.pcView.value !== null) await open(state.opened.value?.setup ?? firstSetup, state.moves.value);

@@ -19,8 +19,8 @@ export const firstSetup: Setup = {
   ring: 'split',
   reading: null,
   draft: null,
-  lie: null,
-  mistake: null,
+  lies: [],
+  mistakes: [],
 };
 
 /** An address that is longer is not taken: nobody wrote it by hand, and mail programs cut it. */
@@ -29,7 +29,14 @@ const MOST_MOVES = 100;
 /** Names of worlds and buttons: no more than words with hyphens. */
 const NAME = /^[a-z][a-z0-9-]{0,60}$/;
 
-const setupNames = ['type', 'way', 'ring', 'reading', 'lie', 'mistake'] as const;
+const setupNames = ['type', 'way', 'ring', 'reading'] as const;
+/** Lists of a world, and what the address calls them. */
+const setupLists = [
+  ['lie', 'lies'],
+  ['mistake', 'mistakes'],
+] as const;
+/** Names of such a list. */
+const MOST_NAMES = 20;
 
 /** What separates values is escaped too. */
 const escaped = (text: string | number) => encodeURIComponent(text).replaceAll('~', '%7E');
@@ -50,6 +57,8 @@ export function writeAddress({ setup, moves, tab, draft, at, find }: AddressStat
     const value = setup[name];
     if (value !== null && value !== firstSetup[name]) parts.push(`${name}=${encodeURIComponent(value)}`);
   }
+  for (const [name, list] of setupLists)
+    if (setup[list].length > 0) parts.push(`${name}=${setup[list].map(encodeURIComponent).join(',')}`);
   if (moves.length > 0) parts.push(`do=${moves.slice(0, MOST_MOVES).map(moveText).join(',')}`);
   if (tab !== null) parts.push(`show=${encodeURIComponent(tab)}`);
   if (at !== null) parts.push(`at=${at}`);
@@ -78,6 +87,7 @@ export function readAddress(hash: string): AddressState & { readonly problems: r
     else if (name === 'ring') setup.ring = value === 'packed' ? 'packed' : 'split';
     else setup[name] = value;
   }
+  for (const [name, list] of setupLists) setup[list] = namesOf(name, given.get(name), problems);
   const tab = given.get('show') ?? null;
   return {
     setup,
@@ -88,6 +98,15 @@ export function readAddress(hash: string): AddressState & { readonly problems: r
     find: textOf(given.get('find') ?? '', problems),
     problems,
   };
+}
+
+/** Names with commas between them, each once. */
+function namesOf(name: string, text: string | undefined, problems: string[]): string[] {
+  const names = [...new Set((text ?? '').split(',').filter((each) => each !== ''))];
+  for (const each of names) if (!NAME.test(each)) problems.push(`${name} "${each.slice(0, 40)}" is no name`);
+  if (names.length > MOST_NAMES)
+    problems.push(`${names.length} of ${name}; the first ${MOST_NAMES} are taken`);
+  return names.filter((each) => NAME.test(each)).slice(0, MOST_NAMES);
 }
 
 function placeOf(text: string | undefined, problems: string[]): number | null {

@@ -1,3 +1,4 @@
+import { OptionError } from 'virtiolab/core';
 import { deviceMutants, type Lies, lyingDevices } from 'virtiolab/lab';
 import type { Choice } from '../protocol.ts';
 
@@ -12,8 +13,14 @@ export function liesOf(type: string): readonly Choice[] {
   ];
 }
 
-/** Null for a name that there is not. */
-export const lieNamed = (name: string): Lies | null =>
-  lyingDevices.find((each) => each.name === name)?.make() ??
-  deviceMutants.find((each) => each.name === name) ??
-  null;
+/** What is wrong with one device of a type, made anew. @throws OptionError for a name that there is not for the type */
+export function liesNamed(names: readonly string[], type: string): readonly Lies[] {
+  return names.map((name) => {
+    const mutant = deviceMutants.find((each) => each.name === name);
+    const fits = mutant?.type === undefined || mutant.type === type;
+    const found = lyingDevices.find((each) => each.name === name)?.make() ?? (fits ? mutant : undefined);
+    if (found === undefined)
+      throw new OptionError('lie', name, `the name of a lie or of a mutant of ${type} devices`);
+    return found;
+  });
+}

@@ -1,4 +1,4 @@
-import { OptionError, type VirtiolabError } from 'virtiolab/core';
+import { type Bus, OptionError, type VirtiolabError } from 'virtiolab/core';
 import { virtioFeature as feature } from 'virtiolab/layout';
 import { ways } from 'virtiolab/mmr';
 import { drivenTypes, type OpenDriver } from '../parts/drivers/index.ts';
@@ -77,13 +77,12 @@ export class Session {
 
   /** @param post where rows go. @throws OptionError, UnknownSubjectError, and what building a function throws */
   static async open(setup: Setup, post: (rows: readonly Row[]) => void): Promise<Session> {
-    const { lie, mistake } = setup;
-    if (mistake !== null && mistakes.every(({ name }) => name !== mistake))
-      throw new OptionError('mistake', mistake, `one of ${mistakes.map(({ name }) => name).join(', ')}`);
+    const wrong = setup.mistakes.find((each) => mistakes.every(({ name }) => name !== each));
+    if (wrong !== undefined)
+      throw new OptionError('mistake', wrong, `one of ${mistakes.map(({ name }) => name).join(', ')}`);
     const own = await ownOf(setup);
-    if (lie === null) return new Session(setup, {}, own, post);
-    const lies = (await import('./lies.ts')).lieNamed(lie);
-    if (lies === null) throw new OptionError('lie', lie, 'the name of a lie or of a mutant');
+    if (setup.lies.length === 0) return new Session(setup, [], own, post);
+    const lies = (await import('./lies.ts')).liesNamed(setup.lies, setup.type);
     return new Session(setup, lies, own, post);
   }
 
@@ -211,11 +210,11 @@ export class Session {
     if (this.#driver !== null) this.#close();
     const { sample, memory, setup, connect, stages } = this.#world;
     const [{ machine, found }] = stages;
-    const mistake = mistakes.find((each) => each.name === setup.mistake);
-    const bus =
-      mistake === undefined
-        ? this.#observed.bus
-        : new MistakenBus(this.#observed.bus, machine, found.address, mistake, this.#world.draft);
+    const made = mistakes.filter(({ name }) => setup.mistakes.includes(name));
+    const bus = made.reduce<Bus>(
+      (right, mistake) => new MistakenBus(right, machine, found.address, mistake, this.#world.draft),
+      this.#observed.bus,
+    );
     const ringFeatures = [
       feature.ringIndirectDescriptors,
       feature.ringEventIndex,

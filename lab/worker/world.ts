@@ -180,17 +180,20 @@ function machinesOf(setup: Setup, draft: Draft, own: OwnDraft | null, sample: Sa
  * Sets a world up. @param lies what is wrong with the device. @param own the draft of its function, where that is one's own
  * @throws OptionError, UnknownSubjectError for names that there are not; what building a function throws
  */
-export function openWorld(setup: Setup, lies: Lies, own: OwnDraft | null, meters: Meters): World {
+export function openWorld(setup: Setup, lies: readonly Lies[], own: OwnDraft | null, meters: Meters): World {
   const sample = sampleDevice(setup.type);
   if (!waysFor(setup.type).includes(wayOf(setup.way)))
     throw new OptionError('way', setup.way, `for ${setup.type} one of ${waysFor(setup.type).join(', ')}`);
   if (own !== null) checkOwn(setup, own);
   const draft = readingOf(setup, own);
   const { fn, stages, connect, host } = machinesOf(setup, draft, own, sample, meters);
-  lies.device?.(fn, sample);
+  for (const lie of lies) lie.device?.(fn, sample);
   const [{ machine, found, drafted }] = stages;
   const plain: Bus = drafted?.bus ?? machine;
-  const bus = lies.bus === undefined ? plain : new MutantBus(plain, found.address, lies.bus);
+  const bus = lies.reduce(
+    (honest, lie) => (lie.bus === undefined ? honest : new MutantBus(honest, found.address, lie.bus)),
+    plain,
+  );
   const memory = new DmaMemory(machine.ram, DRIVER_MEMORY.start, DRIVER_MEMORY.end);
   return { setup, draft, stages, sample, fn, bus, host, memory, connect };
 }

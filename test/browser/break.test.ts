@@ -20,6 +20,30 @@ describeLab('break it', (lab) => {
     expect(await page.evaluate(() => location.hash)).toContain('mistake=no-driver-ok');
   });
 
+  it('has several wrong at once, each of it in the address, and in a link', async () => {
+    const page = await lab.open('#do=up,read~0~1&show=break');
+    const turn = (name: string) => page.getByRole('switch', { name: new RegExp(`^${name}`) });
+    await turn('isr-read-twice').check();
+    await turn('no-acknowledge').check();
+    await turn('used-length-wrong').check();
+    const hash = () => page.evaluate(() => location.hash);
+    await expect.poll(hash).toContain('lie=used-length-wrong&mistake=isr-read-twice,no-acknowledge&');
+    const findings = page.getByRole('list', { name: 'Findings of the watch' });
+    await findings
+      .getByText(/ACKNOWLEDGE/)
+      .first()
+      .waitFor();
+    const other = await lab.open(await hash());
+    await other.getByText('On: isr-read-twice, no-acknowledge').waitFor();
+    expect(await other.getByRole('switch', { name: /^used-length-wrong/ }).isChecked()).toBe(true);
+    await other.getByRole('button', { name: 'The driver: all off' }).click();
+    await expect.poll(() => other.evaluate(() => location.hash)).not.toContain('mistake');
+    await other.getByRole('combobox', { name: 'Device' }).selectOption('entropy');
+    await expect
+      .poll(() => other.evaluate(() => location.hash))
+      .toContain('type=entropy&lie=used-length-wrong');
+  });
+
   it('lets a device lie, and the driver ends with an error', async () => {
     const page = await lab.open('#do=up,read~0~1&show=break');
     await page.getByRole('switch', { name: /^never-answers/ }).check();

@@ -16,8 +16,8 @@ const states: fc.Arbitrary<AddressState> = fc.record({
     ring: fc.constantFrom('split', 'packed'),
     reading: fc.option(name),
     draft: fc.constant(null),
-    lie: fc.option(name),
-    mistake: fc.option(name),
+    lies: fc.uniqueArray(name, { maxLength: 4 }),
+    mistakes: fc.uniqueArray(name, { maxLength: 4 }),
   }),
   moves: fc.array(
     fc.record({ name: name.filter((each) => each !== 'again'), values: fc.array(value, { maxLength: 3 }) }),

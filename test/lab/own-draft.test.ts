@@ -5,7 +5,7 @@ import { type DraftDocument, shippedDrafts } from '../../src/drafts/index.ts';
 
 const mmr = shippedDrafts['mmr-2023']!;
 const setup: Setup = {
-  ...{ type: 'block', way: 'mmr', ring: 'split', reading: OWN, draft: null, lie: null, mistake: null },
+  ...{ type: 'block', way: 'mmr', ring: 'split', reading: OWN, draft: null, lies: [], mistakes: [] },
 };
 
 /** Brings a draft's function up and reads a sector. @returns what came of that, and the stream */

@@ -18,15 +18,17 @@ async function loadLies(type: string): Promise<void> {
 interface SwitchesProps {
   readonly title: string;
   readonly choices: readonly Choice[];
-  readonly chosen: string | null;
-  pick(name: string | null): void;
+  readonly chosen: readonly string[];
+  pick(names: readonly string[]): void;
 }
 
-/** Switches of which one is on at most. */
+/** Switches, of which any may be on together. */
 function Switches({ title, choices, chosen, pick }: SwitchesProps) {
   const [wanted, setWanted] = useState('');
+  const turn = (name: string, on: boolean) =>
+    pick(on ? [...chosen, name] : chosen.filter((each) => each !== name));
   const fits = ({ name, says }: Choice) => `${name} ${says}`.toLowerCase().includes(wanted.toLowerCase());
-  const shown = choices.filter((choice) => choice.name === chosen || fits(choice));
+  const shown = choices.filter((choice) => chosen.includes(choice.name) || fits(choice));
   return (
     <fieldset class="switches">
       <legend>{title}</legend>
@@ -39,6 +41,14 @@ function Switches({ title, choices, chosen, pick }: SwitchesProps) {
           onInput={(event) => setWanted(event.currentTarget.value)}
         />
       </label>
+      {chosen.length === 0 ? null : (
+        <p class="chosen">
+          On: {chosen.join(', ')}{' '}
+          <button type="button" class="more" aria-label={`${title}: all off`} onClick={() => pick([])}>
+            All off
+          </button>
+        </p>
+      )}
       <ul class="switch-list">
         {shown.map(({ name, says }) => (
           <li key={name}>
@@ -46,9 +56,9 @@ function Switches({ title, choices, chosen, pick }: SwitchesProps) {
               <input
                 type="checkbox"
                 role="switch"
-                aria-checked={name === chosen}
-                checked={name === chosen}
-                onChange={(event) => pick(event.currentTarget.checked ? name : null)}
+                aria-checked={chosen.includes(name)}
+                checked={chosen.includes(name)}
+                onChange={(event) => turn(name, event.currentTarget.checked)}
               />
               <span>
                 <strong>{name}</strong> {says}
@@ -122,14 +132,14 @@ export function BreakPanel() {
       <Switches
         title="The driver"
         choices={mistakes}
-        chosen={setup.mistake}
-        pick={(mistake) => void change({ mistake }, true)}
+        chosen={setup.mistakes}
+        pick={(names) => void change({ mistakes: names }, true)}
       />
       <Switches
         title="The device"
         choices={lies.value.get(setup.type) ?? []}
-        chosen={setup.lie}
-        pick={(lie) => void change({ lie }, true)}
+        chosen={setup.lies}
+        pick={(names) => void change({ lies: names }, true)}
       />
     </>
   );

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { type MoveField, type MoveSpec, type Opened, OWN, type Setup } from '../../protocol.ts';
-import { change, move } from '../actions.ts';
+import { change, changeType, move } from '../actions.ts';
 import { busy, done, opened as openedState } from '../state.ts';
 
 interface SelectProps {
@@ -113,7 +113,7 @@ export function MachinePanel({ opened }: { opened: Opened }) {
           label="Device"
           value={setup.type}
           options={types.map((name) => ({ name }))}
-          onPick={(type) => pick(ofType(type))}
+          onPick={(type) => void changeType({ ...ofType(type), type })}
         />
         <Select
           label="Way"
