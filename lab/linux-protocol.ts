@@ -12,8 +12,8 @@ export interface Pieces {
 }
 
 export interface LinuxCalls {
-  /** Answers once the kernel runs; what it prints comes as news. */
-  boot: { given: { pieces: Pieces; way: string }; answer: { ways: readonly string[] } };
+  /** Answers once the kernel runs, and whether a host stands behind; what it prints comes as news. */
+  boot: { given: { pieces: Pieces; way: string }; answer: { hosted: boolean } };
   /** Types on the terminal. */
   type: { given: { text: string }; answer: null };
   ways: { given: Record<string, never>; answer: readonly string[] };

@@ -32,7 +32,7 @@ const answers: Answers<LinuxCalls> = {
     fresh = true;
     printed = [];
     guest = await LabGuest.boot(library, pieces, way, (byte) => printed.push(byte));
-    return { ways: guestWindows };
+    return { hosted: guest.side.hosted };
   },
   async type({ text }) {
     guest?.type(text);
@@ -48,15 +48,15 @@ setInterval(() => {
   if (guest === null) return;
   if (printed.length > 0) tell({ printed: new TextDecoder('latin1').decode(Uint8Array.from(printed)) });
   printed = [];
-  const rows = guest.stream.take();
+  const rows = guest.side.stream.take();
   if (rows.length > 0 || fresh) tell({ rows: { rows, fresh } });
+  guest.side.breathe();
   fresh = false;
   changed ||= rows.length > 0;
   if (changed && ++turns % VIEW_EVERY === 0) {
-    const view = guest.view();
-    if (view !== null) tell({ view });
+    tell({ view: guest.side.view() });
     changed = false;
   }
-  const findings = guest.findings();
+  const findings = guest.side.findings();
   if (findings.length > 0) tell({ findings });
 }, TELL_MS);

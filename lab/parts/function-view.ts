@@ -15,7 +15,7 @@ import {
   placesOf,
 } from 'virtiolab/trace';
 import type { BarView, ConfigPart, FunctionView } from '../protocol.ts';
-import type { Stage } from './stage.ts';
+import type { Shown } from './stage.ts';
 import { TableReader } from './tables.ts';
 
 const hex = (value: number, digits = 1) => `0x${value.toString(16).padStart(digits, '0')}`;
@@ -32,7 +32,7 @@ const same = (a: Uint8Array, b: Uint8Array) => a.length === b.length && a.every(
 
 /** Shows one function again and again; what has not changed since is the same object. */
 export class FunctionViewer {
-  readonly #stage: Stage;
+  readonly #stage: Shown;
   readonly #type: DeviceType;
   readonly #draft: Draft;
   #config = new Uint8Array(0);
@@ -40,7 +40,7 @@ export class FunctionViewer {
   #readers: readonly TableReader[] = [];
 
   /** @param draft by which an MMR function was made */
-  constructor(stage: Stage, type: DeviceType, draft: Draft = draft2023) {
+  constructor(stage: Shown, type: DeviceType, draft: Draft = draft2023) {
     this.#stage = stage;
     this.#draft = draft;
     this.#type = type;
@@ -142,7 +142,7 @@ const headerFields = ({
   Object.entries({ vendorId, deviceId, revisionId, classCode, subsystemVendorId, subsystemId });
 
 /** A virtual function is shown with its owner. */
-export function viewersOf(stage: Stage, type: DeviceType, draft: Draft = draft2023): FunctionViewer[] {
+export function viewersOf(stage: Shown, type: DeviceType, draft: Draft = draft2023): FunctionViewer[] {
   const own = new FunctionViewer(stage, type, draft);
   return stage.owner === null
     ? [own]

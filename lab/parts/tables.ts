@@ -1,4 +1,4 @@
-import type { Register, RegisterMap, Width } from 'virtiolab/core';
+import type { Bus, Register, RegisterMap, Width } from 'virtiolab/core';
 import type { DraftedFunction, DraftedRegister } from 'virtiolab/drafts';
 import {
   commonConfig,
@@ -10,7 +10,6 @@ import {
   MSIX_ENTRY_BYTES,
   msixEntry,
 } from 'virtiolab/layout';
-import type { Machine } from 'virtiolab/pci';
 import { type AccessPlace, meaningOf } from 'virtiolab/trace';
 import type { RegisterView, TableView } from '../protocol.ts';
 import { bitsOf } from './bits.ts';
@@ -20,7 +19,7 @@ const placeOf = ({ offset, bytes, access }: DraftedRegister) => ({ offset, width
 
 /** What a structure's registers are read with. */
 export interface Reading {
-  readonly machine: Machine;
+  readonly machine: Bus;
   readonly type: DeviceType;
   readonly msixEnabled: boolean;
   /** The draft that says the registers of the legacy block; null for the specification's own. */

@@ -77,8 +77,8 @@ export async function boot(pieces: Pieces, way: string): Promise<void> {
   terminal.value = '';
   linuxFindings.value = [];
   try {
-    await ask('boot', { pieces, way });
-    titles.value = { left: 'Linux', right: 'Host' };
+    const { hosted } = await ask('boot', { pieces, way });
+    titles.value = { left: 'Linux', right: hosted ? 'Host' : 'Device' };
     pcView.value ??= 'unseen';
     running.value = 'on';
     listen();

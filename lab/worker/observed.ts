@@ -1,14 +1,9 @@
-import {
-  type DriverWatch,
-  type Explanation,
-  explain,
-  formatBuffers,
-  formatExplanation,
-} from 'virtiolab/conformance';
+import { type DriverWatch, type Explanation, explain, formatExplanation } from 'virtiolab/conformance';
 import { type Bus, formatFinding, sinkFor } from 'virtiolab/core';
 import { Decoder, tap } from 'virtiolab/trace';
 import { draftedDecoder } from '../parts/drafted-decoder.ts';
 import { type FunctionViewer, viewersOf } from '../parts/function-view.ts';
+import { areaAt, kickedQueue, openKick } from '../parts/kicks.ts';
 import { queueViews } from '../parts/queue-view.ts';
 import type { Followers, Stream } from '../parts/stream.ts';
 import type { Column, FunctionView, View, WatchView } from '../protocol.ts';
@@ -134,17 +129,14 @@ export class Observed implements Followers {
   }
 
   began(...[, { register, value }, seq]: Parameters<Followers['began']>): void {
-    if (!register.startsWith('queueNotify') || this.#viewsOfMove > VIEWS_OF_A_MOVE) return;
-    const number = Number(value) & 0xffff;
-    const kicked = this.#look(() => this.#explain()).queues.find(({ index }) => index === number);
-    for (const { head, buffers, request, fault } of kicked?.ring?.waiting ?? [])
-      this.#stream.add('left', 'chain', 'chain', {
-        place: `queue ${number}`,
-        name: `chain ${head}: ${formatBuffers(buffers)}`,
-        meaning: fault === null ? request : `broken: ${fault.says}`,
-        root: seq,
-        clause: fault?.clause ?? null,
-      });
+    const queue = kickedQueue(register, value);
+    if (queue === null || this.#viewsOfMove > VIEWS_OF_A_MOVE) return;
+    openKick(
+      this.#stream,
+      this.#look(() => this.#explain()),
+      queue,
+      seq,
+    );
   }
 
   ended(seq: number, changed: boolean): void {
@@ -175,15 +167,6 @@ export class Observed implements Followers {
   }
 
   nameOf(column: Column, address: number): string {
-    if (column !== 'left') return '';
-    for (const { index, size, descriptors, driver, device } of this.#explanation.queues) {
-      const within = (start: number | null, bytes: number) =>
-        start !== null && start !== 0 && address >= start && address < start + bytes;
-      const count = size ?? 0;
-      if (within(descriptors, 16 * count)) return `queue ${index} descriptors`;
-      if (within(driver, 6 + 2 * count)) return `queue ${index} available ring`;
-      if (within(device, 6 + 8 * count)) return `queue ${index} used ring`;
-    }
-    return 'buffer';
+    return column === 'left' ? areaAt(this.#explanation, address) : '';
   }
 }

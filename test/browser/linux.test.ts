@@ -23,7 +23,9 @@ describeLab('a real Linux', (lab) => {
       await expect.poll(() => kick.getByRole('cell').count()).toBe(2);
       const [linux, host] = await kick.getByRole('cell').allInnerTexts();
       expect(linux).toMatch(/write legacy queueNotify 0x0000[\s\S]*port 0x/);
+      expect(linux).toMatch(/chain \d+: R 0x[0-9a-f]+\+16, W 0x[0-9a-f]+\+\d+.*read sector \d+/s);
       expect(host).toMatch(/write legacy queueNotify 0x0000/);
+      expect(host).toMatch(/DMA write memory buffer \d+ bytes/);
       await page.getByRole('button', { name: 'Switch off' }).click();
     },
     2 * PATIENCE_MS,

@@ -44,7 +44,7 @@ export interface GuestBoard {
   /** @throws SlotUnavailableError, PlaceError */
   checkFree(address: FunctionAddress): void;
   /** @returns a function that takes it out. */
-  plug(fn: PciFunction, address: FunctionAddress): () => void;
+  plug(fn: PciFunction, address: FunctionAddress, dma?: DmaDomain): () => void;
   /** A finding on a host's function behind one of the board's, where whoever watches the board is to hear of it. */
   finding?(finding: Finding): void;
   /** Has what a function writes to its RAM told to whoever emulates it. @returns a function that ends it. */
@@ -58,6 +58,8 @@ export interface PresentOptions {
   readonly placement?: MmrFunctionOptions['placement'];
   /** Ring and transport features that are offered, in place of the usual ones. */
   readonly transportFeatures?: readonly number[];
+  /** What the function's DMA reaches, made of the guest's memory; by default a plain domain. One that is a `MeteredDma` tells of transfers. */
+  readonly domain?: (memory: GuestMemory) => DmaDomain;
   /** Changes the function that the guest sees before it is plugged, as by one capability more. */
   readonly prepare?: (pci: PciFunction) => void;
 }
@@ -85,6 +87,7 @@ function hostFor(
   address: FunctionAddress,
   way: TranslatedWayName,
   draft: Draft | undefined,
+  dma: DmaDomain,
 ): { hosted: HostedFunction; presented: PresentedFunction } {
   const host = new Machine({
     ram: GuestMemory.allocate({
@@ -95,7 +98,6 @@ function hostFor(
     interruptScheduler: immediate,
     ...(board.finding === undefined ? {} : { onFinding: (finding: Finding) => board.finding!(finding) }),
   });
-  const dma = new DmaDomain(board.ram);
   board.watchWrites(dma);
   // A register of the guest may become a command of the owner's: it is answered within the access, while work on the guest's
   // memory waits, whose own emulator may have to be asked for it.
@@ -120,6 +122,7 @@ export function presentDevice(
 ): GuestDevice {
   board.checkFree(address);
   const { window, draft, placement, prepare, transportFeatures } = options;
+  const dma = options.domain?.(board.ram) ?? new DmaDomain(board.ram);
   const shape = {
     ...(transportFeatures === undefined ? {} : { transportFeatures }),
     ...(draft === undefined ? {} : { draft }),
@@ -129,12 +132,12 @@ export function presentDevice(
     const vectors = board.takesMessages ? {} : { vectors: 0 };
     const fn = ways[window].build(behaviour, { ...vectors, ...shape });
     prepare?.(fn.pci);
-    return { pci: fn.pci, fn, host: null, hosted: null, unplug: board.plug(fn.pci, address) };
+    return { pci: fn.pci, fn, host: null, hosted: null, unplug: board.plug(fn.pci, address, dma) };
   }
   // The host has this one function: it is function 0 there, whichever it is in the guest.
   const hostAddress = functionZero(address);
   const made = ways[window].build(behaviour, shape);
-  const { hosted, presented } = hostFor(board, made, hostAddress, window, draft);
+  const { hosted, presented } = hostFor(board, made, hostAddress, window, draft, dma);
   const { host, fn } = hosted;
   prepare?.(presented.pci);
   const takeOut = board.plug(presented.pci, address);
