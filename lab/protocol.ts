@@ -220,7 +220,7 @@ export interface Calls {
   open: { given: { setup: Setup; moves: readonly Move[] }; answer: Opened & { done: Done } };
   move: { given: Move; answer: Done };
   look: { given: { seq: number }; answer: View | null };
-  /** Goes back to before the move that an access belongs to; what came later is forgotten. */
+  /** Goes back to before the move that an access belongs to; rows behind `last`, which came later, are forgotten. */
   rewind: { given: { seq: number }; answer: Done & { moves: readonly Move[] } };
   /** What can be wrong with a device of a type. */
   lies: { given: { type: string }; answer: readonly Choice[] };

@@ -38,6 +38,8 @@ export class Stream {
   #changed = false;
   /** Somebody looks at the machines: what that does is no part of the stream. */
   looking = false;
+  /** What happens has happened before, and is shown already. */
+  quiet = false;
   followers: Followers | null = null;
 
   get last(): number {
@@ -53,9 +55,15 @@ export class Stream {
 
   /** A line that is no access: a finding, a mark. @returns its number. */
   add(column: Column, kind: Row['kind'], verb: string, texts: Partial<Row> = {}): number {
+    if (this.quiet) return 0;
     this.#changed = true;
     this.#lastDma = null;
     return this.#line(column, kind, verb, texts)?.seq ?? 0;
+  }
+
+  /** What comes is numbered from there on. */
+  continueFrom(seq: number): void {
+    this.#seq = seq;
   }
 
   #line(column: Column, kind: Row['kind'], verb: string, texts: Partial<Row> = {}): Line | null {
@@ -71,7 +79,13 @@ export class Stream {
   /** Where the events of a machine go. @param decode of its accesses. */
   sink(column: Column, decode: Decodes): EventSink {
     return (event) => {
-      if (!this.looking) this.#take(column, decode, event);
+      if (this.looking) return;
+      // What an access means depends on those before it.
+      if (this.quiet) {
+        if (event.kind === 'access') decode.decode(event);
+        return;
+      }
+      this.#take(column, decode, event);
     };
   }
 
@@ -147,7 +161,7 @@ export class Stream {
   }
 
   #transfer(memory: Column, writing: boolean, at: number, length: number): void {
-    if (this.looking) return;
+    if (this.looking || this.quiet) return;
     this.#changed = true;
     const verb = writing ? 'DMA write' : 'DMA read';
     const before = this.#lastDma;

@@ -7,7 +7,7 @@ import { filterText } from './filter.ts';
 import { stopPc } from './linux-state.ts';
 import { unpackText } from './packed-text.ts';
 import { goTo, position as place } from './place.ts';
-import { onRows } from './rows.ts';
+import { forgetRows, onRows } from './rows.ts';
 import * as state from './state.ts';
 import { WorkerClient } from './worker-client.ts';
 
@@ -109,6 +109,7 @@ export async function move(made: Move): Promise<void> {
 export async function goOnFromHere(): Promise<void> {
   const found = await working(() => call('rewind', { seq: state.cursor.value + 1 }));
   if (found === null) return;
+  forgetRows(found.last);
   state.done.value = found;
   state.moves.value = found.moves;
   keepAddress();

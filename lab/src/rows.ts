@@ -9,3 +9,9 @@ export function onRows({ rows, fresh }: RowsNews): void {
   state.rows.value = over > 0 ? all.slice(over) : all;
   if (fresh) state.cursor.value = 0;
 }
+
+/** What came later is forgotten, and the last that is left is shown. */
+export function forgetRows(last: number): void {
+  state.rows.value = state.rows.value.filter(({ seq }) => seq <= last);
+  state.cursor.value = last;
+}

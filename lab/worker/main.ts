@@ -34,10 +34,9 @@ const answers: Answers<Calls> = {
   move: (move) => current().do(move),
   look: async ({ seq }) => current().look(seq),
   async rewind({ seq }) {
-    const { setup } = current();
-    const moves = current().before(seq);
-    const { done } = await open(setup, moves);
-    return { ...done, moves };
+    const before = await current().before(seq);
+    session = before.session;
+    return { ...session.done(null, ''), moves: session.moves, last: before.last };
   },
   lies: async ({ type }) => (await import('./lies.ts')).liesOf(type),
   async clauses({ ids }) {

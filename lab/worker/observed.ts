@@ -28,6 +28,10 @@ export class Observed implements Followers {
   readonly #viewers: readonly FunctionViewer[];
   readonly #views = new Map<number, View>();
   #viewsOfMove = 0;
+  /** Findings of the watch that were taken over. */
+  #listened = 0;
+  /** What a watch before this one has said: it began anew, and would say it again. */
+  readonly #said = new Set<string>();
   #newest: View | null = null;
   #explanation: Explanation;
 
@@ -98,12 +102,12 @@ export class Observed implements Followers {
     return explain(machine, found, { types: [this.#world.sample.behaviour.type], draft: this.#world.draft });
   }
 
-  /** A move begins: its first accesses are shown one by one. */
-  async begin(): Promise<void> {
+  /** A move begins: its first accesses are shown one by one. @param start what the watch knows of the driver's beginning */
+  async begin(start: 'power-on' | 'unknown' = 'power-on'): Promise<void> {
     this.#viewsOfMove = 0;
     if (this.#watch !== null) return;
     const { watchOf } = await import('./watch.ts');
-    this.#watch = watchOf(this.#world);
+    this.#watch = watchOf(this.#world, start);
   }
 
   /** What stands now. */
@@ -152,12 +156,25 @@ export class Observed implements Followers {
 
   /** Takes over what the watch has found since it was last asked. */
   #listen(seq: number): void {
+    if (this.#stream.quiet) return;
     const findings = this.#watch?.report().findings ?? [];
-    for (const finding of findings.slice(this.findings.length)) {
+    for (const finding of findings.slice(this.#listened)) {
       const text = formatFinding(finding);
+      if (this.#said.has(text)) continue;
       this.findings.push({ level: finding.level, rule: finding.rule, clause: finding.clause, text, seq });
       this.#stream.add('left', 'watch', finding.level, { name: text, clause: finding.clause, root: seq });
     }
+    this.#listened = findings.length;
+  }
+
+  /** Goes on behind another's stream as far as `seq`: what is shown of that stays. */
+  continueFrom(before: Observed, seq: number): void {
+    this.#listened = this.#watch?.report().findings.length ?? 0;
+    this.findings.push(...before.findings.filter((each) => each.seq <= seq));
+    for (const { text } of this.findings) this.#said.add(text);
+    this.#views.clear();
+    for (const [each, view] of before.#views) if (each <= seq) this.#views.set(each, view);
+    this.#newest = this.now();
   }
 
   /** The driver is done: what is judged at the end. */

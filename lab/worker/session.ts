@@ -1,4 +1,5 @@
 import { type Bus, OptionError, type VirtiolabError } from 'virtiolab/core';
+import type { DriverRing } from 'virtiolab/driver';
 import { virtioFeature as feature } from 'virtiolab/layout';
 import { ways } from 'virtiolab/mmr';
 import { drivenTypes, type OpenDriver } from '../parts/drivers/index.ts';
@@ -17,6 +18,7 @@ import {
 } from '../protocol.ts';
 import { MistakenBus, mistakes } from './mistakes.ts';
 import { Observed } from './observed.ts';
+import { load, type Saved, SavedStates, save } from './saved-states.ts';
 import { openWorld, readingsFor, ringsFor, type World, wayOf, waysFor } from './world.ts';
 
 /** A driver whose device does not answer has waited long enough then; in this process all that is to happen has happened. */
@@ -55,6 +57,7 @@ export class Session {
   readonly #observed: Observed;
   readonly #post: (rows: readonly Row[]) => void;
   readonly #past: Past[] = [];
+  #saved = new SavedStates();
   #driver: OpenDriver | null = null;
   #msix = true;
 
@@ -123,16 +126,88 @@ export class Session {
     this.#stream.add('left', 'mark', 'move', { name: this.#nameOf(move) });
     let [error, result]: [string | null, string] = [null, ''];
     try {
-      const repeated = move.name === again.name;
-      result = await (repeated ? this.#repeat(Number(move.values[0])) : patiently(this.#carryOut(move)));
+      result = await this.#perform(move);
     } catch (thrown) {
       error = (thrown as Error | VirtiolabError).message;
       this.#stream.add('left', 'mark', 'failed', { name: error });
     }
     this.#observed.arrive();
     this.#past.push({ move, first, last: this.#stream.last });
+    this.#save();
     this.flush();
     return this.done(error, result);
+  }
+
+  #perform(move: Move): Promise<string> {
+    return move.name === again.name ? this.#repeat(Number(move.values[0])) : patiently(this.#carryOut(move));
+  }
+
+  /** Keeps what stands between two moves, where a world can be put into that again. */
+  #save(): void {
+    const { setup } = this;
+    // What lies keep to themselves is in no state.
+    if (setup.lies.length > 0) return;
+    const { rings: ringsOf } = drivenTypes[setup.type]!;
+    if (ringsOf === undefined) return;
+    const said = { moves: this.#past.length, msix: this.#msix };
+    if (this.#driver === null) {
+      this.#saved.add(save(this.#world, { ...said, driver: null }));
+      return;
+    }
+    const base = this.#saved.lastWithoutDriver;
+    const since = this.#past.slice(base?.moves ?? 0).map(({ move }) => move);
+    const outside = ({ name }: Move) => drivenTypes[setup.type]!.moves[name]?.by === 'outside';
+    // Of what happens outside a driver may take note.
+    if (since.some(outside)) return;
+    const rings = new Map<number, NonNullable<ReturnType<DriverRing['rest']>>>();
+    for (const [queue, ring] of ringsOf(this.#driver).rings) {
+      const rest = ring.rest();
+      if (rest === null) return;
+      rings.set(queue, rest);
+    }
+    const openers = since.filter(({ name }) => common.some((each) => each.name === name));
+    this.#saved.add(save(this.#world, { ...said, driver: { base, openers, rings } }));
+  }
+
+  /**
+   * The world as it was before the move that made an access: the nearest saved state is loaded, and the rest done again. What is
+   * shown of it stays. @returns the session that goes on there, and the last row of it
+   */
+  async before(seq: number): Promise<{ session: Session; last: number }> {
+    const kept = this.#past.filter((each) => each.last < seq);
+    const last = kept.at(-1)?.last ?? 0;
+    const session = await Session.open(this.setup, this.#post);
+    session.#stream.quiet = true;
+    const saved = this.#saved.nearest(kept.length);
+    if (saved !== null) await session.#restore(saved);
+    await session.#observed.begin(saved === null ? 'power-on' : 'unknown');
+    session.#past.push(...kept.slice(0, saved?.moves ?? 0));
+    for (const each of kept.slice(saved?.moves ?? 0)) {
+      // One that failed then fails again.
+      await session.#perform(each.move).catch(() => {});
+      session.#observed.arrive();
+      session.#past.push(each);
+    }
+    session.#stream.quiet = false;
+    session.#stream.continueFrom(last);
+    session.#observed.continueFrom(this.#observed, last);
+    session.#saved = this.#saved.until(kept.length);
+    return { session, last };
+  }
+
+  /** A driver comes as it came, and its rings go on where they stood. */
+  async #restore(saved: Saved): Promise<void> {
+    const { driver } = saved;
+    if (driver !== null) {
+      if (driver.base !== null) load(this.#world, driver.base);
+      this.#msix = driver.base?.msix ?? true;
+      for (const move of driver.openers) await this.#perform(move);
+    }
+    load(this.#world, saved);
+    this.#msix = saved.msix;
+    if (driver === null) return;
+    const { rings } = drivenTypes[this.setup.type]!.rings!(this.#driver!);
+    for (const [queue, rest] of driver.rings) rings.get(queue)!.resume(rest);
   }
 
   done(error: string | null, result: string): Done {
@@ -148,11 +223,6 @@ export class Session {
 
   look(seq: number): View | null {
     return this.#observed.at(seq);
-  }
-
-  /** Moves before the one that made an access. */
-  before(seq: number): readonly Move[] {
-    return this.#past.filter(({ last }) => last < seq).map(({ move }) => move);
   }
 
   #nameOf({ name, values }: Move): string {

@@ -1,4 +1,4 @@
-import type { BringUpOptions, DmaMemory, Transport } from 'virtiolab/driver';
+import type { BringUpOptions, DmaMemory, Transport, VirtioDriver } from 'virtiolab/driver';
 import type { SampleDevice } from 'virtiolab/lab';
 import type { MoveField, MoveSpec } from '../../protocol.ts';
 
@@ -20,6 +20,8 @@ export interface DrivenMove<D> extends Omit<MoveSpec, 'name'> {
 export interface Driven<D extends OpenDriver> {
   open(transport: Transport, memory: DmaMemory, choices: DriverChoices, sample: SampleDevice): D | Promise<D>;
   readonly moves: Readonly<Record<string, DrivenMove<D>>>;
+  /** What has the rings of a driver that keeps nothing else; left out where one does, and cannot be put into a state. */
+  readonly rings?: (driver: D) => VirtioDriver;
 }
 
 /** A field for a whole number. */

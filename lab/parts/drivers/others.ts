@@ -114,6 +114,7 @@ export const console: Driven<OpenConsole> = {
 
 export const entropy: Driven<EntropyDriver> = {
   open: (transport, memory, { ringFeatures }) => new EntropyDriver(transport, memory, { ringFeatures }),
+  rings: ({ driver }) => driver,
   moves: {
     read: {
       label: 'Read',

@@ -11,6 +11,7 @@ const filled = (count: number, value: number) => new Uint8Array(count * SECTOR_B
 
 export const block: Driven<BlockDriver> = {
   open: (transport, memory, { ringFeatures }) => new BlockDriver(transport, memory, { ringFeatures }),
+  rings: ({ driver }) => driver,
   moves: {
     read: {
       label: 'Read',

@@ -42,7 +42,7 @@ function blockOver(disk: MemoryStorage): SampleDevice {
     resizeDisk,
     holdWork: () => holdWork(storage),
   };
-  return { behaviour, hands };
+  return { behaviour, hands, disk };
 }
 
 export const block = (): SampleDevice => blockOver(newDisk());
