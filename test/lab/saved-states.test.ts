@@ -61,7 +61,7 @@ const disk = [
 ];
 
 describe('saved states of the lab', () => {
-  it.each(['io-bar', 'mmr', 'mmr-virtual', 'admin', 'memory-bar', 'modern-shim', 'native-mmr', 'modern'])(
+  it.each(['mmr', 'admin', 'modern-shim', 'modern'])(
     'are gone back to, and what comes then is the same: a disk by %s',
     (way) => expectSameAgain({ way }, disk),
   );
