@@ -1,3 +1,4 @@
+import { isMainThread } from 'node:worker_threads';
 import { NativeCallsError, SystemCallError } from './errors.ts';
 
 /** Addresses of our own process, as the system's calls take them. */
@@ -32,6 +33,8 @@ export interface Library {
   view(at: Address, length: number): ArrayBuffer;
   /** Of the call that failed last, e.g. `EAGAIN`. */
   code(): string;
+  /** Readable while the event loop of this thread has something to do: an answer of the system's, say. Null where nobody tells. */
+  readonly loop: number | null;
 }
 
 type Callback = (error: Error | null, result: number) => void;
@@ -88,7 +91,20 @@ async function load(): Promise<Library> {
     fcntl: library.func('int fcntl(int fd, int command, int argument)'),
     view: (at, length) => koffi.view(at, length),
     code: () => codes.get(koffi.errno()) ?? `${koffi.errno()}`,
+    loop: loopOf((prototype) => library.func(prototype)),
   };
+}
+
+/** Of libuv, which is a part of Node; the default loop is the main thread's. */
+function loopOf(find: (prototype: string) => (...args: Address[]) => unknown): number | null {
+  if (!isMainThread) return null;
+  try {
+    const loop = find('void *uv_default_loop()')() as Address;
+    return find('int uv_backend_fd(void *loop)')(loop) as number;
+  } catch {
+    // A JavaScript engine with another loop.
+    return null;
+  }
 }
 
 /** A call's result. @throws SystemCallError for -1 */

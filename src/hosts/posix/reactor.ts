@@ -9,13 +9,18 @@ const NEAR_WAITS = 20;
 /** The longest that others of this thread wait for their turn. */
 const TURN_MILLISECONDS = 4;
 const MOST_SOURCES = 4096;
+/** Descriptors that are waited for beside those of sources: one that wakes it, and that of the thread's event loop. */
+const OWN = 2;
+/** Is passed over where descriptors are waited for. */
+const NOBODY = -1;
 
 /** A descriptor, and what is done when something can be read from it. */
 export interface Source {
   readonly fd: number;
   /** There is something to be sent, and `writable` is to be called when that is possible. */
   readonly sending: boolean;
-  readable(): void;
+  /** @returns whether others of this thread have to go on with what was begun. */
+  readable(): boolean;
   writable(): void;
 }
 
@@ -57,7 +62,7 @@ export class Reactor {
   }
 
   async #run(): Promise<void> {
-    this.#arena = new Arena(this.#library, (MOST_SOURCES + 1) * pollfd.bytes);
+    this.#arena = new Arena(this.#library, (MOST_SOURCES + OWN) * pollfd.bytes);
     let quiet = 0;
     while (!this.#closed) {
       if (quiet < NEAR_WAITS) quiet = this.#serveATurn() ? 0 : quiet + 1;
@@ -82,7 +87,7 @@ export class Reactor {
       const [sources, count] = this.#prepare();
       if (this.#library.poll(this.#arena!.address, count, NEAR_MILLISECONDS) <= 0) return any;
       any = true;
-      this.#dispatch(sources);
+      if (this.#dispatch(sources)) return any;
     } while (performance.now() < until && !this.#closed);
     return any;
   }
@@ -98,20 +103,25 @@ export class Reactor {
       at += pollfd.bytes;
     };
     put(this.#wake, POLL.in);
+    put(this.#library.loop ?? NOBODY, POLL.in);
     for (const { fd, sending } of sources) put(fd, POLL.in | (sending ? POLL.out : 0));
-    return [sources, sources.length + 1];
+    return [sources, sources.length + OWN];
   }
 
-  #dispatch(sources: readonly Source[]): void {
+  /** @returns whether others of this thread have something to do. */
+  #dispatch(sources: readonly Source[]): boolean {
     const { view } = this.#arena!;
     const found = (index: number) => view.getInt16(index * pollfd.bytes + pollfd.revents, true);
     // Read first: what a source does may come here again.
-    const events = sources.map((_, i) => found(i + 1));
+    const events = sources.map((_, i) => found(i + OWN));
     if (found(0) !== 0) this.#drain();
+    let others = found(1) !== 0;
     for (const [i, source] of sources.entries()) {
       if ((events[i]! & POLL.out) !== 0 && this.#sources.has(source)) source.writable();
-      if ((events[i]! & (POLL.in | POLL.bad)) !== 0 && this.#sources.has(source)) source.readable();
+      if ((events[i]! & (POLL.in | POLL.bad)) !== 0 && this.#sources.has(source))
+        others = source.readable() || others;
     }
+    return others;
   }
 
   #drain(): void {

@@ -162,7 +162,8 @@ export class FarMemory implements MemorySource {
 
   /** A device is about to write. */
   wrote(address: number, length: number): void {
-    if (this.#maps.length === 0) return;
+    // What nothing mirrors is shared: it happens at once.
+    if (this.#mirrors.size === 0 && this.#written.size === 0) return;
     this.#written.delete(address);
     this.#written.set(address, length);
   }

@@ -67,10 +67,10 @@ export class Service implements Source {
 
   writable(): void {}
 
-  readable(): void {
-    if (this.#session !== null) return;
+  readable(): boolean {
+    if (this.#session !== null) return false;
     const socket = this.#listening.accept();
-    if (socket === null) return;
+    if (socket === null) return false;
     this.#session = new Session(this.#library, socket, this.#served, (reason, fault) =>
       this.#left(reason, fault),
     );
@@ -78,6 +78,7 @@ export class Service implements Source {
     this.#reactor.delete(this);
     this.#reactor.add(this.#session);
     this.#onEvent({ kind: 'attached', socket: this.socket });
+    return false;
   }
 
   #left(reason: string, fault: unknown): void {

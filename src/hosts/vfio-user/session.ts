@@ -70,20 +70,23 @@ export class Session implements Source {
     this.#guarded(() => this.#channel.flush());
   }
 
-  readable(): void {
+  readable(): boolean {
+    let worked = false;
     this.#guarded(() => {
       for (let message = this.#channel.next(); message !== null; message = this.#channel.next()) {
         this.#take(message);
-        this.#work();
+        worked = this.#work() || worked;
         if (this.#ended) return;
       }
       if (this.#channel.ended) this.end('it left');
     });
+    // A file that is to be read is read in another turn.
+    return worked;
   }
 
   /** Lets the device do what waits. */
   work(): void {
-    this.#guarded(() => this.#work());
+    this.#guarded(() => void this.#work());
   }
 
   /** What a client does wrong ends its session, and nothing else; what a device or its back end throws, too. */
@@ -211,8 +214,10 @@ export class Session implements Source {
     }
   }
 
-  #work(): void {
+  /** @returns whether the device did anything. */
+  #work(): boolean {
     const { device, migration } = this.#served;
+    let worked = false;
     for (;;) {
       this.#far.begin();
       for (let later = this.#later.shift(); later !== undefined; later = this.#later.shift())
@@ -223,11 +228,13 @@ export class Session implements Source {
         device.memory.endTurn();
         return this.#later.length > 0;
       });
+      worked ||= ran;
       if (this.#far.failure !== null) throw this.#far.failure;
       if (!ran || this.#later.length === 0) break;
     }
     // What was read outside of a turn, as when a frame came, is not to be taken for what is there now.
     device.memory.endTurn();
+    return worked;
   }
 
   #takeLater({ message, answered }: Later): void {
