@@ -122,6 +122,12 @@ export interface GridView {
   readonly members: readonly MemberView[];
 }
 
+/** So many bytes of a file are read. */
+export interface DeskNews {
+  readonly read: number;
+  readonly of: number;
+}
+
 export interface DeskCalls {
   /** Makes an owner with so many virtual functions, which are enabled. */
   grid: { given: { type: string; kind: string; count: number }; answer: GridView };

@@ -204,6 +204,8 @@ export interface Done {
   readonly up: boolean;
   readonly msix: boolean;
   readonly findings: readonly WatchView[];
+  /** Findings that are not in the list. */
+  readonly moreFindings: number;
 }
 
 export interface ClauseView {

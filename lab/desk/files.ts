@@ -65,12 +65,13 @@ class Places {
 }
 
 /** Reads a trace piece by piece: of a long one no more is kept than is shown. */
-async function traceView(file: Blob, dump: string): Promise<TraceView> {
+async function traceView(file: Blob, dump: string, told: (read: number) => void): Promise<TraceView> {
   const { decoder, places, watch } = new Places(dump);
   const rows: TracedView[] = [];
   const registers = new Map<string, { reads: number; writes: number }>();
   let [format, accesses, problem]: [string, number, string | null] = ['', 0, null];
-  for await (const { text, lines } of pieces(file)) {
+  for await (const { text, lines, end } of pieces(file)) {
+    told(end);
     try {
       const read = readTrace(text);
       format = read.format;
@@ -118,8 +119,15 @@ async function traceView(file: Blob, dump: string): Promise<TraceView> {
   };
 }
 
-/** A dump of configuration spaces, or a trace: which it is, is seen in it. Never throws for what a file holds. */
-export async function fileView(file: Blob, dump: string): Promise<FileView> {
+/**
+ * A dump of configuration spaces, or a trace: which it is, is seen in it. Never throws for what a file holds.
+ * @param told hears how many bytes are read
+ */
+export async function fileView(
+  file: Blob,
+  dump: string,
+  told: (read: number) => void = () => {},
+): Promise<FileView> {
   const problems: string[] = [];
   try {
     if (file.size <= MOST_DUMP_BYTES) return { kind: 'dump', functions: dumpView(await file.text()) };
@@ -129,7 +137,7 @@ export async function fileView(file: Blob, dump: string): Promise<FileView> {
     problems.push(`as a dump: ${error.message}`);
   }
   try {
-    const trace = await traceView(file, dump);
+    const trace = await traceView(file, dump, told);
     if (trace.accesses > 0) return { kind: 'trace', trace };
     problems.push(`as a trace: ${trace.problem ?? 'it is empty'}`);
   } catch (error) {

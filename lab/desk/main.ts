@@ -1,6 +1,6 @@
 import { shippedDrafts } from 'virtiolab/drafts';
 import { type Answers, serveCalls } from '../calls.ts';
-import type { DeskCalls } from '../desk-protocol.ts';
+import type { DeskCalls, DeskNews } from '../desk-protocol.ts';
 import { comparable, comparedView } from './compare.ts';
 import { draftRun, draftView } from './draft.ts';
 import { draftOf } from './draft-of-structures.ts';
@@ -28,9 +28,9 @@ const answers: Answers<DeskCalls> = {
       title: document.title ?? '',
       text: JSON.stringify(document, null, 2),
     })),
-  file: ({ file, dump }) => fileView(file, dump),
+  file: ({ file, dump }) => fileView(file, dump, (read) => tell({ read, of: file.size })),
   compare: ({ device, vfs }) => comparedView(device, vfs),
   compared: async () => comparable,
 };
 
-serveCalls<DeskCalls, never>(answers);
+const tell = serveCalls<DeskCalls, DeskNews>(answers);

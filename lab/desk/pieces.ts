@@ -6,6 +6,8 @@ export interface Piece {
   readonly text: string;
   /** Lines before it. */
   readonly lines: number;
+  /** Bytes of the file up to its end. */
+  readonly end: number;
 }
 
 const linesOf = (text: string) => {
@@ -21,13 +23,13 @@ export async function* pieces(file: Blob): AsyncGenerator<Piece, void> {
   for (let at = 0; at < file.size; at += PIECE) {
     const bytes = await file.slice(at, at + PIECE).arrayBuffer();
     rest += decoder.decode(bytes, { stream: true });
-    const end = rest.lastIndexOf('\n') + 1;
+    const ends = rest.lastIndexOf('\n') + 1;
     // A line that is longer than a piece is no line of a trace; it is told as it is.
-    const cut = end > 0 ? end : rest.length;
+    const cut = ends > 0 ? ends : rest.length;
     const text = rest.slice(0, cut);
-    yield { text, lines };
+    yield { text, lines, end: Math.min(at + PIECE, file.size) };
     lines += linesOf(text);
     rest = rest.slice(cut);
   }
-  if (rest !== '') yield { text: rest, lines };
+  if (rest !== '') yield { text: rest, lines, end: file.size };
 }

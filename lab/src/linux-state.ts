@@ -7,6 +7,8 @@ import { WorkerClient } from './worker-client.ts';
 
 /** What the terminal keeps. */
 const MOST_CHARACTERS = 200_000;
+/** What the watch said first counts. */
+const MOST_FINDINGS = 300;
 
 export const terminal = signal('');
 export const running = signal<'off' | 'starting' | 'on'>('off');
@@ -34,7 +36,7 @@ function onNews(news: LinuxNews): void {
     print(news.printed);
   } else if ('rows' in news) onRows(news.rows);
   else if ('view' in news) pcView.value = news.view;
-  else linuxFindings.value = [...linuxFindings.value, ...news.findings];
+  else linuxFindings.value = [...linuxFindings.value, ...news.findings].slice(0, MOST_FINDINGS);
 }
 
 /** The terminal shows text and lines; what else terminals can is left out. */

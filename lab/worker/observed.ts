@@ -13,12 +13,16 @@ import type { World } from './world.ts';
 const VIEWS_OF_A_MOVE = 400;
 /** Views that are kept in all. */
 const MOST_VIEWS = 2000;
+/** Findings of the watch that are kept: a driver that errs does so all day. */
+const MOST_FINDINGS = 300;
 
 /** A world whose every access is heard, watched, and shown. */
 export class Observed implements Followers {
   /** What the driver works on. */
   readonly bus: Bus;
   readonly findings: WatchView[] = [];
+  /** Those that are not in the list. */
+  moreFindings = 0;
   /** Accesses of the driver so far. */
   accesses = 0;
   readonly #world: World;
@@ -161,6 +165,10 @@ export class Observed implements Followers {
     for (const finding of findings.slice(this.#listened)) {
       const text = formatFinding(finding);
       if (this.#said.has(text)) continue;
+      if (this.findings.length === MOST_FINDINGS) {
+        this.moreFindings++;
+        continue;
+      }
       this.findings.push({ level: finding.level, rule: finding.rule, clause: finding.clause, text, seq });
       this.#stream.add('left', 'watch', finding.level, { name: text, clause: finding.clause, root: seq });
     }

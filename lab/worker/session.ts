@@ -211,9 +211,18 @@ export class Session {
   }
 
   done(error: string | null, result: string): Done {
-    const { findings } = this.#observed;
+    const { findings, moreFindings } = this.#observed;
     const [last, up, msix] = [this.#stream.last, this.#driver !== null, this.#msix];
-    return { error, result, last, view: this.#observed.now(), up, msix, findings: [...findings] };
+    return {
+      error,
+      result,
+      last,
+      view: this.#observed.now(),
+      up,
+      msix,
+      findings: [...findings],
+      moreFindings,
+    };
   }
 
   flush(): void {
@@ -226,8 +235,9 @@ export class Session {
   }
 
   #nameOf({ name, values }: Move): string {
-    const { label = name } = [...common, ...this.describe([]).moves].find((each) => each.name === name) ?? {};
-    return [label, ...values].join(' ');
+    const spec = this.describe([]).moves.find((each) => each.name === name);
+    const said = values.map((value, i) => `${spec?.fields[i]?.label.toLowerCase() ?? ''} ${value}`.trim());
+    return [spec?.label ?? name, said.join(', ')].filter((text) => text !== '').join(': ');
   }
 
   async #carryOut({ name, values }: Move): Promise<string> {

@@ -38,6 +38,37 @@ describeLab('bad input', (lab) => {
     expect(failed.join()).toMatch(/bring the device up first/);
   });
 
+  it('is a browser that refuses the service worker: said, and all else works', async () => {
+    const context = await lab.context();
+    await context.addInitScript(() => {
+      ServiceWorkerContainer.prototype.register = () =>
+        Promise.reject(new DOMException('registration is refused', 'SecurityError'));
+    });
+    const page = await context.newPage();
+    lab.listen(page);
+    await page.goto(inject('labUrl')!);
+    await page.getByText('not kept for times without a network (registration is refused)').waitFor();
+    await bringUp(page);
+  });
+
+  it('is a storage that is full: said, and the draft is worked on all the same', async () => {
+    const context = await lab.context();
+    await context.addInitScript(() => {
+      Storage.prototype.setItem = () => {
+        throw new DOMException('the quota has been exceeded', 'QuotaExceededError');
+      };
+    });
+    const page = await context.newPage();
+    lab.listen(page);
+    await page.goto(`${inject('labUrl')}#show=drafts`);
+    await page.getByRole('textbox', { name: /A draft document/ }).fill('struct a { u8 b; };');
+    await page
+      .getByRole('alert')
+      .getByText(/The browser keeps nothing of this page/)
+      .waitFor();
+    await page.getByRole('img', { name: 'Picture of a' }).waitFor();
+  });
+
   it('is a browser that keeps nothing', async () => {
     const context = await lab.context();
     await context.addInitScript(() => {

@@ -117,6 +117,7 @@ describeLab('dumps and traces', (lab) => {
       return file.size > 100_000_000 ? 75 * 20_000 : 0;
     });
     await page.getByText('long.jsonl is read').waitFor();
+    await page.getByRole('progressbar', { name: 'How far the file is read' }).waitFor();
     await page.getByRole('button', { name: 'Bring up' }).click();
     await page.getByText('device is up').first().waitFor();
     await page.getByText(`${lines} accesses, json-lines`).waitFor({ timeout: 50_000 });

@@ -1,3 +1,4 @@
+import { notKept } from '../offline.ts';
 import { notices, openClause, opened, titles } from '../state.ts';
 import { ClausePanel } from './clause-panel.tsx';
 import { MachinePanel } from './machine.tsx';
@@ -46,6 +47,13 @@ export function App() {
           </>
         )}
       </main>
+      {notKept.value === '' ? null : (
+        <footer class="quiet">
+          <p role="status">
+            This page is not kept for times without a network ({notKept.value}). All else works.
+          </p>
+        </footer>
+      )}
       {openClause.value === null ? null : <ClausePanel id={openClause.value} />}
     </>
   );

@@ -84,7 +84,7 @@ function AccessLink({ seq }: { seq: number }) {
   );
 }
 
-function Findings({ findings }: { findings: readonly WatchView[] }) {
+function Findings({ findings, more }: { findings: readonly WatchView[]; more: number }) {
   if (findings.length === 0) return <p>The driver broke no rule so far.</p>;
   return (
     <ul class="findings" aria-label="Findings of the watch">
@@ -94,6 +94,7 @@ function Findings({ findings }: { findings: readonly WatchView[] }) {
           <AccessLink seq={seq} />
         </li>
       ))}
+      {more > 0 ? <li>and {more} more</li> : null}
     </ul>
   );
 }
@@ -126,7 +127,7 @@ export function BreakPanel() {
       <h2>Break it</h2>
       <p class="quiet">What was done is done again when a switch is turned.</p>
       <h3>What the watch says of the driver</h3>
-      <Findings findings={done.value?.findings ?? []} />
+      <Findings findings={done.value?.findings ?? []} more={done.value?.moreFindings ?? 0} />
       <h3>What the device says</h3>
       <Complaints />
       <Switches

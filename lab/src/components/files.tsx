@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 import { useState } from 'preact/hooks';
 import type { DumpedView, FileView, TraceView } from '../../desk-protocol.ts';
-import { ask } from '../desk.ts';
+import { ask, progress } from '../desk.ts';
 import { notice } from '../state.ts';
 import { ClauseLink } from './clause-link.tsx';
 
@@ -19,6 +19,7 @@ async function take(file: Blob, name: string): Promise<void> {
     notice(`${name} could not be read: ${(error as Error).message}`);
   } finally {
     reading.value = '';
+    progress.value = null;
   }
 }
 
@@ -162,6 +163,9 @@ export function FilesPanel() {
         </label>
       </section>
       {reading.value === '' ? null : <p role="status">{reading.value}</p>}
+      {progress.value === null ? null : (
+        <progress aria-label="How far the file is read" value={progress.value.read} max={progress.value.of} />
+      )}
       {found.value === null ? null : <Found view={found.value} />}
     </>
   );

@@ -34,7 +34,7 @@ export function RingPicture({ ring, queue }: { ring: Ring; queue: number }) {
       </svg>
       {used.length === 0 ? null : (
         <details>
-          <summary>{used.length} places hold something</summary>
+          <summary>{used.length === 1 ? '1 place holds' : `${used.length} places hold`} something</summary>
           <ul>
             {used.map((slot) => (
               <li key={slot.index}>

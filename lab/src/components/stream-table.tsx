@@ -118,6 +118,47 @@ function shownGroups(list: readonly Group[], most: number): { shown: Group[]; mo
   return { shown: shown.reverse(), more: false };
 }
 
+/** Scrolls to the end, or to where the last access begins if all of it has no room. */
+function showLast(box: HTMLElement): void {
+  const last = box.querySelector<HTMLElement>('tbody tr:last-child');
+  const head = box.querySelector<HTMLElement>('thead');
+  const above = (last ?? box).getBoundingClientRect().top - box.getBoundingClientRect().top;
+  const top = box.scrollTop + above - (head?.offsetHeight ?? 0);
+  box.scrollTop = Math.min(box.scrollHeight - box.clientHeight, top);
+}
+
+const legend = [
+  ['Row', 'one access of the driver; beside it stands all that happened because of it, before the next one'],
+  [
+    'read, write',
+    'an access to a register, by the structure it stands in, its name, value and what that means',
+  ],
+  [
+    'chain',
+    'buffers that wait in a queue when it is kicked: R is read by the device, W is written by it, as address+bytes',
+  ],
+  ['DMA', 'what the device itself reads and writes of the memory: the rings, and the buffers of chains'],
+  ['interrupt', 'how the device calls: by a message (MSI-X) or by its line (INTx)'],
+  ['must, should, note', 'what the watch says of the driver, by a clause of the specification'],
+] as const;
+
+/** For who never saw one. */
+function Legend() {
+  return (
+    <details class="legend">
+      <summary>How to read this</summary>
+      <dl>
+        {legend.map(([word, says]) => (
+          <div key={word}>
+            <dt>{word}</dt>
+            <dd>{says}</dd>
+          </div>
+        ))}
+      </dl>
+    </details>
+  );
+}
+
 /** What the driver's machine does on the left, and what becomes of it on the right. */
 export function StreamTable({ titles }: { titles: Opened['titles'] }) {
   const [most, setMost] = useState(MOST_GROUPS);
@@ -125,10 +166,11 @@ export function StreamTable({ titles }: { titles: Opened['titles'] }) {
   const { shown, more } = shownGroups(groups.value, most);
   const end = shown.at(-1)?.last ?? 0;
   useEffect(() => {
-    if (box.current !== null && end >= 0) box.current.scrollTop = box.current.scrollHeight;
+    if (box.current !== null && end >= 0) showLast(box.current);
   }, [end]);
   return (
     <>
+      <Legend />
       <Filter />
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard */}
       <section class="scroll" ref={box} tabIndex={0} aria-label="Accesses in their order">
@@ -158,7 +200,9 @@ export function StreamTable({ titles }: { titles: Opened['titles'] }) {
             ))}
           </tbody>
         </table>
-        {shown.length === 0 ? <p class="quiet">Nothing yet: bring the device up.</p> : null}
+        {shown.length === 0 ? (
+          <p class="quiet">Nothing yet: press Bring up, and see what the driver does.</p>
+        ) : null}
       </section>
     </>
   );
