@@ -24,13 +24,19 @@ export interface Source {
   writable(): void;
 }
 
+const ONE = new BigUint64Array([1n]);
+
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** Waits for any of several descriptors: on this thread while much goes on, on another while it is quiet. */
 export class Reactor {
   readonly #library: Library;
   readonly #sources = new Set<Source>();
+  /** Those of now in the order in which they are waited for; null where they have changed. */
+  #listed: readonly Source[] | null = null;
   readonly #wake: number;
+  /** It was woken, and has not seen that yet. */
+  #woken = false;
   #arena: Arena | null = null;
   #closed = false;
   #running: Promise<void> | null = null;
@@ -43,16 +49,21 @@ export class Reactor {
   add(source: Source): void {
     if (this.#sources.size >= MOST_SOURCES) throw new RangeError(`${MOST_SOURCES} descriptors are watched`);
     this.#sources.add(source);
+    this.#listed = null;
     this.wake();
   }
 
   delete(source: Source): void {
-    if (this.#sources.delete(source)) this.wake();
+    if (!this.#sources.delete(source)) return;
+    this.#listed = null;
+    this.wake();
   }
 
   /** Has it look at its sources again. */
   wake(): void {
-    if (!this.#closed) writeSync(this.#wake, new BigUint64Array([1n]));
+    if (this.#closed || this.#woken) return;
+    this.#woken = true;
+    writeSync(this.#wake, ONE);
   }
 
   /** Serves its sources until it is closed. */
@@ -67,8 +78,9 @@ export class Reactor {
     while (!this.#closed) {
       if (quiet < NEAR_WAITS) quiet = this.#serveATurn() ? 0 : quiet + 1;
       else {
-        const [sources, count] = this.#prepare();
-        const ready = await this.#library.pollLater(this.#arena.address, count, -1);
+        // The event loop waits for itself meanwhile.
+        const sources = this.#prepare(NOBODY);
+        const ready = await this.#library.pollLater(this.#arena.address, sources.length + OWN, -1);
         if (this.#closed) break;
         if (ready > 0) this.#dispatch(sources);
         quiet = 0;
@@ -81,50 +93,60 @@ export class Reactor {
 
   /** Serves what comes, until nothing does for a moment, or others want their turn. @returns whether anything came. */
   #serveATurn(): boolean {
+    const { poll, loop } = this.#library;
     const until = performance.now() + TURN_MILLISECONDS;
     let any = false;
     do {
-      const [sources, count] = this.#prepare();
-      if (this.#library.poll(this.#arena!.address, count, NEAR_MILLISECONDS) <= 0) return any;
+      const sources = this.#prepare(loop ?? NOBODY);
+      if (poll(this.#arena!.address, sources.length + OWN, NEAR_MILLISECONDS) <= 0) return any;
       any = true;
       if (this.#dispatch(sources)) return any;
     } while (performance.now() < until && !this.#closed);
     return any;
   }
 
-  #prepare(): [readonly Source[], number] {
+  /** Says what is waited for: sources of now, and the event loop. */
+  #prepare(loop: number): readonly Source[] {
+    if (this.#listed === null) {
+      this.#listed = [...this.#sources];
+      this.#put(0, this.#wake);
+      for (const [i, { fd }] of this.#listed.entries()) this.#put(i + OWN, fd);
+    }
+    this.#put(1, loop);
     const { view } = this.#arena!;
-    const sources = [...this.#sources];
-    let at = 0;
-    const put = (fd: number, events: number) => {
-      view.setInt32(at + pollfd.fd, fd, true);
-      view.setInt16(at + pollfd.events, events, true);
-      view.setInt16(at + pollfd.revents, 0, true);
+    let at = OWN * pollfd.bytes + pollfd.events;
+    for (const { sending } of this.#listed) {
+      view.setInt16(at, POLL.in | (sending ? POLL.out : 0), true);
       at += pollfd.bytes;
-    };
-    put(this.#wake, POLL.in);
-    put(this.#library.loop ?? NOBODY, POLL.in);
-    for (const { fd, sending } of sources) put(fd, POLL.in | (sending ? POLL.out : 0));
-    return [sources, sources.length + OWN];
+    }
+    return this.#listed;
   }
 
-  /** @returns whether others of this thread have something to do. */
+  #put(index: number, fd: number): void {
+    const { view } = this.#arena!;
+    view.setInt32(index * pollfd.bytes + pollfd.fd, fd, true);
+    view.setInt16(index * pollfd.bytes + pollfd.events, POLL.in, true);
+  }
+
+  /** @param sources that were waited for; some may go while others are served. @returns whether others of this thread have something to do. */
   #dispatch(sources: readonly Source[]): boolean {
     const { view } = this.#arena!;
     const found = (index: number) => view.getInt16(index * pollfd.bytes + pollfd.revents, true);
-    // Read first: what a source does may come here again.
-    const events = sources.map((_, i) => found(i + OWN));
     if (found(0) !== 0) this.#drain();
     let others = found(1) !== 0;
-    for (const [i, source] of sources.entries()) {
-      if ((events[i]! & POLL.out) !== 0 && this.#sources.has(source)) source.writable();
-      if ((events[i]! & (POLL.in | POLL.bad)) !== 0 && this.#sources.has(source))
+    for (let i = 0; i < sources.length; i++) {
+      const events = found(i + OWN);
+      if (events === 0) continue;
+      const source = sources[i]!;
+      if ((events & POLL.out) !== 0 && this.#sources.has(source)) source.writable();
+      if ((events & (POLL.in | POLL.bad)) !== 0 && this.#sources.has(source))
         others = source.readable() || others;
     }
     return others;
   }
 
   #drain(): void {
+    this.#woken = false;
     try {
       readSync(this.#wake, new Uint8Array(8));
     } catch {

@@ -25,9 +25,9 @@ type ValuesOf<M extends RegisterMap> = { readonly [Name in keyof M]: number };
 
 /** All fields of a structure. */
 export function getFields<M extends RegisterMap>(map: M, view: DataView, base = 0): ValuesOf<M> {
-  return Object.fromEntries(
-    Object.entries(map).map(([name, field]) => [name, getField(view, base, field)]),
-  ) as ValuesOf<M>;
+  const values: Record<string, number> = {};
+  for (const name in map) values[name] = getField(view, base, map[name]!);
+  return values as ValuesOf<M>;
 }
 
 export function setFields<M extends RegisterMap>(
@@ -36,7 +36,7 @@ export function setFields<M extends RegisterMap>(
   base: number,
   values: Partial<ValuesOf<M>>,
 ): void {
-  for (const [name, value] of Object.entries(values)) setField(view, base, map[name]!, value as number);
+  for (const name in values) setField(view, base, map[name]!, values[name] as number);
 }
 
 /** A structure by itself, its other fields 0, with room for `more` bytes behind it. */
