@@ -29,6 +29,7 @@ export interface Library {
   eventfd(initial: number, flags: number): number;
   memfd(name: string, flags: number): number;
   fcntl(fd: number, command: number, argument: number): number;
+  preadv2(fd: number, vectors: Address, count: number, offset: number, flags: number): number;
   /** Bytes of our own process, as they are: whoever looks at them after they are unmapped ends the process. */
   view(at: Address, length: number): ArrayBuffer;
   /** Of the call that failed last, e.g. `EAGAIN`. */
@@ -89,6 +90,7 @@ async function load(): Promise<Library> {
     eventfd: library.func('int eventfd(unsigned int initial, int flags)'),
     memfd: library.func('int memfd_create(const char *name, unsigned int flags)'),
     fcntl: library.func('int fcntl(int fd, int command, int argument)'),
+    preadv2: library.func('int64_t preadv2(int fd, void *vectors, int count, int64_t offset, int flags)'),
     view: (at, length) => koffi.view(at, length),
     code: () => codes.get(koffi.errno()) ?? `${koffi.errno()}`,
     loop: loopOf((prototype) => library.func(prototype)),

@@ -30,7 +30,7 @@ import { commonConfig, legacyHeader, pciConfigCapability, structureType } from '
 import type { Library } from '../posix/library.ts';
 import { ClientMemory } from './client-memory.ts';
 import { CommandError, ServerOptionError } from './errors.ts';
-import { Irqs } from './irqs.ts';
+import { type EventSystem, Irqs } from './irqs.ts';
 import { regionIndex } from './layout.ts';
 import { Turns } from './turns.ts';
 
@@ -70,10 +70,12 @@ export class ServedDevice {
   readonly takesMessages = true;
   #fn: PciFunction | null = null;
   #irqs: Irqs | null = null;
+  readonly #events: EventSystem;
   /** Told of writes of its function to memory. */
   onWrite: ((address: number, length: number) => void) | null = null;
 
-  constructor(library: Library) {
+  constructor(library: Library, events: EventSystem) {
+    this.#events = events;
     this.memory = new ClientMemory(library);
     this.board = new Board({
       io: new AddressSpace('io', IO_BYTES),
@@ -148,7 +150,7 @@ export class ServedDevice {
       },
     };
     const intx = fn.config.get(type0Header.interruptPin.offset, 1) === 0 ? 0 : 1;
-    this.#irqs = new Irqs({ intx, msix: fn.msix?.vectors ?? 0 });
+    this.#irqs = new Irqs({ intx, msix: fn.msix?.vectors ?? 0 }, this.#events);
     this.board.plug(fn, place, dma, pin);
     this.#fn = fn;
     const unwatch = this.watchWrites(dma);

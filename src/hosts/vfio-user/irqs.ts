@@ -11,6 +11,14 @@ import {
 
 const ONE = new BigUint64Array([1n]);
 
+/** What is done with a client's descriptors that Node has no call for. */
+export interface EventSystem {
+  /** The next write to it does not wait, whatever its client does with it. */
+  free(fd: number): void;
+  /** Has `heard` called whenever it is signalled. The descriptor is taken. @returns a function that ends it. @throws CommandError for one that is no event's */
+  listen(fd: number, heard: () => void): () => void;
+}
+
 /** One interrupt of a kind: whom it signals, and what waits. */
 interface Irq {
   /** The client's event descriptor; null where it is not connected. */
@@ -18,6 +26,8 @@ interface Irq {
   masked: boolean;
   /** It was signalled while nobody was connected, or while it was masked. */
   pending: boolean;
+  /** End what masks it, and what unmasks it, as events of the client's. */
+  readonly heard: { mask: (() => void) | null; unmask: (() => void) | null };
 }
 
 /** What SET_IRQS asks for: `bools` where it has them. */
@@ -49,11 +59,17 @@ const infoFlags = {
  */
 export class Irqs {
   readonly #kinds: Readonly<Record<IrqName, readonly Irq[]>>;
+  readonly #system: EventSystem;
   #level = false;
 
-  constructor(counts: IrqCounts) {
+  constructor(counts: IrqCounts, system: EventSystem) {
+    this.#system = system;
+    const heard = { mask: null, unmask: null };
     const make = (count: number) =>
-      Array.from({ length: count }, (): Irq => ({ trigger: null, masked: false, pending: false }));
+      Array.from(
+        { length: count },
+        (): Irq => ({ trigger: null, masked: false, pending: false, heard: { ...heard } }),
+      );
     this.#kinds = {
       intx: make(counts.intx),
       msi: [],
@@ -88,7 +104,7 @@ export class Irqs {
   #signalLine(line: Irq): void {
     if (line.masked || line.trigger === null || !this.#level) return;
     line.masked = true;
-    signal(line.trigger);
+    this.#signal(line.trigger);
   }
 
   /** A vector of MSI-X. */
@@ -106,7 +122,7 @@ export class Irqs {
 
   #send(irq: Irq): void {
     if (irq.trigger === null || irq.masked) irq.pending = true;
-    else signal(irq.trigger);
+    else this.#signal(irq.trigger);
   }
 
   /** Carries a request out; `fds` are taken, and closed if it fails. @throws CommandError, and nothing has changed */
@@ -143,8 +159,8 @@ export class Irqs {
     if (action !== trigger && name !== 'intx')
       throw new CommandError('EINVAL', `${name} cannot be masked here`);
     if (data === eventfd) {
-      if (action !== trigger) throw new CommandError('ENOTSUP', 'descriptors for masking');
-      this.#connect(chosen, fds, name);
+      if (action === trigger) this.#connect(chosen, fds, name);
+      else this.#listen(chosen[0]!, fds, action === mask);
       return;
     }
     for (const [i, irq] of chosen.entries())
@@ -158,7 +174,7 @@ export class Irqs {
     const given = fds.splice(0);
     for (const [i, irq] of irqs.entries()) {
       const { pending } = irq;
-      disconnect(irq);
+      unplug(irq);
       irq.trigger = given[i] ?? null;
       if (irq.trigger === null) continue;
       if (name === 'intx') this.#signalLine(irq);
@@ -166,9 +182,30 @@ export class Irqs {
     }
   }
 
+  /** The line is masked, or unmasked, by an event from here on; without a descriptor, by none. */
+  #listen(line: Irq, fds: number[], masks: boolean): void {
+    if (fds.length > 1) throw new CommandError('EINVAL', `${fds.length} descriptors for one interrupt`);
+    const kind = masks ? 'mask' : 'unmask';
+    const [fd] = fds.splice(0);
+    const ends =
+      fd === undefined ? null : this.#system.listen(fd, () => this.#act(line, 'intx', false, masks));
+    line.heard[kind]?.();
+    line.heard[kind] = ends;
+  }
+
+  /** A descriptor that is no event's, or is full, is the client's own fault, and its loss. */
+  #signal(fd: number): void {
+    try {
+      this.#system.free(fd);
+      writeSync(fd, ONE);
+    } catch {
+      // Nobody hears it.
+    }
+  }
+
   #act(irq: Irq, name: IrqName, triggers: boolean, masks: boolean): void {
     if (triggers) {
-      if (irq.trigger !== null) signal(irq.trigger);
+      if (irq.trigger !== null) this.#signal(irq.trigger);
       return;
     }
     irq.masked = masks;
@@ -189,17 +226,16 @@ export class Irqs {
 const isOneBit = (value: number) => value !== 0 && (value & (value - 1)) === 0;
 
 function disconnect(irq: Irq): void {
+  unplug(irq);
+  irq.heard.mask?.();
+  irq.heard.unmask?.();
+  irq.heard.mask = irq.heard.unmask = null;
+}
+
+/** Another event may come in place of the one that it signals. */
+function unplug(irq: Irq): void {
   if (irq.trigger !== null) closeSync(irq.trigger);
   irq.trigger = null;
   irq.masked = false;
   irq.pending = false;
-}
-
-/** A descriptor that is no event's, or is full, is the client's own fault, and its loss. */
-function signal(fd: number): void {
-  try {
-    writeSync(fd, ONE);
-  } catch {
-    // Nobody hears it.
-  }
 }

@@ -1,4 +1,4 @@
-import { closeSync, readSync } from 'node:fs';
+import { closeSync, readSync, writeSync } from 'node:fs';
 import { lengthOf, maskOf, type Width } from '../../core/index.ts';
 import type { Library } from '../posix/library.ts';
 import { openEvent } from '../posix/poll.ts';
@@ -25,7 +25,7 @@ const count8 = new Uint8Array(8);
 export const valueAt = (view: DataView, width: Width, at = 0): number =>
   width === 4 ? view.getUint32(at, true) : width === 2 ? view.getUint16(at, true) : view.getUint8(at);
 
-/** An event of the server's: signalled by it, taken by us. */
+/** An event between us and the server: signalled by one, taken by the other. */
 export class Event {
   readonly fd: number;
 
@@ -40,6 +40,10 @@ export class Event {
     } catch {
       return false;
     }
+  }
+
+  signal(): void {
+    writeSync(this.fd, new BigUint64Array([1n]));
   }
 
   close(): void {

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { type Library, loadLibrary } from '../posix/library.ts';
 import { Reactor, type Source } from '../posix/reactor.ts';
 import { ListeningSocket } from '../posix/socket.ts';
+import { eventSystem } from './client-events.ts';
 import type { Served } from './commands.ts';
 import { ServedDevice } from './device.ts';
 import { Features } from './features.ts';
@@ -39,7 +40,7 @@ export class Service implements Source {
     this.#reactor = reactor;
     this.socket = options.socket;
     this.#onEvent = options.onEvent ?? (() => {});
-    this.device = new ServedDevice(library);
+    this.device = new ServedDevice(library, eventSystem(library, reactor));
     options.plug(this.device);
     const migration = new Migration(this.device);
     this.#served = { device: this.device, migration, features: new Features(this.device, migration) };

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { viewOf } from '../../../src/hosts/vfio-user/fields.ts';
 import {
@@ -15,8 +15,9 @@ import {
   writeMultiPayload,
 } from '../../../src/hosts/vfio-user/layout.ts';
 import { EntropyDevice, legacyHeader, SeededEntropy } from '../../../src/virtio/index.ts';
-import { Client, getFields, Served, structure, until } from './support.ts';
+import { Client, getFields, library, Served, structure, until } from './support.ts';
 
+const [F_GETFL, F_SETFL, O_NONBLOCK] = [3, 4, 0o4000];
 const PAGE = 4096;
 const { trigger, eventfd, none, unmask, mask } = irqSetFlags;
 /** Where the driver of these tests has its one queue: descriptors, available ring; the used ring a page further. */
@@ -200,6 +201,61 @@ describe('a vfio-user server', () => {
     await client.setIrqs(irqIndex.intx, none | trigger, 1);
     expect(event.take()).toBe(false);
     event.close();
+  });
+
+  it('masks and unmasks its line by events of the client', async () => {
+    await client.map();
+    const [line, masking, unmasking, other] = [
+      client.event(),
+      client.event(),
+      client.event(),
+      client.event(),
+    ];
+    await client.setIrqs(irqIndex.intx, eventfd | trigger, 1, [line.fd]);
+    const by = (action: number, ...fds: number[]) => client.setIrqs(irqIndex.intx, eventfd | action, 1, fds);
+    expect((await by(unmask, unmasking.fd)).error).toBe(0);
+    expect((await by(mask, masking.fd)).error).toBe(0);
+    await bringUp(client);
+    await ask(client, 0);
+    await until('it is signalled', () => line.take());
+    // Nobody has read ISR, so it is up still.
+    unmasking.signal();
+    await until('it is signalled again', () => line.take());
+    expect(unmasking.take()).toBe(false);
+    expect(await client.readNumber(0, legacyHeader.isrStatus.offset, 1)).toBe(1);
+    masking.signal();
+    // What was signalled before a command is heard before the next but one.
+    for (let i = 0; i < 2; i++)
+      await client.command('deviceGetInfo', structure(deviceInfoPayload, { argsz: 16 }));
+    expect(masking.take()).toBe(false);
+    await ask(client, 1);
+    await until('the second is used', () => used(client) === 2);
+    expect(line.take()).toBe(false);
+    unmasking.signal();
+    await until('it is signalled once more', () => line.take());
+    // Another in its place, or none: the one before is not heard any more.
+    await by(unmask, other.fd);
+    await by(mask);
+    unmasking.signal();
+    expect(await client.readNumber(regionIndex.config, 0, 2)).toBe(0x1af4);
+    expect(unmasking.take()).toBe(true);
+    const file = openSync('/dev/zero', 'r');
+    expect((await by(unmask, file)).error).toBe(errno.EINVAL);
+    closeSync(file);
+    for (const event of [line, masking, unmasking, other]) event.close();
+  });
+
+  it('waits for no event of a client whose count is full', async () => {
+    // One that lets its writers wait.
+    const fd = library.eventfd(0, 0);
+    await client.setIrqs(irqIndex.intx, eventfd | trigger, 1, [fd]);
+    await client.setIrqs(irqIndex.intx, none | trigger, 1);
+    expect(library.fcntl(fd, F_GETFL, 0) & O_NONBLOCK).not.toBe(0);
+    writeSync(fd, new BigUint64Array([2n ** 64n - 3n]));
+    expect(library.fcntl(fd, F_SETFL, 0)).toBe(0);
+    for (let i = 0; i < 3; i++) await client.setIrqs(irqIndex.intx, none | trigger, 1);
+    expect(await client.readNumber(regionIndex.config, 0, 2)).toBe(0x1af4);
+    closeSync(fd);
   });
 
   it('refuses what cannot be asked of interrupts', async () => {
