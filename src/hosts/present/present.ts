@@ -45,7 +45,7 @@ export interface GuestBoard {
   checkFree(address: FunctionAddress): void;
   /** @returns a function that takes it out. */
   plug(fn: PciFunction, address: FunctionAddress, dma?: DmaDomain): () => void;
-  /** A finding on a host's function behind one of the board's, where whoever watches the board is to hear of it. */
+  /** A finding on a host's function behind one of the board's, at the board's address, where whoever watches the board is to hear of it. */
   finding?(finding: Finding): void;
   /** Has what a function writes to its RAM told to whoever emulates it. @returns a function that ends it. */
   watchWrites(dma: DmaDomain): () => void;
@@ -80,15 +80,24 @@ export interface GuestDevice {
 /** RAM of a host where nobody uses it: its functions reach the guest's. */
 const UNUSED_BYTES = 4096;
 
-/** The host's machine with the function in it: its own RAM is the driver's of a virtual function's owner, others reach the guest's. */
+/** Whoever watches the guest's machine knows where a function stands there, not in the host. */
+const toldAt =
+  (board: GuestBoard, place: FunctionAddress) =>
+  (finding: Finding): void =>
+    board.finding?.(finding.address === null ? finding : { ...finding, address: place });
+
+/**
+ * The host's machine with the function in it: its own RAM is the driver's of a virtual function's owner, others reach the guest's.
+ * `place` is the guest's.
+ */
 function hostFor(
   board: GuestBoard,
   made: HostFunction,
-  address: FunctionAddress,
+  place: FunctionAddress,
   way: TranslatedWayName,
   draft: Draft | undefined,
   dma: DmaDomain,
-): { hosted: HostedFunction; presented: PresentedFunction } {
+): { address: FunctionAddress; hosted: HostedFunction; presented: PresentedFunction } {
   const host = new Machine({
     ram: GuestMemory.allocate({
       start: 0,
@@ -96,8 +105,10 @@ function hostFor(
     }),
     scheduler: board.scheduler,
     interruptScheduler: immediate,
-    ...(board.finding === undefined ? {} : { onFinding: (finding: Finding) => board.finding!(finding) }),
+    ...(board.finding === undefined ? {} : { onFinding: toldAt(board, place) }),
   });
+  // The host has this one function: it is function 0 there, whichever it is in the guest.
+  const address = functionZero(place);
   board.watchWrites(dma);
   // A register of the guest may become a command of the owner's: it is answered within the access, while work on the guest's
   // memory waits, whose own emulator may have to be asked for it.
@@ -106,7 +117,7 @@ function hostFor(
   const hosted = new HostedFunction(host, made, address, dma, owners);
   runFirmware(host);
   const options = { way, ...(draft === undefined ? {} : { draft }), messages: board.takesMessages };
-  return { hosted, presented: hosted.present(options) };
+  return { address, hosted, presented: hosted.present(options) };
 }
 
 /**
@@ -134,10 +145,8 @@ export function presentDevice(
     prepare?.(fn.pci);
     return { pci: fn.pci, fn, host: null, hosted: null, unplug: board.plug(fn.pci, address, dma) };
   }
-  // The host has this one function: it is function 0 there, whichever it is in the guest.
-  const hostAddress = functionZero(address);
   const made = ways[window].build(behaviour, shape);
-  const { hosted, presented } = hostFor(board, made, hostAddress, window, draft, dma);
+  const { address: hostAddress, hosted, presented } = hostFor(board, made, address, window, draft, dma);
   const { host, fn } = hosted;
   prepare?.(presented.pci);
   const takeOut = board.plug(presented.pci, address);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HeldScheduler, StateMismatchError } from '../../../src/core/index.ts';
+import { HeldScheduler, StateMismatchError, sinkFor } from '../../../src/core/index.ts';
 import { type GuestWindow, guestWindows, presentDevice } from '../../../src/hosts/present/present.ts';
 import { GuestTrace } from '../../../src/hosts/present/trace.ts';
 import { V86Board } from '../../../src/hosts/v86/board.ts';
@@ -114,6 +114,18 @@ describe('a device presented to the guest of a v86 machine', () => {
     expect(answer(second)).toEqual(expected());
     expect(second.log).toContain('raise 11');
     expect(() => setUp(window === 'mmr' ? 'io-bar' : 'mmr').board.load(saved)).toThrow(StateMismatchError);
+  });
+
+  it.each(guestWindows)('says where the guest has what something is found of, through %s', (window) => {
+    const board = new V86Board(new V86Bus(fakeMachine().machine));
+    const found: (number | null)[] = [];
+    board.events = sinkFor(['finding'], ({ address }) => void found.push(address));
+    const places = [PLACE, PLACE + 3];
+    for (const place of places) {
+      const { fn } = presentDevice(board, new EntropyDevice(), place, { window });
+      fn.device.report('driver', 'SPL-DESC-05', 'made for this test');
+    }
+    expect(found).toEqual(places);
   });
 
   it('takes its draft, and leaves the machine again', () => {
