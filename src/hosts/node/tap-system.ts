@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { VirtiolabError } from '../../core/index.ts';
+import { loadKoffi } from '../posix/koffi.ts';
 
 /** Why there is no TAP device. */
 export class TapError extends VirtiolabError {
@@ -46,14 +47,8 @@ interface SystemCalls {
 
 async function loadSystemCalls(name: string): Promise<SystemCalls> {
   if (process.platform !== 'linux') throw new TapError(name, `this system is ${process.platform}`, 'Linux');
-  const koffi = await import('koffi').then(
-    (module) => module.default,
-    (error: NodeJS.ErrnoException) => {
-      // An optional peer dependency: whoever wants TAP devices installs it.
-      const missing = error.code === 'ERR_MODULE_NOT_FOUND';
-      const reason = missing ? 'is not installed' : `cannot be loaded (${error.message})`;
-      throw new TapError(name, `the package koffi ${reason}`, 'npm install koffi@3');
-    },
+  const koffi = await loadKoffi(
+    (missing, reason, wanted) => new TapError(name, `${missing} ${reason}`, wanted),
   );
   const library = koffi.load(null);
   const names = new Map(Object.entries(koffi.os.errno).map(([code, errno]) => [errno, code]));

@@ -1,5 +1,6 @@
 import { isMainThread } from 'node:worker_threads';
 import { NativeCallsError, SystemCallError } from './errors.ts';
+import { loadKoffi } from './koffi.ts';
 
 /** Addresses of our own process, as the system's calls take them. */
 export type Address = bigint;
@@ -23,7 +24,7 @@ export interface Library {
   recvmsg(fd: number, message: Address, flags: number): number;
   sendmsg(fd: number, message: Address, flags: number): number;
   send(fd: number, bytes: Address | Uint8Array, length: number, flags: number): number;
-  poll(fds: Address, count: number, milliseconds: number): number;
+  poll(fds: Address | Uint8Array, count: number, milliseconds: number): number;
   /** The same on another thread. */
   pollLater(fds: Address, count: number, milliseconds: number): Promise<number>;
   eventfd(initial: number, flags: number): number;
@@ -51,15 +52,7 @@ export function loadLibrary(): Promise<Library> {
 async function load(): Promise<Library> {
   if (process.platform !== 'linux')
     throw new NativeCallsError('sharing memory and descriptors', `is not for ${process.platform}`, 'Linux');
-  const koffi = await import('koffi').then(
-    (module) => module.default,
-    (error: NodeJS.ErrnoException) => {
-      // An optional peer dependency: whoever shares memory with another process installs it.
-      const missing = error.code === 'ERR_MODULE_NOT_FOUND';
-      const reason = missing ? 'is not installed' : `cannot be loaded (${error.message})`;
-      throw new NativeCallsError('the package koffi', reason, 'npm install koffi@3');
-    },
-  );
+  const koffi = await loadKoffi((...why) => new NativeCallsError(...why));
   const library = koffi.load(null);
   const poll = library.func('int poll(void *fds, unsigned long count, int timeout)');
   // Of two names for a number the first of the alphabet is the usual one: EAGAIN, not EWOULDBLOCK.
