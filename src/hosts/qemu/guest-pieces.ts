@@ -138,6 +138,8 @@ const UEFI = firmwareSet('ovmf', {
 
 const NETWORK_BOOT = firmwareSet('ipxe-qemu', { 'network.rom': 'usr/share/qemu/pxe-virtio.rom' });
 
+const U_BOOT = firmwareSet('u-boot-qemu', { 'u-boot.rom': 'usr/lib/u-boot/qemu-x86/u-boot.rom' });
+
 /**
  * OVMF, the UEFI firmware for QEMU's PCs (6 MB). @throws GuestPiecesUnavailableError, NetworkUnavailableError,
  * FolderNotWritableError
@@ -155,6 +157,11 @@ export async function networkBootRom(options: PiecesOptions = {}): Promise<strin
   return join((await takeSet(NETWORK_BOOT, options)).folder, 'network.rom');
 }
 
+/** U-Boot for QEMU's PCs (2 MB), in SeaBIOS' place: the path for `-bios`. Errors as of {@link uefiFirmware}. */
+export async function uBootRom(options: PiecesOptions = {}): Promise<string> {
+  return join((await takeSet(U_BOOT, options)).folder, 'u-boot.rom');
+}
+
 /** For tests: the firmware, or the reason to skip with. Errors of any other kind are thrown on. */
 export function tryUefiFirmware(options: PiecesOptions = {}) {
   return orReason(uefiFirmware(options));
@@ -163,4 +170,9 @@ export function tryUefiFirmware(options: PiecesOptions = {}) {
 /** As {@link tryUefiFirmware}. */
 export function tryNetworkBootRom(options: PiecesOptions = {}) {
   return orReason(networkBootRom(options));
+}
+
+/** As {@link tryUefiFirmware}. */
+export function tryUBootRom(options: PiecesOptions = {}) {
+  return orReason(uBootRom(options));
 }
