@@ -139,10 +139,11 @@ export interface QueueView {
   readonly position: string;
   readonly events: string;
   readonly waiting: readonly string[];
-  /** Rings of the queue, by name: places around where they stand, and the index itself. */
+  /** Rings of the queue, by name: places around where they stand, the index itself, and the place that is next; null where none is. */
   readonly rings: readonly {
     readonly name: string;
     readonly index: number;
+    readonly next: number | null;
     readonly slots: readonly SlotView[];
   }[];
 }

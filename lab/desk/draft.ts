@@ -97,7 +97,7 @@ function structures(text: string): DraftView {
   return {
     ...unread(problems),
     kind: 'structures',
-    title: `${read.structures.length} structures`,
+    title: read.structures.length === 1 ? '1 structure' : `${read.structures.length} structures`,
     ...picturesOf(read),
   };
 }

@@ -97,14 +97,14 @@ function splitRings(
     return { index: slot, text: `${direction} ${hex(address)}+${length}${indirect}${next}`, state: 'used' };
   });
   return [
-    { name: 'available ring', index: available, slots: availableSlots },
-    { name: 'used ring', index: used, slots: usedSlots },
-    { name: 'descriptor table', index: 0, slots: table },
+    { name: 'available ring', index: available, next: available % size, slots: availableSlots },
+    { name: 'used ring', index: used, next: used % size, slots: usedSlots },
+    { name: 'descriptor table', index: 0, next: null, slots: table },
   ];
 }
 
-function packedRings(memory: Memory, size: number, descriptors: number): RingPicture[] {
-  const slots = Array.from({ length: Math.min(size, MOST_SLOTS) }, (_, slot): SlotView => {
+function packedRings(memory: Memory, size: number, descriptors: number, next: number): RingPicture[] {
+  const slots = around(next, size).map((slot): SlotView => {
     const at = descriptors + slot * PACKED_DESCRIPTOR_BYTES;
     const flags = memory.get(at + packedDescriptor.flags.offset, 2);
     const address = memory.get(at + packedDescriptor.addressLow.offset, 4);
@@ -121,13 +121,13 @@ function packedRings(memory: Memory, size: number, descriptors: number): RingPic
       state: available === used ? 'used' : 'waiting',
     };
   });
-  return [{ name: 'packed ring', index: 0, slots }];
+  return [{ name: 'packed ring', index: next, next, slots }];
 }
 
 function ringsOf(memory: Memory, { ring, size, descriptors, driver, device }: ExplainedQueue): RingPicture[] {
   if (ring === null || size === null || !descriptors || !driver || !device) return [];
   return ring.layout === 'packed'
-    ? packedRings(memory, size, descriptors)
+    ? packedRings(memory, size, descriptors, ring.next)
     : splitRings(memory, size, descriptors, driver, device);
 }
 

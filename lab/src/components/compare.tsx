@@ -26,11 +26,6 @@ async function count(device: string, vfs: number): Promise<void> {
   }
 }
 
-const ROW = 22;
-const LABEL = 120;
-const WIDTH = 480;
-const VALUE = 90;
-
 interface Bar {
   readonly label: string;
   readonly value: number;
@@ -40,24 +35,21 @@ interface Bar {
 /** Bars under each other; the longest fills the width. */
 function Bars({ title, bars }: { title: string; bars: readonly Bar[] }) {
   const most = Math.max(...bars.map(({ value }) => value), Number.MIN_VALUE);
-  const scale = (WIDTH - LABEL - VALUE) / most;
   const label = `${title}: ${bars.map(({ label: name, text }) => `${name} ${text}`).join(', ')}`;
   return (
     <figure>
       <figcaption>{title}</figcaption>
-      <svg class="chart" viewBox={`0 0 ${WIDTH} ${bars.length * ROW}`} role="img" aria-label={label}>
-        {bars.map(({ label: name, value, text }, i) => (
-          <g key={name}>
-            <text x="0" y={i * ROW + 15}>
-              {name}
-            </text>
-            <rect x={LABEL} y={i * ROW + 3} width={value * scale} height={ROW - 8} class="chart-bar" />
-            <text x={LABEL + value * scale + 6} y={i * ROW + 15}>
-              {text}
-            </text>
-          </g>
+      <div class="chart" role="img" aria-label={label}>
+        {bars.map(({ label: name, value, text }) => (
+          <div key={name} class="chart-row">
+            <span>{name}</span>
+            <svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
+              <rect width={(100 * value) / most} height="10" class="chart-bar" />
+            </svg>
+            <span>{text}</span>
+          </div>
         ))}
-      </svg>
+      </div>
     </figure>
   );
 }

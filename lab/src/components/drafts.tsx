@@ -208,6 +208,12 @@ export function DraftsPanel() {
           onInput={(event) => change(event.currentTarget.value)}
         />
       </label>
+      {draftText.value === '' ? (
+        <p class="quiet">
+          Nothing is written yet. Begin with a draft of the package, paste one, or structures as a
+          specification prints them: <code>{'struct doorbell { le16 queue; };'}</code>
+        </p>
+      ) : null}
       {packedDraft.value === null ? (
         <p role="status">It is too long for the address of the page: a link does not carry it.</p>
       ) : null}

@@ -8,5 +8,11 @@ export function SvgImage({ svg, alt }: { svg: string; alt: string }) {
     setUrl(made);
     return () => URL.revokeObjectURL(made);
   }, [svg]);
-  return url === '' ? null : <img class="picture" src={url} alt={alt} />;
+  if (url === '') return null;
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
+    <section class="wide" tabIndex={0} aria-label={`${alt}, in full size`}>
+      <img class="picture" src={url} alt={alt} />
+    </section>
+  );
 }

@@ -194,6 +194,7 @@ export function readPacked(
   return {
     layout: 'packed',
     position: `the driver goes on at slot ${next}, wrap ${wrap ? 1 : 0}`,
+    next,
     waitingCount: lists.length,
     waiting: lists.slice(0, DECODED_CHAINS).map((list) => chainOf(ram, slots, list, rules)),
     certain,

@@ -5,6 +5,8 @@ export interface SeenRing {
   readonly layout: 'split' | 'packed';
   /** Where the driver and the device stand: the indices of a split ring, or a packed one's next slot and its round's wrap counter. */
   readonly position: string;
+  /** The place of the ring in which the driver puts its next chain. */
+  readonly next: number;
   /** How many chains wait, and those that wait longest, which the device takes next. */
   readonly waitingCount: number;
   readonly waiting: readonly SeenChain[];

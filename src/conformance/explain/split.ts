@@ -107,6 +107,7 @@ export function readSplit(
   return {
     layout: 'split',
     position: `available index ${available}, used index ${used}`,
+    next: available % size,
     waitingCount: count,
     waiting: slots
       .slice(0, DECODED_CHAINS)
