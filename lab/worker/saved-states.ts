@@ -4,7 +4,7 @@ import type { Move } from '../protocol.ts';
 import type { World } from './world.ts';
 
 /** Bytes of all states that are kept together. */
-const MOST_BYTES = 48 << 20;
+const MOST_BYTES = 16 << 20;
 const PAGE_BYTES = 4096;
 
 /** Where a ring stands at which nothing is outstanding. */

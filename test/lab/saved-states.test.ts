@@ -93,11 +93,13 @@ describe('saved states of the lab', () => {
 
   it('spare what came before: a thousand requests are not made again', async () => {
     const { session, rows } = await open({});
+    const started = performance.now();
     await run(session, rows, [move('up'), move('again', 1000), move('read', 0, 1)]);
+    const took = performance.now() - started;
     const seq = rows.findLast(({ verb }) => verb === 'move')!.seq;
     const begun = performance.now();
     const back = await session.before(seq);
-    expect(performance.now() - begun).toBeLessThan(1000);
+    expect(performance.now() - begun).toBeLessThan(took / 2);
     expect((await back.session.do(move('read', 0, 1))).error).toBeNull();
   });
 
@@ -112,8 +114,8 @@ describe('saved states of the lab', () => {
       bytes: 1 << 20,
     });
     for (let i = 1; i <= 500; i++) states.add(state(i));
-    expect(states.bytes).toBeLessThanOrEqual(48 << 20);
-    expect(states.count).toBeGreaterThan(20);
+    expect(states.bytes).toBeLessThanOrEqual(16 << 20);
+    expect(states.count).toBeGreaterThan(5);
     expect(states.nearest(1)?.moves).toBe(1);
     expect(states.nearest(0)).toBeNull();
     expect(states.until(100).nearest(500)!.moves).toBeLessThanOrEqual(100);

@@ -135,6 +135,9 @@ function Drive({ drive }: { drive: DriveView }) {
           Make the machine of it
         </button>
       )}
+      {driven && !current && drive.reasons.length === 0 ? (
+        <p>The machine is the draft as it was before.</p>
+      ) : null}
       {current && own !== null ? (
         <p role="status">
           The machine above is {own.name}, and follows what is written here: press Bring up, and watch the

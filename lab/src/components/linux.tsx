@@ -158,10 +158,12 @@ export function LinuxPanel() {
       </button>
       {running.value === 'starting' ? <p role="status">The PC is being switched on.</p> : null}
       {running.value === 'on' ? <Terminal /> : null}
-      {running.value === 'on' && terminal.value === '' && silence.value >= SILENT ? (
+      {running.value === 'on' && silence.value >= SILENT ? (
         <p role="status">
-          It has printed nothing for {silence.value} s: a kernel that never boots looks like that, or one
-          whose console is not ttyS0.
+          It has printed nothing{terminal.value === '' ? '' : ' more'} for {silence.value} s.{' '}
+          {terminal.value === ''
+            ? 'A kernel that never boots looks like that, or one whose console is not ttyS0.'
+            : 'Where no prompt stands above, the kernel has stopped: what it said last tells why.'}
         </p>
       ) : null}
       {linuxFindings.value.length === 0 ? null : (
