@@ -71,6 +71,10 @@ function relateIdle(ready: boolean, places: { readonly [name: string]: number },
 
 const place = upTo(2 * MAX_QUEUE_SIZE - 1);
 
+/** Descriptors of a packed ring that were taken and not handed back; an absent queue has one place, as it is saved. */
+const takenOf = (nextUsed: number, nextAvailable: number, size: number) =>
+  packedDistance(nextUsed, nextAvailable, Math.max(1, size));
+
 export const packedQueueState = record(
   'packed-queue',
   1,
@@ -91,7 +95,7 @@ export const packedQueueState = record(
         expect(at < places, name, at, `a place below ${places}`);
       expect(hidden < Math.max(1, size), 'hidden', hidden, `a descriptor below ${size}`);
       expect(!ready || size > 0, 'ready', ready, 'false: there is no such queue');
-      const taken = packedDistance(nextUsed, nextAvailable, size);
+      const taken = takenOf(nextUsed, nextAvailable, size);
       expect(taken <= size, 'nextAvailable', nextAvailable, `at most ${size} after nextUsed, ${nextUsed}`);
     },
   },
@@ -163,7 +167,7 @@ export const queueState = record(
       const [spans, taken] =
         packed === null
           ? [inFlight.length, (nextAvailable - nextUsed) & 0xffff]
-          : [sumOf(inFlight.map(({ span }) => span)), packedDistance(nextUsed, nextAvailable, size)];
+          : [sumOf(inFlight.map(({ span }) => span)), takenOf(nextUsed, nextAvailable, size)];
       const fits = fault === null ? spans === taken : spans <= taken;
       expect(fits, 'inFlight', spans, `${taken} of what was taken and not handed back`);
     },
