@@ -15,7 +15,17 @@ import type { QueueUser } from './queue-user.ts';
 /** Device configuration of whatever structure. */
 export type AnyConfig = Pick<
   DeviceConfig,
-  'length' | 'map' | 'little' | 'big' | 'readGeneration' | 'hold' | 'release' | 'save' | 'check' | 'load'
+  | 'length'
+  | 'map'
+  | 'little'
+  | 'big'
+  | 'readGeneration'
+  | 'hold'
+  | 'release'
+  | 'save'
+  | 'check'
+  | 'load'
+  | 'restore'
 >;
 
 /** What a device type adds to the core: features, queues, configuration, and what it does with a chain. */

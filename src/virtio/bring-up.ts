@@ -27,14 +27,18 @@ interface BringUpOwner extends Speaker {
   queueDropped(queue: number): void;
 }
 
-/** Modes that devices have had: few, and alike for most. */
-const modes = new Map<string, RingMode>();
+/** Modes that devices have had: few, and alike for most. The latest is the likeliest. */
+const modes: RingMode[] = [];
+let names: readonly (keyof RingMode)[] = [];
+
+const isAs = (a: RingMode, b: RingMode) => names.every((name) => a[name] === b[name]);
 
 function shareMode(mode: RingMode): RingMode {
-  const key = JSON.stringify(mode);
-  const known = modes.get(key);
-  if (known === undefined) modes.set(key, mode);
-  return known ?? mode;
+  const at = modes.findIndex((known) => isAs(known, mode));
+  if (at >= 0) return modes[at]!;
+  names = Object.keys(mode) as (keyof RingMode)[];
+  modes.unshift(mode);
+  return mode;
 }
 
 /** How a driver brings a device up: the features that it accepts, what queues make of them, and DRIVER_OK. */

@@ -14,6 +14,7 @@ import {
   type State,
   type Stateful,
   u8,
+  type ValueOf,
   type Width,
   writePieces,
 } from '../core/index.ts';
@@ -292,7 +293,11 @@ export class DeviceConfig<M extends RegisterMap = RegisterMap> implements Statef
   }
 
   load(state: State): void {
-    const saved = this.check(state);
+    this.restore(this.check(state));
+  }
+
+  /** Takes a state over that was looked at. */
+  restore(saved: ValueOf<typeof deviceConfigState>): void {
     this.#generation = saved.generation;
     this.#changed = saved.changed;
     this.#bytes.set(saved.bytes);

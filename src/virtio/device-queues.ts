@@ -1,4 +1,4 @@
-import type { State } from '../core/index.ts';
+import type { State, ValueOf } from '../core/index.ts';
 import type { DeviceBehaviour, DevicePlace } from './behaviour.ts';
 import { umbrellaClause } from './clauses.ts';
 import { Batch } from './queue/batch.ts';
@@ -7,6 +7,7 @@ import { checkQueueSizes } from './queue/limits.ts';
 import type { QueueOwner } from './queue/owner.ts';
 import { QueueResets } from './queue/queue-resets.ts';
 import { QueueService } from './queue/service.ts';
+import type { queueState } from './queue/state.ts';
 import type { QueueUser } from './queue-user.ts';
 
 /** All queues of a device, and whose they are: those of its type first, then those of its administration (PCI-COM-16). */
@@ -92,9 +93,10 @@ export class DeviceQueues {
     return { queues: this.services.map((queue) => queue.save()), queueResets: this.resets.save() };
   }
 
-  load(queues: readonly State[], queueResets: State): void {
-    for (const [index, queue] of this.services.entries()) queue.load(queues[index]!);
-    this.resets.load(queueResets);
+  /** Takes states over that were looked at. */
+  restore(queues: readonly ValueOf<typeof queueState>[], queueResets: readonly number[]): void {
+    for (const [index, queue] of this.services.entries()) queue.restore(queues[index]!);
+    this.resets.restore(queueResets);
   }
 
   /** Goes on with what was in flight when the state was saved. */

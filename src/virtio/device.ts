@@ -382,12 +382,12 @@ export class VirtioDevice implements DevicePort, QueueOwner, StatusOwner, Statef
     this.statusRegister.load(saved.status);
     if (this.suspended) this.interrupts.hold();
     this.mode.load(saved.mode);
-    this.features.load(saved.features);
+    this.features.restore(saved.features);
     this.bringUp.updateMode();
-    this.config.load(saved.config);
+    this.config.restore(saved.config);
     this.behaviour.load(saved.behaviour);
     this.administration?.load(saved.administration);
-    this.queues.load(saved.queues, saved.queueResets);
+    this.queues.restore(saved.queues, saved.queueResets);
     this.#gate.open();
   }
 

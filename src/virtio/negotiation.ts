@@ -291,7 +291,11 @@ export class FeatureNegotiation implements Stateful {
   }
 
   load(state: State): void {
-    const saved = this.check(state);
+    this.restore(this.check(state));
+  }
+
+  /** Takes a state over that was looked at. */
+  restore(saved: ValueOf<typeof featuresState>): void {
     for (const [word, accepted] of saved.accepted.entries()) this.accepted[word] = accepted;
     this.#spoken = saved.spoken;
     this.#settled = saved.settled;

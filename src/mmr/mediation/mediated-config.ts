@@ -144,6 +144,10 @@ export class MediatedConfig implements AnyConfig {
 
   /** The parent has its own. */
   load(state: State): void {
-    if (this.check(state).held !== null) this.hold();
+    this.restore(this.check(state));
+  }
+
+  restore({ held }: ReturnType<MediatedConfig['check']>): void {
+    if (held !== null) this.hold();
   }
 }

@@ -78,7 +78,11 @@ export class QueueResets implements Stateful {
   }
 
   load(state: State): void {
-    const saved = this.check(state);
+    this.restore(this.check(state));
+  }
+
+  /** Takes a state over that was looked at. */
+  restore(saved: readonly number[]): void {
     this.cancel();
     this.#resumed = saved;
   }

@@ -4,6 +4,7 @@ import {
   type Scheduler,
   type State,
   type Stateful,
+  type ValueOf,
   Work,
 } from '../../core/index.ts';
 import { umbrellaClause } from '../clauses.ts';
@@ -364,9 +365,13 @@ export class QueueService implements Publisher, Stateful {
 
   /** To be called in the mode in which the state was saved. */
   load(state: State): void {
-    const saved = this.check(state);
+    this.restore(this.check(state));
+  }
+
+  /** Takes a state over that was looked at. */
+  restore(saved: ValueOf<typeof queueState>): void {
     this.reset();
-    if (saved.split !== null) this.#split.load(saved.split);
+    if (saved.split !== null) this.#split.restore(saved.split);
     else this.#packed!.load(saved.packed!);
     this.#resumed = saved.inFlight;
     this.#waiting = saved.waiting;

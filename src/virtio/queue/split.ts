@@ -1,4 +1,4 @@
-import type { DmaDomain, DmaRegion, State } from '../../core/index.ts';
+import type { DmaDomain, DmaRegion, State, ValueOf } from '../../core/index.ts';
 import {
   AVAILABLE_ELEMENT_BYTES,
   availableRing,
@@ -370,7 +370,11 @@ export class SplitQueue implements Virtqueue {
   }
 
   load(state: State): void {
-    const saved = splitQueueState.parse(state);
+    this.restore(splitQueueState.parse(state));
+  }
+
+  /** Takes a state over that was looked at. */
+  restore(saved: ValueOf<typeof splitQueueState>): void {
     this.size = saved.size;
     this.ready = saved.ready;
     this.addresses.copy(saved.addresses);
