@@ -40,17 +40,17 @@ const SENSE_BYTES = 96;
 const RESULT_BYTES = 16;
 
 /** Legacy requests have a barrier in the highest bit. */
-const typeOf = ({ chain, fn }: Moment) => {
+export const typeOf = ({ chain, fn }: Moment) => {
   const type = chain.u32(blockRequest.type.offset);
   return fn.legacy && type > 0 ? type & 0x7fffffff : type;
 };
-const sectorOf = ({ chain }: Moment) => {
+export const sectorOf = ({ chain }: Moment) => {
   const { sectorLow, sectorHigh } = blockRequest;
   const [low, high] = chain.little ? [sectorLow, sectorHigh] : [sectorHigh, sectorLow];
   return chain.u32(high.offset) * 2 ** 32 + chain.u32(low.offset);
 };
 const dataIn = ({ chain }: Moment) => chain.writable - 1;
-const dataOut = ({ chain }: Moment) => chain.readable - BLOCK_REQUEST_BYTES;
+export const dataOut = ({ chain }: Moment) => chain.readable - BLOCK_REQUEST_BYTES;
 
 /** Requests with a row of segments, and the fields that limit them. */
 const segmented: Readonly<

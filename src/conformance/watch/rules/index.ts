@@ -2,6 +2,7 @@ import type { MomentKind, WatchRule } from '../rule.ts';
 import { adminChapter } from './admin.ts';
 import { balloonChapter } from './balloon.ts';
 import { blockChapter } from './block.ts';
+import { blockZonesChapter } from './block-zones.ts';
 import { configChapter } from './config.ts';
 import { consoleChapter } from './console.ts';
 import { featuresChapter } from './features.ts';
@@ -34,6 +35,7 @@ export const watchRules: readonly WatchRule[] = [
   ...splitChapter,
   ...packedChapter,
   ...blockChapter,
+  ...blockZonesChapter,
   ...networkChapter,
   ...networkControlChapter,
   ...networkStatisticsChapter,

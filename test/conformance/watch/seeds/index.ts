@@ -1,4 +1,5 @@
 import { administrationSeeds } from './administration.ts';
+import { zoneSeeds } from './block-zones.ts';
 import { configurationSeeds } from './configuration.ts';
 import { networkSeeds } from './network.ts';
 import { ringSeeds } from './rings.ts';
@@ -11,6 +12,7 @@ export const allSeeds: readonly Seed[] = [
   ...configurationSeeds,
   ...ringSeeds,
   ...blockSeeds,
+  ...zoneSeeds,
   ...typeSeeds,
   ...networkSeeds,
   ...administrationSeeds,

@@ -46,7 +46,7 @@ const legacyBalloon = seeds(() => new BalloonDevice(ALL), {
 const scsi = seeds(() => new ScsiDevice({ queueSize: 512 }), { queues: [0, 1, 2], size: 512 });
 const legacyScsi = seeds(() => new ScsiDevice({ queueSize: 512 }), { speaks: 'legacy', queues: [0, 1, 2] });
 const p9 = seeds(() => new P9Device({ server: new P9MemoryServer({}) }));
-const room = (length: number): LabBuffer => ({ length, write: true });
+export const room = (length: number): LabBuffer => ({ length, write: true });
 
 const message = (event: number, value = 1, port = 0) => [...le32(port), ...le16(event), ...le16(value)];
 const [READY, PORT_READY, PORT_NAME] = [0, 3, 7];
@@ -56,13 +56,13 @@ const block = seeds(() => new BlockDevice({ storage: new MemoryStorage(new Uint8
   features: [blockFeature.flush, blockFeature.discard],
 });
 const legacyBlock = seeds(disk, { speaks: 'legacy' });
-const header = (type: number, sector = 0) => ({ bytes: [...le32(type), ...le32(0), ...le64(sector)] });
+export const header = (type: number, sector = 0) => ({ bytes: [...le32(type), ...le32(0), ...le64(sector)] });
 const segment = (sector: number, sectors: number, flags = 0) => [
   ...le64(sector),
   ...le32(sectors),
   ...le32(flags),
 ];
-const STATUS = room(1);
+export const STATUS = room(1);
 const capacity = (lab: Lab) => {
   for (const at of [0, 4]) lab.config(at, 4);
 };
