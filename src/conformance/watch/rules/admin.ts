@@ -179,6 +179,19 @@ export const adminChapter: readonly WatchRule[] = [
     },
   ),
   {
+    id: 'admin-not-tried-again',
+    clauses: cites('AVQ-19'),
+    level: 'should',
+    speaks: 'modern',
+    says: 'a command that was answered with EAGAIN was not sent again, though others were',
+    on: ['end'],
+    when({ fn }) {
+      // Who has sent nothing since then may have waited still.
+      for (const [opcode, wentOn] of fn.admin?.again ?? []) if (wentOn) return seen('opcode', opcode);
+      return null;
+    },
+  },
+  {
     id: 'virtual-functions-taken',
     clauses: cites('ADM-36'),
     level: 'must',

@@ -27,12 +27,20 @@ export interface AdminNotes {
   /** By group type: opcodes that the device has, as LIST_QUERY told, and those in use; bits below 32. */
   readonly offered: Map<number, number>;
   readonly used: Map<number, number>;
+  /** Opcodes of commands that were answered with EAGAIN and not sent again, and whether others were sent since then. */
+  readonly again: Map<number, boolean>;
   /** The device told where members are kicked. */
   notifyInfo: boolean;
 }
 
 export const adminNotes = (fn: FunctionModel): AdminNotes => {
-  fn.admin ??= { pending: new Map(), offered: new Map(), used: new Map(), notifyInfo: false };
+  fn.admin ??= {
+    pending: new Map(),
+    offered: new Map(),
+    used: new Map(),
+    again: new Map(),
+    notifyInfo: false,
+  };
   return fn.admin;
 };
 
@@ -59,14 +67,18 @@ export const adminFollower: TypeFollower = {
     const opcode = opcodeOf(now);
     const list = opcode === adminOpcode.listUse ? Math.max(0, now.chain.u32(ADMIN_DATA, true)) : 0;
     const command = { opcode, group: groupOf(now), list, answer: now.chain.at(0, true) };
-    adminNotes(now.fn).pending.set(keyOf(queue, now.chain.head), command);
+    const { pending, again } = adminNotes(now.fn);
+    pending.set(keyOf(queue, now.chain.head), command);
+    again.delete(opcode);
+    for (const other of again.keys()) again.set(other, true);
   },
   used({ fn, chain }, queue, head) {
-    const { pending, offered, used } = adminNotes(fn);
+    const { pending, offered, used, again } = adminNotes(fn);
     const command = pending.get(keyOf(queue, head));
     pending.delete(keyOf(queue, head));
     if (command === undefined || command.answer < 0) return;
     const status = chain.memory.u16(command.answer + adminAnswer.status.offset, true);
+    if (status === adminStatus.tryAgain) again.set(command.opcode, false);
     // An answer that was overwritten before anybody looked counts as a good one.
     if (command.opcode === adminOpcode.listUse && status !== adminStatus.invalid)
       used.set(command.group, command.list);

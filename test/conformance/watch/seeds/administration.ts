@@ -1,7 +1,10 @@
 import { setCommand } from '../../../../src/driver/index.ts';
 import {
   Administration,
+  adminStatus,
   BlockDevice,
+  type Chain,
+  type DevicePort,
   EntropyDevice,
   feature,
   MemoryStorage,
@@ -44,6 +47,36 @@ const list = (lab: Lab, opcodes = 3) => {
   send(lab, { opcode: 1, group: SELF, data: little(opcodes, 8) });
 };
 
+/** It answers the first command with EAGAIN. */
+class BusyAdministration extends Administration {
+  #device!: DevicePort;
+  #busy = true;
+
+  override attach(device: DevicePort): void {
+    super.attach(device);
+    this.#device = device;
+  }
+
+  override handle(chain: Chain): void {
+    if (!this.#busy) super.handle(chain);
+    else {
+      this.#busy = false;
+      chain.write(0, Uint8Array.of(adminStatus.tryAgain, 0, 0, 0, 0, 0, 0, 0), 0, 8);
+      this.#device.complete(chain, 8);
+    }
+  }
+}
+
+/** What a driver does that is told to try again, and is watched. */
+export const busy = (script: (lab: Lab) => void): string[] =>
+  seeds(() => new EntropyDevice(), {
+    bare: true,
+    features: [feature.adminQueue],
+    fn: { administration: new BusyAdministration(), transportFeatures: [] },
+  })('admin-not-tried-again', 'a query', administered(script)).run();
+export const query = (lab: Lab) => send(lab, { opcode: 0, group: SELF });
+export const use = (lab: Lab) => send(lab, { opcode: 1, group: SELF, data: little(3, 8) });
+
 /** Administration queues, and what few devices offer. */
 export const administrationSeeds: readonly Seed[] = [
   entropy('admin-no-readable', 'no command', (lab) => void lab.post(QUEUE, [{ length: 16, write: true }])),
@@ -76,6 +109,15 @@ export const administrationSeeds: readonly Seed[] = [
     send(lab, { opcode: 0, group: SELF });
     send(lab, { opcode: 1, group: SELF, data: little(3, 8) });
   }),
+  {
+    rule: 'admin-not-tried-again',
+    what: 'another command in its place',
+    run: () =>
+      busy((lab) => {
+        query(lab);
+        use(lab);
+      }),
+  },
   entropy('admin-header-access', 'two registers at once', (lab) =>
     send(lab, { opcode: 2, group: VIRTUAL, member: 1, data: [12, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4] }),
   ),
