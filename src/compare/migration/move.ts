@@ -166,19 +166,26 @@ export class MoveSource {
   }
 
   /**
-   * The guest stands still: the rest of the pages, and the state. Nothing may work on the machine from here on.
+   * The guest stands still: the rest of the pages, and the state. No driver may work on the machine from here on, and what ends
+   * behind its device touches no memory any more.
    * @param processors what the processors have in them. @throws MoveOrderError
    */
   stop(processors: State = null): Uint8Array {
     this.#expect('begun', 'the stop');
     if (this.#number === 0) throw new MoveOrderError('the stop of a move that has not begun');
     this.#phase = 'stopped';
+    this.machine.halt(true);
     const pages = this.#pages();
     return this.#chunk('state', lastState.save({ state: this.machine.save(), pages, processors }));
   }
 
   /** The guest goes on here; what was sent is of no use any more. */
   cancel(): void {
+    this.#end();
+    this.machine.halt(false);
+  }
+
+  #end(): void {
     this.#log.stop();
     this.#phase = 'over';
   }
@@ -186,7 +193,7 @@ export class MoveSource {
   /** The guest goes on there. @throws MoveOrderError */
   release(): void {
     this.#expect('stopped', 'the release');
-    this.cancel();
+    this.#end();
   }
 }
 

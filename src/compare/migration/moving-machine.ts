@@ -68,6 +68,12 @@ export class MovingMachine {
     return this.guest.functions.get(this.place)!;
   }
 
+  /** Its device touches no memory and interrupts nobody, or may again: see `Machine.halt`. */
+  halt(on: boolean): void {
+    this.guest.halt(on);
+    this.host?.halt(on);
+  }
+
   /** As of a {@link Movable}. */
   manifest(): State {
     return { function: this.#pci.manifest(), host: this.host?.manifest() ?? null };
