@@ -74,8 +74,8 @@ export class BoardSlot implements Slot, Neighbourhood {
     return this.dma.scheduler ?? this.#board.wiring.scheduler;
   }
 
-  get passesDma(): boolean {
-    return !this.#board.halted && this.upstream?.busMaster !== false;
+  get halted(): boolean {
+    return this.#board.halted;
   }
 
   get interruptLine(): number | null {

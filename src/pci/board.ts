@@ -309,15 +309,15 @@ export class Board implements ConfigAccess {
   }
 
   /**
-   * Until it is taken back no function masters the bus, whatever its registers say: what back ends finish meanwhile waits, as
-   * where software has switched bus mastering off. So a machine is stopped for its state and its memory to belong together.
+   * Until it is taken back no device touches memory, whatever its registers say: what back ends finish meanwhile waits, as where
+   * software has switched bus mastering off. So a machine is stopped for its state and its memory to belong together.
    */
   halt(on: boolean): void {
     if (on === this.#halted) return;
     this.#halted = on;
     for (const [, fn] of this.#topology.all()) {
-      fn.upstreamChanged();
-      for (const each of fn.virtualFunctions?.made ?? []) each.upstreamChanged();
+      fn.haltChanged();
+      for (const each of fn.virtualFunctions?.made ?? []) each.haltChanged();
     }
   }
 

@@ -1,7 +1,15 @@
 import type { SavedFunction } from './function-state.ts';
 
 /** What happens to a function by the hand of those who configure it, as the device behind it hears of it. */
-export type FunctionEvent = 'plug' | 'unplug' | 'reset' | 'busMaster' | 'msixEnable' | 'decode' | 'load';
+export type FunctionEvent =
+  | 'plug'
+  | 'unplug'
+  | 'reset'
+  | 'busMaster'
+  | 'msixEnable'
+  | 'decode'
+  | 'load'
+  | 'halt';
 
 /** The device behind a function. */
 export interface FunctionDevice {
@@ -62,6 +70,11 @@ export class FunctionEvents {
   /** A BAR is decoded elsewhere, or no longer. */
   get onDecode(): Listener[] {
     return this.#listenersOf('decode');
+  }
+
+  /** Its machine stands still from now on, or goes on: its slot says which. */
+  haltChanged(): void {
+    this.tell('halt');
   }
 
   protected tell(event: FunctionEvent): void {

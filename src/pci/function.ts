@@ -192,7 +192,7 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
     return this;
   }
 
-  /** Bus mastering is on, of each bridge above too, and its machine runs: DMA and messages leave the function. */
+  /** Bus mastering is on, of each bridge above too: DMA and messages leave the function. */
   get busMaster(): boolean {
     return this.#busMaster;
   }
@@ -310,7 +310,7 @@ export class PciFunction extends FunctionEvents implements ConfigListener, State
   }
 
   #mastersBus(): boolean {
-    return (this.commandInForce & command.busMaster) !== 0 && this.#slot?.passesDma !== false;
+    return (this.commandInForce & command.busMaster) !== 0 && this.#slot?.upstream?.busMaster !== false;
   }
 
   #onCommand(): void {

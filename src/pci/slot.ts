@@ -48,8 +48,8 @@ export interface Slot {
   readonly memory: AddressSpace;
   readonly dma: DmaDomain;
   readonly scheduler: Scheduler;
-  /** What a function begins by itself gets to memory: the machine runs, and each bridge above passes it on. */
-  readonly passesDma: boolean;
+  /** The machine stands still: nothing that a function begins by itself may reach memory. */
+  readonly halted: boolean;
   report(finding: Finding): void;
   /** The line that the pin reaches, which board firmware fills in: it alone knows the wiring. Null where it does not. */
   readonly interruptLine: number | null;

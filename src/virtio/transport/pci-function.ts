@@ -275,11 +275,17 @@ export class VirtioFunction implements FunctionDevice {
     else if (event === 'unplug') device.disconnect();
     else if (event === 'reset') device.resetFunction();
     else if (event === 'msixEnable') interrupts.msixChanged();
-    else if (event === 'load') device.setDmaEnabled(pci.busMaster, true);
+    else if (event === 'load') device.setDmaEnabled(this.#reachesMemory, true);
+    else if (event === 'halt') device.setDmaEnabled(this.#reachesMemory);
     else if (event === 'busMaster') {
-      device.setDmaEnabled(pci.busMaster);
+      device.setDmaEnabled(this.#reachesMemory);
       if (pci.busMaster) this.#admit();
     }
+  }
+
+  get #reachesMemory(): boolean {
+    const { pci } = this;
+    return pci.busMaster && !(pci.plugged && pci.slot.halted);
   }
 
   /** Of it nothing waits that an access has not to come for. */
