@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { Chain } from '../../../src/virtio/index.ts';
-import { CHAIN, FORMATS, formats, SECOND, WRITE } from './support.ts';
+import { CHAIN, FIRST, FORMATS, formats, WRITE } from './support.ts';
 
-const BUFFERS = SECOND + 0x100;
+const BUFFERS = FIRST + 0x100;
 /** Beyond the numbers that are exact. */
 const NOWHERE = 2 ** 60;
 

@@ -7,11 +7,11 @@ import { type Parts, RawRing } from '../support/ring.ts';
 
 export const [NEXT, WRITE, INDIRECT] = [1, 2, 4];
 export const [EMPTY, CHAIN, FAULT] = [0, 1, 2];
-/** RAM that does not begin at 0, in two ranges; the second holds the rings. */
-const FIRST = 0x10000;
+/** RAM that does not begin at 0, in two ranges of 64 KiB; the first holds the rings, the second indirect tables. */
+export const FIRST = 0x4000;
 export const SECOND = 0x40000;
-export const PARTS = { descriptor: 0x44000, driver: 0x45000, device: 0x46000 };
-export const TABLE = FIRST + 0x1000;
+export const PARTS = { descriptor: 0x8000, driver: 0x9000, device: 0xa000 };
+export const TABLE = SECOND + 0x1000;
 
 export interface RingOptions {
   readonly size?: number;
@@ -119,7 +119,7 @@ export const FORMATS = Object.keys(formats) as Format[];
 export function turn({ queue, offer }: BareRing, count: number): void {
   const chain = new Chain();
   for (let i = 0; i < count; i++) {
-    offer([{ address: SECOND, length: 1, flags: WRITE }]);
+    offer([{ address: FIRST, length: 1, flags: WRITE }]);
     queue.pop(chain);
     queue.push(chain.head, 0, 1, chain.span, false);
     queue.publish();
