@@ -99,22 +99,25 @@ export async function prepareServed(measure: 'bytes' | 'milliseconds', budget: n
   const serveAll = async (): Promise<number> => {
     const folder = mkdtempSync(join(tmpdir(), 'virtiolab-bench-'));
     const server = await VfioUserServer.start();
-    const before = bytesInUse();
-    const start = performance.now();
-    for (let i = 0; i < SERVED; i++)
-      server.serve({
-        socket: join(folder, String(i)),
-        plug: (board) =>
-          void board.plug(
-            virtioFunction(new BlockDevice({ storage }), { kind: 'modern' }).pci,
-            SERVED_ADDRESS,
-          ),
-      });
-    const took = performance.now() - start;
-    const bytes = (bytesInUse() - before) / SERVED;
-    await server.close();
-    rmSync(folder, { recursive: true, force: true });
-    return measure === 'bytes' ? bytes : took;
+    try {
+      const before = bytesInUse();
+      const start = performance.now();
+      for (let i = 0; i < SERVED; i++)
+        server.serve({
+          socket: join(folder, String(i)),
+          plug: (board) =>
+            void board.plug(
+              virtioFunction(new BlockDevice({ storage }), { kind: 'modern' }).pci,
+              SERVED_ADDRESS,
+            ),
+        });
+      const took = performance.now() - start;
+      return measure === 'bytes' ? (bytesInUse() - before) / SERVED : took;
+    } finally {
+      // Else its process would never end.
+      await server.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
   };
   return { ours: serveAll, baseline: () => budget };
 }
