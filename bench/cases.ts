@@ -8,6 +8,7 @@ import { prepareQemuSuite, prepareSuite, prepareSuiteAccesses } from './conform.
 import { prepareDma } from './dma.ts';
 import { atLeast, atMost, type Case } from './frame.ts';
 import { type DiskName, prepareDisks, prepareRestore } from './guest.ts';
+import { prepareLab } from './lab.ts';
 import { MOST_SLICES, prepareSlices, sliceBytes } from './mediated.ts';
 import { idleBytes } from './memory.ts';
 import { downtime, prepareLogged } from './moves.ts';
@@ -179,6 +180,11 @@ export const CASES: readonly Case[] = [
       prepare: () => prepareQemuDisks(load),
     }),
   ),
+  atLeast(0.5, {
+    name: 'lab: accesses of the emulator with its page open, against a worker that nobody looks at',
+    unit: 'thousand accesses/s',
+    prepare: prepareLab,
+  }),
   atLeast(0.9, {
     name: 'legacy register read, against v86 port dispatch',
     unit: 'million accesses/s',

@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { chromium, type Page } from 'playwright-core';
+import type { Move, Setup } from '../lab/protocol.ts';
+import { findChromium } from '../test/browser/support/chromium.ts';
+import type { Contest, Skip } from './frame.ts';
+import { WorkloadError } from './workload.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+/** Reads of a sector, behind a translator. */
+const TIMES = 300;
+const moves: readonly Move[] = [
+  { name: 'up', values: [] },
+  { name: 'read', values: [0, 1] },
+];
+const setup: Setup = {
+  type: 'block',
+  way: 'mmr',
+  ring: 'split',
+  reading: null,
+  draft: null,
+  lies: [],
+  mistakes: [],
+};
+
+/** Serves the page as a user does. */
+function served(child: ChildProcess): Promise<string> {
+  let printed = '';
+  return new Promise((resolve, reject) => {
+    child.once('exit', (code) => reject(new WorkloadError(`the lab is not served: it ended with ${code}`)));
+    child.stdout!.on('data', (bytes) => {
+      printed += String(bytes);
+      if (printed.includes('}')) resolve((JSON.parse(printed) as { url: string }).url);
+    });
+  });
+}
+
+/** What the emulator says of its own speed. */
+function speedIn(said: string): number {
+  const speed = /(\d+) accesses a second/.exec(said);
+  if (speed === null) throw new WorkloadError(`no speed in: ${said}`);
+  return Number(speed[1]) / 1000;
+}
+
+/** As the page makes its emulator, without what it does with the answers. */
+const bareWorker = (program: string) => `
+  globalThis.emulator = new Worker(${JSON.stringify(program)}, { type: 'module' });
+  globalThis.calls = 0;
+  globalThis.call = (call, given) => new Promise((resolve, reject) => {
+    const id = --calls;
+    const hear = ({ data }) => {
+      if (data.id !== id) return;
+      emulator.removeEventListener('message', hear);
+      if (data.kind === 'failed') reject(new Error(data.message)); else resolve(data.answer);
+    };
+    emulator.addEventListener('message', hear);
+    emulator.postMessage({ id, call, given });
+  });
+  call('open', ${JSON.stringify({ setup, moves })}).then(() => true);
+`;
+
+/** Presses the button of the page, and waits for what it says. */
+async function throughPage(page: Page): Promise<number> {
+  const outcome = page.locator('.outcome');
+  // What was said before must not be taken for the answer.
+  await page.getByRole('button', { name: 'Flush', exact: true }).click();
+  await outcome.getByText('flushed').waitFor();
+  await page.getByRole('button', { name: 'The last one again', exact: true }).click();
+  const said = outcome.getByText(`${TIMES} times in`);
+  await said.waitFor();
+  return speedIn((await said.textContent()) ?? '');
+}
+
+/** Thousand accesses a second of the emulator in a browser's worker: with the page open, and with nobody who looks at them. */
+export async function prepareLab(): Promise<Contest | Skip> {
+  const executablePath = findChromium();
+  if (executablePath === null) return { skip: 'no Chromium is installed' };
+  const args = ['--import', 'tsx', 'src/cli/main.ts', 'lab', '--port', '0', '--json'];
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  const url = await served(child);
+  const browser = await chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  });
+  const page = await browser.newPage();
+  await page.goto(`${url}#do=up,read~0~1`);
+  await page.locator('.outcome').getByText('512 bytes').waitFor();
+  await page.getByRole('spinbutton', { name: 'The last one again: Times' }).fill(`${TIMES}`);
+  const bare = await browser.newPage();
+  await bare.goto(`${url}nothing-here`);
+  await bare.evaluate(bareWorker(page.workers()[0]!.url()));
+  return {
+    ours: () => throughPage(page),
+    baseline: async () => {
+      const again: Move = { name: 'again', values: [TIMES] };
+      const { result } = await bare.evaluate<{ result: string }>(`call('move', ${JSON.stringify(again)})`);
+      return speedIn(result);
+    },
+    release: async () => {
+      await browser.close();
+      child.kill();
+    },
+  };
+}
