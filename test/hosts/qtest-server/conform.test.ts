@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import type { SubjectSource } from '../../../src/conformance/device/index.ts';
-import { conform } from '../../../src/conformance/device/index.ts';
+import type { Check, SubjectSource } from '../../../src/conformance/device/index.ts';
+import { checks, conform } from '../../../src/conformance/device/index.ts';
 import { qemuSource } from '../../../src/hosts/qtest/index.ts';
 import { ourSource } from '../../../src/testing/index.ts';
 import { Scratch } from '../qtest/support.ts';
@@ -11,9 +11,10 @@ afterAll(() => scratch.close());
 const note = withoutKoffi === null ? '' : ` (skipped: ${withoutKoffi})`;
 
 /** Outcomes by check and setting, of those that were made. */
-async function outcomesOf(source: SubjectSource): Promise<Map<string, string>> {
+async function outcomesOf(source: SubjectSource, only?: readonly Check[]): Promise<Map<string, string>> {
   const outcomes = new Map<string, string>();
-  for await (const { check, setting, outcome } of conform(source, { witness: false }))
+  const options = only === undefined ? {} : { checks: only };
+  for await (const { check, setting, outcome } of conform(source, { witness: false, ...options }))
     if (outcome !== 'SKIP') outcomes.set(`${check} ${setting}`, outcome);
   return outcomes;
 }
@@ -23,12 +24,18 @@ describe.skipIf(withoutKoffi !== null)(`the suite, on our program in a QEMU's pl
     ['entropy', 'modern'],
     ['block', 'transitional'],
   ])('says of %s:%s what it says of the same function in this process', async (type, kind) => {
-    const [here, there] = [
-      await outcomesOf(ourSource(type, kind)),
-      await outcomesOf(qemuSource(type, kind, frontProgram(scratch))),
-    ];
+    const program = frontProgram(scratch);
+    const here = await outcomesOf(ourSource(type, kind));
+    const there = await outcomesOf(qemuSource(type, kind, program));
     const common = [...there].filter(([name]) => here.has(name));
     expect(common.length).toBeGreaterThan(100);
-    expect(common.filter(([name, outcome]) => here.get(name) !== outcome)).toEqual([]);
+    const others = (found: Iterable<readonly [string, string]>) =>
+      [...found].filter(([name, outcome]) => here.has(name) && here.get(name) !== outcome);
+    const first = others(there);
+    // Another process that gets no processor for seconds is taken for a silent one: what differs is looked at once more.
+    const again = checks.filter(({ id }) => first.some(([each]) => each.startsWith(`${id} `)));
+    expect(again.length > 0).toBe(first.length > 0);
+    const second = first.length === 0 ? [] : await outcomesOf(qemuSource(type, kind, program), again);
+    expect(others(second)).toEqual([]);
   });
 });

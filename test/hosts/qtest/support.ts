@@ -74,10 +74,12 @@ export function memoryOf(qemu: Qemu, number: number): DmaMemory {
   return new DmaMemory(qemu.bus.ram, start, Math.min(start + 8 * MEBIBYTE, 63 * MEBIBYTE));
 }
 
-/** Pauses and lets others have their turn until something is so. */
+const UNTIL_MILLISECONDS = 30_000;
+
+/** Pauses and lets others have their turn until something is so: how many pauses that takes is up to who else runs here. */
 export async function until(qemu: Qemu, what: () => boolean): Promise<void> {
-  for (let pauses = 0; !what(); pauses++) {
-    if (pauses > 2000) throw new Error(`never: ${what}`);
+  for (const end = performance.now() + UNTIL_MILLISECONDS; !what(); ) {
+    if (performance.now() > end) throw new Error(`never: ${what}`);
     qemu.bus.pause();
     await new Promise((resolve) => setImmediate(resolve));
   }
