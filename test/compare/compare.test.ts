@@ -110,7 +110,7 @@ describe('a comparison', () => {
           }
         },
       ),
-      { numRuns: Math.min(runs(20), 100) },
+      { numRuns: Math.min(runs(12), 100) },
     );
   });
 

@@ -16,7 +16,7 @@ import { comparedKinds, type WorldKind } from './support/worlds.ts';
 const kinds: readonly WorldKind[] = [...comparedKinds, 'transitional'];
 
 /** With 1000 runs and more, every mutation there is. */
-const stride = Math.max(1, Math.round(1000 / runs(25)));
+const stride = Math.max(1, Math.round(1000 / runs(15)));
 const busy = [...kinds, 'modern', 'modern, packed', 'modern, packed and in order'].flatMap((kind) =>
   kitTypes.map((type) => ({ kind, type })),
 );
@@ -54,7 +54,7 @@ describe('a state in which one thing is another is refused, or one that the mach
   it(
     'of virtual functions, of which few exist as objects',
     () => {
-      for (let from = 0; from < Math.max(1, runs(25) / 25); from++) tryAll(virtualMaking, stride, from);
+      for (let from = 0; from < Math.max(1, runs(15) / 25); from++) tryAll(virtualMaking, stride, from);
     },
     PATIENCE,
   );
