@@ -1,39 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { chromium, type Page } from 'playwright-core';
-import type { Move, Setup } from '../lab/protocol.ts';
+import type { Move } from '../lab/protocol.ts';
+import { firstSetup } from '../lab/src/address.ts';
 import { findChromium } from '../test/browser/support/chromium.ts';
+import { serveLab } from '../test/browser/support/served-lab.ts';
 import type { Contest, Skip } from './frame.ts';
 import { WorkloadError } from './workload.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 /** Reads of a sector, behind a translator. */
 const TIMES = 300;
 const moves: readonly Move[] = [
   { name: 'up', values: [] },
   { name: 'read', values: [0, 1] },
 ];
-const setup: Setup = {
-  type: 'block',
-  way: 'mmr',
-  ring: 'split',
-  reading: null,
-  draft: null,
-  lies: [],
-  mistakes: [],
-};
-
-/** Serves the page as a user does. */
-function served(child: ChildProcess): Promise<string> {
-  let printed = '';
-  return new Promise((resolve, reject) => {
-    child.once('exit', (code) => reject(new WorkloadError(`the lab is not served: it ended with ${code}`)));
-    child.stdout!.on('data', (bytes) => {
-      printed += String(bytes);
-      if (printed.includes('}')) resolve((JSON.parse(printed) as { url: string }).url);
-    });
-  });
-}
 
 /** What the emulator says of its own speed. */
 function speedIn(said: string): number {
@@ -56,7 +34,7 @@ const bareWorker = (program: string) => `
     emulator.addEventListener('message', hear);
     emulator.postMessage({ id, call, given });
   });
-  call('open', ${JSON.stringify({ setup, moves })}).then(() => true);
+  call('open', ${JSON.stringify({ setup: firstSetup, moves })}).then(() => true);
 `;
 
 /** Presses the button of the page, and waits for what it says. */
@@ -75,9 +53,7 @@ async function throughPage(page: Page): Promise<number> {
 export async function prepareLab(): Promise<Contest | Skip> {
   const executablePath = findChromium();
   if (executablePath === null) return { skip: 'no Chromium is installed' };
-  const args = ['--import', 'tsx', 'src/cli/main.ts', 'lab', '--port', '0', '--json'];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
-  const url = await served(child);
+  const { url, close } = await serveLab();
   const browser = await chromium.launch({
     executablePath,
     args: ['--no-sandbox', '--disable-dev-shm-usage'],
@@ -98,7 +74,7 @@ export async function prepareLab(): Promise<Contest | Skip> {
     },
     release: async () => {
       await browser.close();
-      child.kill();
+      close();
     },
   };
 }

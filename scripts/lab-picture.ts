@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { findChromium } from '../test/browser/support/chromium.ts';
+import { serveLab } from '../test/browser/support/served-lab.ts';
 import { smallerPng } from './smaller-png.ts';
 
 /** Takes the picture of the lab that README.md shows: a disk by mmr, read once. */
@@ -11,21 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const picture = join(root, 'docs/lab.png');
 const MOST_BYTES = 150 * 1024;
 
-const child = spawn(
-  process.execPath,
-  ['--import', 'tsx', 'src/cli/main.ts', 'lab', '--port', '0', '--json'],
-  {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  },
-);
-const url = await new Promise<string>((resolve) => {
-  let printed = '';
-  child.stdout.on('data', (bytes) => {
-    printed += String(bytes);
-    if (printed.includes('}')) resolve((JSON.parse(printed) as { url: string }).url);
-  });
-});
+const { url, close } = await serveLab();
 const browser = await chromium.launch({
   executablePath: findChromium() ?? 'chromium',
   // Grey edges of letters take less room than coloured ones.
@@ -42,7 +28,7 @@ await page.evaluate(() => document.querySelector('.stream')?.scrollIntoView());
 await page.waitForTimeout(1500);
 writeFileSync(picture, smallerPng(await page.screenshot()));
 await browser.close();
-child.kill();
+close();
 const { size } = statSync(picture);
 console.log(`${picture}: ${size} bytes`);
 if (size > MOST_BYTES) {

@@ -1,3 +1,4 @@
+import type { BrowserContext } from 'playwright-core';
 import { expect, inject, it } from 'vitest';
 import { bringUp, describeLab, outcome, press } from './support/lab-page.ts';
 
@@ -51,13 +52,7 @@ describeLab('bad input', (lab) => {
     await bringUp(page);
   });
 
-  it('is a storage that is full: said, and the draft is worked on all the same', async () => {
-    const context = await lab.context();
-    await context.addInitScript(() => {
-      Storage.prototype.setItem = () => {
-        throw new DOMException('the quota has been exceeded', 'QuotaExceededError');
-      };
-    });
+  const worksUnkept = async (context: BrowserContext) => {
     const page = await context.newPage();
     lab.listen(page);
     await page.goto(`${inject('labUrl')}#show=drafts`);
@@ -67,6 +62,16 @@ describeLab('bad input', (lab) => {
       .getByText(/The browser keeps nothing of this page/)
       .waitFor();
     await page.getByRole('img', { name: 'Picture of a' }).waitFor();
+  };
+
+  it('is a storage that is full: said, and the draft is worked on all the same', async () => {
+    const context = await lab.context();
+    await context.addInitScript(() => {
+      Storage.prototype.setItem = () => {
+        throw new DOMException('the quota has been exceeded', 'QuotaExceededError');
+      };
+    });
+    await worksUnkept(context);
   });
 
   it('is a browser that keeps nothing', async () => {
@@ -78,14 +83,6 @@ describeLab('bad input', (lab) => {
         },
       });
     });
-    const page = await context.newPage();
-    lab.listen(page);
-    await page.goto(`${inject('labUrl')}#show=drafts`);
-    await page.getByRole('textbox', { name: /A draft document/ }).fill('struct a { u8 b; };');
-    await page
-      .getByRole('alert')
-      .getByText(/The browser keeps nothing of this page/)
-      .waitFor();
-    await page.getByRole('img', { name: 'Picture of a' }).waitFor();
+    await worksUnkept(context);
   });
 });

@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 import { findChromium } from './chromium.ts';
+import { serveLab } from './served-lab.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -12,8 +11,6 @@ declare module 'vitest' {
   }
 }
 
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-
 /** Serves the page by the command, as a user does, for all files. */
 export default async function serve({ provide }: TestProject): Promise<() => void> {
   if (findChromium() === null) {
@@ -21,23 +18,8 @@ export default async function serve({ provide }: TestProject): Promise<() => voi
     provide('labGuest', false);
     return () => {};
   }
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', 'src/cli/main.ts', 'lab', '--port', '0', '--json'],
-    {
-      cwd: root,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  let printed = '';
-  const { url, guest } = await new Promise<{ url: string; guest: boolean }>((resolve, reject) => {
-    child.on('exit', (status) => reject(new Error(`the lab is not served: exit status ${status}`)));
-    child.stdout.on('data', (bytes) => {
-      printed += String(bytes);
-      if (printed.includes('}')) resolve(JSON.parse(printed));
-    });
-  });
+  const { url, guest, close } = await serveLab();
   provide('labUrl', url);
   provide('labGuest', guest);
-  return () => void child.kill();
+  return close;
 }
